@@ -1,0 +1,115 @@
+"""What the analysis concludes: the content of ``verdict.json``, a stable, documented format."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from harness.frozen import Frozen
+
+SCHEMA = 1
+
+Decision = Literal["increase", "decrease", "equivalent", "inconclusive"]
+SuspectVerdict = Literal[
+    "ruled out", "implicated", "contributes", "inconclusive", "not applicable"
+]
+
+
+class Comparison(Frozen):
+    """Candidate against baseline on one workload and one metric, paired over rounds."""
+
+    workload: str
+    metric: str
+    unit: str
+    baseline: str
+    """A variant's name."""
+    candidate: str
+    """A variant's name."""
+    primary: bool
+    """Whether the question asks about it; all others are secondary."""
+    n: int
+    """Rounds in which both variants have a value."""
+    baseline_value: float | None
+    """Median of the baseline over its rounds, in ``unit``."""
+    candidate_value: float | None
+    """Median of the candidate over its rounds, in ``unit``."""
+    ratio: float | None
+    """Candidate / baseline; ``None`` where it cannot be formed."""
+    ci: tuple[float, float] | None
+    """Interval of ``ratio`` at ``confidence``."""
+    confidence: float
+    """As 0.95."""
+    decision: Decision
+    margin: float
+    """Ratios within 1 ± margin count as equivalent."""
+    method: str
+    """How the interval was made, and why so, in words."""
+
+
+class Suspect(Frozen):
+    """The verdict on an experiment, or on a set of them, for one workload and metric."""
+
+    workload: str
+    metric: str
+    baseline: str
+    candidate: str
+    experiments: tuple[str, ...]
+    verdict: SuspectVerdict
+    share: float | None
+    """Part of the change, on the log scale, that the experiments explain."""
+    ci: tuple[float, float] | None
+    reason: str
+    """One sentence with the numbers behind the verdict."""
+
+
+class Diagnosis(Frozen):
+    """Where the memory sits that a comparison found."""
+
+    workload: str
+    baseline: str
+    candidate: str
+    signature: str
+    evidence: str
+
+
+class GateResult(Frozen):
+    """A gate of the matrix, judged."""
+
+    workload: str
+    metric: str
+    baseline: str
+    candidate: str
+    max_increase: float
+    ratio: float | None
+    ci: tuple[float, float] | None
+    n: int
+    passed: bool
+    message: str
+    """Limit, observed value, interval and n in one sentence."""
+
+
+class CellStatus(Frozen):
+    """Whether a cell was measured, and why not."""
+
+    variant: str
+    workload: str
+    status: Literal["measured", "partial", "failed", "not applicable"]
+    reason: str | None = None
+
+
+class Headline(Frozen):
+    """The answer for one workload in one sentence."""
+
+    workload: str
+    sentence: str
+
+
+class Verdict(Frozen):
+    """Everything concluded from one run."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    headlines: tuple[Headline, ...]
+    comparisons: tuple[Comparison, ...]
+    suspects: tuple[Suspect, ...]
+    diagnosis: tuple[Diagnosis, ...]
+    gates: tuple[GateResult, ...]
+    cells: tuple[CellStatus, ...]

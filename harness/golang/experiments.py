@@ -1,0 +1,61 @@
+"""Experiments of a toolchain: which names it knows, which are on, what a setting means."""
+
+import re
+
+from harness.frozen import Frozen
+
+_FLAGS_STRUCT = re.compile(r"^type Flags struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+_FIELD = re.compile(r"^\s+([A-Z]\w*)\s+bool\b", re.MULTILINE)
+
+
+class Experiments(Frozen):
+    """The experiments of one toolchain on one platform."""
+
+    known: tuple[str, ...]
+    """Every name, lower case, in the order of the toolchain's own source."""
+    on: frozenset[str]
+    """The names that are on by default."""
+
+    def knows(self, setting: str) -> bool:
+        """Whether ``GOEXPERIMENT=setting`` is valid for this toolchain."""
+        return setting == "none" or experiment_of(setting) in (*self.known, "regabi")
+
+    def in_order(self, settings: tuple[str, ...]) -> tuple[str, ...]:
+        """Settings in the toolchain's own order; of two on one experiment the last wins, as in Go."""
+        last = {experiment_of(setting): setting for setting in settings}
+        rank = {name: index for index, name in enumerate(("none", *self.known))}
+        return tuple(sorted(last.values(), key=lambda s: rank.get(experiment_of(s), len(rank))))
+
+
+def experiment_of(setting: str) -> str:
+    """The experiment that a setting turns on or off; ``none`` stands for itself.
+
+    Go strips a leading ``no`` before it looks a name up (``internal/buildcfg.ParseGOEXPERIMENT``),
+    so ``notaflag`` is the experiment ``taflag``, turned off.
+    """
+    if setting == "none":
+        return setting
+    return setting.removeprefix("no")
+
+
+def turns_on(setting: str) -> bool:
+    """Whether a setting turns its experiment on."""
+    return setting != "none" and not setting.startswith("no")
+
+
+def parse_flag_names(source: str) -> tuple[str, ...]:
+    """The experiment names in ``internal/goexperiment/flags.go``, lower case, in source order.
+
+    Raises:
+        ValueError: the text holds no ``Flags`` struct.
+    """
+    struct = _FLAGS_STRUCT.search(source)
+    if struct is None:
+        raise ValueError("no Flags struct in internal/goexperiment/flags.go")
+    return tuple(name.lower() for name in _FIELD.findall(struct[1]))
+
+
+def parse_tool_tags(tags: str) -> frozenset[str]:
+    """The experiments that are on, from the go command's build tags (``goexperiment.NAME,…``)."""
+    prefix = "goexperiment."
+    return frozenset(t.removeprefix(prefix) for t in tags.split(",") if t.startswith(prefix))

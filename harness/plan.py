@@ -1,0 +1,132 @@
+"""What will run: variants, cells and why some do not apply, rounds, order, seed. Pure functions."""
+
+import random
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+from harness.frozen import Frozen
+from harness.golang.experiments import Experiments, experiment_of
+from harness.spec.models import CellSpec, MatrixSpec
+
+
+class Variant(Frozen):
+    """A toolchain with experiment settings and a run environment."""
+
+    name: str
+    toolchain: str
+    settings: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+
+
+class Cell(Frozen):
+    """A variant of a workload."""
+
+    workload: str
+    variant: str
+    reason: str | None = None
+    """Why it is not applicable; ``None`` for a cell that runs."""
+
+
+class Trial(Frozen):
+    """One execution of one cell."""
+
+    workload: str
+    variant: str
+    round: int
+    """Counted from 1."""
+
+    @property
+    def id(self) -> str:
+        """As in node ids: ``large-buffers[go1.24.3+noswissmap-r03]``."""
+        return f"{self.workload}[{self.variant}-r{self.round:02}]"
+
+
+class Plan(Frozen):
+    """Everything that a run will do, in data small enough to hand to each worker."""
+
+    variants: tuple[Variant, ...]
+    cells: tuple[Cell, ...]
+    rounds: int
+    seed: int
+
+    def variant(self, name: str) -> Variant:
+        """The variant of that name."""
+        return next(v for v in self.variants if v.name == name)
+
+    def trials(self) -> Iterator[Trial]:
+        """Every trial in the order in which they are to run: randomised complete blocks.
+
+        Each round of each workload runs all of its variants back to back, shuffled by ``seed``,
+        so that neither position nor drift is confounded with a variant.
+        """
+        by_workload: dict[str, list[str]] = {}
+        for cell in self.cells:
+            if cell.reason is None:
+                by_workload.setdefault(cell.workload, []).append(cell.variant)
+        for number in range(1, self.rounds + 1):
+            for workload, variants in by_workload.items():
+                block = list(variants)
+                random.Random(f"{self.seed}/{workload}/{number}").shuffle(block)  # noqa: S311 - an order, not a secret
+                for variant in block:
+                    yield Trial(workload=workload, variant=variant, round=number)
+
+
+def variant_name(toolchain: str, settings: tuple[str, ...], env: Mapping[str, str]) -> str:
+    """``TOOLCHAIN[+SETTING[,SETTING…]][ KEY=VALUE…]``; the order of the settings is the caller's."""
+    flags = f"+{','.join(settings)}" if settings else ""
+    return f"{toolchain}{flags}" + "".join(f" {key}={value}" for key, value in env.items())
+
+
+def make_plan(spec: MatrixSpec, experiments: Mapping[str, Experiments], *, seed: int) -> Plan:
+    """Cross the axes of the matrix, and say of every cell whether it applies.
+
+    Args:
+        spec: the matrix.
+        experiments: the experiments of each toolchain, by the toolchain's name.
+        seed: decides the order of the trials within their rounds.
+    """
+    variants = tuple(_variants(spec, experiments))
+    cells = tuple(
+        Cell(
+            workload=workload.name,
+            variant=variant.name,
+            reason=_not_applicable(variant, experiments[variant.toolchain]),
+        )
+        for workload in spec.workloads
+        for variant in variants
+        if not any(_matches(pattern, variant, workload.name) for pattern in spec.exclude)
+    )
+    return Plan(variants=variants, cells=cells, rounds=spec.trials.max, seed=seed)
+
+
+def _variants(spec: MatrixSpec, experiments: Mapping[str, Experiments]) -> Iterator[Variant]:
+    axes = [[(key, value) for value in values] for key, values in spec.env.items()]
+    crossed = [
+        (toolchain.name, tuple(settings), dict(env))
+        for toolchain, settings, env in product(spec.go, spec.experiments, product(*axes))
+    ]
+    included = [(i.go.name, tuple(i.experiments), dict(i.env)) for i in spec.include]
+    seen = set()
+    for toolchain, settings, env in crossed + included:
+        ordered = experiments[toolchain].in_order(settings)
+        name = variant_name(toolchain, ordered, env)
+        if name not in seen:
+            seen.add(name)
+            yield Variant(name=name, toolchain=toolchain, settings=ordered, env=env)
+
+
+def _matches(pattern: CellSpec, variant: Variant, workload: str) -> bool:
+    return (
+        pattern.go in (None, variant.toolchain)
+        and (pattern.experiments is None or set(pattern.experiments) == set(variant.settings))
+        and (pattern.env is None or pattern.env.items() <= variant.env.items())
+        and pattern.workload in (None, workload)
+    )
+
+
+def _not_applicable(variant: Variant, experiments: Experiments) -> str | None:
+    unknown = [experiment_of(s) for s in variant.settings if not experiments.knows(s)]
+    if not unknown:
+        return None
+    noun = "experiment" if len(unknown) == 1 else "experiments"
+    return f"{variant.toolchain} does not know the {noun} {', '.join(unknown)}"

@@ -1,0 +1,203 @@
+"""The run directory: everything that one invocation measured, in files with a schema version.
+
+Layout: ``run.json`` (the manifest), ``trials.jsonl`` (append-only, one line a finished trial),
+``profiles/``, ``series/``, ``verdict.json``, ``report.html``. The controller alone appends to
+``trials.jsonl``; a worker writes only files of its own trial.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError
+
+from harness.errors import HarnessError
+from harness.frozen import Frozen
+from harness.plan import Plan
+from harness.spec.models import MatrixSpec
+
+MANIFEST = "run.json"
+TRIALS = "trials.jsonl"
+
+
+class ToolchainRecord(Frozen):
+    """A toolchain as it was used."""
+
+    name: str
+    version: str
+    provider: str
+    goroot: str
+    sha256: str | None = None
+    """Of the archive that it came from, where it came from one."""
+    on: tuple[str, ...]
+    """Experiments on by default."""
+
+
+class BuildRecord(Frozen):
+    """A build of one workload for one toolchain and its experiment settings."""
+
+    workload: str
+    toolchain: str
+    settings: tuple[str, ...]
+    key: str
+    binary: str
+    """Path of the binary; empty where the build failed."""
+    sha256: str
+    size: int
+    """Bytes of the binary."""
+    command: str
+    """To copy into a shell: makes the same binary, without the probe."""
+    seconds: float
+    cached: bool
+    error: str | None = None
+    """What the compiler said, for a build that failed."""
+
+
+class Host(Frozen):
+    """The machine that measured."""
+
+    id: str
+    """A digest of the machine's identity: a blocking factor where runs are merged."""
+    name: str
+    kernel: str
+    cpu: str
+    cpus: int
+    """CPUs that the harness may use."""
+    memory: int
+    """Bytes."""
+    transparent_hugepages: str
+    swap: int
+    """Bytes."""
+
+
+class Manifest(Frozen):
+    """``run.json``: what was to be measured, with what, where."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    name: str
+    created: datetime
+    harness: str
+    """The harness's version."""
+    matrix_path: str
+    matrix_text: str
+    """The file as the user wrote it."""
+    matrix: MatrixSpec
+    toolchains: tuple[ToolchainRecord, ...]
+    builds: tuple[BuildRecord, ...]
+    plan: Plan
+    host: Host
+    lanes: int
+    command: tuple[str, ...]
+    """The command line that made the run."""
+
+
+class TrialRecord(Frozen):
+    """One line of ``trials.jsonl``: a finished trial."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    workload: str
+    variant: str
+    round: int
+    lane: int
+    host: str
+    started: float
+    """Seconds since the epoch."""
+    outcome: str
+    """``ok``, ``exit N``, ``signal NAME``, ``timeout``, ``memory limit``, ``build failed``…"""
+    metrics: dict[str, float | None]
+    notes: dict[str, str] = {}
+    """For metrics that are ``None``: why."""
+    smaps: dict[str, dict[str, int]] = {}
+    """By class of mapping: bytes by kind (``size``, ``rss``, …) at the end of main."""
+    series: str | None = None
+    """Path within the run directory: memory over time."""
+    profile: str | None = None
+    """Path within the run directory: heap profile."""
+    log: str = ""
+    """The last lines of the program's output, for a trial that failed."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the trial counts as a sample."""
+        return self.outcome == "ok"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, loaded: all that analysis and report need."""
+
+    path: Path
+    manifest: Manifest
+    trials: tuple[TrialRecord, ...]
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a run directory; a truncated last line of ``trials.jsonl`` is passed over.
+
+        Raises:
+            HarnessError: the directory holds no run, or one of another schema.
+        """
+        try:
+            text = (path / MANIFEST).read_text(encoding="utf-8")
+            manifest = Manifest.model_validate_json(text)
+        except FileNotFoundError:
+            raise HarnessError(f"{path} is not a run directory: it has no {MANIFEST}") from None
+        except ValidationError as error:
+            raise HarnessError(
+                f"{path / MANIFEST} was not written by this version: {error.errors()[0]['msg']}"
+            ) from None
+        return cls(path, manifest, tuple(read_trials(path)))
+
+
+def read_trials(path: Path) -> list[TrialRecord]:
+    """Every whole line of a run's ``trials.jsonl``, in the order of writing."""
+    try:
+        lines = (path / TRIALS).read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    records = []
+    for line in lines:
+        try:
+            records.append(TrialRecord.model_validate_json(line))
+        except ValidationError:  # a line cut short when its writer was killed
+            continue
+    return records
+
+
+def append_trial(path: Path, record: TrialRecord) -> None:
+    """Add one line to ``trials.jsonl`` in a single write, so that readers see whole lines."""
+    data = (record.model_dump_json() + "\n").encode()
+    descriptor = os.open(path / TRIALS, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, model: Frozen) -> None:
+    """Write a model to a file, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(model.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def point_latest(path: Path) -> None:
+    """Make ``latest`` beside a run directory point at it."""
+    link = path.parent / "latest"
+    temporary = path.parent / f".latest.{os.getpid()}"
+    temporary.symlink_to(path.name)
+    temporary.replace(link)
+
+
+def series_to_json(series: list[tuple[float, int]]) -> dict[str, Any]:
+    """Memory over time as columns: seconds since the start, resident bytes."""
+    return {"schema": 1, "seconds": [t for t, _ in series], "rss": [rss for _, rss in series]}
+
+
+def write_series(path: Path, series: list[tuple[float, int]]) -> None:
+    """Store one trial's series."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(series_to_json(series), separators=(",", ":")), encoding="utf-8")

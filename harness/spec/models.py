@@ -1,0 +1,198 @@
+"""What a user may write in ``matrix.yaml``. Pure data: nothing here reads a file or runs Go."""
+
+import re
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+
+from harness.frozen import Frozen
+
+_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
+          "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9}  # fmt: skip
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def _parse_bytes(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", value)
+    if not match or match[2] not in _UNITS:
+        raise ValueError(f"{value!r} is not a size; write it as 512MiB or 4GiB")
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+def _parse_seconds(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)", value)
+    if not match:
+        raise ValueError(f"{value!r} is not a duration; write it as 500ms, 10s or 2m")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _parse_fraction(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", value)
+    if not match:
+        raise ValueError(f"{value!r} is not a share; write it as 5% or 0.05")
+    return float(match[1]) / (100 if match[2] else 1)
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str | dict) else value
+
+
+def _check_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", value):
+        raise ValueError(
+            f"{value!r} cannot be a name; use letters, digits, '_', '.' and '-', "
+            "and begin with a letter, a digit or '_'"
+        )
+    return value
+
+
+def _check_setting(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_]+", value):
+        raise ValueError(f"{value!r} is not an experiment setting; write one name an entry")
+    return value
+
+
+Bytes = Annotated[int, BeforeValidator(_parse_bytes), Field(gt=0)]
+Seconds = Annotated[float, BeforeValidator(_parse_seconds), Field(gt=0)]
+Fraction = Annotated[float, BeforeValidator(_parse_fraction), Field(ge=0)]
+Name = Annotated[str, AfterValidator(_check_name)]
+Setting = Annotated[str, AfterValidator(_check_setting)]
+EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+def _expand_toolchain(value: Any) -> Any:
+    return {"go": value} if isinstance(value, str) else value
+
+
+def _check_release(value: str) -> str:
+    if re.fullmatch(r"\d+(\.\d+)*((rc|beta)\d+)?", value):
+        raise ValueError(f"{value!r} is not a Go toolchain name; write go{value}")
+    if not re.fullmatch(r"go1\.\d+(\.\d+)?((rc|beta)\d+)?|stable|oldstable", value):
+        raise ValueError(f"{value!r} is not a Go toolchain name; write it as go1.24.3")
+    return value
+
+
+Release = Annotated[str, AfterValidator(_check_release)]
+
+
+class ToolchainSpec(Frozen):
+    """One entry of ``go:``."""
+
+    go: Release
+    """A released version, such as ``go1.24.3``."""
+
+    @property
+    def name(self) -> str:
+        """The toolchain's name in variants, node ids and reports."""
+        return self.go
+
+
+Toolchain = Annotated[ToolchainSpec, BeforeValidator(_expand_toolchain)]
+
+
+class BuildSpec(Frozen):
+    """Settings of ``go build`` that hold for every cell."""
+
+    tags: Annotated[list[str], BeforeValidator(_one_or_many)] = []
+    gcflags: str = ""
+    ldflags: str = ""
+    race: bool = False
+    cgo: bool = False
+
+
+class CellSpec(Frozen):
+    """A pattern over cells: every field that is given must match (``exclude``)."""
+
+    go: str | None = None
+    experiments: list[Setting] | None = None
+    env: dict[EnvName, str] | None = None
+    workload: str | None = None
+
+
+class IncludedCell(Frozen):
+    """A variant added to the product of the axes (``include``)."""
+
+    go: Toolchain
+    experiments: list[Setting] = []
+    env: dict[EnvName, str] = {}
+
+
+class WorkloadSpec(Frozen):
+    """A Go program and its inputs."""
+
+    name: Name
+    package: str
+    """An import path, or a path that begins with ``./`` relative to the matrix file."""
+    args: list[str] = []
+    env: dict[EnvName, str] = {}
+
+
+class QuestionSpec(Frozen):
+    """What the run is to answer."""
+
+    baseline: str
+    """A variant's name."""
+    candidate: str
+    """A variant's name."""
+    suspects: list[Setting] | None = None
+    """Experiments that may explain a change; by default all that the matrix toggles."""
+    metrics: list[str] = ["rss.peak"]
+    """Primary metrics; all others are reported as secondary."""
+    margin: Fraction = 0.03
+    """Ratios within 1 ± margin count as equivalent."""
+
+
+class TrialsSpec(Frozen):
+    """How often and within which limits each variant runs."""
+
+    min: Annotated[int, Field(ge=1)] = 5
+    max: Annotated[int, Field(ge=1)] = 10
+    cpus: Annotated[int, Field(ge=1)] = 1
+    timeout: Seconds = 60.0
+    memory_limit: Bytes | None = None
+    seed: int | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.max < self.min:
+            raise ValueError(f"max ({self.max}) is below min ({self.min})")
+        return self
+
+
+def _expand_trials(value: Any) -> Any:
+    return {"min": value, "max": value} if isinstance(value, str | int) else value
+
+
+class GateSpec(Frozen):
+    """A limit on candidate against baseline that the run must keep."""
+
+    metric: str
+    max_increase: Fraction
+    workload: str | None = None
+    """Only this workload; by default every one."""
+    baseline: str | None = None
+    candidate: str | None = None
+
+
+class MatrixSpec(Frozen):
+    """A whole ``matrix.yaml``."""
+
+    name: Name | None = None
+    go: Annotated[list[Toolchain], BeforeValidator(_one_or_many), Field(min_length=1)]
+    experiments: Annotated[
+        list[Annotated[list[Setting], BeforeValidator(_one_or_many)]], Field(min_length=1)
+    ] = [[]]
+    env: dict[EnvName, Annotated[list[str], BeforeValidator(_one_or_many)]] = {}
+    build: BuildSpec = BuildSpec()
+    include: list[IncludedCell] = []
+    exclude: list[CellSpec] = []
+    question: QuestionSpec | None = None
+    workloads: Annotated[list[WorkloadSpec], Field(min_length=1)]
+    trials: Annotated[TrialsSpec, BeforeValidator(_expand_trials)] = TrialsSpec()
+    gates: list[GateSpec] = []
