@@ -66,13 +66,14 @@ class Plan(Frozen):
         for number in range(1, self.rounds + 1):
             for workload, variants in by_workload.items():
                 block = list(variants)
-                random.Random(f"{self.seed}/{workload}/{number}").shuffle(block)  # noqa: S311 - an order, not a secret
+                order = random.Random(f"{self.seed}/{workload}/{number}")  # noqa: S311 - no secret
+                order.shuffle(block)
                 for variant in block:
                     yield Trial(workload=workload, variant=variant, round=number)
 
 
 def variant_name(toolchain: str, settings: tuple[str, ...], env: Mapping[str, str]) -> str:
-    """``TOOLCHAIN[+SETTING[,SETTING…]][ KEY=VALUE…]``; the order of the settings is the caller's."""
+    """``TOOLCHAIN[+SETTING[,SETTING…]][ KEY=VALUE…]``; the settings come in order."""
     flags = f"+{','.join(settings)}" if settings else ""
     return f"{toolchain}{flags}" + "".join(f" {key}={value}" for key, value in env.items())
 

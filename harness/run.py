@@ -16,7 +16,9 @@ from pydantic import Field, ValidationError
 
 from harness.errors import HarnessError
 from harness.frozen import Frozen
-from harness.plan import Plan
+from harness.golang.builds import BuildRecord
+from harness.host import Host
+from harness.plan import Plan, Variant
 from harness.spec.models import MatrixSpec
 
 MANIFEST = "run.json"
@@ -36,43 +38,6 @@ class ToolchainRecord(Frozen):
     """Experiments on by default."""
 
 
-class BuildRecord(Frozen):
-    """A build of one workload for one toolchain and its experiment settings."""
-
-    workload: str
-    toolchain: str
-    settings: tuple[str, ...]
-    key: str
-    binary: str
-    """Path of the binary; empty where the build failed."""
-    sha256: str
-    size: int
-    """Bytes of the binary."""
-    command: str
-    """To copy into a shell: makes the same binary, without the probe."""
-    seconds: float
-    cached: bool
-    error: str | None = None
-    """What the compiler said, for a build that failed."""
-
-
-class Host(Frozen):
-    """The machine that measured."""
-
-    id: str
-    """A digest of the machine's identity: a blocking factor where runs are merged."""
-    name: str
-    kernel: str
-    cpu: str
-    cpus: int
-    """CPUs that the harness may use."""
-    memory: int
-    """Bytes."""
-    transparent_hugepages: str
-    swap: int
-    """Bytes."""
-
-
 class Manifest(Frozen):
     """``run.json``: what was to be measured, with what, where."""
 
@@ -87,11 +52,18 @@ class Manifest(Frozen):
     matrix: MatrixSpec
     toolchains: tuple[ToolchainRecord, ...]
     builds: tuple[BuildRecord, ...]
+    supervisor: str = ""
+    """Path of the program that starts and watches each trial."""
     plan: Plan
     host: Host
     lanes: int
     command: tuple[str, ...]
     """The command line that made the run."""
+
+    def build(self, workload: str, variant: Variant) -> BuildRecord:
+        """The build that a cell runs."""
+        key = (workload, variant.toolchain, variant.settings)
+        return next(b for b in self.builds if (b.workload, b.toolchain, b.settings) == key)
 
 
 class TrialRecord(Frozen):
@@ -140,16 +112,23 @@ class Run:
         Raises:
             HarnessError: the directory holds no run, or one of another schema.
         """
-        try:
-            text = (path / MANIFEST).read_text(encoding="utf-8")
-            manifest = Manifest.model_validate_json(text)
-        except FileNotFoundError:
-            raise HarnessError(f"{path} is not a run directory: it has no {MANIFEST}") from None
-        except ValidationError as error:
-            raise HarnessError(
-                f"{path / MANIFEST} was not written by this version: {error.errors()[0]['msg']}"
-            ) from None
-        return cls(path, manifest, tuple(read_trials(path)))
+        return cls(path, read_manifest(path), tuple(read_trials(path)))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """A run directory's manifest.
+
+    Raises:
+        HarnessError: the directory holds no run, or one of another schema.
+    """
+    try:
+        return Manifest.model_validate_json((path / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise HarnessError(f"{path} is not a run directory: it has no {MANIFEST}") from None
+    except ValidationError as error:
+        raise HarnessError(
+            f"{path / MANIFEST} was not written by this version: {error.errors()[0]['msg']}"
+        ) from None
 
 
 def read_trials(path: Path) -> list[TrialRecord]:

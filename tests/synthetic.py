@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.golang.experiments import Experiments
+from harness.host import Host
 from harness.plan import make_plan
-from harness.run import Host, Manifest, Run, ToolchainRecord, TrialRecord
+from harness.run import Manifest, Run, ToolchainRecord, TrialRecord
 from harness.spec.models import MatrixSpec
 
 EXPERIMENTS = {

@@ -9,9 +9,7 @@ from harness.frozen import Frozen
 SCHEMA = 1
 
 Decision = Literal["increase", "decrease", "equivalent", "inconclusive"]
-SuspectVerdict = Literal[
-    "ruled out", "implicated", "contributes", "inconclusive", "not applicable"
-]
+SuspectVerdict = Literal["ruled out", "implicated", "contributes", "inconclusive", "not applicable"]
 
 
 class Comparison(Frozen):

@@ -1,1 +1,1 @@
-"""."""
+"""Everything that knows Go: versions, experiments, toolchains, builds."""

@@ -21,7 +21,7 @@ class Experiments(Frozen):
         return setting == "none" or experiment_of(setting) in (*self.known, "regabi")
 
     def in_order(self, settings: tuple[str, ...]) -> tuple[str, ...]:
-        """Settings in the toolchain's own order; of two on one experiment the last wins, as in Go."""
+        """Settings in the toolchain's own order; of two on one experiment the last wins."""
         last = {experiment_of(setting): setting for setting in settings}
         rank = {name: index for index, name in enumerate(("none", *self.known))}
         return tuple(sorted(last.values(), key=lambda s: rank.get(experiment_of(s), len(rank))))

@@ -1,1 +1,1 @@
-"""."""
+"""Where toolchains come from; each module knows one source."""

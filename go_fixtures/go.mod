@@ -1,0 +1,3 @@
+module gomatrix.test/fixtures
+
+go 1.21

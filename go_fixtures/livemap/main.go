@@ -1,0 +1,27 @@
+// Livemap builds one large map and keeps it.
+//
+// It exercises the built-in map. Go 1.24 brought the Swiss Tables implementation (experiment
+// swissmap): the same content takes another amount of heap, and kernel and runtime agree about it.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+)
+
+type value [4]uint64
+
+func main() {
+	entries := flag.Int("entries", 1_500_000, "entries of the map")
+	flag.Parse()
+
+	live := make(map[uint64]value)
+	for i := 0; i < *entries; i++ {
+		key := uint64(i) * 0x9E3779B97F4A7C15
+		live[key] = value{key}
+	}
+	runtime.GC()
+	fmt.Printf("%d entries\n", len(live))
+	runtime.KeepAlive(live)
+}

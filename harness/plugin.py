@@ -1,0 +1,1 @@
+"""The pytest plugin; it comes with the end-to-end path."""
