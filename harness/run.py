@@ -16,26 +16,13 @@ from pydantic import Field, ValidationError
 
 from harness.errors import HarnessError
 from harness.frozen import Frozen
-from harness.golang.builds import BuildRecord
+from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.host import Host
 from harness.plan import Plan, Variant
 from harness.spec.models import MatrixSpec
 
 MANIFEST = "run.json"
 TRIALS = "trials.jsonl"
-
-
-class ToolchainRecord(Frozen):
-    """A toolchain as it was used."""
-
-    name: str
-    version: str
-    provider: str
-    goroot: str
-    sha256: str | None = None
-    """Of the archive that it came from, where it came from one."""
-    on: tuple[str, ...]
-    """Experiments on by default."""
 
 
 class Manifest(Frozen):

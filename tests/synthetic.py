@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.golang.experiments import Experiments
+from harness.golang.records import ToolchainRecord
 from harness.host import Host
 from harness.plan import make_plan
-from harness.run import Manifest, Run, ToolchainRecord, TrialRecord
+from harness.run import Manifest, Run, TrialRecord
 from harness.spec.models import MatrixSpec
 
 EXPERIMENTS = {

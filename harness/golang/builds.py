@@ -16,31 +16,12 @@ from harness.frozen import Frozen
 from harness.golang.cache import obtain
 from harness.golang.environment import go_environment
 from harness.golang.overlay import probe_digest, write_overlay
+from harness.golang.records import BuildRecord
 from harness.golang.toolchains import Toolchain
 from harness.golang.workloads import Source
 from harness.spec.models import BuildSpec
 
 _RECORD = "build.json"
-
-
-class BuildRecord(Frozen):
-    """A build of one workload for one toolchain and its experiment settings."""
-
-    workload: str
-    toolchain: str
-    settings: tuple[str, ...]
-    key: str
-    binary: str
-    """Path of the binary; empty where the build failed."""
-    sha256: str
-    size: int
-    """Bytes of the binary."""
-    command: str
-    """To copy into a shell: makes the same binary, without the probe."""
-    seconds: float
-    cached: bool
-    error: str | None = None
-    """What the compiler said, for a build that failed."""
 
 
 class BuildRequest(Frozen):

@@ -1,0 +1,36 @@
+"""What a run keeps of its toolchains and builds, for whoever reads it without them."""
+
+from harness.frozen import Frozen
+
+
+class ToolchainRecord(Frozen):
+    """A toolchain as it was used."""
+
+    name: str
+    version: str
+    provider: str
+    goroot: str
+    sha256: str | None = None
+    """Of the archive that it came from, where it came from one."""
+    on: tuple[str, ...]
+    """Experiments on by default."""
+
+
+class BuildRecord(Frozen):
+    """A build of one workload for one toolchain and its experiment settings."""
+
+    workload: str
+    toolchain: str
+    settings: tuple[str, ...]
+    key: str
+    binary: str
+    """Path of the binary; empty where the build failed."""
+    sha256: str
+    size: int
+    """Bytes of the binary."""
+    command: str
+    """To copy into a shell: makes the same binary, without the probe."""
+    seconds: float
+    cached: bool
+    error: str | None = None
+    """What the compiler said, for a build that failed."""
