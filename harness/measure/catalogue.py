@@ -50,6 +50,16 @@ _METRICS = (
     Metric("wall", "seconds", _LOWER, _KERNEL, "from start to the end of main"),
     Metric("faults.minor", "count", _LOWER, _KERNEL, "page faults without I/O"),
     Metric("faults.major", "count", _LOWER, _KERNEL, "page faults with I/O"),
+    Metric("rss.shmem", "bytes", _LOWER, _KERNEL, "shared resident memory when main ends"),
+    Metric("pss", "bytes", _LOWER, _KERNEL, "proportional set size when main ends"),
+    Metric("uss", "bytes", _LOWER, _KERNEL, "resident memory of this process alone when main ends"),
+    Metric("huge.pages", "bytes", _NEUTRAL, _KERNEL, "anonymous memory in transparent huge pages"),
+    Metric("swap", "bytes", _LOWER, _KERNEL, "swapped out when main ends"),
+    Metric("page.tables", "bytes", _LOWER, _KERNEL, "page tables when main ends"),
+    Metric("threads", "count", _LOWER, _KERNEL, "threads when main ends"),
+    Metric("files.open", "count", _LOWER, _KERNEL, "open descriptors when main ends"),
+    Metric("switches.voluntary", "count", _NEUTRAL, _KERNEL, "context switches to wait"),
+    Metric("switches.involuntary", "count", _NEUTRAL, _KERNEL, "context switches by preemption"),
 )  # fmt: skip
 
 CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in _METRICS}

@@ -1,0 +1,126 @@
+"""What ``/proc/PID`` says: parsers of text that may be cut short or hold foreign lines.
+
+Every parser takes bytes and leaves out what it cannot read; every reader gives ``None`` for a
+process that has gone. Sizes are in bytes, times in seconds. Formats: ``proc_pid_status(5)`` and its
+siblings, and ``Documentation/filesystems/proc.rst`` in the Linux source.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+TICK = 1 / os.sysconf("SC_CLK_TCK")
+
+_STATUS = re.compile(rb"^(\w+):[ \t]+(\d+)( kB)?[ \t]*$", re.MULTILINE)
+_HEADER = re.compile(
+    rb"^([0-9a-f]+)-([0-9a-f]+) ([r-][w-][x-][ps]) [0-9a-f]+ [0-9a-f]+:[0-9a-f]+ (\d+)"
+    rb"(?: +(.*))?$"
+)
+_FIELD = re.compile(rb"^(\w+): +(\d+) kB$")
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One mapping of a process's address space."""
+
+    start: int
+    end: int
+    permissions: str
+    inode: int
+    name: str
+    """The file, or a word in brackets; empty for anonymous memory."""
+    fields: dict[str, int] = field(default_factory=dict)
+    """Bytes by the kernel's own field name: ``Rss``, ``Pss``, ``AnonHugePages``…"""
+
+    @property
+    def size(self) -> int:
+        """Bytes of address space."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Stat:
+    """What is needed of ``/proc/PID/stat``."""
+
+    state: str
+    parent: int
+    minor_faults: int
+    major_faults: int
+    user: float
+    """Seconds of CPU, all threads."""
+    system: float
+    """Seconds of CPU, all threads."""
+    start: int
+    """Clock ticks since boot: with the process id, it names a process for good."""
+
+
+def parse_status(text: bytes) -> dict[str, int]:
+    """Numbers of ``/proc/PID/status`` by field name; those in kB become bytes."""
+    return {
+        match[1].decode(): int(match[2]) * (1024 if match[3] else 1)
+        for match in _STATUS.finditer(text)
+    }
+
+
+def parse_statm(text: bytes) -> int | None:
+    """Resident bytes from ``/proc/PID/statm``; ``None`` for a text that has no such number."""
+    fields = text.split(None, 2)
+    if len(fields) < 3 or not fields[1].isdigit():  # noqa: PLR2004 - a cut second number must not count
+        return None
+    return int(fields[1]) * PAGE
+
+
+def parse_stat(text: bytes) -> Stat | None:
+    """``/proc/PID/stat``; the command in it may hold spaces and brackets."""
+    fields = text[text.rfind(b")") + 1 :].split()
+    try:
+        parent, minor, major, user, system, start = (int(fields[i]) for i in (1, 7, 9, 11, 12, 19))
+    except (IndexError, ValueError):
+        return None
+    return Stat(fields[0].decode("ascii", "replace"), parent, minor, major,
+                user * TICK, system * TICK, start)  # fmt: skip
+
+
+def parse_smaps(text: bytes) -> Iterator[Mapping]:
+    """The mappings of ``/proc/PID/smaps``, in order of address."""
+    header: re.Match[bytes] | None = None
+    fields: dict[str, int] = {}
+    for line in text.splitlines():
+        if match := _FIELD.match(line):
+            fields[match[1].decode()] = int(match[2]) * 1024
+        elif match := _HEADER.match(line):
+            if header:
+                yield _mapping(header, fields)
+            header, fields = match, {}
+    if header:
+        yield _mapping(header, fields)
+
+
+def _mapping(header: re.Match[bytes], fields: dict[str, int]) -> Mapping:
+    return Mapping(
+        start=int(header[1], 16),
+        end=int(header[2], 16),
+        permissions=header[3].decode(),
+        inode=int(header[4]),
+        name=os.fsdecode(header[5] or b""),
+        fields=fields,
+    )
+
+
+def read(pid: int, name: str) -> bytes | None:
+    """``/proc/PID/NAME``, or ``None`` for a process that has gone or may not be read."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return None
+
+
+def open_files(pid: int) -> int | None:
+    """How many files a process has open."""
+    try:
+        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return None

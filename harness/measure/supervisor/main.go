@@ -1,0 +1,332 @@
+// The supervisor starts one workload, waits for it, and leaves nothing of it behind.
+//
+// It exists because a process inherits the peak resident set of its launcher (getrusage's
+// ru_maxrss), so the launcher must be small; because a subreaper keeps daemonised children in its
+// tree; and because the workload's limits and CPUs are set without running Python between fork and
+// exec. It reads one line of JSON on standard input, the job; after that, each line is a command:
+// "signal N" for the workload, or "kill" for the whole tree. The end of standard input means that
+// the harness is gone, and kills the tree. Its answers are lines of JSON on standard output.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+type job struct {
+	Parent    int      // the harness's process id
+	Path      string   // the binary
+	Args      []string // argv, with argv[0]
+	Env       []string
+	Directory string
+	CPUs      []int
+	Output    int // descriptor for standard output and standard error
+	// Descriptors to hand over, at index FirstFile and above in the workload.
+	Files     []int
+	FirstFile int
+}
+
+type started struct {
+	Event     string `json:"event"`
+	PID       int    `json:"pid"`
+	Monotonic int64  `json:"monotonic"` // nanoseconds, just before the workload was started
+	Error     string `json:"error"`
+}
+
+type ended struct {
+	Event     string `json:"event"`
+	Monotonic int64  `json:"monotonic"`
+	Exit      int    `json:"exit"`   // -1 where a signal ended it
+	Signal    int    `json:"signal"` // 0 where none did
+	Usage     usage  `json:"usage"`  // of the workload and the children that it waited for
+	Orphans   usage  `json:"orphans"`
+	Left      int    `json:"left"` // processes that had to be killed after the workload's end
+}
+
+type usage struct {
+	User     int64 `json:"utime"`  // nanoseconds
+	System   int64 `json:"stime"`  // nanoseconds
+	MaxRSS   int64 `json:"maxrss"` // bytes
+	Minor    int64 `json:"minflt"`
+	Major    int64 `json:"majflt"`
+	Switches int64 `json:"nvcsw"`
+	Preempts int64 `json:"nivcsw"`
+}
+
+const (
+	prSetPdeathsig      = 1
+	prSetChildSubreaper = 36
+	killDeadline        = 5 * time.Second
+)
+
+func main() {
+	runtime.LockOSThread() // affinity and the death signal belong to a thread
+	input := bufio.NewReader(os.Stdin)
+	line, err := input.ReadBytes('\n')
+	if err != nil {
+		os.Exit(2)
+	}
+	var j job
+	if err := json.Unmarshal(line, &j); err != nil {
+		answer(started{Event: "started", Error: err.Error()})
+		os.Exit(2)
+	}
+	// Standard input may have other holders that outlive the harness; this tells of its death too.
+	orphaned := make(chan os.Signal, 1)
+	signal.Notify(orphaned, syscall.SIGTERM)
+	syscall.RawSyscall(syscall.SYS_PRCTL, prSetPdeathsig, uintptr(syscall.SIGTERM), 0)
+	if syscall.Getppid() != j.Parent {
+		os.Exit(2)
+	}
+	syscall.Setsid()
+	syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0)
+	if err := setLimits(j); err != nil {
+		answer(started{Event: "started", Error: err.Error()})
+		os.Exit(2)
+	}
+
+	begin := monotonic()
+	pid, err := syscall.ForkExec(j.Path, j.Args, &syscall.ProcAttr{
+		Dir:   j.Directory,
+		Env:   j.Env,
+		Files: files(j),
+		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+	})
+	if err != nil {
+		answer(started{Event: "started", Error: err.Error()})
+		os.Exit(2)
+	}
+	closeFiles(j)
+	answer(started{Event: "started", PID: pid, Monotonic: begin})
+
+	w := &workload{pid: pid}
+	go w.obey(input)
+	go func() {
+		<-orphaned
+		w.kill()
+	}()
+	answer(w.wait())
+}
+
+type workload struct {
+	mutex sync.Mutex
+	pid   int
+	gone  bool // its number may belong to another process by now
+}
+
+// wait reaps the workload and every orphan of it, and kills what outlives it.
+func (w *workload) wait() ended {
+	report := ended{Event: "ended"}
+	for {
+		pid, status, rusage, ok := w.reap(0)
+		if !ok {
+			break
+		}
+		if pid != w.pid {
+			report.Orphans.add(rusage)
+			continue
+		}
+		report.Monotonic = monotonic()
+		report.Usage.add(rusage)
+		report.Exit, report.Signal = status.ExitStatus(), 0
+		if status.Signaled() {
+			report.Exit, report.Signal = -1, int(status.Signal())
+		}
+		break
+	}
+	deadline := time.Now().Add(killDeadline)
+	for time.Now().Before(deadline) {
+		pid, _, rusage, ok := w.reap(syscall.WNOHANG)
+		if !ok {
+			break // nothing is left
+		}
+		if pid != 0 {
+			report.Orphans.add(rusage)
+			continue
+		}
+		report.Left = max(report.Left, killTree())
+		time.Sleep(time.Millisecond)
+	}
+	return report
+}
+
+func max(a, b int) int {
+	if a > b {
+		return a
+	}
+	return b
+}
+
+// reap waits for any child; ok is false where there is none.
+func (w *workload) reap(options int) (pid int, status syscall.WaitStatus, rusage syscall.Rusage, ok bool) {
+	for {
+		var err error
+		if options == 0 {
+			// Look first and reap under the lock, so that no signal goes to a number reused.
+			var info [128]byte
+			_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, 0, 0,
+				uintptr(unsafe.Pointer(&info[0])), syscall.WEXITED|syscall.WNOWAIT, 0, 0)
+			if errno == syscall.EINTR {
+				continue
+			}
+			if errno != 0 {
+				return 0, status, rusage, false
+			}
+		}
+		w.mutex.Lock()
+		pid, err = syscall.Wait4(-1, &status, options|syscall.WNOHANG, &rusage)
+		if err == nil && pid == w.pid {
+			w.gone = true
+		}
+		w.mutex.Unlock()
+		if err == syscall.EINTR || (err == nil && pid == 0 && options == 0) {
+			continue
+		}
+		return pid, status, rusage, err == nil
+	}
+}
+
+func (w *workload) obey(input *bufio.Reader) {
+	for {
+		line, err := input.ReadString('\n')
+		command := strings.Fields(line)
+		switch {
+		case err != nil || (len(command) == 1 && command[0] == "kill"):
+			w.kill()
+			if err != nil {
+				return
+			}
+		case len(command) == 2 && command[0] == "signal":
+			if number, err := strconv.Atoi(command[1]); err == nil {
+				w.signal(syscall.Signal(number))
+			}
+		}
+	}
+}
+
+func (w *workload) signal(s syscall.Signal) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	if !w.gone {
+		syscall.Kill(w.pid, s)
+	}
+}
+
+func (w *workload) kill() {
+	w.signal(syscall.SIGKILL)
+	killTree()
+}
+
+// killTree kills every descendant of the supervisor and says how many there were.
+func killTree() int {
+	parents := map[int]int{}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		text := string(data)
+		rest := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+		if len(rest) < 2 || rest[0] == "Z" {
+			continue
+		}
+		pid, _ := strconv.Atoi(strings.Split(path, "/")[2])
+		parents[pid], _ = strconv.Atoi(rest[1])
+	}
+	killed := 0
+	for pid := range parents {
+		for ancestor, ok := parents[pid]; ok; ancestor, ok = parents[ancestor] {
+			if ancestor == os.Getpid() {
+				syscall.Kill(pid, syscall.SIGKILL)
+				killed++
+				break
+			}
+		}
+	}
+	return killed
+}
+
+func setLimits(j job) error {
+	core := syscall.Rlimit{}
+	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &core); err != nil {
+		return err
+	}
+	if len(j.CPUs) == 0 {
+		return nil
+	}
+	var mask [16]uint64 // 1024 CPUs
+	for _, cpu := range j.CPUs {
+		if cpu < 0 || cpu >= 64*len(mask) {
+			return syscall.EINVAL
+		}
+		mask[cpu/64] |= 1 << (cpu % 64)
+	}
+	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY, 0,
+		unsafe.Sizeof(mask), uintptr(unsafe.Pointer(&mask)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func files(j job) []uintptr {
+	null, err := syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		null = 0
+	}
+	list := []uintptr{uintptr(null), uintptr(j.Output), uintptr(j.Output)}
+	if len(j.Files) == 0 {
+		return list
+	}
+	for len(list) < j.FirstFile {
+		list = append(list, ^uintptr(0)) // closed in the workload
+	}
+	for _, file := range j.Files {
+		list = append(list, uintptr(file))
+	}
+	return list
+}
+
+// closeFiles leaves the workload as the only holder, so that the harness sees their end.
+func closeFiles(j job) {
+	syscall.Close(j.Output)
+	for _, file := range j.Files {
+		syscall.Close(file)
+	}
+}
+
+func (u *usage) add(r syscall.Rusage) {
+	u.User += r.Utime.Nano()
+	u.System += r.Stime.Nano()
+	if rss := int64(r.Maxrss) << 10; rss > u.MaxRSS {
+		u.MaxRSS = rss
+	}
+	u.Minor += int64(r.Minflt)
+	u.Major += int64(r.Majflt)
+	u.Switches += int64(r.Nvcsw)
+	u.Preempts += int64(r.Nivcsw)
+}
+
+func monotonic() int64 {
+	var now syscall.Timespec
+	syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, 1, uintptr(unsafe.Pointer(&now)), 0)
+	return now.Nano()
+}
+
+func answer(event interface{}) {
+	data, err := json.Marshal(event)
+	if err == nil {
+		os.Stdout.Write(append(data, '\n'))
+	}
+}
