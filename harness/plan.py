@@ -6,15 +6,16 @@ from itertools import product
 
 from harness.frozen import Frozen
 from harness.golang.experiments import Experiments, experiment_of
-from harness.spec.models import CellSpec, MatrixSpec
+from harness.spec.models import BuildSpec, CellSpec, MatrixSpec
 
 
 class Variant(Frozen):
-    """A toolchain with experiment settings and a run environment."""
+    """A toolchain with experiment settings, build settings and a run environment."""
 
     name: str
     toolchain: str
     settings: tuple[str, ...] = ()
+    build: BuildSpec = BuildSpec()
     env: dict[str, str] = {}
 
 
@@ -102,18 +103,25 @@ def make_plan(spec: MatrixSpec, experiments: Mapping[str, Experiments], *, seed:
 
 def _variants(spec: MatrixSpec, experiments: Mapping[str, Experiments]) -> Iterator[Variant]:
     axes = [[(key, value) for value in values] for key, values in spec.env.items()]
+    builds = spec.build.choices()
     crossed = [
-        (toolchain.name, tuple(settings), dict(env))
-        for toolchain, settings, env in product(spec.go, spec.experiments, product(*axes))
+        (toolchain.name, tuple(settings), build, dict(env))
+        for toolchain, settings, build, env in product(
+            spec.go, spec.experiments, builds, product(*axes)
+        )
     ]
-    included = [(i.go.name, tuple(i.experiments), dict(i.env)) for i in spec.include]
+    included = [
+        (i.go.name, tuple(i.experiments), build, dict(i.env))
+        for i in spec.include
+        for build in builds
+    ]
     seen = set()
-    for toolchain, settings, env in crossed + included:
+    for toolchain, settings, (labels, build), env in crossed + included:
         ordered = experiments[toolchain].in_order(settings)
-        name = variant_name(toolchain, ordered, env)
+        name = variant_name(toolchain, ordered, labels | env)
         if name not in seen:
             seen.add(name)
-            yield Variant(name=name, toolchain=toolchain, settings=ordered, env=env)
+            yield Variant(name=name, toolchain=toolchain, settings=ordered, build=build, env=env)
 
 
 def _matches(pattern: CellSpec, variant: Variant, workload: str) -> bool:

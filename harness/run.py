@@ -49,8 +49,8 @@ class Manifest(Frozen):
 
     def build(self, workload: str, variant: Variant) -> BuildRecord:
         """The build that a cell runs."""
-        key = (workload, variant.toolchain, variant.settings)
-        return next(b for b in self.builds if (b.workload, b.toolchain, b.settings) == key)
+        key = (workload, variant.toolchain, variant.settings, variant.build)
+        return next(b for b in self.builds if (b.workload, b.toolchain, b.settings, b.build) == key)
 
 
 class TrialRecord(Frozen):

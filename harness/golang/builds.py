@@ -1,4 +1,4 @@
-"""Builds: one verified binary for each toolchain, experiment settings and workload."""
+"""Builds: one verified binary for each toolchain, experiment settings, build settings, workload."""
 
 import hashlib
 import json
@@ -8,14 +8,18 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.errors import HarnessError
 from harness.frozen import Frozen
+from harness.golang.archives import sha256_of
 from harness.golang.cache import obtain
-from harness.golang.environment import go_environment
-from harness.golang.overlay import probe_digest, write_overlay
+from harness.golang.command import run_go
+from harness.golang.experiments import experiment_of, parse_tool_tags, turns_on
+from harness.golang.overlay import ProbeMode, probe_digest, write_overlay
 from harness.golang.records import BuildRecord
 from harness.golang.toolchains import Toolchain
 from harness.golang.workloads import Source
@@ -31,20 +35,44 @@ class BuildRequest(Frozen):
     toolchain: Toolchain
     settings: tuple[str, ...]
     build: BuildSpec
+    probe: ProbeMode = "full"
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """A digest of everything that decides the binary's content."""
+        """A digest of everything that decides the binary's content.
+
+        Raises:
+            HarnessError: the profile of the build settings cannot be read.
+        """
         parts = [
             self.toolchain.identity,
             self.settings,
             self.build.model_dump(),
+            sha256_of(self.profile) if self.profile else "",
             self.source.package,
             self.source.digest,
-            probe_digest(),
+            probe_digest(self.probe),
             os.uname().machine,
+            _c_compiler() if self.build.needs_cgo else "",
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+    @property
+    def profile(self) -> Path | None:
+        """The CPU profile that the build is guided by.
+
+        Raises:
+            HarnessError: there is no such file.
+        """
+        if self.build.pgo == "off":
+            return None
+        if self.build.pgo == "default.pgo":
+            path = self.source.directory / "default.pgo"
+        else:
+            path = self.source.base / Path(self.build.pgo).expanduser()
+        if not path.is_file():
+            raise HarnessError(f"build.pgo: there is no profile {path}; write pgo: off without one")
+        return path
 
     @property
     def arguments(self) -> list[str]:
@@ -52,27 +80,29 @@ class BuildRequest(Frozen):
         flags = {"-tags": ",".join(self.build.tags), "-gcflags": self.build.gcflags,
                  "-ldflags": self.build.ldflags}  # fmt: skip
         given = [f"{flag}={value}" for flag, value in flags.items() if value]
-        return ["-trimpath", "-buildvcs=false", *(["-race"] if self.build.race else []), *given]
+        return [
+            "-trimpath",
+            "-buildvcs=false",
+            f"-pgo={self.profile or 'off'}",
+            *(["-race"] if self.build.race else []),
+            *given,
+        ]
 
     @property
-    def cgo(self) -> bool:
-        """Whether C may be compiled; the race detector needs it."""
-        return self.build.cgo or self.build.race
+    def label(self) -> str:
+        """For messages."""
+        settings = f"+{','.join(self.settings)}" if self.settings else ""
+        return f"{self.source.workload} with {self.toolchain.name}{settings}"
 
-    @property
-    def command(self) -> str:
-        """For the report: a shell command that makes the same binary, without the probe."""
-        words = ["go", "build", *self.arguments, "-o", self.source.workload, self.source.package]
-        variables = {
-            "GOTOOLCHAIN": "local",
-            "GOFLAGS": "",
-            "CGO_ENABLED": "1" if self.cgo else "0",
-            "GOEXPERIMENT": ",".join(self.settings),
-        }
-        words[0] = str(self.toolchain.go)
-        assignments = [f"{key}={shlex.quote(value)}" for key, value in variables.items()]
-        return " ".join(["env", "-C", shlex.quote(str(self.source.module)), *assignments,
-                         *map(shlex.quote, words)])  # fmt: skip
+
+class BuildInfo(NamedTuple):
+    """What a Go binary says of how it was made."""
+
+    version: str
+    deviations: tuple[str, ...]
+    """Settings of experiments that differ from the version's own baseline."""
+    settings: dict[str, str]
+    """As ``GOEXPERIMENT`` and ``-race``."""
 
 
 def build_all(
@@ -80,23 +110,34 @@ def build_all(
 ) -> list[BuildRecord]:
     """Build everything, as many at a time as there are CPUs; a failure is that build's alone.
 
-    Requests for the same toolchain and settings run one after the other, since they share the
-    compiled standard library; different ones run side by side.
+    The first build of a toolchain with its settings compiles the standard library, which the others
+    then share; so they wait for it while other toolchains' builds fill the CPUs.
+
+    Args:
+        requests: what to build.
+        cache: the harness's cache directory.
+        say: told of each build that was not in the cache.
     """
-    groups: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+    groups: dict[tuple[object, ...], list[int]] = {}
     for index, request in enumerate(requests):
-        groups.setdefault((request.toolchain.name, request.settings), []).append(index)
+        shared = (request.toolchain.identity, request.settings, request.build, request.probe)
+        groups.setdefault(shared, []).append(index)
     records: dict[int, BuildRecord] = {}
-
-    def run_group(indices: list[int]) -> None:
-        for index in indices:
-            records[index] = _build(requests[index], cache)
-            if not records[index].cached:
-                done = sum(not record.cached for record in records.values())
-                say(f"built {_label(requests[index])} ({done})")
-
     with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(run_group, groups.values()))
+
+        def submit(index: int) -> Future[tuple[int, BuildRecord]]:
+            return pool.submit(lambda: (index, _build(requests[index], cache)))
+
+        followers = {indices[0]: indices[1:] for indices in groups.values()}
+        pending = {submit(index) for index in followers}
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for index, record in (future.result() for future in done):
+                records[index] = record
+                pending |= {submit(follower) for follower in followers.get(index, ())}
+                if not record.cached:
+                    how = "failed to build" if record.error else "built"
+                    say(f"{how} {requests[index].label} ({len(records)} of {len(requests)})")
     return [records[index] for index in range(len(requests))]
 
 
@@ -107,118 +148,171 @@ def build_supervisor(source: Path, toolchain: Toolchain, cache: Path) -> Path:
         HarnessError: it does not build.
     """
     content = source.read_bytes()
-    key = hashlib.sha256(content + toolchain.identity.encode()).hexdigest()[:32]
+    key = hashlib.sha256(content + toolchain.digest.encode()).hexdigest()[:32]
 
     def fill(directory: Path) -> None:
         arguments = ["build", "-trimpath", "-ldflags=-s -w", "-o", str(directory / "supervisor")]
-        _go(toolchain, cache, [*arguments, str(source)], source.parent, (), cgo=False)
+        run_go(
+            toolchain.goroot, toolchain.build_cache(cache), [*arguments, str(source)],
+            directory=source.parent, extra={"GOWORK": "off"},
+        )  # fmt: skip
 
     entry, _ = obtain(cache, "supervisors", key, fill)
     return entry / "supervisor"
 
 
-def _label(request: BuildRequest) -> str:
-    settings = f"+{','.join(request.settings)}" if request.settings else ""
-    return f"{request.source.workload} with {request.toolchain.name}{settings}"
+def parse_build_info(binary: Path, text: str) -> BuildInfo:
+    """Read the output of ``go version -m``.
+
+    Up to Go 1.25 a version with deviations reads ``go1.24.3 X:a,b``, since then ``go1.26.6-X:a``.
+    """
+    first, *rest = text.splitlines()
+    version, _, deviations = first.removeprefix(f"{binary}: ").partition("X:")
+    lines = [line.removeprefix("\tbuild\t") for line in rest if line.startswith("\tbuild\t")]
+    return BuildInfo(
+        version=version.removesuffix("-").strip(),
+        deviations=tuple(d for d in deviations.strip().split(",") if d),
+        settings={key: value for key, _, value in (line.partition("=") for line in lines)},
+    )
 
 
 def _build(request: BuildRequest, cache: Path) -> BuildRecord:
     started = time.monotonic()
+    base = {
+        "workload": request.source.workload, "toolchain": request.toolchain.name,
+        "settings": request.settings, "build": request.build,
+    }  # fmt: skip
     try:
         entry, cached = obtain(
             cache, "builds", request.key, lambda directory: _fill(request, cache, directory)
         )
+        facts = json.loads((entry / _RECORD).read_text(encoding="utf-8"))
+        return BuildRecord(
+            **base, key=request.key, binary=str(entry / "binary"), sha256=facts["sha256"],
+            size=facts["size"], command=_command(request, entry), cached=cached,
+            seconds=round(time.monotonic() - started, 3),
+        )  # fmt: skip
     except HarnessError as error:
-        return _record(request, Path(), started, "", 0, error=str(error))
-    facts = json.loads((entry / _RECORD).read_text(encoding="utf-8"))
-    return _record(
-        request, entry / "binary", started, facts["sha256"], facts["size"], cached=cached
-    )
+        return BuildRecord(
+            **base, key="", binary="", sha256="", size=0, command="", cached=False,
+            seconds=round(time.monotonic() - started, 3), error=str(error),
+        )  # fmt: skip
 
 
-def _record(
-    request: BuildRequest,
-    binary: Path,
-    started: float,
-    sha256: str,
-    size: int,
-    *,
-    cached: bool = False,
-    error: str | None = None,
-) -> BuildRecord:
-    return BuildRecord(
-        workload=request.source.workload,
-        toolchain=request.toolchain.name,
-        settings=request.settings,
-        key=request.key,
-        binary="" if error else str(binary),
-        sha256=sha256,
-        size=size,
-        command=request.command,
-        seconds=round(time.monotonic() - started, 3),
-        cached=cached,
-        error=error,
-    )
+def _command(request: BuildRequest, entry: Path) -> str:
+    """For the report: a shell command that makes the same binary, without the probe."""
+    toolchain, source, build = request.toolchain, request.source, request.build
+    variables = {
+        "GOTOOLCHAIN": "local", "GOENV": "off", "GOFLAGS": "",
+        "GOEXPERIMENT": ",".join(request.settings), "GOAMD64": build.goamd64,
+        "GOARM64": build.goarm64, "CGO_ENABLED": "1" if build.needs_cgo else "0",
+    }  # fmt: skip
+    overlay = [f"-overlay={entry / 'patches' / 'overlay.json'}"] if toolchain.patched else []
+    words = [
+        "env", "-C", str(source.module),
+        *(f"{k}={v}" for k, v in variables.items() if v or not k.startswith("GOA")),
+        str(toolchain.go), "build", *request.arguments, *overlay, "-o",
+        f'"$PWD"/{source.workload}', source.package,
+    ]  # fmt: skip
+    return " ".join(w if w.startswith('"$PWD"') else shlex.quote(w) for w in words)
 
 
 def _fill(request: BuildRequest, cache: Path, directory: Path) -> None:
-    scratch = directory / "overlay"
-    scratch.mkdir()
     source, toolchain = request.source, request.toolchain
-    overlay = write_overlay(toolchain.goroot, source.directory, scratch)
+    scratch = directory / "scratch"
+    scratch.mkdir()
+    overlay = []
+    if request.probe != "off" or toolchain.patched:
+        path = write_overlay(
+            toolchain.goroot, source.directory, directory / "overlay", request.probe,
+            toolchain.patched,
+        )  # fmt: skip
+        overlay = [f"-overlay={path}"]
+    effective = _effective(request, cache, overlay)
     binary = directory / "binary"
-    arguments = ["build", *request.arguments, f"-overlay={overlay}", "-o", str(binary)]
-    _go(
-        toolchain, cache, [*arguments, "--", source.package], source.module, request.settings,
-        cgo=request.cgo,
+    arguments = ["build", *request.arguments, *overlay, "-o", str(binary), "--", source.package]
+    run_go(
+        toolchain.goroot, toolchain.build_cache(cache), arguments, directory=source.module,
+        settings=request.settings, build=request.build, extra={"GOTMPDIR": str(scratch)},
     )  # fmt: skip
-    _verify(request, binary, cache)
-    shutil.rmtree(scratch)
-    with binary.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    facts = {"schema": 1, "sha256": digest, "size": binary.stat().st_size}
+    info = run_go(
+        toolchain.goroot, toolchain.build_cache(cache), ["version", "-m", str(binary)]
+    )  # fmt: skip
+    _verify(request, parse_build_info(binary, info), effective)
+    for leftover in (scratch, directory / "overlay"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    if toolchain.patched:
+        _keep_patches(toolchain, directory, cache / "builds" / request.key)
+    facts = {"schema": 1, "sha256": sha256_of(binary), "size": binary.stat().st_size}
     (directory / _RECORD).write_text(json.dumps(facts), encoding="utf-8")
 
 
-def _verify(request: BuildRequest, binary: Path, cache: Path) -> None:
-    """Refuse a binary that does not say it was made by the cell's own toolchain and settings."""
+def _keep_patches(toolchain: Toolchain, directory: Path, entry: Path) -> None:
+    """For whoever repeats the build: an overlay of the patches alone, valid in its last place."""
+    path = write_overlay(toolchain.goroot, None, directory / "patches", "off", toolchain.patched)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(str(directory), str(entry)), encoding="utf-8")
+
+
+def _effective(request: BuildRequest, cache: Path, overlay: Sequence[str]) -> frozenset[str]:
+    """The experiments that will be on; checks that the go command sees the overlay where it is.
+
+    Raises:
+        HarnessError: it would read the standard library from elsewhere, so that probe and patches
+            would be left out in silence.
+    """
     toolchain = request.toolchain
-    text = _go(toolchain, cache, ["version", "-m", str(binary)], toolchain.goroot, (), cgo=False)
-    version, settings = parse_build_info(text)
-    if (version, set(settings)) != (toolchain.version, set(request.settings)):
+    form = '{{.Dir}}|{{join context.ToolTags ","}}'
+    text = run_go(
+        toolchain.goroot, toolchain.build_cache(cache),
+        ["list", "-find", *overlay, "-f", form, "runtime/debug"],
+        settings=request.settings, build=request.build,
+    )  # fmt: skip
+    place, _, tags = text.strip().partition("|")
+    if Path(place) != toolchain.goroot / "src" / "runtime" / "debug":
         raise HarnessError(
-            f"the binary of {_label(request)} says that it was built by {version} with "
-            f"GOEXPERIMENT={','.join(settings)!r}; it is not used"
+            f"the go command of {toolchain.goroot} reads the standard library from {place}; "
+            "give that GOROOT as path:"
+        )
+    return parse_tool_tags(tags)
+
+
+def _verify(request: BuildRequest, info: BuildInfo, effective: frozenset[str]) -> None:
+    """Refuse a binary that does not say it was made by the cell's own toolchain and settings.
+
+    Three statements must agree: the toolchain's version; ``GOEXPERIMENT`` as it was set; and the
+    experiments by which the binary deviates from its version's baseline.
+    """
+    toolchain = request.toolchain
+    default = toolchain.experiments.on
+    expected = {name for name in effective if name not in default}
+    expected |= {f"no{name}" for name in default if name not in effective}
+    contradicted = {d for d in info.deviations if (experiment_of(d) in effective) != turns_on(d)}
+    given = info.settings.get("GOEXPERIMENT", "")
+    complaints = []
+    if info.version != toolchain.version:
+        complaints.append(f"was built by {info.version}")
+    if given != ",".join(request.settings):
+        complaints.append(f"was built with GOEXPERIMENT={given!r}")
+    if contradicted or not expected <= set(info.deviations):
+        complaints.append(
+            f"deviates from its baseline by {', '.join(info.deviations) or 'nothing'}"
+        )
+    if request.build.goamd64 and info.settings.get("GOAMD64") != request.build.goamd64:
+        complaints.append(f"was built for GOAMD64={info.settings.get('GOAMD64')}")
+    if complaints:
+        raise HarnessError(
+            f"the binary of {request.label} says that it {' and '.join(complaints)}; it is not used"
         )
 
 
-def parse_build_info(text: str) -> tuple[str, tuple[str, ...]]:
-    """Toolchain version and experiment settings in the output of ``go version -m``."""
-    first, *rest = text.splitlines()
-    version = first.rsplit(": ", 1)[-1].split()[0].split("-X:")[0]
-    prefix = "\tbuild\tGOEXPERIMENT="
-    values = [line.removeprefix(prefix) for line in rest if line.startswith(prefix)]
-    return version, tuple(s for value in values for s in value.split(",") if s)
-
-
-def _go(
-    toolchain: Toolchain,
-    cache: Path,
-    arguments: Sequence[str],
-    directory: Path,
-    settings: tuple[str, ...],
-    *,
-    cgo: bool,
-) -> str:
-    done = subprocess.run(
-        [toolchain.go, *arguments],
-        env=go_environment(toolchain.goroot, cache, settings=settings, cgo=cgo),
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode != 0:
-        raise HarnessError(done.stderr.strip() or f"go {arguments[0]} failed without a word")
-    return done.stdout
+def _c_compiler() -> str:
+    """The C compiler that cgo finds on PATH, as it names itself."""
+    for name in ("gcc", "clang"):
+        path = shutil.which(name)
+        if path:
+            done = subprocess.run(
+                [path, "--version"], capture_output=True, text=True, errors="replace", check=False
+            )
+            return f"{path}\n{done.stdout}"
+    return ""

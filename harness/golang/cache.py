@@ -1,13 +1,38 @@
-"""The cache directory: an entry is complete or absent, whoever asks and whenever one is killed."""
+"""The cache directory: an entry is complete or absent, whoever asks and whenever one is killed.
 
+Layout: ``KIND/KEY`` holds an entry; beside it ``.KEY.lock`` is its lock, and ``.KEY~…`` a directory
+in which it is being made or from which it is being removed. The kind ``go-build`` is different:
+each of its entries is a build cache that the go command keeps in order by itself.
+"""
+
+import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import platformdirs
-from filelock import FileLock
+from filelock import FileLock, Timeout
+
+from harness.errors import HarnessError
+from harness.frozen import Frozen
+
+_IN_USE = ".in-use"
+
+
+class Entry(Frozen):
+    """One entry of the cache."""
+
+    kind: str
+    key: str
+    path: Path
+    size: int
+    """Bytes on disk."""
+    used: datetime
+    """When it was last asked for."""
 
 
 def default_cache() -> Path:
@@ -20,25 +45,37 @@ def obtain(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> tu
     """The directory of an entry, made by ``fill`` if it is not there yet.
 
     Processes that ask for the same entry at once wait for the first; ``fill`` works in a temporary
-    directory that becomes the entry by a rename when it returns.
+    directory that becomes the entry by a rename when it returns. What a killed process left of an
+    earlier attempt is removed first.
 
     Args:
         cache: the cache directory.
         kind: the kind of entry, a directory of its own.
-        key: names the entry within its kind.
+        key: names the entry within its kind; holds no ``~`` and no ``/``.
         fill: makes the content in the directory it is given; what it raises is passed on.
 
     Returns:
         The entry, and whether it was there already.
+
+    Raises:
+        HarnessError: the cache directory cannot be written.
     """
     entry = cache / kind / key
-    if entry.is_dir():
+    if _touch(entry):
         return entry, True
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(entry.parent / f".{key}.lock"):
-        if entry.is_dir():
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HarnessError(
+            f"the cache directory {cache} cannot be written ({error.strerror}); "
+            "set GOMATRIX_CACHE to one that can"
+        ) from None
+    with FileLock(_lock_path(entry)):
+        if _touch(entry):
             return entry, True
-        temporary = Path(tempfile.mkdtemp(prefix=f".{key}.", dir=entry.parent))
+        for leftover in _unfinished(entry):
+            shutil.rmtree(leftover, ignore_errors=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{key}~", dir=entry.parent))
         try:
             fill(temporary)
             temporary.rename(entry)
@@ -46,3 +83,128 @@ def obtain(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> tu
             shutil.rmtree(temporary, ignore_errors=True)
             raise
     return entry, False
+
+
+@contextmanager
+def in_use(cache: Path) -> Iterator[None]:
+    """Keep ``prune`` from removing anything as long as a run needs its binaries."""
+    cache.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(cache / _IN_USE, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def list_entries(cache: Path) -> list[Entry]:
+    """Every complete entry, the one longest unused first."""
+    found = [
+        Entry(
+            kind=kind.name,
+            key=path.name,
+            path=path,
+            size=_size(path),
+            used=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+        )
+        for kind in _directories(cache)
+        for path in _directories(kind)
+        if not path.name.startswith(".")
+    ]
+    return sorted(found, key=lambda entry: (entry.used, entry.kind, entry.key))
+
+
+def prune(
+    cache: Path, *, older_than: timedelta | None = None, max_size: int | None = None
+) -> list[Entry]:
+    """Remove entries, and everything that killed processes left unfinished.
+
+    Args:
+        cache: the cache directory.
+        older_than: remove entries that nobody has asked for during this time.
+        max_size: then remove those longest unused until no more than so many bytes are left.
+            With neither limit, remove everything.
+
+    Returns:
+        What was removed. An entry that is just being made or removed by another process stays.
+
+    Raises:
+        HarnessError: a run is using the cache.
+    """
+    if not cache.is_dir():
+        return []
+    with _alone(cache):
+        for kind in _directories(cache):
+            for path in _directories(kind):
+                if path.name.startswith(".") and "~" in path.name:
+                    _remove(path.parent / path.name[1:].rpartition("~")[0])
+        entries = list_entries(cache)
+        total = sum(entry.size for entry in entries)
+        now = datetime.now(UTC)
+        removed = []
+        for entry in entries:
+            too_old = older_than is not None and now - entry.used > older_than
+            too_much = max_size is not None and total > max_size
+            neither = older_than is None and max_size is None
+            if (too_old or too_much or neither) and _remove(entry.path):
+                total -= entry.size
+                removed.append(entry)
+        return removed
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    descriptor = os.open(cache / _IN_USE, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HarnessError(
+                f"a run is using the cache {cache}; prune it when the run has ended"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove(entry: Path) -> bool:
+    """Remove an entry and what is left of attempts to make it; not one that is being made."""
+    try:
+        with FileLock(_lock_path(entry), timeout=0):
+            if entry.is_dir():
+                entry.rename(tempfile.mkdtemp(prefix=f".{entry.name}~", dir=entry.parent))
+            for leftover in _unfinished(entry):
+                shutil.rmtree(leftover, ignore_errors=True)
+    except Timeout:
+        return False
+    return not entry.exists()
+
+
+def _lock_path(entry: Path) -> Path:
+    return entry.parent / f".{entry.name}.lock"
+
+
+def _unfinished(entry: Path) -> list[Path]:
+    return [p for p in _directories(entry.parent) if p.name.startswith(f".{entry.name}~")]
+
+
+def _directories(path: Path) -> list[Path]:
+    return [p for p in path.iterdir() if p.is_dir() and not p.is_symlink()]
+
+
+def _touch(entry: Path) -> bool:
+    """Note that an entry is used; whether it is there."""
+    try:
+        os.utime(entry)
+    except FileNotFoundError:
+        return False
+    except PermissionError:  # another user's cache, shared read-only
+        return True
+    return True
+
+
+def _size(path: Path) -> int:
+    return sum(
+        f.lstat().st_blocks * 512  # st_blocks counts units of 512 bytes (stat(2))
+        for f in path.rglob("*")
+    )

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 ProbeMode = Literal["full", "metrics", "off"]
@@ -18,16 +20,22 @@ import _ "runtime/debug" // holds the probe
 
 
 def write_overlay(
-    goroot: Path, package_dir: Path | None, directory: Path, mode: ProbeMode = "full"
+    goroot: Path,
+    package_dir: Path | None,
+    directory: Path,
+    mode: ProbeMode = "full",
+    patched: Mapping[str, str | None] = MappingProxyType({}),
 ) -> Path:
-    """Write an overlay for ``go build -overlay`` that adds the probe.
+    """Write an overlay for ``go build -overlay`` that adds the probe, and a toolchain's patches.
 
     Args:
         goroot: the toolchain whose standard library gets the probe.
         package_dir: the workload's main package; ``None`` for a test binary, which imports
             ``runtime/debug`` by itself.
         directory: where to write; made if it is not there.
-        mode: ``full`` or ``metrics``; a build without a probe has no use for an overlay.
+        mode: ``off`` adds patches only; without any, such a build has no use for an overlay.
+        patched: files of the GOROOT, by their path within it, with the text that takes their
+            place; ``None`` for one that goes away.
 
     Returns:
         The JSON file.
@@ -35,10 +43,15 @@ def write_overlay(
     directory.mkdir(parents=True, exist_ok=True)
     source = goroot.resolve() / "src"
     replace: dict[str, str] = {}
+    for number, (name, text) in enumerate(patched.items()):
+        replacement = directory / f"patched{number}{Path(name).suffix}"
+        if text is not None:
+            replacement.write_bytes(text.encode())
+        replace[str(source.parent / name)] = "" if text is None else str(replacement)
     for name, package in _files(source, mode).items():
         target = source / package / f"gomatrix_{name}"
         replace[str(target)] = str(shutil.copy(_SOURCES / name, directory / name))
-    if package_dir is not None:
+    if package_dir is not None and mode != "off":
         importer = directory / "importer.go"
         importer.write_text(_IMPORTER, encoding="utf-8")
         replace[str(_unused_name(package_dir.resolve()))] = str(importer)
@@ -59,6 +72,8 @@ def probe_digest(mode: ProbeMode = "full") -> str:
 
 def _files(source: Path, mode: ProbeMode) -> dict[str, str]:
     """The probe's files for this toolchain, each with the standard package that it joins."""
+    if mode == "off":
+        return {}
     has_exithook = (source / "internal" / "runtime" / "exithook").is_dir()
     hook = "hook_exithook.go" if has_exithook else "hook_linkname.go"
     files = {"probe.go": "runtime/debug", hook: "runtime/debug", "signal.go": "os/signal"}

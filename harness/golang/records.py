@@ -1,6 +1,7 @@
 """What a run keeps of its toolchains and builds, for whoever reads it without them."""
 
 from harness.frozen import Frozen
+from harness.spec.models import BuildSpec
 
 
 class ToolchainRecord(Frozen):
@@ -22,6 +23,7 @@ class BuildRecord(Frozen):
     workload: str
     toolchain: str
     settings: tuple[str, ...]
+    build: BuildSpec = BuildSpec()
     key: str
     binary: str
     """Path of the binary; empty where the build failed."""

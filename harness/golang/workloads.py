@@ -2,25 +2,35 @@
 
 import hashlib
 import json
+import os
 import re
-import subprocess
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from harness.errors import HarnessError
 from harness.frozen import Frozen
-from harness.golang.environment import go_environment
+from harness.golang.cache import obtain
+from harness.golang.command import run_go
+from harness.golang.providers.installed import module_cache
 from harness.golang.toolchains import Toolchain
 from harness.golang.versions import GoVersion
 from harness.spec.models import WorkloadSpec
 
 _SOURCES = {
-    *(".go", ".mod", ".sum", ".work", ".syso", ".swig", ".swigcxx", ".s", ".S"),
+    *(".go", ".mod", ".sum", ".work", ".syso", ".swig", ".swigcxx", ".s", ".S", ".sx"),
     *(".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx", ".m", ".mm"),
     *(".f", ".F", ".for", ".f90"),
 }
 """Suffixes of the files that the go command compiles (``go help packages``) or reads."""
+_LISTS = {"modules.txt"}
+"""Further files that it reads: the list of vendored modules."""
 _EMBED = re.compile(rb"^//go:embed ", re.MULTILINE)
+_INCLUDE = re.compile(rb"^\s*(//)?\s*#\s*include\s*\"", re.MULTILINE)
+_GO_LINE = re.compile(r"^go\s+(\d\S*)", re.MULTILINE)
+_RELEASE = re.compile(r"v\d+\.\d+\.\d+([-+].*)?")
+_MODULE = "module.json"
 
 
 class Source(Frozen):
@@ -34,15 +44,27 @@ class Source(Frozen):
     module: Path
     """Root of the module; go commands run there."""
     go: str | None
-    """The go.mod's ``go`` line, as ``1.24``."""
+    """The ``go`` line that governs it, of its go.mod or of its workspace, as ``1.24``."""
     digest: str
-    """Of every source file of the module, so that a build's key follows its content."""
+    """Of every source file of the module and of those that stand in for others on this machine, so
+    that a build's key follows their content."""
+    base: Path
+    """The directory of the matrix file: paths in its build settings start there."""
 
     def needs_newer(self, version: str) -> str | None:
         """Why a toolchain cannot build this workload; ``None`` if its go.mod allows it."""
         if self.go is None or GoVersion.parse(version) >= GoVersion.parse(f"go{self.go}"):
             return None
         return f"its go.mod asks for go {self.go}, newer than {version}"
+
+
+class _Module(Frozen):
+    """``module.json`` beside the copy of a published module."""
+
+    path: str
+    version: str
+    package: str
+    """Directory of the main package within it."""
 
 
 def locate(workload: WorkloadSpec, base: Path, toolchain: Toolchain, cache: Path) -> Source:
@@ -57,61 +79,243 @@ def locate(workload: WorkloadSpec, base: Path, toolchain: Toolchain, cache: Path
     Raises:
         HarnessError: there is no such main package.
     """
-    start = base
-    argument = workload.package
-    if argument.startswith((".", "/")):
-        start, argument = (base / argument).resolve(), "."
-        if not start.is_dir():
-            raise HarnessError(f"there is no directory {workload.package!r} beside the matrix file")
-    done = subprocess.run(
-        [toolchain.go, "list", "-json=Dir,ImportPath,Name,Module", "--", argument],
-        env=go_environment(toolchain.goroot, cache),
-        cwd=start,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise HarnessError(f"package {workload.package!r}: {' '.join(done.stderr.split())}")
-    found = json.loads(done.stdout)
+    here = base.resolve()
+    if workload.module is not None:
+        start = _published(workload.module, toolchain, cache)
+        return _find(workload.name, workload.module, start, ".", here, toolchain, cache)
+    package = str(workload.package)
+    if not package.startswith((".", "/", "~")):
+        return _find(workload.name, package, here, package, here, toolchain, cache)
+    start = (here / Path(package).expanduser()).resolve()
+    if not start.is_dir():
+        raise HarnessError(f"there is no directory {package!r} beside the matrix file")
+    return _find(workload.name, package, start, ".", here, toolchain, cache)
+
+
+def _find(
+    workload: str, said: str, start: Path, argument: str, base: Path, toolchain: Toolchain,
+    cache: Path,
+) -> Source:  # fmt: skip
+    try:
+        found = _list(toolchain, cache, start, argument)
+    except HarnessError as error:
+        needed = _asks_for_newer(start, toolchain.version)
+        if needed is None:
+            raise HarnessError(f"package {said!r}: {' '.join(str(error).split())}") from None
+        return Source(
+            workload=workload, package=said, directory=start, module=start, go=needed, digest="",
+            base=base,
+        )  # fmt: skip
     if found["Name"] != "main":
+        raise HarnessError(f"package {said!r} is package {found['Name']}, not package main")
+    directory = Path(found["Dir"])
+    if directory.is_relative_to(module_cache(os.environ)):
         raise HarnessError(
-            f"package {workload.package!r} is package {found['Name']}, not package main"
+            f"package {said!r} belongs to another module; write module: {said}@VERSION"
         )
     module = found.get("Module") or {}
-    root = Path(module.get("Dir", found["Dir"]))
+    root = Path(module["Dir"]) if module.get("Main") else start
+    roots, lines = _neighbours(toolchain, cache, root)
+    lines += [module["GoVersion"]] if "GoVersion" in module else []
     return Source(
-        workload=workload.name,
+        workload=workload,
         package=found["ImportPath"],
-        directory=Path(found["Dir"]),
+        directory=directory,
         module=root,
-        go=module.get("GoVersion"),
-        digest=digest_of(root),
+        go=max(lines, key=lambda line: GoVersion.parse(f"go{line}"), default=None),
+        digest=digest_of(root, *roots),
+        base=base,
     )
 
 
-def digest_of(module: Path) -> str:
-    """A digest over the names and contents of all files of a module that a build may read."""
+def _list(toolchain: Toolchain, cache: Path, start: Path, argument: str) -> dict[str, Any]:
+    arguments = ["list", "-find", "-json=Dir,ImportPath,Name,Module", "--", argument]
+    text = run_go(toolchain.goroot, toolchain.build_cache(cache), arguments, directory=start)
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def _asks_for_newer(start: Path, version: str) -> str | None:
+    """The go line of the go.mod or go.work around a directory, if it is above a version."""
+    for directory in (start, *start.parents):
+        for name in ("go.mod", "go.work"):
+            path = directory / name
+            line = _GO_LINE.search(path.read_text(errors="replace")) if path.is_file() else None
+            if line and GoVersion.parse(f"go{line[1]}") > GoVersion.parse(version):
+                return line[1]
+    return None
+
+
+def _neighbours(toolchain: Toolchain, cache: Path, root: Path) -> tuple[list[Path], list[str]]:
+    """What else on this machine a module is built from: modules of its workspace, replacements.
+
+    Returns:
+        Their directories, with those of the workspace file; and the workspace's go line, if any.
+    """
+
+    def go(*arguments: str) -> str:
+        return run_go(
+            toolchain.goroot, toolchain.build_cache(cache), arguments, directory=root
+        ).strip()
+
+    workspace = go("env", "GOWORK")
+    pending = [root]
+    directories: dict[Path, None] = {}
+    lines = []
+    if workspace and workspace != "off":
+        facts = json.loads(go("work", "edit", "-json", workspace))
+        home = Path(workspace).parent
+        directories[Path(workspace)] = None
+        used = [Path(use["DiskPath"]) for use in facts.get("Use") or []]
+        pending += [(home / path).resolve() for path in used]
+        directories.update(dict.fromkeys(_replacements(facts, home)))
+        lines += [facts["Go"]] if facts.get("Go") else []
+    for module in pending:
+        directories.setdefault(module, None)
+        if (module / "go.mod").is_file():
+            facts = json.loads(go("mod", "edit", "-json", str(module / "go.mod")))
+            directories.update(dict.fromkeys(_replacements(facts, module)))
+    return [path for path in directories if path != root], lines
+
+
+def _replacements(facts: dict[str, Any], home: Path) -> list[Path]:
+    """Directories that stand in for modules; those of other versions have a version instead."""
+    news = [replace["New"] for replace in facts.get("Replace") or []]
+    return [(home / new["Path"]).resolve() for new in news if "Version" not in new]
+
+
+def _published(module: str, toolchain: Toolchain, cache: Path) -> Path:
+    """Directory of a main package in a copy of its module, as it is published.
+
+    The module is its own main module there, as in its repository, so that its own ``replace`` lines
+    and checksums hold; and it lies outside of the module cache, whose files the go command refuses
+    to overlay.
+    """
+    path, _, version = module.partition("@")
+    if not _RELEASE.fullmatch(version):
+        path, version = _published_version(path, version, toolchain, cache)
+
+    def fill(directory: Path) -> None:
+        found = _download(path, version, toolchain, cache, directory / "source")
+        _complete(directory / "source", found, toolchain, cache)
+        (directory / _MODULE).write_text(found.model_dump_json(), encoding="utf-8")
+
+    key = hashlib.sha256(f"{path}@{version}".encode()).hexdigest()[:32]
+    entry, _ = obtain(cache, "modules", key, fill)
+    facts = _Module.model_validate_json((entry / _MODULE).read_bytes())
+    return (entry / "source" / facts.package).resolve()
+
+
+def _published_version(path: str, query: str, toolchain: Toolchain, cache: Path) -> tuple[str, str]:
+    """The release that a query such as ``latest`` stands for now."""
+    errors = []
+    for prefix in _prefixes(path):
+        try:
+            facts = _module_facts(prefix, query, toolchain, cache)
+        except HarnessError as error:
+            errors.append(str(error))
+        else:
+            return path, facts["Version"]
+    raise HarnessError(f"module {path}@{query}: {errors[-1]}")
+
+
+def _download(path: str, version: str, toolchain: Toolchain, cache: Path, target: Path) -> _Module:
+    """Copy a module out of the module cache, into which the go command downloads it if need be."""
+    errors = []
+    for prefix in _prefixes(path):
+        package = path.removeprefix(prefix).strip("/")
+        try:
+            exact = _module_facts(prefix, version, toolchain, cache)["Version"]
+            facts = json.loads(
+                _anywhere(toolchain, cache, "mod", "download", "-json", f"{prefix}@{exact}")
+            )
+        except HarnessError as error:
+            errors.append(str(error))
+            continue
+        if not (Path(facts["Dir"]) / package).is_dir():
+            errors.append(f"module {prefix}@{exact} has no package {path}")
+            continue
+        shutil.copytree(facts["Dir"], target)
+        for copied in [target, *target.rglob("*")]:
+            copied.chmod(copied.stat().st_mode | 0o200)
+        if not (target / "go.mod").exists():
+            shutil.copy(facts["GoMod"], target / "go.mod")
+        return _Module(path=prefix, version=exact, package=package)
+    raise HarnessError(f"module {path}@{version}: {errors[-1]}")
+
+
+def _prefixes(path: str) -> list[str]:
+    """The module paths that may hold a package, the longest first, as the go command looks."""
+    parts = path.split("/")
+    return ["/".join(parts[:n]) for n in range(len(parts), 0, -1) if n > 1 or len(parts) == 1]
+
+
+def _module_facts(prefix: str, query: str, toolchain: Toolchain, cache: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(
+        _anywhere(toolchain, cache, "list", "-m", "-json", f"{prefix}@{query}")
+    )
+    return facts
+
+
+def _anywhere(toolchain: Toolchain, cache: Path, *arguments: str) -> str:
+    """A go command that belongs to no module."""
+    return run_go(
+        toolchain.goroot, toolchain.build_cache(cache), arguments, directory=toolchain.goroot,
+        extra={"GO111MODULE": "on", "GOWORK": "off"},
+    )  # fmt: skip
+
+
+def _complete(source: Path, found: _Module, toolchain: Toolchain, cache: Path) -> None:
+    """Download what the package needs; a module without a whole go.sum gets one."""
+
+    def dependencies(*flags: str) -> None:
+        run_go(
+            toolchain.goroot, toolchain.build_cache(cache),
+            ["list", *flags, "-deps", "-f", "", f"./{found.package}"], directory=source,
+            extra={"GOWORK": "off"},
+        )  # fmt: skip
+
+    try:
+        dependencies()
+    except HarnessError:
+        if _asks_for_newer(source, toolchain.version) is None:
+            dependencies("-mod=mod")
+
+
+def digest_of(*roots: Path) -> str:
+    """A digest over the names and contents of all files of modules that a build may read."""
     digest = hashlib.sha256()
-    for path in sorted(_files(module)):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(module)}\0{len(content)}\0".encode())
-        digest.update(content)
+    for number, root in enumerate(roots):
+        files = [root] if root.is_file() else sorted(set(_files(root)))
+        for path in files:
+            content = path.read_bytes()
+            name = path.name if path == root else str(path.relative_to(root))
+            digest.update(f"{number}\0{name}\0{len(content)}\0".encode(errors="surrogateescape"))
+            digest.update(content)
     return digest.hexdigest()
 
 
 def _files(module: Path) -> Iterator[Path]:
-    """Source files; and everything below a package that embeds files."""
+    """Source files; and everything below a package that embeds or includes further files."""
     pending = [module]
+    seen = set()
     while pending:
         directory = pending.pop()
+        if directory.resolve() in seen or not directory.is_dir():
+            continue
+        seen.add(directory.resolve())
         entries = list(directory.iterdir())
-        sources = [e for e in entries if e.suffix in _SOURCES and e.is_file()]
+        sources = [e for e in entries if (e.suffix in _SOURCES or e.name in _LISTS) and e.is_file()]
         yield from sources
-        if any(_EMBED.search(e.read_bytes()) for e in sources if e.suffix == ".go"):
-            yield from (f for f in directory.rglob("*") if f.is_file() and f not in sources)
+        if any(_reads_more(e) for e in sources):
+            yield from (f for f in directory.rglob("*") if f.is_file())
         pending += [
             e
             for e in entries
             if e.is_dir() and not e.name.startswith((".", "_")) and not (e / "go.mod").exists()
         ]
+
+
+def _reads_more(source: Path) -> bool:
+    content = source.read_bytes()
+    return bool(_EMBED.search(content) or _INCLUDE.search(content))

@@ -1,7 +1,9 @@
 """What a user may write in ``matrix.yaml``. Pure data: nothing here reads a file or runs Go."""
 
 import re
-from typing import Annotated, Any, Self
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
@@ -66,6 +68,10 @@ Setting = Annotated[str, AfterValidator(_check_setting)]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
+_Value = TypeVar("_Value")
+OneOrMany = Annotated[list[_Value], BeforeValidator(_one_or_many), Field(min_length=1)]
+
+
 def _expand_toolchain(value: Any) -> Any:
     return {"go": value} if isinstance(value, str) else value
 
@@ -79,31 +85,118 @@ def _check_release(value: str) -> str:
 
 
 Release = Annotated[str, AfterValidator(_check_release)]
+GitUrl = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x20][^\x00-\x1f]*$")]
+GitRef = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x20:?*^~\[\\][^\x00-\x20:?*\[\\]*$")]
+
+
+def _word(text: str) -> str:
+    """A text with what a name cannot hold replaced."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", text).lstrip(".-") or "go"
 
 
 class ToolchainSpec(Frozen):
     """One entry of ``go:``."""
 
-    go: Release
-    """A released version, such as ``go1.24.3``."""
+    go: Release | None = None
+    """A released version, such as ``go1.24.3``, or ``go1.24``, ``stable``, ``oldstable``."""
+    path: str | None = None
+    """A GOROOT; relative to the matrix file."""
+    git: GitUrl | None = None
+    """A Go source repository: a path relative to the matrix file, or a URL."""
+    ref: GitRef | None = None
+    """The commit, branch or tag of ``git`` to build; ``HEAD`` if not given."""
+    patch: Annotated[list[str], BeforeValidator(_one_or_many)] = []
+    """Unified diffs against the GOROOT, applied in this order; relative to the matrix file."""
+    label: Name | None = Field(default=None, alias="name")
+    """By what name variants call it, instead of the one made from the fields above."""
+
+    @model_validator(mode="after")
+    def _has_one_origin(self) -> Self:
+        given = [key for key in ("go", "path", "git") if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "a toolchain is given by exactly one of go, path and git"
+                + (f", not by {' and '.join(given)}" if given else "")
+            )
+        if self.ref is not None and self.git is None:
+            raise ValueError("ref: belongs to git:, which is not given here")
+        return self
 
     @property
     def name(self) -> str:
         """The toolchain's name in variants, node ids and reports."""
-        return self.go
+        if self.label is not None:
+            return self.label
+        return "~".join([self._origin_name, *(_word(Path(patch).stem) for patch in self.patch)])
+
+    @property
+    def _origin_name(self) -> str:
+        if self.go is not None:
+            return self.go
+        if self.path is not None:
+            path = Path(self.path)
+            return _word(path.parent.name if path.name == "go" and path.parent.name else path.name)
+        ref = self.ref or "HEAD"
+        return f"git-{_word(ref[:12] if re.fullmatch(r'[0-9a-f]{40}', ref) else ref)}"
 
 
 Toolchain = Annotated[ToolchainSpec, BeforeValidator(_expand_toolchain)]
 
 
 class BuildSpec(Frozen):
-    """Settings of ``go build`` that hold for every cell."""
+    """Settings of one ``go build``."""
 
-    tags: Annotated[list[str], BeforeValidator(_one_or_many)] = []
+    tags: tuple[str, ...] = ()
     gcflags: str = ""
     ldflags: str = ""
     race: bool = False
     cgo: bool = False
+    pgo: str = "off"
+    """``off``, ``default.pgo`` for the one in the workload's package, or a profile's path."""
+    goamd64: str = ""
+    goarm64: str = ""
+
+    @property
+    def needs_cgo(self) -> bool:
+        """Whether C may be compiled; the race detector needs it."""
+        return self.cgo or self.race
+
+
+class BuildAxesSpec(Frozen):
+    """What a user writes under ``build:``; a list of several values makes an axis of the matrix."""
+
+    tags: Annotated[list[str], BeforeValidator(_one_or_many)] = []
+    """All of these; the one setting that a list does not make an axis of."""
+    gcflags: OneOrMany[str] = [""]
+    ldflags: OneOrMany[str] = [""]
+    race: OneOrMany[bool] = [False]
+    cgo: OneOrMany[bool] = [False]
+    pgo: OneOrMany[str] = ["off"]
+    goamd64: OneOrMany[Annotated[str, StringConstraints(pattern=r"^(v[1-4])?$")]] = [""]
+    goarm64: OneOrMany[Annotated[str, StringConstraints(pattern=r"^(v[89]\.\d[a-z0-9,]*)?$")]] = [
+        ""
+    ]
+
+    def choices(self) -> list[tuple[dict[str, str], BuildSpec]]:
+        """Every combination, with the values of its axes as they appear in variants' names."""
+        axes = {key: values for key, values in self if key != "tags"}
+        chosen = []
+        for values in product(*axes.values()):
+            settings = dict(zip(axes, values, strict=True))
+            names = {
+                key.upper() if key.startswith("go") else key: str(value).lower()
+                if isinstance(value, bool)
+                else value
+                for key, value in settings.items()
+                if len(axes[key]) > 1
+            }
+            chosen.append((names, BuildSpec(tags=tuple(self.tags), **settings)))
+        return chosen
+
+
+ModuleVersion = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.~/-]*@[A-Za-z0-9][A-Za-z0-9_.+-]*$")
+]
 
 
 class CellSpec(Frozen):
@@ -127,10 +220,18 @@ class WorkloadSpec(Frozen):
     """A Go program and its inputs."""
 
     name: Name
-    package: str
+    package: str | None = None
     """An import path, or a path that begins with ``./`` relative to the matrix file."""
+    module: ModuleVersion | None = None
+    """A main package of a published module, as ``github.com/evanw/esbuild/cmd/esbuild@v0.25.5``."""
     args: list[str] = []
     env: dict[EnvName, str] = {}
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.package is None) == (self.module is None):
+            raise ValueError(f"workload {self.name!r} needs either package: or module:")
+        return self
 
 
 class QuestionSpec(Frozen):
@@ -189,10 +290,17 @@ class MatrixSpec(Frozen):
         list[Annotated[list[Setting], BeforeValidator(_one_or_many)]], Field(min_length=1)
     ] = [[]]
     env: dict[EnvName, Annotated[list[str], BeforeValidator(_one_or_many)]] = {}
-    build: BuildSpec = BuildSpec()
+    build: BuildAxesSpec = BuildAxesSpec()
     include: list[IncludedCell] = []
     exclude: list[CellSpec] = []
     question: QuestionSpec | None = None
     workloads: Annotated[list[WorkloadSpec], Field(min_length=1)]
     trials: Annotated[TrialsSpec, BeforeValidator(_expand_trials)] = TrialsSpec()
     gates: list[GateSpec] = []
+
+    @model_validator(mode="after")
+    def _axes_have_own_names(self) -> Self:
+        both = {key for labels, _ in self.build.choices() for key in labels} & set(self.env)
+        if both:
+            raise ValueError(f"{', '.join(sorted(both))} is an axis of both build: and env:")
+        return self

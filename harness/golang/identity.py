@@ -1,0 +1,96 @@
+"""What a GOROOT is made of, as a digest: a toolchain is known by its content and not by its name.
+
+A release's tools report nothing but the version, and the go command's own cache believes them. So
+a compiler that somebody rebuilt or patched in place looks like the original, unless its bytes are
+read. They are: once; after that a digest over names, sizes, inodes and change times tells whether
+any file may be another.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_PARTS = ("bin", "pkg/tool", "pkg/include", "src", "lib/fips140")
+_FILES = ("VERSION", "go.env")
+_SETTLED = 2.0
+"""Seconds after which a further write to a file surely shows in its times."""
+
+
+class _File(NamedTuple):
+    name: str
+    size: int
+    modified: int
+    """Nanoseconds since the epoch."""
+    changed: int
+    """Nanoseconds since the epoch; no program can set it back."""
+    inode: int
+
+
+def content_digest(goroot: Path, cache: Path) -> str:
+    """The sha256 over names and contents of everything in a GOROOT that a build can depend on.
+
+    Tests and their data are left out. Equal content gives an equal digest wherever it lies.
+
+    Args:
+        goroot: the toolchain's root.
+        cache: the harness's cache directory, where digests of unchanged trees are remembered.
+    """
+    files = sorted(_files(goroot))
+    fingerprint = hashlib.sha256(repr(files).encode()).hexdigest()[:32]
+    memory = cache / "identities" / fingerprint
+    try:
+        return memory.read_text(encoding="ascii")
+    except FileNotFoundError:
+        pass
+    digest = _read_all(goroot, files)
+    newest = max((file.changed for file in files), default=0)
+    if time.time() - newest / 1e9 > _SETTLED and sorted(_files(goroot)) == files:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        temporary = memory.with_name(f".{fingerprint}.{os.getpid()}")
+        temporary.write_text(digest, encoding="ascii")
+        temporary.replace(memory)
+    return digest
+
+
+def _read_all(goroot: Path, files: list[_File]) -> str:
+    digest = hashlib.sha256()
+    for entry in files:
+        with (goroot / entry.name).open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{entry.name}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(goroot: Path) -> Iterator[_File]:
+    for name in _FILES:
+        path = goroot / name
+        if path.is_file():
+            yield _describe(name, path.stat())
+    for part in _PARTS:
+        yield from _walk(goroot, part, set())
+
+
+def _walk(goroot: Path, name: str, seen: set[tuple[int, int]]) -> Iterator[_File]:
+    """Files below a directory; links are followed, since some systems split a GOROOT by them."""
+    directory = goroot / name
+    if not directory.is_dir():
+        return
+    status = directory.stat()
+    if (status.st_dev, status.st_ino) in seen:
+        return
+    seen.add((status.st_dev, status.st_ino))
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            path = f"{name}/{entry.name}"
+            if entry.is_dir():
+                if entry.name != "testdata":
+                    yield from _walk(goroot, path, seen)
+            elif entry.is_file() and not entry.name.endswith("_test.go"):
+                yield _describe(path, entry.stat())
+
+
+def _describe(name: str, status: os.stat_result) -> _File:
+    return _File(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
