@@ -1,0 +1,93 @@
+"""The HTML report: one self-contained page that depends on nothing but the run and its verdict."""
+
+import base64
+import hashlib
+import shlex
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.analysis.models import Verdict
+from harness.measure.catalogue import CATALOGUE
+from harness.report import sections, wording
+from harness.run import Run
+
+
+def render_html(run: Run, verdict: Verdict) -> str:
+    """The whole page. The same run and verdict give the same bytes."""
+    samples = sections.Samples(run.trials)
+    style, script = _static("report.css"), _static("report.js")
+    rows = sections.metric_rows(verdict, samples)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            run=run,
+            manifest=run.manifest,
+            verdict=verdict,
+            style=Markup(style),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own file
+            policy=content_security_policy(style, script),
+            catalogue=CATALOGUE,
+            baseline=sections.baseline_of(run, verdict),
+            candidate=sections.candidate_of(run, verdict),
+            answers=sections.answers(run, verdict),
+            heat_maps=sections.heat_maps(run, verdict, samples),
+            gates=sections.gates_by_state(verdict),
+            remarkable=[row for row in rows if row.remarkable],
+            unremarkable=[row for row in rows if not row.remarkable],
+            troubles=sections.troubles(run, verdict),
+            command=shlex.join(run.manifest.command),
+        )
+    )
+
+
+def content_security_policy(style: str, script: str) -> str:
+    """Nothing may load or run but this very style sheet and script, known by their hashes."""
+    return (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@cache
+def _static(name: str) -> str:
+    return (files("harness.report") / "static" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("harness.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
+    )
+    environment.filters.update(
+        quantity=wording.quantity,
+        raw=wording.raw,
+        percent=wording.percent,
+        interval=wording.interval,
+        share=wording.share,
+        shares=wording.shares,
+        strength=wording.strength,
+        decision_word=wording.decision_word,
+        spread=wording.spread,
+        tone=lambda comparison: wording.tone(comparison.decision, comparison.metric),
+    )
+    return environment
+
+
+def _visible(value: object) -> object:
+    """Applied to every expression of the templates: no invisible character reaches the page."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return wording.visible(value)
+    return value

@@ -1,0 +1,259 @@
+"""What each section of a report says, worked out from a run and its verdict. Pure functions."""
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.analysis.models import (
+    CellStatus,
+    Comparison,
+    Diagnosis,
+    GateResult,
+    Headline,
+    Suspect,
+    Verdict,
+)
+from harness.measure.catalogue import CATALOGUE
+from harness.plan import Variant
+from harness.report.wording import tone
+from harness.run import Run, TrialRecord
+
+_MAD_TO_SIGMA = 1.4826
+"""Median absolute deviation to standard deviation, for normal samples (Rousseeuw, Croux 1993)."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All that the top of the report says of one workload."""
+
+    headline: Headline
+    tone: str
+    """Of the primary comparison of baseline and candidate."""
+    suspects: tuple[Suspect, ...]
+    diagnoses: tuple[Diagnosis, ...]
+
+
+@dataclass(frozen=True)
+class HeatCell:
+    """A variant of a workload, against the baseline, on one metric."""
+
+    status: CellStatus | None
+    comparison: Comparison | None
+    median: float | None
+    """Of the cell's own trials, in the metric's unit."""
+    is_baseline: bool
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """Variants × workloads of one primary metric."""
+
+    metric: str
+    unit: str
+    baseline: str
+    workloads: tuple[str, ...]
+    rows: tuple[tuple[Variant, tuple[HeatCell, ...]], ...]
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """One comparison with what its row says beside the numbers."""
+
+    comparison: Comparison
+    direction: str
+    noise: float | None
+    """Robust coefficient of variation over the trials of both variants."""
+    tone: str
+
+    @property
+    def remarkable(self) -> bool:
+        """Whether the row shows before the reader unfolds anything."""
+        return self.comparison.primary or self.tone in {"worse", "better", "changed"}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A cell with no samples, or fewer than planned, and what is known of it."""
+
+    cell: CellStatus
+    outcomes: tuple[tuple[str, int], ...]
+    """Outcomes other than ok, with their counts."""
+    log: str
+    """The tail of the log of the last trial that failed, or the compiler's message."""
+
+
+class Samples:
+    """The values of a run's trials that count, by workload, variant and metric."""
+
+    def __init__(self, trials: Iterable[TrialRecord]) -> None:
+        self._values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+        for trial in trials:
+            if not trial.ok:
+                continue
+            for metric, value in trial.metrics.items():
+                if value is not None:
+                    self._values[trial.workload, trial.variant, metric].append(value)
+
+    def of(self, workload: str, variant: str, metric: str) -> list[float]:
+        """In the order of the trials."""
+        return self._values.get((workload, variant, metric), [])
+
+    def median(self, workload: str, variant: str, metric: str) -> float | None:
+        """``None`` where there is no value."""
+        values = self.of(workload, variant, metric)
+        return statistics.median(values) if values else None
+
+    def noise(self, workload: str, variant: str, metric: str) -> float | None:
+        """Robust coefficient of variation: scaled MAD over the median's size."""
+        values = self.of(workload, variant, metric)
+        if len(values) < 2:  # noqa: PLR2004 - one value has no spread
+            return None
+        center = statistics.median(values)
+        if not center:
+            return None
+        deviation = statistics.median(abs(value - center) for value in values)
+        return _MAD_TO_SIGMA * deviation / abs(center)
+
+
+def baseline_of(run: Run, verdict: Verdict) -> str:
+    """The variant that the run as a whole is compared with."""
+    if verdict.comparisons:
+        counted = Counter(c.baseline for c in verdict.comparisons)
+        return counted.most_common(1)[0][0]
+    return run.manifest.plan.variants[0].name
+
+
+def candidate_of(run: Run, verdict: Verdict) -> str | None:
+    """The variant that the question is about, where there is one."""
+    if verdict.suspects:
+        return verdict.suspects[0].candidate
+    if verdict.gates:
+        return verdict.gates[0].candidate
+    question = run.manifest.matrix.question
+    return question.candidate if question else None
+
+
+def answers(run: Run, verdict: Verdict) -> list[Answer]:
+    """One for each workload with a headline, in the verdict's order."""
+    candidate = candidate_of(run, verdict)
+    baseline = baseline_of(run, verdict)
+    result = []
+    for headline in verdict.headlines:
+        workload = headline.workload
+        primary = [
+            c for c in verdict.comparisons
+            if c.workload == workload and c.primary
+            and c.candidate == candidate and c.baseline == baseline
+        ]  # fmt: skip
+        tones = [tone(c.decision, c.metric) for c in primary] or ["unclear"]
+        worst = min(tones, key=("worse", "unclear", "changed", "better", "same").index)
+        result.append(
+            Answer(
+                headline=headline,
+                tone=worst,
+                suspects=tuple(s for s in verdict.suspects if s.workload == workload),
+                diagnoses=tuple(d for d in verdict.diagnosis if d.workload == workload),
+            )
+        )
+    return result
+
+
+def heat_maps(run: Run, verdict: Verdict, samples: Samples) -> list[HeatMap]:
+    """One for each primary metric."""
+    baseline = baseline_of(run, verdict)
+    workloads = tuple(dict.fromkeys(c.workload for c in run.manifest.plan.cells))
+    status = {(c.workload, c.variant): c for c in verdict.cells}
+    against = {
+        (c.metric, c.workload, c.candidate): c
+        for c in verdict.comparisons
+        if c.baseline == baseline
+    }
+    maps = []
+    for metric in primary_metrics(run, verdict):
+        rows = []
+        for variant in run.manifest.plan.variants:
+            cells = tuple(
+                HeatCell(
+                    status=status.get((workload, variant.name)),
+                    comparison=against.get((metric, workload, variant.name)),
+                    median=samples.median(workload, variant.name, metric),
+                    is_baseline=variant.name == baseline,
+                )
+                for workload in workloads
+            )
+            rows.append((variant, cells))
+        unit = CATALOGUE[metric].unit if metric in CATALOGUE else "count"
+        maps.append(HeatMap(metric, unit, baseline, workloads, tuple(rows)))
+    return maps
+
+
+def primary_metrics(run: Run, verdict: Verdict) -> list[str]:
+    """The metrics that the question asks about, in its order."""
+    question = run.manifest.matrix.question
+    if question:
+        return list(dict.fromkeys(question.metrics))
+    asked = dict.fromkeys(c.metric for c in verdict.comparisons if c.primary)
+    return list(asked) or ["rss.peak"]
+
+
+def metric_rows(verdict: Verdict, samples: Samples) -> list[MetricRow]:
+    """Every comparison, primary first, then by size of effect where there is one."""
+    rows = []
+    for comparison in verdict.comparisons:
+        c = comparison
+        spreads = [samples.noise(c.workload, v, c.metric) for v in (c.baseline, c.candidate)]
+        known = [spread for spread in spreads if spread is not None]
+        metric = CATALOGUE.get(c.metric)
+        rows.append(
+            MetricRow(
+                comparison=c,
+                direction=metric.direction if metric else "neutral",
+                noise=max(known) if known else None,
+                tone=tone(c.decision, c.metric),
+            )
+        )
+    return rows
+
+
+def gates_by_state(verdict: Verdict) -> list[GateResult]:
+    """Those that failed first."""
+    return sorted(verdict.gates, key=lambda gate: gate.passed)
+
+
+def troubles(run: Run, verdict: Verdict) -> list[Trouble]:
+    """Every cell that was not measured in full, failures first."""
+    failed: dict[tuple[str, str], list[TrialRecord]] = defaultdict(list)
+    for trial in run.trials:
+        if not trial.ok:
+            failed[trial.workload, trial.variant].append(trial)
+    result = []
+    for cell in verdict.cells:
+        if cell.status == "measured":
+            continue
+        trials = failed[cell.workload, cell.variant]
+        outcomes = Counter(trial.outcome for trial in trials)
+        logs = [trial.log for trial in trials if trial.log]
+        result.append(
+            Trouble(
+                cell=cell,
+                outcomes=tuple(outcomes.most_common()),
+                log=logs[-1] if logs else _compiler_message(run, cell),
+            )
+        )
+    order = ("failed", "partial", "not applicable")
+    return sorted(result, key=lambda trouble: order.index(trouble.cell.status))
+
+
+def _compiler_message(run: Run, cell: CellStatus) -> str:
+    variants = {variant.name: variant for variant in run.manifest.plan.variants}
+    variant = variants.get(cell.variant)
+    for build in run.manifest.builds:
+        if (
+            variant is not None
+            and build.error
+            and (build.workload, build.toolchain, build.settings)
+            == (cell.workload, variant.toolchain, variant.settings)
+        ):
+            return build.error
+    return ""

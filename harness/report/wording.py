@@ -1,0 +1,161 @@
+"""Numbers, effects and foreign text as a reader sees them. Pure functions."""
+
+import math
+import re
+
+from harness.analysis.models import Comparison, Decision
+from harness.measure.catalogue import CATALOGUE
+
+NOTHING = "–"
+"""Stands where there is no number."""
+
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_DECIMAL = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+_SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_LAST_LATIN1 = 0xFF
+_LARGE_RATIO = 3.0
+"""Beyond it, a factor is easier to read than per cent."""
+_ROUNDS_TO_THOUSAND = 999.5
+"""1023 B is shown as 1.00 KiB: four digits never stand before a unit."""
+# C0 and C1 controls, and every character that reorders, joins or hides its neighbours
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    r"""Text with every control, bidirectional and invisible character spelt out as ``\u202e``.
+
+    Tabs and line feeds stay; a carriage return before a line feed goes. Terminal colours in a log
+    lose their escape sequences' power, but not their traces.
+    """
+    return _UNSEEN.sub(_spell, text.replace("\r\n", "\n"))
+
+
+def _spell(match: re.Match[str]) -> str:
+    character = match[0]
+    if character in "\t\n":
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code <= _LAST_LATIN1 else f"\\u{code:04x}"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A number of that many significant digits, without an exponent: 1.50, 264, 12."""
+    if not math.isfinite(value):
+        return NOTHING
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    rounded = round(value, digits - 1 - magnitude)
+    if rounded:  # 9.999 becomes 10.0, not 10.00
+        magnitude = math.floor(math.log10(abs(rounded)))
+    decimals = max(0, digits - 1 - magnitude)
+    return _minus(f"{rounded:,.{decimals}f}")
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """A value with its unit: bytes in binary units, seconds and counts in decimal ones."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if unit == "bytes":
+        return _bytes(value)
+    if unit == "seconds":
+        return _seconds(value)
+    for factor, prefix in _DECIMAL:
+        if abs(value) >= factor * 9.9995:  # up to 9,999 in full
+            return f"{significant(value / factor)} {prefix}"
+    return _minus(f"{value:,.0f}") if value == round(value) else significant(value)
+
+
+def _bytes(value: float) -> str:
+    scaled, unit = value, _BINARY[0]
+    for unit in _BINARY:
+        if abs(scaled) < _ROUNDS_TO_THOUSAND or unit == _BINARY[-1]:
+            break
+        scaled /= 1024
+    return f"{significant(scaled)} {unit}"
+
+
+def _seconds(value: float) -> str:
+    if value == 0:
+        return "0 s"
+    for factor, unit in _SECONDS:
+        if abs(value) >= factor * 0.9995:
+            return f"{significant(value / factor)} {unit}"
+    return f"{significant(value / 1e-9)} ns"
+
+
+def raw(value: float | None) -> str:
+    """The value in full, for a tooltip and for sorting."""
+    if value is None or not math.isfinite(value):
+        return ""
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def percent(ratio: float | None) -> str:
+    """A ratio as a signed change: 1.198 is ``+19.8 %``; beyond threefold, ``×4.20``."""
+    if ratio is None or not math.isfinite(ratio):
+        return NOTHING
+    if ratio > _LARGE_RATIO:
+        return f"×{significant(ratio)}"
+    change = (ratio - 1) * 100
+    text = f"{change:+.1f} %"
+    return _minus(text) if text.strip("+-0. %") else "0.0 %"
+
+
+def interval(ci: tuple[float, float] | None) -> str:
+    """An interval of ratios as signed changes."""
+    if ci is None:
+        return NOTHING
+    return f"{percent(ci[0])} to {percent(ci[1])}"
+
+
+def share(value: float | None) -> str:
+    """A share as whole per cent: 0.97 is ``97 %``."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return _minus(f"{value * 100:.0f} %").replace("\u22120 %", "0 %")
+
+
+def shares(ci: tuple[float, float] | None) -> str:
+    """An interval of shares."""
+    return NOTHING if ci is None else f"{share(ci[0])} to {share(ci[1])}"
+
+
+def spread(value: float) -> str:
+    """A spread or a margin as per cent: 0.031 is ``3.1 %``."""
+    return f"{value * 100:.{0 if value >= 1 else 1}f} %"
+
+
+def tone(decision: Decision, metric: str) -> str:
+    """What a decision means to the reader: worse, better, changed, same or unclear."""
+    if decision == "equivalent":
+        return "same"
+    if decision == "inconclusive":
+        return "unclear"
+    direction = CATALOGUE[metric].direction if metric in CATALOGUE else "neutral"
+    if direction == "neutral":
+        return "changed"
+    return "worse" if (decision == "increase") == (direction == "lower is better") else "better"
+
+
+def decision_word(comparison: Comparison) -> str:
+    """A decision in the words of the report."""
+    if comparison.decision == "equivalent":
+        return f"same within {percent(1 + comparison.margin).lstrip('+')}"
+    return comparison.decision
+
+
+def strength(ratio: float | None) -> int:
+    """How big an effect is, in steps 1 to 4 of the colour scale: from 0, 5, 15 and 40 % up."""
+    if ratio is None or ratio <= 0:
+        return 4
+    size = abs(math.log(ratio))
+    return 1 + sum(size >= math.log1p(limit) for limit in (0.05, 0.15, 0.40))
+
+
+def _minus(text: str) -> str:
+    """With a true minus sign, as wide as the plus."""
+    return text.replace("-", "\u2212")
