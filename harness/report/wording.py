@@ -16,7 +16,7 @@ _LAST_LATIN1 = 0xFF
 _LARGE_RATIO = 3.0
 """Beyond it, a factor is easier to read than per cent."""
 _ROUNDS_TO_THOUSAND = 999.5
-"""1023 B is shown as 1.00 KiB: four digits never stand before a unit."""
+"""1023 B is shown as 0.999 KiB: four digits never stand before a unit."""
 # C0 and C1 controls, and every character that reorders, joins or hides its neighbours
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"

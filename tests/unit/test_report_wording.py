@@ -13,7 +13,7 @@ from harness.report import wording
     [
         (276824064, "bytes", "264 MiB"),
         (0, "bytes", "0 B"),
-        (1023, "bytes", "1.00 KiB"),
+        (1023, "bytes", "0.999 KiB"),
         (-5 << 20, "bytes", "−5.00 MiB"),
         (1.5 * (1 << 30), "bytes", "1.50 GiB"),
         (0.0123456, "seconds", "12.3 ms"),
