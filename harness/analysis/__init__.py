@@ -1,1 +1,7 @@
-"""."""
+"""Comparisons, attribution, stopping rule, diagnosis, gates: pure functions over a run."""
+
+from harness.analysis.conclusion import compare, conclude
+from harness.analysis.question import Question, QuestionError, resolve_question
+from harness.analysis.stopping import undecided
+
+__all__ = ["Question", "QuestionError", "compare", "conclude", "resolve_question", "undecided"]

@@ -41,6 +41,19 @@ class Comparison(Frozen):
     """Ratios within 1 ± margin count as equivalent."""
     method: str
     """How the interval was made, and why so, in words."""
+    p: float | None = None
+    """Of the hypothesis that nothing differs, for this comparison alone."""
+    p_adjusted: float | None = None
+    """The same, for repeated looks and for all comparisons of the run: an ``increase`` or a
+    ``decrease`` needs 1 - ``confidence`` or less."""
+    difference: float | None = None
+    """Candidate less baseline, median over the rounds, in ``unit``."""
+    scale: str | None = None
+    """Where there is no ratio: the metric of the baseline that the margin is a part of."""
+    more_rounds: int | None = None
+    """For ``inconclusive``: further rounds expected to decide it, if they go on like these."""
+    noise: float | None = None
+    """Standard deviation of a trial over its mean, pooled over both variants."""
 
 
 class Suspect(Frozen):
@@ -57,6 +70,46 @@ class Suspect(Frozen):
     ci: tuple[float, float] | None
     reason: str
     """One sentence with the numbers behind the verdict."""
+    design: str = ""
+    """``full factorial`` or ``one at a time``: what the share was computed from."""
+
+
+class Cure(Frozen):
+    """A measured way out of a change: settings of the same toolchain, or another toolchain."""
+
+    workload: str
+    metric: str
+    baseline: str
+    candidate: str
+    variant: str
+    """The variant that is shown to be without the change."""
+    experiments: tuple[str, ...] = ()
+    """What it sets otherwise than the candidate; empty for another toolchain."""
+    newer: bool | None = None
+    """For another toolchain: whether it is newer than the candidate's, where that is known."""
+
+
+class Caution(Frozen):
+    """Something about the data that a reader should know before trusting them."""
+
+    workload: str | None = None
+    """``None`` for what concerns the whole run."""
+    kind: str
+    """One word or two, as ``drift``."""
+    message: str
+    """What was found, in numbers."""
+    remedy: str
+    """What to do about it."""
+
+
+class Attribution(Frozen):
+    """What the suspects explain of one change, in one sentence, and what is left."""
+
+    workload: str
+    metric: str
+    baseline: str
+    candidate: str
+    sentence: str
 
 
 class Diagnosis(Frozen):
@@ -111,3 +164,6 @@ class Verdict(Frozen):
     diagnosis: tuple[Diagnosis, ...]
     gates: tuple[GateResult, ...]
     cells: tuple[CellStatus, ...]
+    attributions: tuple[Attribution, ...] = ()
+    cures: tuple[Cure, ...] = ()
+    warnings: tuple[Caution, ...] = ()

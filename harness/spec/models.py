@@ -237,16 +237,18 @@ class WorkloadSpec(Frozen):
 class QuestionSpec(Frozen):
     """What the run is to answer."""
 
-    baseline: str
-    """A variant's name."""
-    candidate: str
-    """A variant's name."""
+    baseline: str | None = None
+    """A variant's name; by default the first toolchain's default variant."""
+    candidate: str | None = None
+    """A variant's name; by default the last other toolchain's default variant."""
     suspects: list[Setting] | None = None
     """Experiments that may explain a change; by default all that the matrix toggles."""
     metrics: list[str] = ["rss.peak"]
     """Primary metrics; all others are reported as secondary."""
     margin: Fraction = 0.03
     """Ratios within 1 ± margin count as equivalent."""
+    limit: Annotated[Fraction, Field(le=0.5)] = 0.2
+    """A suspect is ruled out where it is shown to explain less than this part of the change."""
 
 
 class TrialsSpec(Frozen):

@@ -1,0 +1,399 @@
+"""Attribution: which part of a change each suspect explains, and what is left.
+
+With y the logarithm of a metric (the metric itself where it may be zero or negative), the change
+is D = y(candidate) - y(baseline), and flipping a set S of suspects in the candidate takes back
+v(S) = y(candidate) - y(candidate with S flipped). The share of S is v(S) / D. Both are formed
+within rounds, so that whatever a round's trials have in common cancels.
+
+A share is a ratio of two uncertain numbers. Whether it lies below a limit L is the question whether
+v - L·D is below zero (for D > 0), a plain one-sample test; the set of all L that no such test
+excludes is Fieller's interval (Fieller, J. R. Statist. Soc. B 16, 1954).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+from harness.analysis.comparisons import CONFIDENCE
+from harness.analysis.design import Factors, factors, subsets
+from harness.analysis.intervals import Estimate, Sample, estimate
+from harness.analysis.models import Attribution, Comparison, Cure, Suspect, SuspectVerdict
+from harness.analysis.question import Question, default_variants, environment_key
+from harness.analysis.samples import Table, Values
+from harness.analysis.sequential import adjust
+from harness.analysis.words import listed, percent, span
+from harness.golang.records import ToolchainRecord
+from harness.golang.versions import GoVersion
+from harness.plan import Plan
+from harness.spec.models import TrialsSpec
+
+IMPLICATED = 0.5
+_MIN_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of a change, with doubt."""
+
+    value: float | None
+    ci: tuple[float, float] | None
+    n: int
+    below: float
+    """p-value that the share is not below the limit."""
+    above_limit: float
+    above_half: float
+    left: float
+    """p-value that what is left of the change is not below the limit."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What attribution has to say about one comparison."""
+
+    suspects: tuple[Suspect, ...]
+    cures: tuple[Cure, ...]
+    attribution: Attribution
+    interactions_unseen: bool
+    """Whether two or more suspects were only toggled one at a time."""
+
+
+@dataclass(frozen=True)
+class _Change:
+    """One change to be explained, and the numbers to do it with."""
+
+    table: Table
+    comparison: Comparison
+    found: Factors
+    limit: float
+    trials: TrialsSpec
+
+    def share(self, weights: Mapping[str, float]) -> Share:
+        """Of a contrast: weights by variant, whose sum is zero.
+
+        Rounds in which one of the variants has no value do not count.
+        """
+        names = list(dict.fromkeys((self.comparison.baseline, self.comparison.candidate, *weights)))
+        rows = self._scaled(self.table.complete(names, self.comparison.metric))
+        change = rows[:, 1] - rows[:, 0]
+        part = rows @ np.array([weights.get(name, 0.0) for name in names])
+        if change.size and change.mean() < 0:
+            change, part = -change, -part
+        return _share(part, change, self.limit, self.trials)
+
+    def _scaled(self, rows: Values) -> Values:
+        return np.log(rows) if self.logarithmic else rows
+
+    @property
+    def logarithmic(self) -> bool:
+        """Ratios where the comparison has one, differences elsewhere."""
+        return self.comparison.ratio is not None and all(
+            bool(np.nanmin(self.table.values(name, self.comparison.metric), initial=1.0) > 0)
+            for name in self.found.cells.values()
+        )
+
+    def taken_back(self, flipped: Sequence[str]) -> Share:
+        """The share of a set of suspects that was flipped together."""
+        variant = self.found.cells[frozenset(flipped)]
+        return self.share({self.comparison.candidate: 1.0, variant: -1.0})
+
+    def shapley(self, suspect: str, among: tuple[str, ...]) -> Share:
+        """Shapley's value of a suspect, by weights over the cells of a full factorial.
+
+        Shapley, A value for n-person games (1953): the mean, over all orders in which the suspects
+        may be flipped, of what flipping this one takes back.
+        """
+        weights: dict[str, float] = {}
+        others = [name for name in among if name != suspect]
+        count = len(among)
+        for subset in subsets(others):
+            weight = (
+                math.factorial(len(subset)) * math.factorial(count - len(subset) - 1)
+                / math.factorial(count)
+            )  # fmt: skip
+            before = self.found.cells[frozenset(subset)]
+            after = self.found.cells[frozenset((*subset, suspect))]
+            weights[before] = weights.get(before, 0.0) + weight
+            weights[after] = weights.get(after, 0.0) - weight
+        return self.share(weights)
+
+
+def attribute(
+    table: Table, comparison: Comparison, question: Question, plan: Plan,
+    toolchains: Mapping[str, ToolchainRecord], trials: TrialsSpec,
+) -> Findings:  # fmt: skip
+    """Judge every suspect of one primary comparison.
+
+    Args:
+        table: the workload's samples.
+        comparison: the change.
+        question: suspects and the limit below which they are ruled out.
+        plan: variants, and why some cells do not apply.
+        toolchains: by name: which experiments are on by default.
+        trials: the looks of the stopping rule.
+    """
+    found = factors(table, question, plan, toolchains)
+    change = _Change(table, comparison, found, question.limit, trials)
+    if comparison.decision not in ("increase", "decrease"):
+        suspects = tuple(_unexplained(s, comparison, found) for s in question.suspects)
+        sentence = _no_change(comparison)
+        return Findings(suspects, (), _attribution(comparison, sentence), interactions_unseen=False)
+    complete = found.complete()
+    curing = _minimal_cures(change)
+    suspects = tuple(
+        _judge(change, suspect, complete, curing) for suspect in question.suspects
+    ) + tuple(_judge_set(change, names, curing) for names in _sets(found, curing))
+    cures = tuple(_cure(comparison, found, names) for names in curing) + _toolchains_with_cure(
+        change, plan, toolchains
+    )
+    sentence = _explain(change, suspects, curing)
+    singles = [s for s in found.cells if len(s) == 1]
+    return Findings(
+        suspects, cures, _attribution(comparison, sentence),
+        interactions_unseen=len(singles) > len(complete) and len(singles) > 1,
+    )  # fmt: skip
+
+
+def _share(part: Values, change: Values, limit: float, trials: TrialsSpec) -> Share:
+    n = int(change.size)
+    total = _student(change)
+    nothing = Share(None, None, n, 1.0, 1.0, 1.0, 1.0)
+    if total is None or total.centre == 0:
+        return nothing
+    value = float(part.mean()) / total.centre
+
+    def p(sample: Values) -> tuple[float, float]:
+        """p-values that the sample's centre is not below, not above zero."""
+        found = _student(sample)
+        if found is None:
+            return 1.0, 1.0
+        below, above = (
+            adjust(2 * side, n, trials.min, trials.max) / 2
+            for side in (found.p_below(0.0), found.p_above(0.0))
+        )
+        return below, above
+
+    return Share(
+        value=value,
+        ci=_fieller(part, change),
+        n=n,
+        below=p(part - limit * change)[0],
+        above_limit=p(part - limit * change)[1],
+        above_half=p(part - IMPLICATED * change)[1],
+        left=p((change - part) - limit * change)[0],
+    )
+
+
+def _student(sample: Sample) -> Estimate | None:
+    """Fieller's interval needs a method that is linear in the data, so that both agree."""
+    return estimate(sample, shaped=False)
+
+
+def _fieller(part: Values, change: Values) -> tuple[float, float] | None:
+    """Interval of mean(part) / mean(change); ``None`` where it is unbounded or unknown."""
+    n = change.size
+    if n < _MIN_ROUNDS:
+        return None
+    t2 = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) ** 2 / n
+    x, y = float(part.mean()), float(change.mean())
+    (xx, xy), (_, yy) = np.cov(part, change)
+    a, b, c = y * y - t2 * yy, x * y - t2 * xy, x * x - t2 * xx
+    inner = b * b - a * c
+    if a <= 0 or inner < -1e-9 * b * b:
+        return None
+    root = math.sqrt(max(inner, 0.0))
+    return (b - root) / a, (b + root) / a
+
+
+def _minimal_cures(change: _Change) -> list[tuple[str, ...]]:
+    """The smallest sets whose flipping restores the baseline: less than the limit is left."""
+    cures: list[tuple[str, ...]] = []
+    for flipped in sorted(change.found.cells, key=lambda s: (len(s), sorted(s))):
+        if not flipped or any(set(smaller) <= flipped for smaller in cures):
+            continue
+        names = tuple(s for s in sorted(flipped))
+        if change.taken_back(names).left <= (1 - CONFIDENCE) / 2:
+            cures.append(names)
+    return cures
+
+
+def _sets(found: Factors, curing: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Sets that need a line of their own: joint cures, and sets never measured apart."""
+    apart = {name for flipped in found.cells if len(flipped) == 1 for name in flipped}
+    together = [
+        tuple(sorted(f)) for f in found.cells if len(f) > 1 and not all(name in apart for name in f)
+    ]
+    joint = [names for names in curing if len(names) > 1]
+    return list(dict.fromkeys((*joint, *together)))
+
+
+def _verdict(share: Share) -> SuspectVerdict:
+    error = (1 - CONFIDENCE) / 2
+    if share.above_half <= error:
+        return "implicated"
+    if share.below <= error:
+        return "ruled out"
+    return "contributes" if share.above_limit <= error else "inconclusive"
+
+
+def _judge(
+    change: _Change, suspect: str, complete: tuple[str, ...], curing: Sequence[tuple[str, ...]]
+) -> Suspect:
+    found = change.found
+    if suspect in found.reasons:
+        return _suspect(
+            change.comparison, (suspect,), "not applicable", None, found.reasons[suspect]
+        )
+    if frozenset((suspect,)) not in found.cells:
+        where = [sorted(f) for f in found.cells if suspect in f]
+        why = (
+            f"{suspect} was toggled only together with others ({' and '.join(where[0])})"
+            if where
+            else f"no trial with {suspect} toggled ended well"
+        )
+        return _suspect(change.comparison, (suspect,), "inconclusive", None, why)
+    alone = change.taken_back((suspect,))
+    if suspect not in complete:
+        verdict = "implicated" if (suspect,) in curing else _verdict(alone)
+        reason = _reason(change, (suspect,), alone)
+        return _suspect(
+            change.comparison, (suspect,), verdict, alone, reason, design="one at a time"
+        )
+    share = change.shapley(suspect, complete)
+    verdict, reason = _verdict(share), _reason(change, (suspect,), alone)
+    if share.value is not None:
+        reason += f"; over all combinations of suspects it explains {percent(share.value)}"
+    joint = next((names for names in curing if suspect in names and len(names) > 1), None)
+    if (suspect,) in curing:
+        verdict = "implicated"
+        reason += "; that alone restores the baseline"
+    elif joint is not None:
+        verdict = "contributes" if verdict == "ruled out" else verdict
+        reason += f"; only {listed(joint)} together restore the baseline"
+    return _suspect(change.comparison, (suspect,), verdict, share, reason, design="full factorial")
+
+
+def _judge_set(
+    change: _Change, names: tuple[str, ...], curing: Sequence[tuple[str, ...]]
+) -> Suspect:
+    share = change.taken_back(names)
+    verdict: SuspectVerdict = "implicated" if names in curing else _verdict(share)
+    reason = _reason(change, names, share)
+    if names in curing:
+        reason += "; no smaller set restores the baseline"
+    return _suspect(change.comparison, names, verdict, share, reason, design="together")
+
+
+def _reason(change: _Change, names: tuple[str, ...], share: Share) -> str:
+    """What flipping does, in numbers."""
+    states = " and ".join(f"{name} {change.found.direction[name]}" for name in names)
+    if share.value is None:
+        return f"with {states}: no round can be compared (n = {share.n})"
+    interval = f"95 % interval {span(*share.ci)}" if share.ci else "no bounded interval"
+    return (
+        f"with {states}, {percent(share.value)} of the {change.comparison.decision} goes away "
+        f"({interval}, n = {share.n})"
+    )
+
+
+def _suspect(
+    comparison: Comparison, names: tuple[str, ...], verdict: SuspectVerdict, share: Share | None,
+    reason: str, design: str = "",
+) -> Suspect:  # fmt: skip
+    return Suspect(
+        workload=comparison.workload, metric=comparison.metric, baseline=comparison.baseline,
+        candidate=comparison.candidate, experiments=names, verdict=verdict,
+        share=share.value if share else None, ci=share.ci if share else None,
+        reason=reason, design=design,
+    )  # fmt: skip
+
+
+def _unexplained(suspect: str, comparison: Comparison, found: Factors) -> Suspect:
+    """A suspect of a change that is not shown: nothing is attributed to noise."""
+    if suspect in found.reasons:
+        return _suspect(comparison, (suspect,), "not applicable", None, found.reasons[suspect])
+    verdict: SuspectVerdict = (
+        "not applicable" if comparison.decision == "equivalent" else "inconclusive"
+    )
+    return _suspect(comparison, (suspect,), verdict, None, _no_change(comparison))
+
+
+def _no_change(comparison: Comparison) -> str:
+    if comparison.decision == "equivalent":
+        return (
+            f"there is nothing to explain: {comparison.metric} is equivalent "
+            f"within {percent(comparison.margin)}"
+        )
+    return f"no change of {comparison.metric} is shown, so that none can be attributed"
+
+
+def _attribution(comparison: Comparison, sentence: str) -> Attribution:
+    return Attribution(
+        workload=comparison.workload, metric=comparison.metric, baseline=comparison.baseline,
+        candidate=comparison.candidate, sentence=sentence,
+    )  # fmt: skip
+
+
+def _cure(comparison: Comparison, found: Factors, names: tuple[str, ...]) -> Cure:
+    return Cure(
+        workload=comparison.workload, metric=comparison.metric, baseline=comparison.baseline,
+        candidate=comparison.candidate, variant=found.cells[frozenset(names)], experiments=names,
+    )  # fmt: skip
+
+
+def _toolchains_with_cure(
+    change: _Change, plan: Plan, toolchains: Mapping[str, ToolchainRecord]
+) -> tuple[Cure, ...]:
+    """Other toolchains whose default variant is shown to be without the change."""
+    comparison = change.comparison
+    candidate, baseline = plan.variant(comparison.candidate), plan.variant(comparison.baseline)
+    cures = []
+    for variant in default_variants(plan.variants).values():
+        if (
+            variant.toolchain in (candidate.toolchain, baseline.toolchain)
+            or environment_key(variant) != environment_key(candidate)
+            or variant.name not in change.table.cells
+        ):
+            continue
+        share = change.share({comparison.candidate: 1.0, variant.name: -1.0})
+        if share.left <= (1 - CONFIDENCE) / 2:
+            newer = _newer(variant.toolchain, candidate.toolchain, toolchains)
+            cures.append(
+                Cure(
+                    workload=comparison.workload, metric=comparison.metric,
+                    baseline=comparison.baseline, candidate=comparison.candidate,
+                    variant=variant.name, newer=newer,
+                )
+            )  # fmt: skip
+    return tuple(cures)
+
+
+def _newer(a: str, b: str, toolchains: Mapping[str, ToolchainRecord]) -> bool | None:
+    try:
+        return GoVersion.parse(toolchains[a].version) > GoVersion.parse(toolchains[b].version)
+    except (KeyError, ValueError):  # a path, a commit or a patched toolchain has no release's name
+        return None
+
+
+def _explain(
+    change: _Change, suspects: Sequence[Suspect], curing: Sequence[tuple[str, ...]]
+) -> str:
+    decision = change.comparison.decision
+    if curing:
+        ways = " or ".join(listed(names) for names in curing)
+        return f"flipping {ways} takes the {decision} away"
+    blamed = [s for s in suspects if s.verdict in ("implicated", "contributes")]
+    if blamed:
+        names = dict.fromkeys(name for s in blamed for name in s.experiments)
+        return f"a part of the {decision} goes away with {listed(tuple(names))} flipped"
+    judged = [s for s in suspects if s.verdict != "not applicable"]
+    if not judged:
+        return f"no suspect could be toggled: the {decision} is the toolchain's as a whole"
+    if all(s.verdict == "ruled out" for s in judged):
+        return (
+            f"no suspect explains the {decision}: what is left is the toolchain itself "
+            f"({change.comparison.candidate} against {change.comparison.baseline})"
+        )
+    return f"the rounds do not yet tell what explains the {decision}"

@@ -1,0 +1,236 @@
+"""Comparisons of variants: intervals, decisions, and corrections for asking many questions."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+from harness.analysis.models import Comparison, Decision
+from harness.analysis.pairing import Pair, pair, unit_of
+from harness.analysis.question import Question, default_variants, environment_key
+from harness.analysis.samples import Table
+from harness.analysis.sequential import adjust
+from harness.plan import Plan
+from harness.spec.models import TrialsSpec
+
+CONFIDENCE = 0.95
+PRIMARY_PART = 0.8
+"""Of the run's error probability of 1 - CONFIDENCE, for primary comparisons; secondary ones have
+the rest. In an A/A matrix a wrong ``increase`` or ``decrease`` anywhere then has 5 % in all: Holm's
+procedure keeps its part under any dependence, and where nothing differs so does Benjamini and
+Hochberg's under positive dependence."""
+_MOST_ROUNDS = 10_000
+
+
+@dataclass(frozen=True)
+class _Asked:
+    workload: str
+    metric: str
+    baseline: str
+    candidate: str
+    primary: bool
+    pair: Pair
+    p: float | None
+    """Corrected for repeated looks."""
+
+
+def compare_all(
+    tables: Mapping[str, Table], question: Question, plan: Plan, trials: TrialsSpec
+) -> tuple[Comparison, ...]:
+    """Every comparison of a run.
+
+    Args:
+        tables: the samples of each workload.
+        question: what is primary, and the margin.
+        plan: the variants.
+        trials: the first and last look of the stopping rule.
+    """
+    asked = [_ask(table, *names, question, trials)
+             for table in tables.values() for names in _pairs(table, question, plan)]  # fmt: skip
+    return _decide(asked, question, trials)
+
+
+def compare_primary(
+    tables: Mapping[str, Table], question: Question, plan: Plan, trials: TrialsSpec
+) -> tuple[Comparison, ...]:
+    """The primary comparisons only, decided as ``compare_all`` does; cheap."""
+    names = [(t, n) for t in tables.values() for n in _pairs(t, question, plan)]
+    asked = [_ask(t, *n, question, trials) for t, n in names if _is_primary(*n, question)]
+    return _decide(asked, question, trials, alone=len(asked) == len(names))
+
+
+def compare_pair(
+    tables: Mapping[str, Table],
+    question: Question,
+    trials: TrialsSpec,
+    *,
+    baseline: str,
+    candidate: str,
+) -> tuple[Comparison, ...]:
+    """Any two variants on every metric, as if the question had asked for them."""
+    asked = [
+        _ask(table, metric, baseline, candidate, question, trials)
+        for table in tables.values()
+        for metric in dict.fromkeys((*question.metrics, *table.metrics))
+    ]
+    return _decide(asked, question, trials)
+
+
+def _pairs(table: Table, question: Question, plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """(metric, baseline, candidate), each once: question's, baseline's, toolchains'."""
+    cells = {c.variant for c in plan.cells if c.workload == table.workload and c.reason is None}
+    defaults = default_variants(plan.variants)
+    pairs: dict[tuple[str, str], None] = {}
+    if question.candidate is not None:
+        pairs[question.baseline, question.candidate] = None
+    for variant in plan.variants:
+        if variant.name in cells and question.baseline in cells:
+            pairs[question.baseline, variant.name] = None
+    for variant in plan.variants:
+        default = defaults[variant.toolchain, environment_key(variant)].name
+        if {variant.name, default} <= cells:
+            pairs[default, variant.name] = None
+    metrics = dict.fromkeys((*question.metrics, *table.metrics))
+    for baseline, candidate in pairs:
+        if baseline == candidate:
+            continue
+        for metric in metrics:
+            yield metric, baseline, candidate
+
+
+def _is_primary(metric: str, baseline: str, candidate: str, question: Question) -> bool:
+    pair = {baseline, candidate}
+    return metric in question.metrics and pair == {question.baseline, question.candidate}
+
+
+def _ask(
+    table: Table, metric: str, baseline: str, candidate: str, question: Question, trials: TrialsSpec
+) -> _Asked:
+    found = pair(table, metric, baseline, candidate)
+    primary = _is_primary(metric, baseline, candidate, question)
+    p = None
+    if found.estimate is not None and not found.estimate.doubtful:
+        p = adjust(found.estimate.p_different(0.0), found.n, trials.min, trials.max)
+    return _Asked(table.workload, metric, baseline, candidate, primary, found, p)
+
+
+def _decide(
+    asked: Sequence[_Asked], question: Question, trials: TrialsSpec, *, alone: bool | None = None
+) -> tuple[Comparison, ...]:
+    families = {True: [a for a in asked if a.primary], False: [a for a in asked if not a.primary]}
+    if alone is None:
+        alone = not (families[True] and families[False])
+    adjusted: dict[int, float] = {}
+    for primary, family in families.items():
+        part = 1.0 if alone else PRIMARY_PART if primary else 1 - PRIMARY_PART
+        correct = holm if primary else benjamini_hochberg
+        tested = [a for a in family if a.p is not None]
+        values = correct([a.p for a in tested if a.p is not None])
+        for item, value in zip(tested, values, strict=True):
+            adjusted[id(item)] = min(1.0, value / part)
+    return tuple(_comparison(a, adjusted.get(id(a)), question.margin, trials) for a in asked)
+
+
+def _comparison(
+    asked: _Asked, adjusted: float | None, margin: float, trials: TrialsSpec
+) -> Comparison:
+    found = asked.pair
+    decision = _decision(found, adjusted, margin, trials)
+    return Comparison(
+        workload=asked.workload,
+        metric=asked.metric,
+        unit=unit_of(asked.metric),
+        baseline=asked.baseline,
+        candidate=asked.candidate,
+        primary=asked.primary,
+        n=found.n,
+        baseline_value=found.baseline,
+        candidate_value=found.candidate,
+        ratio=found.ratio(),
+        ci=found.ratio_interval(CONFIDENCE),
+        confidence=CONFIDENCE,
+        decision=decision,
+        margin=margin,
+        method=_method(found),
+        p=found.estimate.p_different(0.0) if asked.p is not None and found.estimate else None,
+        p_adjusted=adjusted,
+        difference=found.difference,
+        scale=found.scale,
+        more_rounds=more_rounds(found, margin) if decision == "inconclusive" else None,
+        noise=found.noise,
+    )
+
+
+def _decision(found: Pair, adjusted: float | None, margin: float, trials: TrialsSpec) -> Decision:
+    if found.estimate is None or adjusted is None:
+        return "inconclusive"
+    within = adjust(2 * found.p_within(margin), found.n, trials.min, trials.max) / 2
+    if within <= 1 - CONFIDENCE:
+        return "equivalent"
+    if adjusted <= 1 - CONFIDENCE:
+        return "increase" if found.estimate.centre > 0 else "decrease"
+    return "inconclusive"
+
+
+def _method(found: Pair) -> str:
+    if found.n == 0:
+        return "no round has a value of both"
+    if found.estimate is None:
+        return "the values are too large to be compared"
+    if found.logarithmic:
+        return f"{found.estimate.method}, on log ratios"
+    return (
+        f"{found.estimate.method}, on differences as part of {found.scale}: "
+        "zero or negative values allow no ratio"
+    )
+
+
+def more_rounds(found: Pair, margin: float) -> int | None:
+    """Further rounds after which a decision is to be expected, if they go on like these.
+
+    The smallest number for which the interval, of the present spread around the present centre,
+    would exclude no change or lie inside the margin; ``None`` where no spread is known, or where
+    it would take more than 10,000.
+    """
+    if found.estimate is None or found.estimate.doubtful or found.estimate.error == 0:
+        return None
+    spread = found.estimate.error * math.sqrt(found.n)
+    effect, bound = abs(found.estimate.centre), math.log1p(margin)
+
+    def decided(n: int) -> bool:
+        error = spread / math.sqrt(n)
+        different = effect > float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * error
+        same = effect + float(stdtrit(n - 1, CONFIDENCE)) * error < bound
+        return different or same
+
+    low, high = found.n, found.n + 1
+    while not decided(high):
+        low, high = high, 2 * high
+        if high > _MOST_ROUNDS:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if decided(middle) else (middle, high)
+    return high - found.n
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values of Holm's step-down procedure (Scand. J. Statist. 6, 1979)."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    result, largest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(order):
+        largest = max(largest, (len(p_values) - rank) * p_values[index])
+        result[index] = min(1.0, largest)
+    return result
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values of Benjamini and Hochberg's procedure (J. R. Statist. Soc. B 57, 1995)."""
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p)
+    scaled = p[order] * p.size / np.arange(1, p.size + 1)
+    result = np.empty(p.size)
+    result[order] = np.minimum.accumulate(scaled[::-1])[::-1]
+    return [float(value) for value in np.minimum(result, 1.0)]

@@ -1,0 +1,101 @@
+"""From a run to its verdict."""
+
+from collections.abc import Iterator
+
+from harness.analysis.attribution import Findings, attribute
+from harness.analysis.cells import cell_statuses
+from harness.analysis.comparisons import compare_all, compare_pair
+from harness.analysis.gates import judge_gates
+from harness.analysis.headlines import headline
+from harness.analysis.models import Caution, Comparison, Verdict
+from harness.analysis.question import find_variant, nearest_variant, resolve_question
+from harness.analysis.samples import tables
+from harness.errors import HarnessError
+from harness.run import Run
+from harness.spec.models import MatrixSpec, QuestionSpec
+
+
+def conclude(run: Run, *, margin: float | None = None) -> Verdict:
+    """Everything that a run says; the same run gives the same verdict.
+
+    Args:
+        run: a run, complete or not.
+        margin: ratios within 1 ± margin count as equivalent; by default the matrix's own.
+
+    Raises:
+        QuestionError: the matrix names variants or metrics that it does not have, which the loader
+            refuses before anything is measured.
+    """
+    spec, plan = _with_margin(run.manifest.matrix, margin), run.manifest.plan
+    question = resolve_question(spec, plan)
+    found = tables(run)
+    records = {record.name: record for record in run.manifest.toolchains}
+    comparisons = compare_all(found, question, plan, spec.trials)
+    findings = [
+        attribute(found[c.workload], c, question, plan, records, spec.trials)
+        for c in comparisons
+        if c.primary
+    ]
+    suspects = tuple(s for f in findings for s in f.suspects)
+    cures = tuple(c for f in findings for c in f.cures)
+    return Verdict(
+        headlines=tuple(
+            headline(
+                workload,
+                [c for c in comparisons if c.workload == workload],
+                [s for s in suspects if s.workload == workload],
+                [c for c in cures if c.workload == workload],
+            )
+            for workload in found
+        ),
+        comparisons=comparisons,
+        suspects=suspects,
+        diagnosis=(),
+        gates=judge_gates(spec.gates, found, question, plan),
+        cells=cell_statuses(run),
+        attributions=tuple(f.attribution for f in findings),
+        cures=cures,
+        warnings=tuple(_unseen_interactions(findings)),
+    )
+
+
+def compare(run: Run, candidate: str, baseline: str) -> tuple[Comparison, ...]:
+    """Any two variants of a run on every metric, whatever its question is.
+
+    Raises:
+        HarnessError: the run has no variant of such a name.
+    """
+    spec, plan = run.manifest.matrix, run.manifest.plan
+    names = []
+    for name in (candidate, baseline):
+        found = find_variant(name, plan)
+        if found is None:
+            raise HarnessError(
+                f"{run.path}: there is no variant {name!r}; {nearest_variant(name, plan)}"
+            )
+        names.append(found)
+    if names[0] == names[1]:
+        raise HarnessError(f"{names[0]!r} cannot be compared with itself; name two variants")
+    question = resolve_question(spec, plan)
+    return compare_pair(tables(run), question, spec.trials, baseline=names[1], candidate=names[0])
+
+
+def _with_margin(spec: MatrixSpec, margin: float | None) -> MatrixSpec:
+    if margin is None:
+        return spec
+    question = (spec.question or QuestionSpec()).model_copy(update={"margin": margin})
+    return spec.model_copy(update={"question": question})
+
+
+def _unseen_interactions(findings: list[Findings]) -> Iterator[Caution]:
+    for workload in dict.fromkeys(
+        f.attribution.workload for f in findings if f.interactions_unseen
+    ):
+        yield Caution(
+            workload=workload,
+            kind="interactions",
+            message="the suspects were toggled one at a time: two that only act together, or that "
+            "stand in for each other, cannot be seen",
+            remedy="add every combination of the suspects to experiments: "
+            "for a and b that is [], [noa], [nob], [noa, nob]",
+        )

@@ -1,0 +1,129 @@
+"""The answer for each workload in one sentence, for an engineer on call."""
+
+from collections.abc import Sequence
+
+from harness.analysis.models import Comparison, Cure, Headline, Suspect
+from harness.analysis.words import amount, listed, percent, span
+
+_UNSEEN = ("runtime.mapped", "heap.live", "heap.objects")
+"""What the Go runtime says of its own memory, in the order of how telling it is."""
+_SMALL = 0.2
+"""Part of the kernel's change below which the runtime does not show it."""
+
+
+def headline(
+    workload: str, comparisons: Sequence[Comparison], suspects: Sequence[Suspect],
+    cures: Sequence[Cure],
+) -> Headline:  # fmt: skip
+    """One sentence from what was concluded on one workload.
+
+    Args:
+        workload: its name.
+        comparisons: all of this workload.
+        suspects: all of this workload.
+        cures: all of this workload.
+    """
+    primary = [c for c in comparisons if c.primary]
+    if not primary:
+        return Headline(workload=workload, sentence=f"{workload}: there is nothing to compare.")
+    changed = [c for c in primary if c.decision in ("increase", "decrease")]
+    lead = (changed or primary)[0]
+    parts = [f"{workload}: {_change(lead)}"]
+    parts += [_change(c) for c in primary if c is not lead]
+    if changed:
+        parts += _suspect_parts([s for s in suspects if s.metric == lead.metric])
+        parts += _runtime_part(lead, comparisons)
+        parts += _cure_parts([c for c in cures if c.metric == lead.metric])
+    return Headline(workload=workload, sentence="; ".join(parts) + ".")
+
+
+def _change(c: Comparison) -> str:
+    if c.n == 0:
+        pair = f"{c.candidate} cannot be compared with {c.baseline}"
+        return f"{c.metric} of {pair}: no round has a value of both"
+    if c.decision == "inconclusive":
+        return (
+            f"whether {c.candidate} changes {c.metric} against {c.baseline} is open ({_doubt(c)})"
+        )
+    if c.decision == "equivalent":
+        return (
+            f"{c.candidate} and {c.baseline} are equivalent in {c.metric} within "
+            f"{percent(c.margin)} ({_interval(c)}n = {c.n})"
+        )
+    if c.ratio is not None:
+        word = "more" if c.ratio > 1 else "less"
+        what = f"{c.candidate} uses {percent(abs(c.ratio - 1))} {word} {c.metric}"
+        return f"{what} than {c.baseline} ({_interval(c)}n = {c.n})"
+    word = "more" if c.decision == "increase" else "less"
+    size = amount(abs(c.difference or 0.0), c.unit)
+    return f"{c.candidate} has {size} {word} {c.metric} than {c.baseline} (n = {c.n})"
+
+
+def _interval(c: Comparison) -> str:
+    if c.ci is None:
+        return ""
+    if c.decision in ("increase", "decrease"):
+        low, high = sorted(abs(bound - 1) for bound in c.ci)
+        return f"95 % interval {span(low, high)}, "
+    return f"95 % interval of the change {span(c.ci[0] - 1, c.ci[1] - 1)}, "
+
+
+def _doubt(c: Comparison) -> str:
+    more = f"; about {c.more_rounds} more rounds would tell" if c.more_rounds else ""
+    return f"{_interval(c)}n = {c.n}{more}"
+
+
+def _suspect_parts(suspects: Sequence[Suspect]) -> list[str]:
+    parts = []
+    for verdict, ending in (
+        ("implicated", "implicated"),
+        ("contributes", "part of it"),
+        ("ruled out", "ruled out"),
+        ("inconclusive", "not decided"),
+    ):
+        names = dict.fromkeys(
+            " with ".join(s.experiments) for s in suspects if s.verdict == verdict
+        )
+        if names:
+            verb = "is" if len(names) == 1 else "are"
+            parts.append(f"{listed(tuple(names))} {verb} {ending}")
+    return parts
+
+
+def _runtime_part(lead: Comparison, comparisons: Sequence[Comparison]) -> list[str]:
+    """Whether the runtime's own numbers move with the kernel's."""
+    if not lead.metric.startswith("rss") or not lead.difference:
+        return []
+    same = {
+        c.metric: c.difference
+        for c in comparisons
+        if (c.baseline, c.candidate) == (lead.baseline, lead.candidate) and c.difference is not None
+    }
+    told = [name for name in _UNSEEN if name in same]
+    if not told:
+        return []
+    shown = [name for name in told if same[name] / lead.difference >= _SMALL]
+    if not shown:
+        return [f"the Go runtime's own numbers ({', '.join(told)}) do not show it"]
+    name = shown[0]
+    return [f"the Go runtime shows it too ({name} {_signed(same[name])})"]
+
+
+def _signed(difference: float) -> str:
+    return f"{'+' if difference > 0 else ''}{amount(difference, 'bytes')}"
+
+
+def _cure_parts(cures: Sequence[Cure]) -> list[str]:
+    others = [c for c in cures if not c.experiments]
+    newer = tuple(c.variant for c in others if c.newer)
+    rest = tuple(c.variant for c in others if not c.newer)
+    parts = []
+    if newer:
+        parts.append(f"{listed(newer)} already {_has(newer)} the cure")
+    if rest:
+        parts.append(f"{listed(rest)} {'does' if len(rest) == 1 else 'do'} not show it")
+    return parts
+
+
+def _has(names: Sequence[str]) -> str:
+    return "has" if len(names) == 1 else "have"

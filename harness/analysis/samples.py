@@ -1,0 +1,81 @@
+"""A run's numbers, arranged for pairing: one row a variant, one column a block."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.measure.catalogue import CATALOGUE
+from harness.run import Run, TrialRecord
+
+Values = NDArray[np.float64]
+Block = tuple[str, int]
+"""Host and round: what is paired."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """All samples of one workload."""
+
+    workload: str
+    blocks: tuple[Block, ...]
+    """In order of time."""
+    cells: dict[str, dict[Block, TrialRecord]]
+    """By variant: its good trials."""
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """Every metric that some trial has, in the catalogue's order, unknown ones last."""
+        found = {
+            name
+            for trials in self.cells.values()
+            for trial in trials.values()
+            for name, value in trial.metrics.items()
+            if value is not None and math.isfinite(value)
+        }
+        return (*(m for m in CATALOGUE if m in found), *sorted(found - CATALOGUE.keys()))
+
+    def values(self, variant: str, metric: str) -> Values:
+        """One metric of one variant by block, NaN where it is missing."""
+        key = (variant, metric)
+        if key not in self._cache:
+            trials = self.cells.get(variant, {})
+            self._cache[key] = np.array(
+                [_finite(trials[b].metrics.get(metric)) if b in trials else math.nan
+                 for b in self.blocks],
+                dtype=np.float64,
+            )  # fmt: skip
+        return self._cache[key]
+
+    @cached_property
+    def _cache(self) -> dict[tuple[str, str], Values]:
+        return {}
+
+    def complete(self, variants: Sequence[str], metric: str) -> Values:
+        """Blocks by variants, for the blocks in which all the variants have a value."""
+        columns = np.column_stack([self.values(variant, metric) for variant in variants])
+        rows: Values = columns[np.isfinite(columns).all(axis=1)]
+        return rows
+
+
+def tables(run: Run) -> dict[str, Table]:
+    """The samples of every workload of the plan; only trials that ended well count."""
+    result = {}
+    for workload in dict.fromkeys(cell.workload for cell in run.manifest.plan.cells):
+        trials = [t for t in run.trials if t.workload == workload and t.ok]
+        started: dict[Block, float] = {}
+        cells: dict[str, dict[Block, TrialRecord]] = {}
+        for trial in trials:
+            block = (trial.host, trial.round)
+            started[block] = min(trial.started, started.get(block, math.inf))
+            cells.setdefault(trial.variant, {})[block] = trial
+        blocks = tuple(sorted(started, key=lambda b: (started[b], b)))
+        result[workload] = Table(workload, blocks, cells)
+    return result
+
+
+def _finite(value: float | None) -> float:
+    return math.nan if value is None or not math.isfinite(value) else float(value)

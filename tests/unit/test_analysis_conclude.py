@@ -1,0 +1,339 @@
+import hashlib
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from synthetic import EXPERIMENTS, ORIGIN, make_run
+
+from harness.analysis import compare, conclude, undecided
+from harness.analysis.models import Comparison, Suspect, Verdict
+from harness.errors import HarnessError
+from harness.run import Run
+
+Metrics = dict[str, float | None]
+Measure = Callable[[str, str, int], Metrics]
+
+
+def noise(*key: object) -> float:
+    """A standard normal number that belongs to a trial."""
+    seed = int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8])
+    return float(np.random.default_rng(seed).normal())
+
+
+def origin(_workload: str, variant: str, number: int) -> Metrics:
+    """The origin's numbers: only the toolchain matters, and the runtime does not see it."""
+    size = {"go1.23.9": 270e6, "go1.24.3": 422e6, "go1.24.11": 268e6}[variant.partition("+")[0]]
+    rss = size * math.exp(0.003 * noise(variant, number))
+    return {"rss.peak": rss, "rss.end": rss, "heap.objects": 404.0 * 2**20, "unseen": rss - 440e6}
+
+
+def factorial(effect: Callable[[bool, bool], float], sd: float = 0.01) -> Measure:
+    """An effect of (swissmap on, spinbitmutex on), in logs, over go1.23.9."""
+
+    def measure(_workload: str, variant: str, number: int) -> Metrics:
+        on = variant.startswith("go1.24")
+        log = effect(on and "noswissmap" not in variant, on and "nospinbitmutex" not in variant)
+        return {"rss.peak": 1e8 * math.exp(log + sd * noise(variant, number))}
+
+    return measure
+
+
+def primary(verdict: Verdict) -> Comparison:
+    (found,) = [c for c in verdict.comparisons if c.primary]
+    return found
+
+
+def suspects(verdict: Verdict) -> dict[tuple[str, ...], Suspect]:
+    return {s.experiments: s for s in verdict.suspects}
+
+
+def test_the_origin() -> None:
+    verdict = conclude(make_run(origin))
+    comparison = primary(verdict)
+    assert comparison.decision == "increase"
+    assert comparison.n == 6
+    assert comparison.ratio == pytest.approx(422 / 270, rel=0.01)
+    assert comparison.ci is not None
+    assert comparison.ci[0] < 422 / 270 < comparison.ci[1]
+    assert {s.verdict for s in verdict.suspects} == {"ruled out"}
+    assert [c.variant for c in verdict.cures] == ["go1.24.11"]
+    sentence = verdict.headlines[0].sentence
+    assert "go1.24.3 uses 56 % more rss.peak than go1.23.9" in sentence
+    assert "swissmap and spinbitmutex are ruled out" in sentence
+    assert "heap.objects) do not show it" in sentence
+    assert "go1.24.11 already has the cure" in sentence
+    assert "the toolchain itself" in verdict.attributions[0].sentence
+
+
+def test_a_culprit_is_implicated_and_the_other_ruled_out() -> None:
+    found = suspects(conclude(make_run(factorial(lambda a, _b: 0.2 * a))))
+    assert found["swissmap",].verdict == "implicated"
+    assert found["swissmap",].share == pytest.approx(1, abs=0.1)
+    assert found["spinbitmutex",].verdict == "ruled out"
+
+
+def test_improvements_are_attributed_too() -> None:
+    verdict = conclude(make_run(factorial(lambda a, _b: -0.2 * a)))
+    assert primary(verdict).decision == "decrease"
+    assert suspects(verdict)["swissmap",].verdict == "implicated"
+
+
+def test_two_that_add_up_contribute() -> None:
+    found = suspects(conclude(make_run(factorial(lambda a, b: 0.1 * a + 0.1 * b))))
+    assert found["swissmap",].verdict == found["spinbitmutex",].verdict == "contributes"
+    assert found["spinbitmutex", "swissmap"].verdict == "implicated"
+
+
+def test_a_pair_that_only_cures_together_is_found() -> None:
+    verdict = conclude(make_run(factorial(lambda a, b: 0.2 * (a or b))))
+    found = suspects(verdict)
+    assert found["spinbitmutex", "swissmap"].verdict == "implicated"
+    assert found["swissmap",].verdict == "contributes"
+    assert found["swissmap",].share == pytest.approx(0.5, abs=0.1)
+    assert [c.experiments for c in verdict.cures if c.experiments] == [("spinbitmutex", "swissmap")]
+
+
+def test_either_of_two_that_cures_alone_is_implicated() -> None:
+    found = suspects(conclude(make_run(factorial(lambda a, b: 0.2 * (a and b)))))
+    assert found["swissmap",].verdict == found["spinbitmutex",].verdict == "implicated"
+
+
+def test_one_at_a_time_designs_say_what_they_cannot_see() -> None:
+    matrix = {**ORIGIN, "experiments": [[], ["noswissmap"], ["nospinbitmutex"]]}
+    verdict = conclude(make_run(factorial(lambda a, _b: 0.2 * a), matrix))
+    assert suspects(verdict)["swissmap",].design == "one at a time"
+    assert suspects(verdict)["swissmap",].verdict == "implicated"
+    assert "interactions" in {w.kind for w in verdict.warnings}
+    full = conclude(make_run(factorial(lambda a, _b: 0.2 * a)))
+    assert "interactions" not in {w.kind for w in full.warnings}
+
+
+def test_nothing_is_attributed_to_noise() -> None:
+    same = conclude(make_run(factorial(lambda _a, _b: 0.0)))
+    assert primary(same).decision == "equivalent"
+    assert {s.verdict for s in same.suspects} == {"not applicable"}
+    assert not same.cures
+    noisy = conclude(make_run(factorial(lambda _a, _b: 0.0, sd=0.2)))
+    assert primary(noisy).decision == "inconclusive"
+    assert {s.verdict for s in noisy.suspects} == {"inconclusive"}
+    assert (primary(noisy).more_rounds or 0) > 10
+
+
+def test_suspects_that_cannot_be_toggled_are_not_applicable() -> None:
+    matrix = {
+        **ORIGIN,
+        "experiments": [[], ["noswissmap"]],
+        "question": {
+            "baseline": "go1.24.3", "candidate": "go1.23.9", "suspects": ["swissmap", "rangefunc"]
+        },
+    }  # fmt: skip
+    found = suspects(conclude(make_run(origin, matrix)))
+    assert found["swissmap",].verdict == "not applicable"
+    assert "go1.23.9 does not know the experiment swissmap" in found["swissmap",].reason
+    assert "never toggles rangefunc" in found["rangefunc",].reason
+
+
+def test_an_experiment_turned_on_in_one_toolchain() -> None:
+    matrix = {
+        **ORIGIN,
+        "go": ["go1.24.3"],
+        "experiments": [[], ["rangefunc"]],
+        "question": {"baseline": "go1.24.3", "candidate": "go1.24.3+rangefunc"},
+    }
+
+    def measure(_workload: str, variant: str, number: int) -> Metrics:
+        size = 1.3e8 if "rangefunc" in variant else 1e8
+        return {"rss.peak": size * math.exp(0.01 * noise(variant, number))}
+
+    verdict = conclude(make_run(measure, matrix))
+    assert primary(verdict).decision == "increase"
+    assert suspects(verdict)["rangefunc",].verdict == "implicated"
+
+
+@pytest.mark.parametrize("limit", ["5%", "60%"])
+def test_gates(limit: str) -> None:
+    matrix = {**ORIGIN, "gates": [{"metric": "rss.peak", "max_increase": limit}]}
+    (gate,) = conclude(make_run(origin, matrix)).gates
+    assert gate.passed == (limit == "60%")
+    assert "n = 6" in gate.message
+    assert "+56 %" in gate.message
+
+
+def test_a_gate_that_cannot_be_judged_fails() -> None:
+    matrix = {**ORIGIN, "gates": [{"metric": "rss.avg", "max_increase": "5%"}]}
+    (gate,) = conclude(make_run(origin, matrix)).gates
+    assert not gate.passed
+    assert "could not be judged" in gate.message
+
+
+def test_failed_cells_are_told_and_do_not_hurt_their_neighbours() -> None:
+    run = make_run(
+        origin, outcome=lambda _w, v, r: "exit 2" if v == "go1.24.11" and r > 3 else "ok"
+    )
+    verdict = conclude(run)
+    cells = {c.variant: c for c in verdict.cells}
+    assert cells["go1.24.11"].status == "partial"
+    assert cells["go1.24.11"].reason == "3 of 6 trials failed: exit 2 (3)"
+    assert cells["go1.24.3"].status == "measured"
+    assert cells["go1.23.9+noswissmap"].status == "not applicable"
+    assert primary(verdict).decision == "increase"
+
+
+def test_metrics_that_may_be_negative_are_compared_by_differences() -> None:
+    verdict = conclude(make_run(origin))
+    unseen = next(c for c in verdict.comparisons if c.metric == "unseen")
+    assert unseen.ratio is None
+    assert unseen.decision == "increase"
+    assert unseen.difference == pytest.approx(152e6, rel=0.01)
+    assert unseen.scale == "the baseline's rss.end"
+
+
+def test_any_two_variants_can_be_compared_afterwards() -> None:
+    run = make_run(origin)
+    found = compare(run, "go1.24.3+nospinbitmutex,noswissmap", "go1.24.11")
+    assert found[0].candidate == "go1.24.3+noswissmap,nospinbitmutex"
+    assert found[0].decision == "increase"
+    with pytest.raises(HarnessError, match=r"did you mean 'go1\.24\.3'"):
+        compare(run, "go1.24.33", "go1.24.11")
+
+
+def sequential(matrix: dict[str, object], rounds: int, measure: Measure) -> Run:
+    run = make_run(measure, matrix)
+    return Run(run.path, run.manifest, tuple(t for t in run.trials if t.round <= rounds))
+
+
+def test_rounds_stop_when_decided() -> None:
+    matrix = {**ORIGIN, "trials": {"min": 4, "max": 12}}
+    assert undecided(sequential(matrix, 3, origin)) == {"large-buffers"}
+    assert undecided(sequential(matrix, 5, origin)) == set()
+    noisy = factorial(lambda _a, _b: 0.0, sd=0.2)
+    assert undecided(sequential(matrix, 11, noisy)) == {"large-buffers"}
+    assert undecided(sequential(matrix, 12, noisy)) == set()
+
+
+def test_a_fixed_number_of_rounds_is_kept() -> None:
+    matrix = {**ORIGIN, "trials": 10}
+    assert undecided(sequential(matrix, 9, origin)) == {"large-buffers"}
+    assert undecided(sequential(matrix, 10, origin)) == set()
+
+
+def test_repeated_looks_cost_confidence() -> None:
+    fixed = primary(conclude(make_run(factorial(lambda a, _b: 0.05 * a, sd=0.04))))
+    looked = {**ORIGIN, "trials": {"min": 3, "max": 30}}
+    run = sequential(looked, 6, factorial(lambda a, _b: 0.05 * a, sd=0.04))
+    again = primary(conclude(run))
+    assert fixed.p == again.p
+    assert fixed.p_adjusted is not None
+    assert again.p_adjusted is not None
+    assert again.p_adjusted > fixed.p_adjusted
+
+
+SMALL: dict[str, object] = {
+    **ORIGIN, "go": ["go1.23.9", "go1.24.3"], "experiments": [[], ["noswissmap"]], "trials": 8,
+    "question": {"baseline": "go1.23.9", "candidate": "go1.24.3"},
+}  # fmt: skip
+positive = st.floats(1e-6, 1e9)
+
+
+def from_values(values: dict[str, list[float]], matrix: dict[str, object] = SMALL) -> Run:
+    return make_run(lambda _w, v, r: {"rss.peak": values[v.split("+")[0]][r - 1]}, matrix)
+
+
+samples = st.integers(1, 8).flatmap(
+    lambda n: st.tuples(
+        st.lists(positive, min_size=n, max_size=n), st.lists(positive, min_size=n, max_size=n)
+    )
+)
+
+
+def run_of(a: list[float], b: list[float], **question: object) -> Run:
+    matrix = {**SMALL, "trials": len(a), "question": {**SMALL["question"], **question}}  # type: ignore[dict-item]
+    return from_values({"go1.23.9": a, "go1.24.3": b}, matrix)
+
+
+@settings(max_examples=50, deadline=None)
+@given(samples, st.sampled_from([2.0**-10, 4.0, 2.0**20]))
+def test_scaling_leaves_ratios(values: tuple[list[float], list[float]], factor: float) -> None:
+    a, b = values
+    plain = primary(conclude(run_of(a, b)))
+    scaled = primary(conclude(run_of([x * factor for x in a], [x * factor for x in b])))
+    assert scaled.ratio == pytest.approx(plain.ratio, rel=1e-6)
+    if plain.ci is not None:
+        assert scaled.ci == pytest.approx(plain.ci, rel=1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(samples)
+def test_swapping_inverts(values: tuple[list[float], list[float]]) -> None:
+    a, b = values
+    there = primary(conclude(run_of(a, b)))
+    back = primary(conclude(run_of(a, b, baseline="go1.24.3", candidate="go1.23.9")))
+    assert there.ratio is not None
+    assert back.ratio == pytest.approx(1 / there.ratio, rel=1e-6)
+    opposite = {"increase": "decrease", "decrease": "increase"}
+    assert back.decision == opposite.get(there.decision, there.decision)
+    if there.ci is not None:
+        assert back.ci == pytest.approx((1 / there.ci[1], 1 / there.ci[0]), rel=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(samples, st.randoms())
+def test_the_order_of_rounds_does_not_matter(
+    values: tuple[list[float], list[float]], random: "np.random.Generator"
+) -> None:
+    pairs = list(zip(*values, strict=True))
+    random.shuffle(pairs)
+    plain = primary(conclude(run_of(*values)))
+    shuffled = primary(conclude(run_of([a for a, _ in pairs], [b for _, b in pairs])))
+    assert plain.ci == shuffled.ci
+    assert plain.decision == shuffled.decision
+
+
+anything = st.one_of(
+    st.none(), st.floats(allow_nan=True, allow_infinity=True), st.sampled_from([0.0, 1.0, -1.0])
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 7), st.data())
+def test_no_data_raises_or_warns(n: int, data: st.DataObject) -> None:
+    names = ("go1.23.9", "go1.24.3", "go1.24.3+noswissmap")
+    columns = {name: data.draw(st.lists(anything, min_size=n, max_size=n)) for name in names}
+    lost = data.draw(st.sets(st.sampled_from(names)))
+    run = make_run(
+        lambda _w, v, r: {"rss.peak": columns.get(v, columns[names[0]])[r - 1], "unseen": -1.0},
+        {**SMALL, "trials": n, "gates": [{"metric": "rss.peak", "max_increase": "5%"}]},
+        outcome=lambda _w, v, _r: "exit 1" if v in lost else "ok",
+    )
+    verdict = conclude(run)
+    undecided(run)
+    Verdict.model_validate_json(verdict.model_dump_json())
+
+
+def test_unknown_metrics_have_no_unit() -> None:
+    run = make_run(lambda _w, _v, r: {"rss.peak": 1.0, "orders/s": 100.0 + r})
+    found = next(c for c in conclude(run).comparisons if c.metric == "orders/s")
+    assert found.unit == ""
+    assert found.decision == "equivalent"
+
+
+def test_a_run_without_trials() -> None:
+    run = make_run(origin)
+    verdict = conclude(Run(run.path, run.manifest, ()))
+    assert primary(verdict).decision == "inconclusive"
+    assert "no round" in verdict.headlines[0].sentence
+    assert {c.status for c in verdict.cells} == {"failed", "not applicable"}
+
+
+def test_a_single_variant_asks_nothing() -> None:
+    matrix = {"go": "go1.24.3", "workloads": ORIGIN["workloads"], "trials": 3}
+    verdict = conclude(make_run(origin, matrix))
+    assert verdict.comparisons == ()
+    assert "nothing to compare" in verdict.headlines[0].sentence
+
+
+def test_synthetic_experiments_cover_the_matrix() -> None:
+    assert "go1.24.11" in EXPERIMENTS

@@ -1,0 +1,109 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from harness.analysis.comparisons import benjamini_hochberg, holm
+from harness.analysis.intervals import estimate
+from harness.analysis.sequential import adjust, boundary
+
+ROOT = np.random.default_rng(7)
+
+
+def test_small_samples_have_students_interval() -> None:
+    sample = ROOT.normal(0.1, 0.02, 6)
+    found = estimate(sample)
+    assert found is not None
+    oracle = stats.ttest_1samp(sample, 0.05)
+    assert found.p_different(0.05) == pytest.approx(oracle.pvalue)
+    expected = oracle.confidence_interval(0.95)
+    assert found.interval(0.95) == pytest.approx((expected.low, expected.high))
+    one_sided = stats.ttest_1samp(sample, 0.2, alternative="less").pvalue
+    assert found.p_below(0.2) == pytest.approx(one_sided)
+
+
+def test_an_outlier_among_many_brings_the_trimmed_mean() -> None:
+    sample = np.append(ROOT.normal(0, 0.01, 14), 3.0)
+    found = estimate(sample)
+    assert found is not None
+    assert "trimmed" in found.method
+    assert found.centre == pytest.approx(stats.trim_mean(sample, 0.2))
+    # Yuen's test against a constant sample's mean is Tukey and McLaughlin's.
+    interval = found.interval(0.95)
+    assert interval is not None
+    winsorised = np.asarray(stats.mstats.winsorize(sample, (0.2, 0.2)))
+    error = winsorised.std(ddof=1) / (0.6 * math.sqrt(15))
+    assert interval[1] - interval[0] == pytest.approx(2 * stats.t.ppf(0.975, 8) * error)
+
+
+def test_halls_transformation_inverts() -> None:
+    sample = np.concatenate([np.linspace(0, 1, 30), np.linspace(1, 3.5, 10)])
+    found = estimate(sample)
+    assert found is not None
+    if found.skew == 0:
+        pytest.fail(f"not taken for skewed: {found.method}")
+    interval = found.interval(0.95)
+    assert interval is not None
+    for bound in interval:
+        assert found.p_different(bound) == pytest.approx(0.05, rel=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_too_few_alike_prove_nothing(n: int) -> None:
+    found = estimate(np.full(n, 0.5))
+    assert found is not None
+    assert found.interval(0.95) is None
+    assert found.p_different(0.0) == 1.0
+
+
+def test_constant_samples_are_exact() -> None:
+    found = estimate(np.full(6, 0.5))
+    assert found is not None
+    assert found.interval(0.95) == (0.5, 0.5)
+    assert found.p_different(0.0) == pytest.approx(2 * 4.0**-6)
+    assert found.p_different(0.5) == 1.0
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=30))
+def test_any_sample_gives_an_estimate_or_none(values: list[float]) -> None:
+    for shaped in (True, False):
+        found = estimate(np.array(values), shaped=shaped)
+        if found is None:
+            assert not values or not all(map(math.isfinite, values))
+            continue
+        interval = found.interval(0.95)
+        assert 0 <= found.p_different(0.0) <= 1
+        if interval is not None:
+            assert interval[0] <= found.centre + abs(found.centre) * 1e-9 + 1e-300
+            assert interval[1] >= found.centre - abs(found.centre) * 1e-9 - 1e-300
+
+
+def test_holm_and_benjamini_hochberg_against_published_numbers() -> None:
+    p = [0.01, 0.04, 0.03, 0.005]
+    assert holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert benjamini_hochberg(p) == pytest.approx(list(stats.false_discovery_control(p)))
+    assert holm([]) == []
+    assert benjamini_hochberg([]) == []
+
+
+def test_one_look_needs_no_correction() -> None:
+    assert adjust(0.03, 10, 10, 10) == 0.03
+
+
+def test_boundaries_spend_the_error_over_the_looks() -> None:
+    walks = ROOT.normal(size=(40_000, 20)).cumsum(axis=1) / np.sqrt(np.arange(1, 21))
+    p = 2 * stats.norm.sf(np.abs(walks[:, 4:]))
+    crossed = p <= np.array(boundary(0.05, 5, 20))
+    assert crossed[:, 0].mean() == pytest.approx(0.05 * 5 / 20, abs=0.002)
+    assert crossed.any(axis=1).mean() == pytest.approx(0.05, abs=0.004)
+
+
+@settings(deadline=None)
+@given(st.floats(0, 1), st.integers(2, 12), st.integers(1, 60), st.integers(1, 80))
+def test_looks_only_ever_raise_a_p_value(p: float, first: int, more: int, rounds: int) -> None:
+    corrected = adjust(p, rounds, first, first + more)
+    assert p <= corrected <= 1 or corrected == pytest.approx(p)
