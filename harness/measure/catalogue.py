@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Unit = Literal["bytes", "seconds", "count", "ratio", "1/s"]
+"""``ratio`` is a share between 0 and 1; ``1/s`` a rate."""
 Direction = Literal["lower is better", "higher is better", "neutral"]
 
 
@@ -11,18 +13,22 @@ class Metric:
     """A named, directed quantity with a unit and a source."""
 
     name: str
-    unit: Literal["bytes", "seconds", "count"]
+    unit: Unit
     direction: Direction
     source: str
     """Who says so: the kernel, the Go runtime, or both."""
     meaning: str
     caveat: str = ""
+    scope: Literal["any", "server"] = "any"
+    """Which workloads have it."""
 
 
 _KERNEL = "kernel"
 _RUNTIME = "Go runtime"
 _LOWER: Direction = "lower is better"
+_HIGHER: Direction = "higher is better"
 _NEUTRAL: Direction = "neutral"
+_LOAD = "load generator"
 
 _METRICS = (
     Metric("rss.peak", "bytes", _LOWER, _KERNEL, "highest resident set size (VmHWM)"),
@@ -60,6 +66,107 @@ _METRICS = (
     Metric("files.open", "count", _LOWER, _KERNEL, "open descriptors when main ends"),
     Metric("switches.voluntary", "count", _NEUTRAL, _KERNEL, "context switches to wait"),
     Metric("switches.involuntary", "count", _NEUTRAL, _KERNEL, "context switches by preemption"),
+    Metric(
+        "tree.rss.peak", "bytes", _LOWER, _KERNEL,
+        "highest resident memory of the program with its children",
+        "a lower bound: the sum over processes at one sample, or the exact peak of any one of "
+        "them, whichever is more; pages that processes share count in each",
+    ),
+    Metric("tree.cpu.user", "seconds", _LOWER, _KERNEL, "CPU time in user mode, with all children",
+           "holds the probe's own end, a garbage collection and the heap profile"),
+    Metric("tree.cpu.system", "seconds", _LOWER, _KERNEL, "CPU time in the kernel, with children",
+           "holds the probe's own end, a garbage collection and the heap profile"),
+    Metric(
+        "heap.resident", "ratio", _NEUTRAL, _KERNEL,
+        "part of the Go heap's accessible address space that is resident",
+    ),
+    Metric("heap.goal", "bytes", _NEUTRAL, _RUNTIME, "heap size at which the next GC starts"),
+    Metric("runtime.metadata", "bytes", _LOWER, _RUNTIME, "the runtime's own book-keeping"),
+    Metric("gc.cpu", "seconds", _LOWER, _RUNTIME, "CPU time spent on garbage collection",
+           "an estimate of the runtime's, brought up to date at each collection"),
+    Metric("gc.pause.p50", "seconds", _LOWER, _RUNTIME, "median stop-the-world pause of the GC",
+           "upper edge of the histogram's bucket; before Go 1.22 another histogram of the same"),
+    Metric("gc.pause.p99", "seconds", _LOWER, _RUNTIME, "99th percentile of the GC's pauses",
+           "upper edge of the histogram's bucket"),
+    Metric("gc.pause.max", "seconds", _LOWER, _RUNTIME, "longest pause of the GC",
+           "upper edge of the histogram's bucket"),
+    Metric("sched.latency.p50", "seconds", _LOWER, _RUNTIME, "median wait of a runnable goroutine",
+           "upper edge of the histogram's bucket"),
+    Metric("sched.latency.p99", "seconds", _LOWER, _RUNTIME, "99th percentile of that wait",
+           "upper edge of the histogram's bucket"),
+    Metric("sched.latency.max", "seconds", _LOWER, _RUNTIME, "longest wait of a runnable goroutine",
+           "upper edge of the histogram's bucket"),
+    Metric("goroutines", "count", _LOWER, _RUNTIME, "goroutines when main ends",
+           "one or two of them are the probe's"),
+    Metric("binary.size", "bytes", _LOWER, "ELF file", "size of the binary file",
+           "holds the probe, which is the same in all variants"),
+    Metric("binary.text", "bytes", _LOWER, "ELF file", "machine code (.text)"),
+    Metric("binary.rodata", "bytes", _LOWER, "ELF file", "constants, types and tables (.rodata …)"),
+    Metric("binary.pclntab", "bytes", _LOWER, "ELF file", "the runtime's tables of functions"),
+    Metric("binary.data", "bytes", _LOWER, "ELF file", "initialised variables (.data, .noptrdata)"),
+    Metric("binary.bss", "bytes", _LOWER, "ELF file", "zeroed variables (.bss, .noptrbss)"),
+    *(
+        Metric(f"{name}.{mark}", "bytes", _LOWER, source, f"{name} {when}", scope="server")
+        for name, source in (("rss", _KERNEL), ("pss", _KERNEL), ("heap.live", _RUNTIME),
+                             ("runtime.mapped", _RUNTIME), ("unseen", "kernel and Go runtime"))
+        for mark, when in (("idle", "when ready, before the load"),
+                           ("loaded", "at the end of the load"),
+                           ("after", "some time after the load"),
+                           ("settled", "after the load and two garbage collections"))
+    ),
+    Metric("load.cpu", "seconds", _LOWER, _KERNEL, "CPU time between idle and loaded",
+           scope="server"),
+    Metric("requests", "count", _HIGHER, _LOAD, "requests answered", scope="server"),
+    Metric("requests.failed", "count", _LOWER, _LOAD,
+           "requests that failed, or were not sent in time", scope="server"),
+    Metric("requests.rate", "1/s", _HIGHER, _LOAD, "requests answered in a second", scope="server"),
+    *(
+        Metric(f"latency.{name}", "seconds", _LOWER, _LOAD,
+               f"{meaning} from the instant at which a request was due to the end of its answer",
+               scope="server")
+        for name, meaning in (("p50", "median time"), ("p90", "90th percentile of the time"),
+                              ("p99", "99th percentile of the time"),
+                              ("p999", "99.9th percentile of the time"),
+                              ("max", "longest time"))
+    ),
 )  # fmt: skip
 
 CATALOGUE: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
+"""Every metric that has a fixed name. Where a meaning says that main ends, a server counts as ended
+when it is about to be told to stop, before its garbage is collected."""
+
+_BENCHMARK_UNITS: dict[str, tuple[Unit, float]] = {
+    "ns/op": ("seconds", 1e-9),
+    "B/op": ("bytes", 1.0),
+    "MB/s": ("1/s", 1e6),
+}
+_WORDS: dict[str, Unit] = {"bytes": "bytes", "seconds": "seconds", "cpu-seconds": "seconds",
+                           "percent": "ratio"}  # fmt: skip
+
+
+def benchmark_metric(benchmark: str, unit: str) -> tuple[str, float]:
+    """The metric for one unit of a Go benchmark, and the factor to the metric's own unit.
+
+    The name is ``BENCHMARK UNIT``, as in ``BenchmarkDecode/small ns/op``.
+    """
+    return f"{benchmark} {unit}", _BENCHMARK_UNITS.get(unit, ("count", 1.0))[1]
+
+
+def describe(name: str) -> Metric:
+    """What is known of any metric: of the catalogue, of a benchmark, or of ``runtime/metrics``.
+
+    A benchmark's unit that ends in ``/op`` is better when lower and one that ends in ``/s`` when
+    higher, as in ``golang.org/x/perf/benchunit``; of any other, nothing is known.
+    """
+    if name in CATALOGUE:
+        return CATALOGUE[name]
+    first, _, last = name.rpartition(" ")
+    if first.startswith("Benchmark"):
+        unit = _BENCHMARK_UNITS.get(last, ("count", 1.0))[0]
+        direction = _HIGHER if last.endswith("/s") else _LOWER if last.endswith("/op") else _NEUTRAL
+        return Metric(name, unit, direction, "testing.B", f"{last} of {first}")
+    if name.startswith("/"):
+        word = name.partition(":")[2].partition(" ")[0]
+        return Metric(name, "count" if last == "count" else _WORDS.get(word, "count"), _NEUTRAL,
+                      _RUNTIME, "as the documentation of runtime/metrics says")  # fmt: skip
+    return Metric(name, "count", _NEUTRAL, "unknown", "not in this version's catalogue")

@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
@@ -19,7 +19,7 @@ class Supervised:
         supervisor: the binary made from ``supervisor/main.go``.
         binary: the workload's.
         args: without the program's own name.
-        env: the workload's whole environment; ``{files}`` of it are not replaced here.
+        env: the workload's whole environment.
         directory: where the workload runs.
         cpus: on which it runs.
         output: descriptor for what it writes.
@@ -33,7 +33,7 @@ class Supervised:
         supervisor: Path,
         binary: Path,
         args: Sequence[str],
-        env: dict[str, str],
+        env: Mapping[str, str],
         directory: Path,
         cpus: Sequence[int],
         output: int,
@@ -43,7 +43,7 @@ class Supervised:
             "Parent": os.getpid(),
             "Path": str(binary),
             "Args": [str(binary), *args],
-            "Env": [f"{name}={value}" for name, value in env.items()],
+            "Env": [f"{name}={value}" for name, value in sorted(env.items())],
             "Directory": str(directory),
             "CPUs": list(cpus),
             "Output": output,
@@ -59,6 +59,11 @@ class Supervised:
             bufsize=0,
         )
         self._send(json.dumps(job))
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's own."""
+        return self._process.pid
 
     @property
     def answers(self) -> IO[bytes]:
@@ -78,6 +83,10 @@ class Supervised:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill what still runs, and wait for the supervisor's own end."""
         assert self._process.stdin is not None  # noqa: S101 - Popen was asked for a pipe
         self._process.stdin.close()  # kills the tree, if it still is there
         self._process.wait()

@@ -1,27 +1,33 @@
 """One trial: start a program, watch it without disturbing it, and say how it ended."""
 
-import json
 import os
-import selectors
 import signal
-import socket
-import struct
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.frozen import Frozen
-from harness.measure import metrics, procfs
-from harness.measure.snapshot import KernelView, Snapshot
-from harness.measure.supervised import Supervised, parse_answer
+from harness.measure import benchmarks, elf, metrics
+from harness.measure.catalogue import CATALOGUE
+from harness.measure.placeholders import fill, free_ports, values
+from harness.measure.seen import Seen
+from harness.measure.server import Served, Serving
+from harness.measure.snapshot import Snapshot
+from harness.measure.tree import ChildProcess
+from harness.measure.watch import LOG_TAIL, Program, Watch
+from harness.spec.models import ServerSpec
 
-SAMPLE_INTERVAL = 0.010
-"""Seconds between two readings of statm, each of which costs 0.02 ms."""
-PAUSE_LIMIT = 10.0
-"""Seconds that the probe waits for the harness."""
-LOG_TAIL = 8192
-"""Bytes of the program's output that are kept."""
+BENCHMARK_OUTPUT = 1 << 20
+"""Bytes of a test binary's output that are read for results."""
+_SECTIONS = {
+    "binary.text": (".text",),
+    "binary.rodata": (".rodata", ".typelink", ".itablink", ".gosymtab"),
+    "binary.pclntab": (".gopclntab",),
+    "binary.data": (".data", ".noptrdata"),
+    "binary.bss": (".bss", ".noptrbss"),
+}
+_MARKED = ("rss", "pss", "heap.live", "runtime.mapped", "unseen")
+_AT_MARK = {"rss": "rss.end"}
 
 
 class TrialRequest(Frozen):
@@ -31,70 +37,95 @@ class TrialRequest(Frozen):
     """The binary made from ``supervisor/main.go``."""
     binary: Path
     args: tuple[str, ...] = ()
+    """These and ``env`` may hold placeholders."""
     env: dict[str, str] = {}
     """The workload's and the variant's own variables only."""
     cpus: tuple[int, ...] = ()
     gomaxprocs: int = 1
     timeout: float = 60.0
-    """Seconds from the start to the end of the process."""
+    """Seconds from the start to the end of the process; a server's own phases come on top."""
     memory_limit: int | None = None
-    """Bytes resident."""
+    """Bytes resident in the process tree."""
     directory: Path
     """A fresh temporary directory: the program's working directory, HOME and TMPDIR."""
     profile: Path | None = None
     """Where to put the heap profile."""
+    probe: Literal["full", "metrics", "off"] = "full"
+    """What the binary was built with."""
+    snapshots: tuple[float, ...] = ()
+    """Seconds after the start at which to take snapshots."""
+    benchmark: bool = False
+    """Whether the binary is a test binary that prints benchmark results."""
+    working_directory: Path | None = None
+    """Where to run instead of ``directory``: a test binary's package, for its ``testdata``."""
+    server: ServerSpec | None = None
+    load_generator: Path | None = None
+    """The binary made from ``loadgen/main.go``; needed for a server with a load by URL."""
+    here: Path = Path()
+    """The matrix file's directory."""
 
 
 class TrialResult(Frozen):
     """What came of a trial."""
 
     outcome: str
-    """``ok``, ``exit N``, ``signal NAME``, ``timeout``, ``memory limit`` or ``not started``."""
+    """``ok``, ``exit N``, ``signal NAME``, ``timeout``, ``memory limit``, ``not ready``,
+    ``load failed``, ``no benchmark`` (none matched), ``not started`` or ``lost`` (somebody killed
+    the supervisor)."""
     metrics: dict[str, float | None]
     notes: dict[str, str] = {}
-    """For metrics that are ``None``: why."""
+    """For metrics that are ``None``: why; for those from another source than usual: which."""
     smaps: dict[str, dict[str, int]] = {}
     """By class of mapping: bytes by kind at the end of main."""
     series: list[tuple[float, int]] = []
     """Seconds since the start, resident bytes."""
+    tree_series: list[tuple[float, int]] = []
+    """The same with all children, from the first child on."""
+    processes: list[ChildProcess] = []
+    """The children."""
+    marks: dict[str, dict[str, float | None]] = {}
+    """Metrics of snapshots in mid-run: a server's ``idle``, ``loaded``, ``after``, ``settled``, or
+    the seconds that were asked for."""
+    runtime: dict[str, float | None] = {}
+    """All of ``runtime/metrics`` at the end, by its own names; of histograms, quantiles."""
     log: str = ""
     """The end of what the program wrote."""
+    load_log: str = ""
+    """The end of what the load wrote."""
     go_version: str | None = None
     """``runtime.Version()``, as the probe said."""
 
 
 def run_trial(request: TrialRequest) -> TrialResult:
-    """Run one program to its end; whatever it leaves behind is killed.
+    """Run one program to its end, or a server through its phases; whatever is left is killed.
 
     Whatever the program does is an outcome, never an exception.
     """
-    probe, theirs = socket.socketpair()
-    log, output = os.pipe2(os.O_CLOEXEC)
-    limit = struct.pack("@ll", int(PAUSE_LIMIT), 0)
-    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-    try:
-        supervised = Supervised(
-            supervisor=request.supervisor,
-            binary=request.binary,
-            args=request.args,
-            env=environment(request),
-            directory=request.directory,
-            cpus=request.cpus,
-            output=output,
-            files=(theirs.fileno(),),
-        )
-    finally:
-        os.close(output)
-        theirs.close()
-    with probe, os.fdopen(log, "rb", buffering=0) as output_file, supervised:
-        return _Watch(request, supervised, probe, output_file.fileno()).run()
+    ports = free_ports(request.server.ports if request.server else ["http"])
+    words = values(ports, request.directory, request.here)
+    serving = _serving(request, words)
+    program = Program(
+        supervisor=request.supervisor,
+        binary=request.binary,
+        args=[fill(argument, words) for argument in request.args],
+        env=environment(request, words),
+        directory=request.working_directory or request.directory,
+        cpus=request.cpus,
+        profile=request.profile if request.probe == "full" else None,
+        probe=request.probe != "off",
+        requests=request.server is not None or bool(request.snapshots),
+    )
+    timeout = request.timeout + (serving.seconds if serving else 0.0)
+    keep = BENCHMARK_OUTPUT if request.benchmark else LOG_TAIL
+    with Watch(program, timeout, request.memory_limit, keep) as watch:
+        served = serving.run(watch) if serving else _run_to_end(watch, request.snapshots)
+    return _result(request, watch, served)
 
 
-def environment(request: TrialRequest) -> dict[str, str]:
+def environment(request: TrialRequest, words: Mapping[str, str]) -> dict[str, str]:
     """The program's whole environment: nothing of the caller's reaches it."""
     home = str(request.directory)
-    profile = request.profile or ""
+    own = {name: fill(value, words) for name, value in request.env.items()}
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": home,
@@ -102,177 +133,27 @@ def environment(request: TrialRequest) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "GOMAXPROCS": str(request.gomaxprocs),
-        **request.env,
-        "GOMATRIX_PROBE": f"{Supervised.first_file} -1 {profile}",
+        **own,
     }
 
 
-class _Watch:
-    """The state of one trial while it runs."""
+def outcome_of(seen: Seen, stop: int | None) -> str:
+    """How a program ended.
 
-    def __init__(
-        self, request: TrialRequest, supervised: Supervised, probe: socket.socket, log: int
-    ) -> None:
-        self._request = request
-        self._supervised = supervised
-        self._probe = probe
-        self._selector = selectors.DefaultSelector()
-        self._watch(supervised.answers.fileno(), self._on_answer)
-        self._watch(probe.fileno(), self._on_probe)
-        self._watch(log, self._on_log)
-        self._log = log
-        self._buffers: dict[int, bytes] = {}
-        self._tail = b""
-        self._pid = 0
-        self._statm: int | None = None
-        self._started = time.monotonic()
-        self._series: list[tuple[float, int]] = []
-        self._snapshot: Snapshot | None = None
-        self._ended: dict[str, Any] | None = None
-        self._fault = ""
-        """Why the harness itself ended the trial."""
-        self._done = False
-
-    def run(self) -> TrialResult:
-        try:
-            self._loop()
-            self._read_rest(self._probe.fileno(), self._on_probe)
-            self._read_rest(self._log, self._on_log)
-        finally:
-            self._selector.close()
-            self._close_statm()
-        return self._result()
-
-    def _loop(self) -> None:
-        next_sample = time.monotonic()
-        deadline = next_sample + self._request.timeout
-        while not self._done:
-            now = time.monotonic()
-            if now >= next_sample:
-                self._sample(now)
-                next_sample = max(next_sample + SAMPLE_INTERVAL, now)
-            if now >= deadline and not self._fault:
-                self._give_up("timeout")
-            for key, _ in self._selector.select(max(0.0, next_sample - now)):
-                key.data()
-
-    def _sample(self, now: float) -> None:
-        if self._statm is None:
-            return
-        try:
-            rss = procfs.parse_statm(os.pread(self._statm, 256, 0))
-        except OSError:  # it has gone
-            self._close_statm()
-            return
-        if not rss:  # a zombie has no memory
-            return
-        self._series.append((now - self._started, rss))
-        if self._request.memory_limit and rss > self._request.memory_limit and not self._fault:
-            self._give_up("memory limit")
-
-    def _give_up(self, fault: str) -> None:
-        self._fault = fault
-        self._supervised.kill()
-
-    def _on_answer(self) -> None:
-        for line in self._lines(self._supervised.answers.fileno()):
-            answer = parse_answer(line)
-            if answer["event"] == "ended":
-                self._ended = answer
-            elif answer["error"]:
-                self._fault = "not started"
-                self._tail = answer["error"].encode()
-            else:
-                self._pid = answer["pid"]
-                self._started = answer["monotonic"] / 1e9
-                try:
-                    self._statm = os.open(f"/proc/{self._pid}/statm", os.O_RDONLY)
-                except OSError:  # it has gone
-                    continue
-                self._sample(time.monotonic())
-        self._done = self._supervised.answers.fileno() not in self._selector.get_map()
-
-    def _on_probe(self) -> None:
-        for line in self._lines(self._probe.fileno()):
-            try:
-                message = json.loads(line)
-            except ValueError:  # cut short by the program's death
-                continue
-            if message["event"] == "pause":
-                kernel = KernelView.read(self._pid)
-                try:
-                    self._probe.send(b"\n", socket.MSG_NOSIGNAL)
-                except OSError:  # it has gone
-                    continue
-                self._snapshot = Snapshot(kernel, message)
-                self._last_sample()
-            elif message["event"] == "runtime" and self._snapshot:
-                self._snapshot = self._snapshot.with_runtime(message)
-
-    def _last_sample(self) -> None:
-        """End the series with the snapshot: what follows is the probe's own doing."""
-        assert self._snapshot is not None  # noqa: S101 - set by the caller
-        self._close_statm()
-        rss = procfs.parse_status(self._snapshot.kernel.status or b"").get("VmRSS")
-        if rss:
-            at = self._snapshot.pause["monotonic"] / 1e9 - self._started
-            self._series = [s for s in self._series if s[0] < at] + [(at, rss)]
-
-    def _on_log(self) -> None:
-        data = self._receive(self._log)
-        self._tail = (self._tail + data)[-LOG_TAIL:]
-
-    def _lines(self, descriptor: int) -> list[bytes]:
-        data = self._buffers.get(descriptor, b"") + self._receive(descriptor)
-        *lines, self._buffers[descriptor] = data.split(b"\n")
-        return lines
-
-    def _receive(self, descriptor: int) -> bytes:
-        try:
-            data = os.read(descriptor, 1 << 16)
-        except ConnectionResetError:
-            data = b""
-        if not data:
-            self._selector.unregister(descriptor)
-        return data
-
-    def _read_rest(self, descriptor: int, read: Callable[[], None]) -> None:
-        """Read what is left, without waiting: a survivor may still hold the other end."""
-        os.set_blocking(descriptor, False)
-        while descriptor in self._selector.get_map():
-            try:
-                read()
-            except BlockingIOError:
-                return
-
-    def _watch(self, descriptor: int, call: Callable[[], None]) -> None:
-        self._selector.register(descriptor, selectors.EVENT_READ, call)
-
-    def _close_statm(self) -> None:
-        if self._statm is not None:
-            os.close(self._statm)
-            self._statm = None
-
-    def _result(self) -> TrialResult:
-        found, notes = metrics.end_metrics(self._snapshot, self._started, self._series)
-        return TrialResult(
-            outcome=self._fault or outcome_of(self._ended),
-            metrics=found,
-            notes=notes,
-            smaps=metrics.classes(self._snapshot, str(self._request.binary.resolve())),
-            series=self._series,
-            log=self._tail.decode("utf-8", "replace"),
-            go_version=self._snapshot.version if self._snapshot else None,
-        )
-
-
-def outcome_of(ended: dict[str, Any] | None) -> str:
-    """The outcome that a supervisor's last answer stands for."""
-    if ended is None:
-        return "lost"  # somebody killed the supervisor
-    if ended["signal"]:
-        return f"signal {signal_name(ended['signal'])}"
-    return f"exit {ended['exit']}" if ended["exit"] else "ok"
+    Args:
+        seen: of the program.
+        stop: the signal that told a server to stop, if it was told to.
+    """
+    if seen.fault:
+        return seen.fault
+    if seen.ended is None:
+        return "lost"
+    number, status = seen.ended["signal"], seen.ended["exit"]
+    if stop is not None and (number == stop or status == 128 + stop):
+        return "ok"
+    if number:
+        return f"signal {signal_name(number)}"
+    return f"exit {status}" if status else "ok"
 
 
 def signal_name(number: int) -> str:
@@ -281,3 +162,114 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return str(number)
+
+
+def _serving(request: TrialRequest, words: Mapping[str, str]) -> Serving | None:
+    if request.server is None:
+        return None
+    others = sorted(os.sched_getaffinity(0) - set(request.cpus))
+    return Serving(
+        spec=request.server,
+        words=words,
+        supervisor=request.supervisor,
+        generator=request.load_generator,
+        cpus=others or request.cpus,
+        here=request.here,
+    )
+
+
+def _run_to_end(watch: Watch, snapshots: tuple[float, ...]) -> Served:
+    served = Served()
+    for at in sorted(snapshots):
+        watch.run(seconds=at - watch.elapsed)
+        if watch.running() and (snapshot := watch.snapshot() or watch.outside()):
+            served.marks[f"{at:g}s"] = snapshot
+    watch.run()
+    return served
+
+
+def _result(request: TrialRequest, watch: Watch, served: Served) -> TrialResult:
+    seen = watch.seen
+    executable = str(request.binary.resolve())
+    end = served.marks.get("after") if request.server else seen.end
+    stop = signal.Signals[request.server.stop] if request.server and served.told else None
+    outcome = outcome_of(seen, stop)
+    if request.server and outcome == "ok" and not served.told:
+        outcome = "exit 0"  # it ended before anybody told it to
+    marks = {name: metrics.of_snapshot(s, executable) for name, s in served.marks.items()}
+    found, notes = metrics.of_end(seen, end, executable, alone=not watch.children)
+    found |= _binary(request.binary) | _of_marks(marks) | served.load
+    if request.benchmark:
+        results = benchmarks.parse(watch.log)
+        found |= results
+        if not results and outcome == "ok":
+            outcome = "no benchmark"
+    return TrialResult(
+        outcome=outcome,
+        metrics=_complete(found, server=request.server is not None),
+        notes=notes | _reasons(found, request, end),
+        smaps=metrics.classes(end, executable),
+        series=seen.series,
+        tree_series=seen.tree_series,
+        processes=watch.children,
+        marks=marks,
+        runtime=metrics.all_runtime(end),
+        log=watch.log[-LOG_TAIL:],
+        load_log=served.load_output,
+        go_version=end.version if end else None,
+    )
+
+
+def _complete(found: Mapping[str, float | None], *, server: bool) -> dict[str, float | None]:
+    """Every metric of the catalogue that applies, then those without a fixed name."""
+    names = [m.name for m in CATALOGUE.values() if m.scope == "any" or server]
+    return {name: found.get(name) for name in names} | {
+        name: value for name, value in found.items() if name not in CATALOGUE
+    }
+
+
+def _binary(path: Path) -> dict[str, float | None]:
+    try:
+        size, sections = path.stat().st_size, elf.section_sizes(path)
+    except OSError:
+        return {}
+    sums = {m: sum(sections.get(s, 0) for s in names) for m, names in _SECTIONS.items()}
+    return {"binary.size": size} | {name: total or None for name, total in sums.items()}
+
+
+def _of_marks(marks: Mapping[str, Mapping[str, Any]]) -> dict[str, float | None]:
+    names = {f"{base}.{mark}" for base in _MARKED for mark in marks} & CATALOGUE.keys()
+    found: dict[str, float | None] = {}
+    for name in sorted(names):
+        base, _, mark = name.rpartition(".")
+        found[name] = marks[mark].get(_AT_MARK.get(base, base))
+    if {"idle", "loaded"} <= marks.keys():
+        before, under = marks["idle"], marks["loaded"]
+        found["load.cpu"] = sum(under[n] - before[n] for n in ("cpu.user", "cpu.system"))
+    return found
+
+
+def _reasons(
+    found: Mapping[str, float | None], request: TrialRequest, end: Snapshot | None
+) -> dict[str, str]:
+    """For each metric of the catalogue that is ``None``: why."""
+    reasons = {}
+    for name, metric in CATALOGUE.items():
+        if found.get(name) is not None or (metric.scope == "server" and not request.server):
+            continue
+        if name.startswith(("latency.", "requests")):
+            reason = "the load was not the built-in generator's, or did not report"
+        elif metric.scope == "server":
+            reason = "the server did not come that far, or did not answer the probe"
+        elif name == "rss.avg":
+            reason = "the program ended before two samples"
+        elif request.probe == "off":
+            reason = "probe: off"
+        elif end is None:
+            reason = "the program ended without a snapshot"
+        elif name in metrics.RUNTIME:
+            reason = f"{end.version} has no {' or no '.join(metrics.RUNTIME[name])}"
+        else:
+            reason = "nothing was counted, or the kernel did not say"
+        reasons[name] = reason
+    return reasons

@@ -3,7 +3,9 @@
 import re
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from signal import Signals
+from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
@@ -62,6 +64,7 @@ def _check_setting(value: str) -> str:
 
 Bytes = Annotated[int, BeforeValidator(_parse_bytes), Field(gt=0)]
 Seconds = Annotated[float, BeforeValidator(_parse_seconds), Field(gt=0)]
+NonNegativeSeconds = Annotated[float, BeforeValidator(_parse_seconds), Field(ge=0)]
 Fraction = Annotated[float, BeforeValidator(_parse_fraction), Field(ge=0)]
 Name = Annotated[str, AfterValidator(_check_name)]
 Setting = Annotated[str, AfterValidator(_check_setting)]
@@ -216,6 +219,117 @@ class IncludedCell(Frozen):
     env: dict[EnvName, str] = {}
 
 
+def _check_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https", "tcp") or not parts.netloc:
+        raise ValueError(f"{value!r} is not a URL; write it as http://127.0.0.1:{{port}}/healthz")
+    return value
+
+
+def _check_pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is not a regular expression: {error}") from None
+    return value
+
+
+def _check_signal(value: str) -> str:
+    name = value.upper().removeprefix("SIG")
+    if f"SIG{name}" not in Signals.__members__:
+        raise ValueError(f"{value!r} is not a signal; write it as TERM, INT or KILL")
+    return f"SIG{name}"
+
+
+Url = Annotated[str, AfterValidator(_check_url)]
+"""May hold placeholders."""
+
+
+class ReadySpec(Frozen):
+    """When a server counts as ready; exactly one field is given."""
+
+    url: Url | None = None
+    """``http`` and ``https``: a request succeeds; ``tcp://HOST:PORT``: a connection is accepted."""
+    log: Annotated[str, AfterValidator(_check_pattern)] | None = None
+    """A regular expression that a line of its output matches."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.url is None) == (self.log is None):
+            raise ValueError("give either url or log")
+        return self
+
+
+def _expand_ready(value: Any) -> Any:
+    return {"url": value} if isinstance(value, str) else value
+
+
+class LoadSpec(Frozen):
+    """What a server is put under: a command, or requests at a fixed rate."""
+
+    command: list[str] = []
+    """Program and arguments. Its output is kept, and its exit status matters."""
+    url: Url | None = None
+    """Where the built-in generator sends its requests."""
+    rate: Annotated[float, Field(gt=0)] = 100.0
+    """Requests a second; they leave on time whether or not earlier ones were answered."""
+    duration: Seconds | None = None
+    """How long the load lasts. Needed for ``url``; a command that runs longer is stopped."""
+    method: str = "GET"
+    headers: dict[str, str] = {}
+    body: str = ""
+    request_timeout: Seconds = 10.0
+    max_in_flight: Annotated[int, Field(ge=1)] = 1000
+    """Requests that may be unanswered at once; one that is due beyond that counts as failed."""
+    max_failed: Fraction = 0.01
+    """Share of requests that may fail before the load counts as failed."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if bool(self.command) == (self.url is not None):
+            raise ValueError("give either command or url")
+        if self.url is not None and not self.url.startswith("http"):
+            raise ValueError(f"the generator speaks HTTP only, not {self.url!r}; use command")
+        if self.url is not None and self.duration is None:
+            raise ValueError("url needs a duration, as 10s")
+        return self
+
+
+class ServerSpec(Frozen):
+    """How a workload is served under load, and when it is looked at.
+
+    Its arguments, environment and every text here may hold ``{port}``, ``{port.NAME}``,
+    ``{tmp}`` (the trial's own directory) and ``{here}`` (the matrix file's).
+    """
+
+    ready: Annotated[ReadySpec, BeforeValidator(_expand_ready)]
+    ready_within: Seconds = 30.0
+    ports: Annotated[list[Name], BeforeValidator(_one_or_many), Field(min_length=1)] = ["http"]
+    """A free port for each name; ``{port}`` is the first."""
+    idle: NonNegativeSeconds = 0.5
+    """Time between ready and the ``idle`` snapshot."""
+    warmup: NonNegativeSeconds = 0.0
+    """How long the load runs before the one that is measured."""
+    load: LoadSpec
+    settle: NonNegativeSeconds = 1.0
+    """Time between the end of the load and the ``after`` snapshot."""
+    stop: Annotated[str, AfterValidator(_check_signal)] = "SIGTERM"
+    """The signal that asks it to stop."""
+    stop_within: Seconds = 10.0
+    """Time after which it is killed; unless ``stop`` is KILL, that is outcome ``timeout``."""
+
+
+class BenchmarkSpec(Frozen):
+    """Go benchmarks as a workload: a test binary that runs ``testing.B``."""
+
+    package: str
+    """An import path, or a path that begins with ``./`` relative to the matrix file."""
+    run: Annotated[str, AfterValidator(_check_pattern)] = "."
+    """A regular expression over benchmark names, as for ``go test -bench``."""
+    time: Annotated[str, StringConstraints(pattern=r"^\d+x$|^(\d+(\.\d+)?(h|m|s|ms))+$")] = "1s"
+    """How long, or how often (``100x``), as for ``go test -benchtime``."""
+
+
 class WorkloadSpec(Frozen):
     """A Go program and its inputs."""
 
@@ -224,13 +338,26 @@ class WorkloadSpec(Frozen):
     """An import path, or a path that begins with ``./`` relative to the matrix file."""
     module: ModuleVersion | None = None
     """A main package of a published module, as ``github.com/evanw/esbuild/cmd/esbuild@v0.25.5``."""
+    benchmark: BenchmarkSpec | None = None
+    """Go benchmarks instead of a program."""
     args: list[str] = []
+    """May hold ``{tmp}`` (the trial's own directory), ``{here}`` (the matrix file's), ``{port}``.
+    """
     env: dict[EnvName, str] = {}
+    server: ServerSpec | None = None
+    """For a program that does not end by itself."""
+    snapshots: list[Seconds] = []
+    """Times after the start at which to look at the program as at its end."""
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
-        if (self.package is None) == (self.module is None):
-            raise ValueError(f"workload {self.name!r} needs either package: or module:")
+        sources = [self.package, self.module, self.benchmark]
+        if sum(source is not None for source in sources) != 1:
+            raise ValueError(
+                f"workload {self.name!r} needs one of package:, module: and benchmark:"
+            )
+        if self.benchmark is not None and (self.server or self.args):
+            raise ValueError(f"workload {self.name!r} is a benchmark: it has no server: or args:")
         return self
 
 
@@ -299,6 +426,8 @@ class MatrixSpec(Frozen):
     workloads: Annotated[list[WorkloadSpec], Field(min_length=1)]
     trials: Annotated[TrialsSpec, BeforeValidator(_expand_trials)] = TrialsSpec()
     gates: list[GateSpec] = []
+    probe: Literal["full", "metrics", "off"] = "full"
+    """What is added to each binary: a probe with heap profiles, one without, or nothing."""
 
     @model_validator(mode="after")
     def _axes_have_own_names(self) -> Self:

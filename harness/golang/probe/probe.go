@@ -13,7 +13,8 @@
 //	probe:   {"event":"runtime", ...}   runtime/metrics, read just before the pause
 //	probe:   {"event":"profile", ...}   at the end only, after a garbage collection
 //
-// A second socket, where there is one, carries requests: each byte asks for such a pause.
+// A second socket, where there is one, carries requests of one byte, each answered there:
+// 's' asks for such a pause, 'g' for garbage collections and then a pause, 'p' for a heap profile.
 
 package debug
 
@@ -45,7 +46,8 @@ type gomatrixState struct {
 	request gomatrixSocket
 	profile string
 	anchor  *[64]byte // an object in the heap, whose address tells where the arenas lie
-	once    sync.Once
+	once    sync.Once // for the end
+	saved   sync.Once // for the profile: one asked for in mid-run is not overwritten at the end
 }
 
 func init() {
@@ -105,7 +107,7 @@ func (s *gomatrixSocket) send(data []byte) bool {
 }
 
 // receive waits for one byte; the harness has set a time limit on the socket.
-func (s *gomatrixSocket) receive() error {
+func (s *gomatrixSocket) receive() (byte, error) {
 	var buffer [1]byte
 	for {
 		n, err := syscall.Read(s.fd, buffer[:])
@@ -115,7 +117,7 @@ func (s *gomatrixSocket) receive() error {
 		if err == nil && n != 1 {
 			err = syscall.EPIPE
 		}
-		return err
+		return buffer[0], err
 	}
 }
 
@@ -125,16 +127,21 @@ func (p *gomatrixState) end() {
 		if syscall.Getpid() != p.pid || !p.snapshot(&p.exit) {
 			return
 		}
-		if gomatrixWriteProfile == nil || p.profile == "" || !p.exit.ours() {
-			return
-		}
-		message := ""
-		if err := gomatrixWriteProfile(p.profile); err != nil {
+		p.saveProfile(&p.exit)
+	})
+}
+
+func (p *gomatrixState) saveProfile(s *gomatrixSocket) bool {
+	message := ""
+	p.saved.Do(func() {
+		if gomatrixWriteProfile == nil || p.profile == "" {
+			message = "not asked for"
+		} else if err := gomatrixWriteProfile(p.profile); err != nil {
 			message = err.Error()
 		}
-		line := append([]byte(`{"event":"profile","error":`), strconv.QuoteToASCII(message)...)
-		p.exit.send(append(line, '}', '\n'))
 	})
+	line := append([]byte(`{"event":"profile","error":`), strconv.QuoteToASCII(message)...)
+	return s.ours() && s.send(append(line, '}', '\n'))
 }
 
 // snapshot reads the runtime's numbers, holds still while the harness reads the kernel's, and then
@@ -145,8 +152,9 @@ func (p *gomatrixState) snapshot(s *gomatrixSocket) bool {
 	}
 	var now syscall.Timespec
 	syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, 1, uintptr(unsafe.Pointer(&now)), 0)
-	var usage syscall.Rusage
+	var usage, children syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	syscall.Getrusage(syscall.RUSAGE_CHILDREN, &children)
 	var scalars, histograms []metrics.Sample
 	for _, description := range metrics.All() {
 		sample := metrics.Sample{Name: description.Name}
@@ -167,9 +175,13 @@ func (p *gomatrixState) snapshot(s *gomatrixSocket) bool {
 	line = gomatrixAppendField(line, "majflt", int64(usage.Majflt))
 	line = gomatrixAppendField(line, "nvcsw", int64(usage.Nvcsw))
 	line = gomatrixAppendField(line, "nivcsw", int64(usage.Nivcsw))
+	line = gomatrixAppendField(line, "children_maxrss", int64(children.Maxrss)<<10)
 	line = gomatrixAppendField(line, "anchor", int64(uintptr(unsafe.Pointer(p.anchor))))
 	line = append(line, '}', '\n')
-	if !s.send(line) || s.receive() != nil || !s.ours() {
+	if !s.send(line) {
+		return false
+	}
+	if _, err := s.receive(); err != nil || !s.ours() {
 		return false
 	}
 
@@ -271,11 +283,23 @@ func (p *gomatrixState) watchSignals() {
 
 func (p *gomatrixState) serveRequests() {
 	for {
-		err := p.request.receive()
+		command, err := p.request.receive()
 		if err == syscall.EAGAIN { // the socket's time limit, which is meant for pauses
 			continue
 		}
-		if err != nil || !p.snapshot(&p.request) {
+		answered := err == nil && p.request.ours()
+		switch {
+		case !answered:
+		case command == 'p':
+			answered = p.saveProfile(&p.request)
+		case command == 'g':
+			runtime.GC() // twice: the first moves what a sync.Pool or a finalizer holds
+			runtime.GC()
+			answered = p.snapshot(&p.request)
+		default:
+			answered = p.snapshot(&p.request)
+		}
+		if !answered {
 			return
 		}
 	}

@@ -1,0 +1,115 @@
+"""The process tree of a workload: the children that it starts belong to its trial."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.frozen import Frozen
+from harness.measure import procfs
+
+LIMIT = 256
+"""Processes of one tree that are watched; a tree of more is watched in part."""
+
+
+class ChildProcess(Frozen):
+    """What was seen of one child."""
+
+    pid: int
+    name: str
+    peak: int
+    """Bytes: the largest sample of its resident set."""
+    cpu: float
+    """Seconds of CPU, as last seen."""
+    pss: int | None = None
+    """Bytes, at the end of main; ``None`` for a child that had gone by then."""
+
+
+@dataclass
+class _Child:
+    statm: int
+    name: str
+    rss: int = 0
+    peak: int = 0
+    cpu: float = 0.0
+    pss: int | None = None
+
+
+@dataclass
+class Tree:
+    """The descendants of a supervisor but for the workload itself, which is sampled by itself.
+
+    Attributes:
+        supervisor: process id; orphans become its children.
+        main: the workload's process id.
+    """
+
+    supervisor: int
+    main: int
+    _alive: dict[int, _Child] = field(default_factory=dict)
+    _seen: list[tuple[int, _Child]] = field(default_factory=list)
+
+    def discover(self) -> None:
+        """Find new children; costs one small read for each thread of each process."""
+        pending = [self.supervisor]
+        while pending:
+            for pid in children(pending.pop()):
+                pending.append(pid)
+                if pid != self.main and pid not in self._alive and len(self._seen) < LIMIT:
+                    self._add(pid)
+        for pid, child in self._alive.items():
+            if stat := procfs.parse_stat(procfs.read(pid, "stat") or b""):
+                child.cpu = stat.user + stat.system
+            child.name = _name(pid) or child.name  # it changes at exec
+
+    def sample(self) -> int:
+        """Bytes resident in all children together."""
+        for pid, child in list(self._alive.items()):
+            try:
+                rss = procfs.parse_statm(os.pread(child.statm, 256, 0))
+            except OSError:  # it has gone
+                os.close(self._alive.pop(pid).statm)
+                continue
+            child.rss = rss or 0
+            child.peak = max(child.peak, child.rss)
+        return sum(child.rss for child in self._alive.values())
+
+    def read_pss(self) -> None:
+        """Read each child's proportional set size; only at a snapshot, for it is costly."""
+        for pid, child in self._alive.items():
+            rollup = procfs.parse_status(procfs.read(pid, "smaps_rollup") or b"")
+            child.pss = rollup.get("Pss")
+
+    def close(self) -> None:
+        """Forget the living."""
+        for child in self._alive.values():
+            os.close(child.statm)
+        self._alive.clear()
+
+    def report(self) -> list[ChildProcess]:
+        """Every child that was seen, in the order of discovery."""
+        return [
+            ChildProcess(pid=pid, name=c.name, peak=c.peak, cpu=c.cpu, pss=c.pss)
+            for pid, c in self._seen
+        ]
+
+    def _add(self, pid: int) -> None:
+        try:
+            statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:  # it has gone
+            return
+        self._alive[pid] = _Child(statm, _name(pid))
+        self._seen.append((pid, self._alive[pid]))
+
+
+def children(pid: int) -> list[int]:
+    """Process ids of a process's children; empty for one that has gone."""
+    found: list[int] = []
+    with suppress(OSError):  # a thread or the process has gone; what was found still counts
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += map(int, (task / "children").read_bytes().split())
+    return found
+
+
+def _name(pid: int) -> str:
+    return (procfs.read(pid, "comm") or b"").strip().decode("utf-8", "replace")

@@ -1,0 +1,363 @@
+"""Watching one running program: samples, snapshots, limits, output. One thread, one loop."""
+
+import fcntl
+import json
+import os
+import selectors
+import socket
+import struct
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from harness.measure import procfs
+from harness.measure.seen import Seen
+from harness.measure.snapshot import KernelView, Snapshot
+from harness.measure.supervised import Supervised, parse_answer
+from harness.measure.tree import ChildProcess, Tree
+
+SAMPLE_INTERVAL = 0.010
+"""Seconds between two readings of statm, each of which costs 0.02 ms."""
+DISCOVER_INTERVAL = 0.100
+"""Seconds between two searches for new children."""
+PAUSE_LIMIT = 10
+"""Seconds that the probe waits for the harness, and the harness for the probe."""
+PIPE_SIZE = 1 << 20
+"""Bytes of output that a program may write ahead of the next sample."""
+LOG_TAIL = 8192
+"""Bytes of a program's output that are kept, unless more is asked for."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to start."""
+
+    supervisor: Path
+    binary: Path
+    args: Sequence[str]
+    env: Mapping[str, str]
+    directory: Path
+    cpus: Sequence[int]
+    profile: Path | None = None
+    """Where the probe puts a heap profile."""
+    probe: bool = True
+    """Whether the binary holds the probe."""
+    requests: bool = False
+    """Whether snapshots will be asked for in mid-run; this costs the program a thread."""
+
+
+class Watch:
+    """A program from its start until nothing of it is left.
+
+    Args:
+        program: what to start.
+        timeout: seconds until it is killed with outcome ``timeout``.
+        memory_limit: bytes resident in the tree; above it, the outcome is ``memory limit``.
+        keep: bytes at the end of its output to keep.
+    """
+
+    def __init__(
+        self, program: Program, timeout: float, memory_limit: int | None, keep: int = LOG_TAIL
+    ) -> None:
+        self.seen = Seen()
+        self.tree: Tree | None = None
+        self._memory_limit = memory_limit
+        self._keep = keep
+        self._log = b""
+        self._buffers: dict[int, bytes] = {}
+        self._answer: Snapshot | str | None = None
+        """What came on the request socket: a snapshot, or what became of a profile."""
+        self._statm: int | None = None
+        self._selector = selectors.DefaultSelector()
+        self._exit, exit_theirs = _pair()
+        self._requests, requests_theirs = _pair()
+        self._output, output_theirs = os.pipe2(os.O_CLOEXEC)
+        _enlarge(self._output)
+        os.set_blocking(self._output, False)
+        files = [exit_theirs, requests_theirs][: program.probe * (1 + program.requests)]
+        try:
+            self._supervised = Supervised(
+                supervisor=program.supervisor,
+                binary=program.binary,
+                args=program.args,
+                env={**program.env, **_probe_variable(program)},
+                directory=program.directory,
+                cpus=program.cpus,
+                output=output_theirs,
+                files=[file.fileno() for file in files],
+            )
+        except BaseException:
+            self._close()
+            raise
+        finally:
+            os.close(output_theirs)
+            exit_theirs.close()
+            requests_theirs.close()
+        self._on(self._supervised.answers.fileno(), self._read_answers)
+        self._on(self._exit.fileno(), self._read_exit)
+        self._on(self._requests.fileno(), self._read_requests)
+        self._created = self._next_sample = self._next_discovery = time.monotonic()
+        self._deadline = self._next_sample + timeout
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._supervised.close()
+        self._close()
+
+    def running(self) -> bool:
+        """Whether the program, or something that it left, still runs."""
+        return self._supervised.answers.fileno() in self._selector.get_map()
+
+    @property
+    def log(self) -> str:
+        """The end of the program's output so far."""
+        return self._log.decode("utf-8", "replace")
+
+    @property
+    def children(self) -> list[ChildProcess]:
+        """The processes that the program started, as far as they were seen."""
+        return self.tree.report() if self.tree else []
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start of the program, or of the wait for it."""
+        return time.monotonic() - (self.seen.started or self._created)
+
+    def run(self, until: Callable[[], bool] = lambda: False, seconds: float | None = None) -> bool:
+        """Watch until the program has ended, ``until`` holds, or time is up.
+
+        Returns:
+            Whether ``until`` held.
+        """
+        limit = None if seconds is None else time.monotonic() + seconds
+        while self.running():
+            if until():
+                return True
+            now = time.monotonic()
+            if limit is not None and now >= limit:
+                return False
+            if now >= self._deadline:
+                self.give_up("timeout")
+            if now >= self._next_sample:
+                self._sample(now)
+                self._next_sample = max(self._next_sample + SAMPLE_INTERVAL, now)
+            wait = min(self._next_sample, limit or self._next_sample) - time.monotonic()
+            for key, _ in self._selector.select(max(0.0, wait)):
+                key.data()
+        self._read_rest()
+        return until()
+
+    def give_up(self, fault: str) -> None:
+        """Kill the program; ``fault`` is its outcome, if it has none yet."""
+        self.seen.fault = self.seen.fault or fault
+        self._deadline = float("inf")
+        self._supervised.kill()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the program."""
+        self._supervised.signal(number)
+
+    def snapshot(self, *, collect: bool = False) -> Snapshot | None:
+        """A snapshot now; ``None`` if the program does not answer.
+
+        Args:
+            collect: collect the program's garbage first.
+        """
+        answer = self._ask(b"g" if collect else b"s")
+        return answer if isinstance(answer, Snapshot) else None
+
+    def outside(self) -> Snapshot | None:
+        """What the kernel alone says now, of a program that has no probe or does not answer it."""
+        stat = procfs.parse_stat(procfs.read(self.seen.pid, "stat") or b"")
+        if not self.running() or stat is None:
+            return None
+        pause = {
+            "monotonic": time.monotonic_ns(),
+            "utime": round(stat.user * 1e9),
+            "stime": round(stat.system * 1e9),
+            "minflt": stat.minor_faults,
+            "majflt": stat.major_faults,
+        }
+        return Snapshot(KernelView.read(self.seen.pid), pause)
+
+    def save_profile(self) -> None:
+        """Have the program write its heap profile, after a collection."""
+        answer = self._ask(b"p")
+        self.seen.profile_error = answer if isinstance(answer, str) else "no answer"
+
+    def _ask(self, command: bytes) -> Snapshot | str | None:
+        self._answer = None
+        try:
+            self._requests.send(command, socket.MSG_NOSIGNAL)
+        except OSError:  # it has gone
+            return None
+
+        def answered() -> bool:
+            answer = self._answer
+            return answer is not None and (isinstance(answer, str) or answer.version is not None)
+
+        return self._answer if self.run(answered, PAUSE_LIMIT) else None
+
+    def _sample(self, now: float) -> None:
+        self._read_log()
+        if self.tree is None or self.seen.ended:
+            return
+        if now >= self._next_discovery:
+            self.tree.discover()
+            self._next_discovery = now + DISCOVER_INTERVAL
+        rss = self._sample_main(now)
+        children = self.tree.sample()
+        if children or self.seen.tree_series:
+            self.seen.tree_series.append((now - self.seen.started, rss + children))
+        if self._memory_limit and rss + children > self._memory_limit:
+            self.give_up("memory limit")
+
+    def _sample_main(self, now: float) -> int:
+        if self._statm is None:
+            return 0
+        try:
+            rss = procfs.parse_statm(os.pread(self._statm, 256, 0))
+        except OSError:  # it has gone
+            self._stop_sampling()
+            return 0
+        if rss:  # a zombie has no memory
+            self.seen.series.append((now - self.seen.started, rss))
+        return rss or 0
+
+    def _read_answers(self) -> None:
+        for line in self._lines(self._supervised.answers.fileno()):
+            answer = parse_answer(line)
+            if answer["event"] == "ended":
+                self.seen.ended = answer
+            elif answer["error"]:
+                self.seen.fault = "not started"
+                self._log = answer["error"].encode()
+            else:
+                self._begin(answer["pid"], answer["monotonic"] / 1e9)
+
+    def _begin(self, pid: int, started: float) -> None:
+        self.seen.pid, self.seen.started = pid, started
+        self.tree = Tree(self._supervised.pid, pid)
+        try:
+            self._statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:  # it has gone
+            return
+        self._sample_main(time.monotonic())
+
+    def _read_exit(self) -> None:
+        for message in self._messages(self._exit):
+            if message["event"] == "pause":
+                self.seen.end = self._take(self._exit, message)
+                self._end_series(self.seen.end)
+            elif message["event"] == "runtime" and self.seen.end:
+                self.seen.end = self.seen.end.with_runtime(message)
+            elif message["event"] == "profile" and self.seen.profile_error is None:
+                self.seen.profile_error = message["error"]
+
+    def _read_requests(self) -> None:
+        for message in self._messages(self._requests):
+            if message["event"] == "pause":
+                self._answer = self._take(self._requests, message)
+            elif message["event"] == "runtime" and isinstance(self._answer, Snapshot):
+                self._answer = self._answer.with_runtime(message)
+            elif message["event"] == "profile":
+                self._answer = str(message["error"])
+
+    def _take(self, channel: socket.socket, pause: Mapping[str, int]) -> Snapshot:
+        """Read the kernel's view while the program waits, then let it go on."""
+        kernel = KernelView.read(self.seen.pid)
+        with suppress(OSError):  # it has gone; what was read still counts
+            channel.send(b"\n", socket.MSG_NOSIGNAL)
+        if self.tree:
+            self.tree.read_pss()
+        return Snapshot(kernel, pause)
+
+    def _end_series(self, snapshot: Snapshot) -> None:
+        """End the series with the snapshot: what follows is the probe's own doing."""
+        self._stop_sampling()
+        rss = procfs.parse_status(snapshot.kernel.status or b"").get("VmRSS")
+        if rss:
+            at = snapshot.pause["monotonic"] / 1e9 - self.seen.started
+            self.seen.series = [s for s in self.seen.series if s[0] < at] + [(at, rss)]
+
+    def _messages(self, channel: socket.socket) -> list[dict[str, Any]]:
+        messages = []
+        for line in self._lines(channel.fileno()):
+            try:
+                messages.append(json.loads(line))
+            except ValueError:  # cut short by the program's death
+                continue
+        return messages
+
+    def _lines(self, descriptor: int) -> list[bytes]:
+        try:
+            data = os.read(descriptor, 1 << 16)
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            self._selector.unregister(descriptor)
+        *lines, self._buffers[descriptor] = (self._buffers.get(descriptor, b"") + data).split(b"\n")
+        return lines
+
+    def _read_log(self) -> None:
+        """Take what the program wrote; at each sample, not at each line that it writes."""
+        for _ in range(PIPE_SIZE >> 16):
+            try:
+                data = os.read(self._output, 1 << 16)
+            except BlockingIOError:
+                return
+            if not data:
+                return
+            self._log = (self._log + data)[-self._keep :]
+
+    def _read_rest(self) -> None:
+        """Read what the dead have left."""
+        while ready := self._selector.select(0):
+            for key, _ in ready:
+                key.data()
+        self._read_log()
+
+    def _on(self, descriptor: int, call: Callable[[], None]) -> None:
+        self._selector.register(descriptor, selectors.EVENT_READ, call)
+
+    def _stop_sampling(self) -> None:
+        if self._statm is not None:
+            os.close(self._statm)
+            self._statm = None
+
+    def _close(self) -> None:
+        self._stop_sampling()
+        if self.tree:
+            self.tree.close()
+        self._selector.close()
+        self._exit.close()
+        self._requests.close()
+        os.close(self._output)
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """Two ends of a channel; the second is the probe's, and never makes it wait for ever."""
+    ours, theirs = socket.socketpair()
+    limit = struct.pack("@ll", PAUSE_LIMIT, 0)
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+    return ours, theirs
+
+
+def _probe_variable(program: Program) -> dict[str, str]:
+    """What the probe is told, which it removes from the environment at once."""
+    if not program.probe:
+        return {}
+    requests = Supervised.first_file + 1 if program.requests else -1
+    return {"GOMATRIX_PROBE": f"{Supervised.first_file} {requests} {program.profile or ''}"}
+
+
+def _enlarge(pipe: int) -> None:
+    """Give a pipe room, so that a program that writes much need not wait for the harness."""
+    with suppress(OSError):  # above the user's allowance; the pipe keeps its usual 64 KiB
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
