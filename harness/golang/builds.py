@@ -50,6 +50,7 @@ class BuildRequest(Frozen):
             self.build.model_dump(),
             sha256_of(self.profile) if self.profile else "",
             self.source.package,
+            self.source.test,
             self.source.digest,
             probe_digest(self.probe),
             os.uname().machine,
@@ -87,6 +88,11 @@ class BuildRequest(Frozen):
             *(["-race"] if self.build.race else []),
             *given,
         ]
+
+    @property
+    def verb(self) -> tuple[str, ...]:
+        """The go command that makes the binary."""
+        return ("test", "-c") if self.source.test else ("build",)
 
     @property
     def label(self) -> str:
@@ -211,7 +217,7 @@ def _command(request: BuildRequest, entry: Path) -> str:
     words = [
         "env", "-C", str(source.module),
         *(f"{k}={v}" for k, v in variables.items() if v or not k.startswith("GOA")),
-        str(toolchain.go), "build", *request.arguments, *overlay, "-o",
+        str(toolchain.go), *request.verb, *request.arguments, *overlay, "-o",
         f'"$PWD"/{source.workload}', source.package,
     ]  # fmt: skip
     return " ".join(w if w.startswith('"$PWD"') else shlex.quote(w) for w in words)
@@ -224,13 +230,13 @@ def _fill(request: BuildRequest, cache: Path, directory: Path) -> None:
     overlay = []
     if request.probe != "off" or toolchain.patched:
         path = write_overlay(
-            toolchain.goroot, source.directory, directory / "overlay", request.probe,
-            toolchain.patched,
+            toolchain.goroot, None if source.test else source.directory, directory / "overlay",
+            request.probe, toolchain.patched,
         )  # fmt: skip
         overlay = [f"-overlay={path}"]
     effective = _effective(request, cache, overlay)
     binary = directory / "binary"
-    arguments = ["build", *request.arguments, *overlay, "-o", str(binary), "--", source.package]
+    arguments = [*request.verb, *request.arguments, *overlay, "-o", str(binary), source.package]
     run_go(
         toolchain.goroot, toolchain.build_cache(cache), arguments, directory=source.module,
         settings=request.settings, build=request.build, extra={"GOTMPDIR": str(scratch)},

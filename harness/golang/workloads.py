@@ -50,6 +50,8 @@ class Source(Frozen):
     that a build's key follows their content."""
     base: Path
     """The directory of the matrix file: paths in its build settings start there."""
+    test: bool = False
+    """Whether the package's test binary is the workload, for its benchmarks."""
 
     def needs_newer(self, version: str) -> str | None:
         """Why a toolchain cannot build this workload; ``None`` if its go.mod allows it."""
@@ -83,18 +85,27 @@ def locate(workload: WorkloadSpec, base: Path, toolchain: Toolchain, cache: Path
     if workload.module is not None:
         start = _published(workload.module, toolchain, cache)
         return _find(workload.name, workload.module, start, ".", here, toolchain, cache)
-    package = str(workload.package)
+    if workload.benchmark is not None:
+        package = workload.benchmark.package
+        return _in_module(workload.name, package, here, toolchain, cache, test=True)
+    return _in_module(workload.name, str(workload.package), here, toolchain, cache, test=False)
+
+
+def _in_module(
+    workload: str, package: str, here: Path, toolchain: Toolchain, cache: Path, *, test: bool
+) -> Source:
+    """Find a package of the user's own module, or of another one on this machine."""
     if not package.startswith((".", "/", "~")):
-        return _find(workload.name, package, here, package, here, toolchain, cache)
+        return _find(workload, package, here, package, here, toolchain, cache, test=test)
     start = (here / Path(package).expanduser()).resolve()
     if not start.is_dir():
         raise HarnessError(f"there is no directory {package!r} beside the matrix file")
-    return _find(workload.name, package, start, ".", here, toolchain, cache)
+    return _find(workload, package, start, ".", here, toolchain, cache, test=test)
 
 
 def _find(
     workload: str, said: str, start: Path, argument: str, base: Path, toolchain: Toolchain,
-    cache: Path,
+    cache: Path, *, test: bool = False,
 ) -> Source:  # fmt: skip
     try:
         found = _list(toolchain, cache, start, argument)
@@ -104,9 +115,9 @@ def _find(
             raise HarnessError(f"package {said!r}: {' '.join(str(error).split())}") from None
         return Source(
             workload=workload, package=said, directory=start, module=start, go=needed, digest="",
-            base=base,
+            base=base, test=test,
         )  # fmt: skip
-    if found["Name"] != "main":
+    if found["Name"] != "main" and not test:
         raise HarnessError(f"package {said!r} is package {found['Name']}, not package main")
     directory = Path(found["Dir"])
     if directory.is_relative_to(module_cache(os.environ)):
@@ -125,6 +136,7 @@ def _find(
         go=max(lines, key=lambda line: GoVersion.parse(f"go{line}"), default=None),
         digest=digest_of(root, *roots),
         base=base,
+        test=test,
     )
 
 
