@@ -274,6 +274,7 @@ class Watch:
         with suppress(OSError):  # it has gone; what was read still counts
             channel.send(b"\n", socket.MSG_NOSIGNAL)
         if self.tree:
+            self.tree.discover()
             self.tree.read_pss()
         return Snapshot(kernel, pause)
 

@@ -1,0 +1,84 @@
+// Awkward does, by its first argument, what makes a program hard to watch.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+var fromInit = os.Getenv("GOMATRIX_PROBE")
+
+func main() {
+	switch os.Args[1] {
+	case "close": // what it inherited, and reuses the numbers for a file of its own
+		for fd := 3; fd < 256; fd++ {
+			syscall.Close(fd)
+		}
+		file, err := syscall.Open("own", syscall.O_RDWR|syscall.O_CREAT, 0o644)
+		check(err)
+		for fd := 90; fd < 120; fd++ {
+			check(syscall.Dup3(file, fd, 0))
+		}
+		defer func() {
+			content, _ := os.ReadFile("own")
+			fmt.Printf("own file holds %d bytes\n", len(content))
+		}()
+	case "exit":
+		os.Exit(3)
+	case "syscall-exit":
+		syscall.Exit(4)
+	case "panic":
+		panic("on purpose")
+	case "segfault":
+		syscall.Kill(os.Getpid(), syscall.SIGSEGV)
+		select {}
+	case "term": // a signal that it does not handle
+		syscall.Kill(os.Getpid(), syscall.SIGTERM)
+		select {}
+	case "handle": // a signal that it does handle
+		signals := make(chan os.Signal, 1)
+		signal.Notify(signals, syscall.SIGTERM)
+		syscall.Kill(os.Getpid(), syscall.SIGTERM)
+		<-signals
+		time.Sleep(50 * time.Millisecond)
+		fmt.Println("handled")
+	case "exec": // becomes another program
+		check(syscall.Exec("/bin/sh", []string{"sh", "-c", "echo replaced; exit 5"}, os.Environ()))
+	case "daemon": // leaves a process of its own session behind
+		command := exec.Command("/bin/sh", "-c", "echo $$ > pid; exec sleep 1000")
+		command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		check(command.Start())
+		for _, err := os.Stat("pid"); err != nil; _, err = os.Stat("pid") {
+			time.Sleep(time.Millisecond)
+		}
+	case "environment":
+		fmt.Println(strings.Join(os.Environ(), "\n"))
+		fmt.Printf("at init: %q\n", fromInit)
+	case "forever":
+		time.Sleep(time.Hour)
+	case "hog":
+		var keep [][]byte
+		for {
+			block := make([]byte, 8<<20)
+			for i := range block {
+				block[i] = 1
+			}
+			keep = append(keep, block)
+		}
+	case "chatter":
+		for i := 0; i < 200_000; i++ {
+			fmt.Println("line", i)
+		}
+	}
+}
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

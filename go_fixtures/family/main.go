@@ -1,0 +1,33 @@
+// Family keeps a little memory itself while a child of it uses much more for a while.
+package main
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"time"
+)
+
+var keep []byte
+
+func main() {
+	own := flag.Int("mib", 20, "MiB that the parent keeps")
+	flag.Int("child-mib", 300, "MiB that the child uses")
+	linger := flag.Duration("linger", 200*time.Millisecond, "how long the child keeps it")
+	flag.Parse()
+	keep = make([]byte, *own<<20)
+	for i := range keep {
+		keep[i] = 1
+	}
+	if os.Getenv("FAMILY_CHILD") != "" {
+		time.Sleep(*linger)
+		return
+	}
+	command := exec.Command(os.Args[0], "-mib", flag.Lookup("child-mib").Value.String(),
+		"-linger", linger.String())
+	command.Env = append(os.Environ(), "FAMILY_CHILD=1")
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	if err := command.Run(); err != nil {
+		panic(err)
+	}
+}

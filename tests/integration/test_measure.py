@@ -1,0 +1,428 @@
+"""Trials of real programs, built by real toolchains with the probe."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.golang.builds import BuildRequest, build_all, build_supervisor
+from harness.golang.cache import default_cache
+from harness.golang.overlay import ProbeMode
+from harness.golang.toolchains import Toolchain, resolve
+from harness.golang.workloads import locate
+from harness.measure import benchmarks, procfs
+from harness.measure.trial import TrialRequest, TrialResult, run_trial
+from harness.spec.models import BuildSpec, ServerSpec, ToolchainSpec, WorkloadSpec
+
+pytestmark = pytest.mark.toolchain
+
+ROOT = Path(__file__).parents[2]
+MEASURE = ROOT / "harness" / "measure"
+OLDEST, MIDDLE, NEWEST = VERSIONS = ("go1.21.13", "go1.24.3", "go1.27.3")
+
+
+class Lab:
+    """Builds fixtures and runs them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.cache = default_cache()
+        self.toolchains = resolve([ToolchainSpec(go=v) for v in VERSIONS], self.cache, print)
+        self.supervisor = self.tool("supervisor")
+        self.generator = self.tool("loadgen")
+        self.count = 0
+
+    def tool(self, name: str) -> Path:
+        return build_supervisor(MEASURE / name / "main.go", self.toolchains[NEWEST], self.cache)
+
+    def toolchain(self, version: str) -> Toolchain:
+        return self.toolchains[version]
+
+    def build(self, workload: WorkloadSpec, version: str, probe: ProbeMode = "full") -> Path:
+        toolchain = self.toolchains[version]
+        newest = self.toolchains[NEWEST]
+        source = locate(workload, ROOT, newest, self.cache)
+        request = BuildRequest(
+            source=source, toolchain=toolchain, settings=(), build=BuildSpec(), probe=probe
+        )
+        (record,) = build_all([request], self.cache, print)
+        assert record.error is None, record.error
+        return Path(record.binary)
+
+    def fixture(self, name: str, version: str = MIDDLE, probe: ProbeMode = "full") -> Path:
+        package = f"./go_fixtures/{name}"
+        return self.build(WorkloadSpec(name=name, package=package), version, probe)
+
+    def scratch(self) -> Path:
+        self.count += 1
+        path = self.directory / f"trial{self.count}"
+        path.mkdir()
+        return path
+
+    def request(self, binary: Path, *args: str, **options: object) -> TrialRequest:
+        directory = self.scratch()
+        base: dict[str, object] = {
+            "supervisor": self.supervisor,
+            "load_generator": self.generator,
+            "binary": binary,
+            "args": args,
+            "directory": directory,
+            "timeout": 20.0,
+            "profile": self.directory / f"{directory.name}.pb.gz",
+        }
+        return TrialRequest.model_validate(base | options)
+
+    def run(self, binary: Path, *args: str, **options: object) -> TrialResult:
+        return run_trial(self.request(binary, *args, **options))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return Lab(tmp_path_factory.mktemp("lab"))
+
+
+def within(value: float | None, expected: float, share: float) -> bool:
+    return value is not None and abs(value - expected) <= share * expected
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_end_agrees_with_what_the_program_says_last(lab: Lab, version: str) -> None:
+    result = lab.run(lab.fixture("selfreport", version))
+    assert result.outcome == "ok", result.log
+    assert result.go_version == version
+    said = json.loads(result.log)
+    status, runtime, metrics = said["status"], said["metrics"], result.metrics
+    assert within(metrics["rss.peak"], status["VmHWM"], 0.01)
+    assert within(metrics["rss.end"], status["VmRSS"], 0.01)
+    assert within(metrics["rss.anon"], status["RssAnon"], 0.01)
+    mapped = runtime["/memory/classes/total:bytes"] - runtime["/memory/classes/heap/released:bytes"]
+    assert within(metrics["runtime.mapped"], mapped, 0.01)
+    assert within(metrics["heap.objects"], runtime["/memory/classes/heap/objects:bytes"], 0.01)
+    assert within(metrics["allocs.bytes"], runtime["/gc/heap/allocs:bytes"], 0.01)
+    assert within(result.smaps["go heap"]["rss"], 64 << 20, 0.05)
+    missing = {name: result.notes[name] for name, value in metrics.items() if value is None}
+    assert missing == {}
+    assert result.runtime["/sched/latencies:seconds count"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_heap_profile_is_one_that_pprof_reads(lab: Lab, version: str) -> None:
+    request = lab.request(lab.fixture("selfreport", version))
+    assert run_trial(request).outcome == "ok"
+    assert request.profile is not None
+    toolchain = lab.toolchain(version)
+    top = subprocess.run(
+        [toolchain.go, "tool", "pprof", "-top", "-sample_index=inuse_space", request.profile],
+        env={"HOME": str(request.directory), "PATH": os.environ["PATH"], "GOTOOLCHAIN": "local",
+             "GOROOT": str(toolchain.goroot), "GOCACHE": str(request.directory / "cache"),
+             "GOFLAGS": ""},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "main.main" in top.stdout
+
+
+def test_peak_of_a_burst_is_the_kernels(lab: Lab) -> None:
+    result = lab.run(lab.fixture("burst"))
+    assert result.outcome == "ok"
+    assert within(result.metrics["rss.peak"], int(result.log), 0.01)
+    assert int(result.log) > 200 << 20
+    assert (result.metrics["rss.end"] or 0) < 50 << 20
+
+
+def test_children_are_part_of_the_tree(lab: Lab) -> None:
+    result = lab.run(lab.fixture("family"))
+    assert result.outcome == "ok", result.log
+    assert (result.metrics["tree.rss.peak"] or 0) >= 300 << 20
+    assert (result.metrics["rss.peak"] or 0) < 100 << 20
+    assert max(rss for _, rss in result.tree_series) >= 320 << 20
+    (child,) = result.processes
+    assert child.peak >= 300 << 20
+
+
+def test_a_child_too_quick_to_sample_still_counts(lab: Lab) -> None:
+    result = lab.run(lab.fixture("family"), "-linger=0s")
+    assert (result.metrics["tree.rss.peak"] or 0) >= 300 << 20
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("does", "outcome", "snapshot"),
+    [
+        ("exit", "exit 3", True),
+        ("term", "signal SIGTERM", True),
+        ("handle", "ok", True),
+        ("syscall-exit", "exit 4", False),
+        ("close", "ok", False),
+        ("exec", "exit 5", False),
+        ("panic", "exit 2", False),
+        ("segfault", "exit 2", False),
+        ("daemon", "ok", True),
+    ],
+)
+def test_awkward_programs_come_to_their_own_end(
+    lab: Lab, version: str, does: str, outcome: str, *, snapshot: bool
+) -> None:
+    result = lab.run(lab.fixture("awkward", version), does)
+    assert result.outcome == outcome, result.log
+    if snapshot:
+        assert result.go_version == version
+        assert result.metrics["heap.live"] is not None
+    else:
+        assert result.metrics["heap.live"] is None
+        assert result.notes["heap.live"] == "the program ended without a snapshot"
+        assert (result.metrics["rss.peak"] or 0) > 1 << 20
+        assert "wait4" in result.notes["rss.peak"]
+
+
+def test_a_descriptor_reused_by_the_program_is_left_alone(lab: Lab) -> None:
+    assert "own file holds 0 bytes" in lab.run(lab.fixture("awkward"), "close").log
+
+
+def test_a_handled_signal_is_the_programs_own(lab: Lab) -> None:
+    assert "handled" in lab.run(lab.fixture("awkward"), "handle").log
+
+
+def test_environment_is_minimal_and_hides_the_probe(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOGC", "5")
+    request = lab.request(lab.fixture("awkward"), "environment", env={"OWN": "{tmp}/x"})
+    result = run_trial(request)
+    *lines, at_init = result.log.splitlines()
+    names = {line.partition("=")[0] for line in lines}
+    assert names == {"PATH", "HOME", "TMPDIR", "LANG", "TZ", "GOMAXPROCS", "OWN"}
+    assert f"OWN={request.directory}/x" in lines
+    assert at_init == 'at init: ""'
+
+
+def test_what_a_daemon_leaves_is_killed(lab: Lab) -> None:
+    request = lab.request(lab.fixture("awkward"), "daemon")
+    assert run_trial(request).outcome == "ok"
+    pid = int((request.directory / "pid").read_text())
+    assert procfs.read(pid, "stat") is None
+
+
+def test_timeout_and_memory_limit(lab: Lab) -> None:
+    awkward = lab.fixture("awkward")
+    late = lab.run(awkward, "forever", timeout=0.3)
+    assert late.outcome == "timeout"
+    assert late.series
+    big = lab.run(awkward, "hog", memory_limit=100 << 20)
+    assert big.outcome == "memory limit"
+    assert max(rss for _, rss in big.series) < 1 << 30
+
+
+def test_output_is_capped_and_its_end_kept(lab: Lab) -> None:
+    result = lab.run(lab.fixture("awkward"), "chatter")
+    assert result.outcome == "ok"
+    assert result.log.endswith("line 199999\n")
+    assert len(result.log) <= 8192
+
+
+def test_a_binary_that_cannot_start(lab: Lab) -> None:
+    result = lab.run(lab.scratch() / "absent")
+    assert result.outcome == "not started"
+    assert "no such file" in result.log
+
+
+def test_snapshots_in_mid_run(lab: Lab) -> None:
+    result = lab.run(lab.fixture("awkward"), "forever", snapshots=(0.1, 0.3), timeout=0.6)
+    assert result.outcome == "timeout"
+    assert list(result.marks) == ["0.1s", "0.3s"]
+    assert result.marks["0.3s"]["heap.objects"] is not None
+
+
+def test_without_a_probe_the_binary_is_go_builds_own(lab: Lab) -> None:
+    binary = lab.fixture("burst", probe="off")
+    toolchain = lab.toolchain(MIDDLE)
+    plain = lab.scratch() / "plain"
+    subprocess.run(
+        [toolchain.go, "build", "-trimpath", "-buildvcs=false", "-o", plain, "./burst"],
+        cwd=ROOT / "go_fixtures",
+        env={"HOME": str(plain.parent), "PATH": os.environ["PATH"], "GOTOOLCHAIN": "local",
+             "GOCACHE": str(toolchain.build_cache(lab.cache)), "GOFLAGS": "", "GOENV": "off",
+             "GOROOT": str(toolchain.goroot), "CGO_ENABLED": "0"},
+        check=True,
+    )  # fmt: skip
+    assert binary.read_bytes() == plain.read_bytes()
+    result = lab.run(binary, probe="off")
+    assert result.outcome == "ok"
+    assert within(result.metrics["rss.peak"], int(result.log), 0.01)
+    assert result.notes["heap.live"] == "probe: off"
+
+
+def test_metrics_probe_writes_no_profile(lab: Lab) -> None:
+    request = lab.request(lab.fixture("burst", probe="metrics"), probe="metrics")
+    result = run_trial(request)
+    assert result.outcome == "ok"
+    assert result.metrics["heap.live"] is not None
+    assert request.profile is not None
+    assert not request.profile.exists()
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_benchmarks_are_metrics(lab: Lab, version: str) -> None:
+    workload = WorkloadSpec.model_validate(
+        {"name": "join", "benchmark": {"package": "./go_fixtures/joining", "time": "20x"}}
+    )
+    assert workload.benchmark is not None
+    arguments = benchmarks.arguments(workload.benchmark.run, workload.benchmark.time)
+    package = ROOT / "go_fixtures" / "joining"
+    result = lab.run(
+        lab.build(workload, version), *arguments, benchmark=True, working_directory=package
+    )
+    assert result.outcome == "ok", result.log
+    metrics = result.metrics
+    assert metrics["BenchmarkJoin/small iterations"] == 20
+    assert metrics["BenchmarkJoin/small length"] == 49
+    assert 0 < (metrics["BenchmarkJoin/large ns/op"] or 0) < 1
+    assert (metrics["BenchmarkJoin/large B/op"] or 0) > 160_000
+    assert metrics["BenchmarkJoin/large allocs/op"] == 3
+    assert (metrics["rss.peak"] or 0) > 1 << 20
+    assert metrics["heap.live"] is not None
+
+
+def test_no_benchmark_is_no_success(lab: Lab) -> None:
+    workload = WorkloadSpec.model_validate(
+        {"name": "join", "benchmark": {"package": "./go_fixtures/joining", "run": "Nothing"}}
+    )
+    binary = lab.build(workload, MIDDLE)
+    result = lab.run(binary, *benchmarks.arguments("Nothing", "1x"), benchmark=True)
+    assert result.outcome == "no benchmark"
+
+
+Serve = Callable[..., TrialResult]
+
+
+@pytest.fixture
+def serve(lab: Lab) -> Serve:
+    def run(*args: str, version: str = MIDDLE, **server: object) -> TrialResult:
+        spec = ServerSpec.model_validate(
+            {
+                "ready": "http://127.0.0.1:{port}/healthz",
+                "idle": 0.1,
+                "settle": 0.1,
+                "stop_within": 1.0,
+                "load": {"url": "http://127.0.0.1:{port}/work", "rate": 200, "duration": 1.0},
+            }
+            | server
+        )
+        binary = lab.fixture("httpservice", version)
+        return lab.run(binary, "-address=127.0.0.1:{port}", *args, server=spec)
+
+    return run
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_server_under_load(serve: Serve, version: str) -> None:
+    result = serve(version=version, warmup=0.2)
+    assert result.outcome == "ok", result.log + result.load_log
+    assert list(result.marks) == ["idle", "loaded", "after", "settled"]
+    metrics = result.metrics
+    assert {n: result.notes[n] for n, value in metrics.items() if value is None} == {}
+    assert metrics["requests"] == 200
+    assert within(metrics["requests.rate"], 200, 0.1)
+    assert 0 < (metrics["latency.p50"] or 0) <= (metrics["latency.max"] or 0) < 1
+    assert (metrics["rss.loaded"] or 0) > (metrics["rss.idle"] or 0)
+    assert (metrics["heap.live.settled"] or 0) >= 200 * (64 << 10)
+
+
+def test_server_that_is_never_ready(serve: Serve) -> None:
+    result = serve("-never-ready", ready_within=0.5)
+    assert result.outcome == "not ready"
+    assert 0.4 < result.series[-1][0] < 5
+
+
+def test_server_that_does_not_stop(serve: Serve) -> None:
+    result = serve("-ignore-sigterm")
+    assert result.outcome == "timeout"
+    assert result.metrics["rss.settled"] is not None
+
+
+def test_server_that_is_to_be_killed(serve: Serve) -> None:
+    assert serve("-ignore-sigterm", stop="KILL").outcome == "ok"
+
+
+def test_server_that_crashes_under_load(serve: Serve) -> None:
+    result = serve("-crash-after=20")
+    assert result.outcome == "exit 7"
+    assert "crashing on purpose" in result.log
+
+
+def test_server_that_ends_by_itself(serve: Serve) -> None:
+    assert serve("-address=nowhere:1", ready_within=5.0).outcome == "exit 1"
+
+
+def test_server_that_leaves_a_child(lab: Lab) -> None:
+    spec = ServerSpec.model_validate(
+        {"ready": {"log": "^listening on"}, "load": {"command": ["true"]}, "settle": 0, "idle": 0}
+    )
+    binary = lab.fixture("httpservice")
+    request = lab.request(binary, "-address=127.0.0.1:{port}", "-leave-child", server=spec)
+    result = run_trial(request)
+    assert result.outcome == "ok", result.log
+    assert procfs.read(int((request.directory / "child").read_text()), "stat") is None
+    assert [child.name for child in result.processes] == ["sleep"]
+
+
+@pytest.mark.parametrize(
+    ("load", "outcome"),
+    [
+        ({"command": ["sh", "-c", "echo kept {port}; exit 3"]}, "load failed"),
+        ({"command": ["sh", "-c", "echo kept {port}"]}, "ok"),
+        ({"command": ["sh", "-c", "echo kept {port}; sleep 60"], "duration": 0.3}, "ok"),
+        ({"command": ["no-such-program"]}, "load failed"),
+        ({"url": "http://127.0.0.1:{port}/absent", "rate": 50, "duration": 0.2}, "load failed"),
+    ],
+)
+def test_the_loads_end_matters(serve: Serve, load: object, outcome: str) -> None:
+    result = serve(load=load, ready="tcp://127.0.0.1:{port}")
+    assert result.outcome == outcome, result.load_log
+    if "sh" in str(load):
+        assert re.match(r"kept \d+\n", result.load_log)
+
+
+_WORKER = """
+import sys
+from harness.measure.trial import TrialRequest, run_trial
+run_trial(TrialRequest.model_validate_json(sys.argv[1]))
+"""
+
+
+def test_nothing_survives_the_harness(lab: Lab) -> None:
+    """A worker that is killed takes its trial with it."""
+    request = lab.request(lab.fixture("awkward"), "daemon")
+    endless = request.model_copy(update={"args": ("forever",)})
+    worker = subprocess.Popen([sys.executable, "-c", _WORKER, endless.model_dump_json()], cwd=ROOT)
+    mine: list[int] = []
+    deadline = time.monotonic() + 20
+    while len(mine) < 2 and time.monotonic() < deadline:
+        mine = _descendants(worker.pid)
+        time.sleep(0.01)
+    assert len(mine) == 2  # the supervisor and the program
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    while any(_alive(pid) for pid in mine) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not [pid for pid in mine if _alive(pid)]
+
+
+def _alive(pid: int) -> bool:
+    stat = procfs.parse_stat(procfs.read(pid, "stat") or b"")
+    return stat is not None and stat.state != "Z"
+
+
+def _descendants(pid: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        stat = procfs.parse_stat(procfs.read(int(entry.name), "stat") or b"")
+        if stat is not None and stat.parent == pid:
+            found += [int(entry.name), *_descendants(int(entry.name))]
+    return found
