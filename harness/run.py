@@ -18,6 +18,7 @@ from harness.errors import HarnessError
 from harness.frozen import Frozen
 from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.host import Host
+from harness.measure.tree import ChildProcess
 from harness.plan import Plan, Variant
 from harness.spec.models import MatrixSpec
 
@@ -77,6 +78,15 @@ class TrialRecord(Frozen):
     """Path within the run directory: heap profile."""
     log: str = ""
     """The last lines of the program's output, for a trial that failed."""
+    load_log: str = ""
+    """The last lines of what a server's load wrote."""
+    marks: dict[str, dict[str, float | None]] = {}
+    """Metrics of snapshots in mid-run: a server's ``idle``, ``loaded``, ``after`` and ``settled``,
+    or ``2.5s`` after the start."""
+    processes: tuple[ChildProcess, ...] = ()
+    """Children of the workload."""
+    runtime: dict[str, float | None] = {}
+    """All of ``runtime/metrics`` at the end, by its own names; of histograms, quantiles."""
 
     @property
     def ok(self) -> bool:
