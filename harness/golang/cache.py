@@ -196,7 +196,7 @@ def _touch(entry: Path) -> bool:
     """Note that an entry is used; whether it is there."""
     try:
         os.utime(entry)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except PermissionError:  # another user's cache, shared read-only
         return True

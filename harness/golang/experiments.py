@@ -1,6 +1,8 @@
 """Experiments of a toolchain: which names it knows, which are on, what a setting means."""
 
+import difflib
 import re
+from collections.abc import Iterable, Mapping
 
 from harness.frozen import Frozen
 
@@ -59,3 +61,37 @@ def parse_tool_tags(tags: str) -> frozenset[str]:
     """The experiments that are on, from the go command's build tags (``goexperiment.NAME,…``)."""
     prefix = "goexperiment."
     return frozenset(t.removeprefix(prefix) for t in tags.split(",") if t.startswith(prefix))
+
+
+def explain_unknown(setting: str, toolchains: Iterable[Experiments]) -> str:
+    """What to say of a setting that no toolchain knows: how it is read, and the nearest that is.
+
+    Args:
+        setting: as the user wrote it.
+        toolchains: the experiments of every toolchain of the matrix.
+    """
+    known = sorted({name for toolchain in toolchains for name in toolchain.known})
+    valid = [s for name in known for s in (name, f"no{name}") if experiment_of(s) == name]
+    read = f" (no + {experiment_of(setting)!r})" if setting != experiment_of(setting) else ""
+    wanted = setting.lower()
+    alike = [s for s in valid if turns_on(s) == turns_on(wanted)]
+    close = difflib.get_close_matches(wanted, alike, n=1) or difflib.get_close_matches(
+        wanted, valid, n=1
+    )
+    hint = f"did you mean {close[0]!r}?" if close else f"they know {', '.join(known)}"
+    return f"the experiment setting {setting!r}{read}; {hint}"
+
+
+def table(toolchains: Mapping[str, Experiments]) -> dict[str, dict[str, str]]:
+    """For each experiment, by name, what it is in each toolchain: ``on``, ``off`` or ``absent``."""
+    names = sorted({name for experiments in toolchains.values() for name in experiments.known})
+    return {
+        name: {toolchain: _state(name, its) for toolchain, its in toolchains.items()}
+        for name in names
+    }
+
+
+def _state(name: str, experiments: Experiments) -> str:
+    if name not in experiments.known:
+        return "absent"
+    return "on" if name in experiments.on else "off"

@@ -326,7 +326,8 @@ def _from_git(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> _Locate
             goroot = _release(version, cache, say).goroot
             say(f"building {spec.name} ({repository.commit[:12]}) with {version}")
             try:
-                source.build(tree, repository.commit, goroot, directory)
+                caches = build_cache(cache, content_digest(goroot, cache))
+                source.build(tree, repository.commit, goroot, caches, directory)
             except HarnessError as error:
                 kept = _keep_log(directory / "build.log", cache, repository.commit)
                 raise HarnessError(f"{error}\nthe whole log is {kept}") from None

@@ -96,13 +96,14 @@ def bootstrap_release(tree: Path) -> str:
     return f"go1.{max(_minor(tree) - 1, _FIRST_GATEWAY)}"
 
 
-def build(tree: Path, commit: str, bootstrap: Path, directory: Path) -> None:
+def build(tree: Path, commit: str, bootstrap: Path, caches: Path, directory: Path) -> None:
     """Build a source tree in place, into a GOROOT.
 
     Args:
         tree: the source tree.
         commit: becomes part of the toolchain's version.
         bootstrap: GOROOT of the Go to build with.
+        caches: Go's build cache for it.
         directory: a scratch directory beside it; ``build.log`` is left there.
 
     Raises:
@@ -114,7 +115,7 @@ def build(tree: Path, commit: str, bootstrap: Path, directory: Path) -> None:
     log = directory / "build.log"
     environment = passed_environment(os.environ) | {
         "GOROOT_BOOTSTRAP": str(bootstrap), "GOTOOLCHAIN": "local", "GOENV": "off", "GOFLAGS": "",
-        "GOCACHE": str(scratch / "cache"), "TMPDIR": str(scratch), "GOTELEMETRY": "off",
+        "TMPDIR": str(scratch), "GOTELEMETRY": "off",
         "CGO_ENABLED": "0", "LC_ALL": "C",
     }  # fmt: skip
     src = tree / "src"
@@ -124,19 +125,21 @@ def build(tree: Path, commit: str, bootstrap: Path, directory: Path) -> None:
     dist = scratch / "dist"
     with log.open("wb") as sink:
 
-        def run(command: list[str | Path], cwd: Path, goroot: Path, modules: str = "off") -> None:
-            variables = {"GOROOT": str(goroot), "GO111MODULE": modules}
+        def run(command: list[str | Path], cwd: Path, **variables: str) -> None:
             _run(command, environment | variables, cwd, sink.fileno(), log, commit)
 
         if count == 1:
             dist_source.write_text(shortened, encoding="utf-8")
-        run([bootstrap / "bin" / "go", "build", "-o", dist], src / "cmd" / "dist", bootstrap)
+        old = {"GO111MODULE": "off", "GOCACHE": str(caches)}
+        compiler: list[str | Path] = [bootstrap / "bin" / "go", "build", "-o", dist]
+        run(compiler, src / "cmd" / "dist", **old, GOROOT=str(bootstrap))
         dist_source.write_bytes(original)
-        run([dist, "bootstrap", "-a", "-no-banner"], src, tree)
+        run([dist, "bootstrap", "-a", "-no-banner"], src, **old, GOROOT=str(tree))
         if count == 1:
             packages = [f"cmd/{name}" for name in _COMMANDS if (src / "cmd" / name).is_dir()]
-            tools = next((tree / "pkg" / "tool").iterdir())
-            run([tools / "go_bootstrap", "install", "-pgo=off", *packages], src, tree, "")
+            go = next((tree / "pkg" / "tool").iterdir()) / "go_bootstrap"
+            new = {"GOCACHE": str(scratch / "cache"), "GOROOT": str(tree)}
+            run([go, "install", "-pgo=off", *packages], src, **new)
     shutil.rmtree(scratch)
     shutil.rmtree(tree / "pkg" / "obj", ignore_errors=True)
     shutil.rmtree(tree / "pkg" / "bootstrap", ignore_errors=True)
