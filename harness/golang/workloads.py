@@ -5,7 +5,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from harness.golang.command import run_go
 from harness.golang.providers.installed import module_cache
 from harness.golang.toolchains import Toolchain
 from harness.golang.versions import GoVersion
-from harness.spec.models import WorkloadSpec
+from harness.spec.models import BuildSpec, WorkloadSpec
 
 _SOURCES = {
     *(".go", ".mod", ".sum", ".work", ".syso", ".swig", ".swigcxx", ".s", ".S", ".sx"),
@@ -69,7 +70,13 @@ class _Module(Frozen):
     """Directory of the main package within it."""
 
 
-def locate(workload: WorkloadSpec, base: Path, toolchain: Toolchain, cache: Path) -> Source:
+def locate(
+    workload: WorkloadSpec,
+    base: Path,
+    toolchain: Toolchain,
+    cache: Path,
+    tags: Sequence[str] = (),
+) -> Source:
     """Find a workload's package with the go command.
 
     Args:
@@ -77,74 +84,78 @@ def locate(workload: WorkloadSpec, base: Path, toolchain: Toolchain, cache: Path
         base: the directory of the matrix file.
         toolchain: the newest of the matrix, so that every go.mod can be read.
         cache: the harness's cache directory.
+        tags: build tags of the matrix, which may be what makes it a package at all.
 
     Raises:
         HarnessError: there is no such main package.
     """
-    here = base.resolve()
+    search = _Search(workload.name, base.resolve(), toolchain, cache, tuple(tags))
     if workload.module is not None:
-        start = _published(workload.module, toolchain, cache)
-        return _find(workload.name, workload.module, start, ".", here, toolchain, cache)
+        return search.find(workload.module, _published(workload.module, toolchain, cache), ".")
     if workload.benchmark is not None:
-        package = workload.benchmark.package
-        return _in_module(workload.name, package, here, toolchain, cache, test=True)
-    return _in_module(workload.name, str(workload.package), here, toolchain, cache, test=False)
+        return search.locate(workload.benchmark.package, test=True)
+    return search.locate(str(workload.package))
 
 
-def _in_module(
-    workload: str, package: str, here: Path, toolchain: Toolchain, cache: Path, *, test: bool
-) -> Source:
-    """Find a package of the user's own module, or of another one on this machine."""
-    if not package.startswith((".", "/", "~")):
-        return _find(workload, package, here, package, here, toolchain, cache, test=test)
-    start = (here / Path(package).expanduser()).resolve()
-    if not start.is_dir():
-        raise HarnessError(f"there is no directory {package!r} beside the matrix file")
-    return _find(workload, package, start, ".", here, toolchain, cache, test=test)
+@dataclass(frozen=True)
+class _Search:
+    """What finding a package needs to know beside the package."""
 
+    workload: str
+    base: Path
+    toolchain: Toolchain
+    cache: Path
+    tags: tuple[str, ...]
 
-def _find(
-    workload: str, said: str, start: Path, argument: str, base: Path, toolchain: Toolchain,
-    cache: Path, *, test: bool = False,
-) -> Source:  # fmt: skip
-    try:
-        found = _list(toolchain, cache, start, argument)
-    except HarnessError as error:
-        needed = _asks_for_newer(start, toolchain.version)
-        if needed is None:
-            raise HarnessError(f"package {said!r}: {' '.join(str(error).split())}") from None
+    def locate(self, package: str, *, test: bool = False) -> Source:
+        """Find a package of the user's own module, or of another one on this machine."""
+        if not package.startswith((".", "/", "~")):
+            return self.find(package, self.base, package, test=test)
+        start = (self.base / Path(package).expanduser()).resolve()
+        if not start.is_dir():
+            raise HarnessError(f"there is no directory {package!r} beside the matrix file")
+        return self.find(package, start, ".", test=test)
+
+    def find(self, said: str, start: Path, argument: str, *, test: bool = False) -> Source:
+        """Find a package with the go command, as ``argument`` in the directory ``start``."""
+        base = {"workload": self.workload, "base": self.base, "test": test}
+        try:
+            found = self._list(start, argument)
+        except HarnessError as error:
+            needed = _asks_for_newer(start, self.toolchain.version)
+            if needed is None:
+                raise HarnessError(f"package {said!r}: {' '.join(str(error).split())}") from None
+            return Source(**base, package=said, directory=start, module=start, go=needed, digest="")
+        if found["Name"] != "main" and not test:
+            raise HarnessError(f"package {said!r} is package {found['Name']}, not package main")
+        directory = Path(found["Dir"])
+        if directory.is_relative_to(module_cache(os.environ)):
+            raise HarnessError(
+                f"package {said!r} belongs to another module; write module: {said}@VERSION"
+            )
+        module = found.get("Module") or {}
+        root = Path(module["Dir"]) if module.get("Main") else start
+        roots, lines = _neighbours(self.toolchain, self.cache, root)
+        lines += [module["GoVersion"]] if "GoVersion" in module else []
         return Source(
-            workload=workload, package=said, directory=start, module=start, go=needed, digest="",
-            base=base, test=test,
-        )  # fmt: skip
-    if found["Name"] != "main" and not test:
-        raise HarnessError(f"package {said!r} is package {found['Name']}, not package main")
-    directory = Path(found["Dir"])
-    if directory.is_relative_to(module_cache(os.environ)):
-        raise HarnessError(
-            f"package {said!r} belongs to another module; write module: {said}@VERSION"
+            **base,
+            package=found["ImportPath"],
+            directory=directory,
+            module=root,
+            go=max(lines, key=lambda line: GoVersion.parse(f"go{line}"), default=None),
+            digest=digest_of(root, *roots),
         )
-    module = found.get("Module") or {}
-    root = Path(module["Dir"]) if module.get("Main") else start
-    roots, lines = _neighbours(toolchain, cache, root)
-    lines += [module["GoVersion"]] if "GoVersion" in module else []
-    return Source(
-        workload=workload,
-        package=found["ImportPath"],
-        directory=directory,
-        module=root,
-        go=max(lines, key=lambda line: GoVersion.parse(f"go{line}"), default=None),
-        digest=digest_of(root, *roots),
-        base=base,
-        test=test,
-    )
 
-
-def _list(toolchain: Toolchain, cache: Path, start: Path, argument: str) -> dict[str, Any]:
-    arguments = ["list", "-find", "-json=Dir,ImportPath,Name,Module", "--", argument]
-    text = run_go(toolchain.goroot, toolchain.build_cache(cache), arguments, directory=start)
-    found: dict[str, Any] = json.loads(text)
-    return found
+    def _list(self, start: Path, argument: str) -> dict[str, Any]:
+        """Facts about a package; with cgo, so that one that is all C bindings is found too."""
+        build = BuildSpec(cgo=True)
+        tags = [f"-tags={','.join(self.tags)}"] if self.tags else []
+        arguments = ["list", *tags, "-find", "-json=Dir,ImportPath,Name,Module", "--", argument]
+        caches = self.toolchain.build_cache(self.cache)
+        found: dict[str, Any] = json.loads(
+            run_go(self.toolchain.goroot, caches, arguments, directory=start, build=build)
+        )
+        return found
 
 
 def _asks_for_newer(start: Path, version: str) -> str | None:

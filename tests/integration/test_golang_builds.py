@@ -34,6 +34,7 @@ HOSTILE = {
     "GOGC": "5", "GODEBUG": "gctrace=1", "GOFLAGS": "-race", "GOEXPERIMENT": "rangefunc",
     "GOARCH": "arm64", "GOTOOLCHAIN": "go1.21.13",
 }  # fmt: skip
+PUBLISHED = "golang.org/x/example/hello@v0.0.0-20250915201037-7f05d217867b"
 VERSION = 'package main\n\nimport "runtime"\n\nfunc main() { println(runtime.Version()) }\n'
 
 
@@ -242,17 +243,17 @@ def test_profiles_and_instruction_sets(tmp_path: Path, cache: Path, new: Toolcha
 
 def test_a_program_out_of_the_module_proxy(tmp_path: Path, cache: Path, new: Toolchain) -> None:
     probe = subprocess.run(
-        [new.go, "list", "-m", "rsc.io/fortune@v1.0.0"], cwd=tmp_path, capture_output=True,
+        [new.go, "list", "-m", PUBLISHED], cwd=tmp_path, capture_output=True,
         text=True, check=False,
     )  # fmt: skip
     if probe.returncode != 0:
         pytest.skip(f"the module proxy cannot be reached: {probe.stderr}")
     # with the probe, which the go command refuses to add to files of its module cache
-    record = build(new, tmp_path, cache, probe="metrics", module="rsc.io/fortune@v1.0.0")
+    record = build(new, tmp_path, cache, probe="metrics", module=PUBLISHED)
     assert record.error is None
-    assert output_of(record.binary)
-    again = find(new, tmp_path, cache, module="rsc.io/fortune@v1.0.0")
-    assert again.package == "rsc.io/fortune"
+    assert output_of(record.binary) == "Hello, world!"
+    again = find(new, tmp_path, cache, module=PUBLISHED)
+    assert again.package == "golang.org/x/example/hello"
     with pytest.raises(HarnessError, match=r"module rsc\.io/absent/x@v9\.9\.9"):
         find(new, tmp_path, cache, module="rsc.io/absent/x@v9.9.9")
     with pytest.raises(HarnessError, match="is package quote, not package main"):
