@@ -1,0 +1,89 @@
+"""Altair charts as SVG that lives in the page: themed by its style sheet, small, deterministic."""
+
+import re
+from dataclasses import dataclass
+
+import altair as alt
+import vl_convert as vlc
+from markupsafe import Markup, escape
+
+TIP = "tip"
+"""Column whose text becomes the mark's tooltip, as made by ``tip()``."""
+
+_SEPARATOR = " | "
+_TAG = re.compile(r"<[^>]*>")
+_EMPTY = re.compile(
+    r'<path class="(?:fore|back)ground"[^>]*(?: d="(?:M0,0h0v0h0Z)?"| display="none")[^>]*/>'
+)
+_LABEL = re.compile(r' aria-label="([^"]*)"')
+_NEEDLESS = re.compile(
+    r' (?:role|aria-hidden|aria-roledescription|pointer-events|font-family|font-weight|stroke-miterlimit'
+    r'|xmlns|xmlns:xlink|version)="[^"]*"| (?:opacity|stroke-width)="1"'
+)  # fmt: skip
+_LONG = re.compile(r"(\d\.\d{2})\d+")
+_HEAD = re.compile(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"[^>]*>')
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with the words that stand in for it."""
+
+    key: str
+    """Its id in the page."""
+    title: str
+    description: str
+    """What it shows, for those who cannot see it."""
+    svg: Markup
+    table: tuple[tuple[str, ...], ...] = ()
+    """The same numbers: a heading row, then rows whose first column names them."""
+
+
+def tip(variant: str, text: str) -> str:
+    """What a mark says on hover: the variant that it belongs to, and its numbers."""
+    return f"{variant}{_SEPARATOR}{text}"
+
+
+def draw(chart: alt.TopLevelMixin, label: str) -> Markup:
+    """The chart's SVG: without what a style sheet says better, and with tooltips as titles.
+
+    Args:
+        chart: an Altair chart; its marks' ``description`` is a text made by ``tip()``.
+        label: its accessible name.
+    """
+    specification = chart.to_dict()
+    specification["background"] = None
+    specification["config"] = _CONFIG
+    svg = vlc.vegalite_to_svg(specification)
+    svg = _TAG.sub(lambda match: _slim(match[0]), _EMPTY.sub("", svg))
+    head = (
+        r'<svg class="chart" role="img" aria-label="'
+        + str(escape(label)).replace("\\", r"\\")
+        + r'" width="\1" height="\2" viewBox="0 0 \1 \2">'
+    )
+    return Markup(_HEAD.sub(head, svg, count=1))  # noqa: S704 - vega escapes text and attributes
+
+
+def _slim(tag: str) -> str:
+    label = _LABEL.search(tag)
+    bare = _LONG.sub(r"\1", _NEEDLESS.sub("", _LABEL.sub("", tag)))
+    if not label or _SEPARATOR not in label[1] or not bare.endswith("/>"):
+        return bare
+    name, start, _ = bare.removesuffix("/>").partition(" ")
+    variant, _, text = label[1].rpartition(_SEPARATOR)
+    element = name.removeprefix("<")
+    inner = bare.removesuffix("/>").removeprefix(name)
+    title = f"{variant}: {text}" if variant else text
+    return f'{name} data-v="{variant}"{start and inner}><title>{title}</title></{element}>'
+
+
+_CONFIG = {
+    "view": {"stroke": None},
+    "axis": {
+        "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 320,
+        "tickCount": 5,
+    },
+    "axisY": {"grid": False},
+    "header": {"labelFontSize": 12, "titleFontSize": 12, "labelLimit": 320},
+    "legend": {"labelFontSize": 12, "titleFontSize": 12, "orient": "bottom", "labelLimit": 320,
+               "columns": 4},
+}  # fmt: skip
