@@ -1,6 +1,17 @@
 """Reports of a run: made from the run directory alone, on any machine, without a network."""
 
+from harness.report.formats import FORMATS, write_reports
+from harness.report.markdown import render_markdown
 from harness.report.page import render_html
+from harness.report.schema import SCHEMAS, json_schema
 from harness.report.terminal import terminal_summary
 
-__all__ = ["render_html", "terminal_summary"]
+__all__ = [
+    "FORMATS",
+    "SCHEMAS",
+    "json_schema",
+    "render_html",
+    "render_markdown",
+    "terminal_summary",
+    "write_reports",
+]

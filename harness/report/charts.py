@@ -13,7 +13,7 @@ from harness.report.drawing import Figure, draw, tip
 from harness.report.files import read_heap, read_series
 from harness.report.pprof import Stack
 from harness.report.sections import Samples
-from harness.report.wording import quantity, share, visible
+from harness.report.wording import quantity, share, shares, visible
 from harness.run import Run, TrialRecord
 
 _MIB = 1 << 20
@@ -57,7 +57,7 @@ def lineup(suspects: Sequence[Suspect], limit: float, half: float) -> Figure | N
             {
                 "row": row, "share": _clamp(value), "low": _clamp(low), "high": _clamp(high),
                 "verdict": s.verdict,
-                "tip": tip("", f"{row}: {share(value)}, {share(low)} to {share(high)}, {s.verdict}"),
+                "tip": tip("", f"{row}: {share(value)}, {shares((low, high))}, {s.verdict}"),
             }
         )  # fmt: skip
     colors = alt.Color(
@@ -68,7 +68,7 @@ def lineup(suspects: Sequence[Suspect], limit: float, half: float) -> Figure | N
             range=["#2e8b57", "#b98a12", "#c9382e", "#8a949f", "#8a949f"],
         ),
     )
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(_data(rows)).encode(
         y=alt.Y("row:N", title=None, sort=None), description="tip:N"
     )
     scale = alt.Scale(domain=[-0.5, 1.5])
@@ -82,7 +82,7 @@ def lineup(suspects: Sequence[Suspect], limit: float, half: float) -> Figure | N
         x=alt.X("share:Q", scale=scale), color=colors
     )
     limits = (
-        alt.Chart(alt.Data(values=[{"x": x} for x in (-limit, limit, half)]))
+        alt.Chart(_data([{"x": x} for x in (-limit, limit, half)]))
         .mark_rule(strokeDash=[4, 3], color="#8a949f")
         .encode(x="x:Q")
     )
@@ -127,7 +127,7 @@ def layers(
     if not rows:
         return None
     chart = (
-        alt.Chart(alt.Data(values=rows))
+        alt.Chart(_data(rows))
         .mark_bar()
         .encode(
             x=alt.X("sum(mib):Q", title="MiB resident at the end of main"),
@@ -192,7 +192,9 @@ def over_time(run: Run, workload: str, roles: Mapping[str, str], key: str) -> Fi
         name, role = visible(variant), roles.get(variant, "other")
         grid, curve = _median_curve([points for _, points in rounds])
         row = {"variant": name, "role": role}
-        label = tip(name, f"median of {len(rounds)} rounds, highest {quantity(max(curve), 'bytes')}")
+        label = tip(
+            name, f"median of {len(rounds)} rounds, highest {quantity(max(curve), 'bytes')}"
+        )
         rows += [
             row | {"line": "median", "strong": 1, "t": t, "mib": value / _MIB, "tip": label}
             for t, value in zip(grid, curve, strict=True)
@@ -202,13 +204,15 @@ def over_time(run: Run, workload: str, roles: Mapping[str, str], key: str) -> Fi
         if len(ordered) > _MANY_VARIANTS:
             continue
         for number, points in rounds:
-            label = tip(name, f"round {number}, highest {quantity(max(v for _, v in points), 'bytes')}")
+            label = tip(
+                name, f"round {number}, highest {quantity(max(v for _, v in points), 'bytes')}"
+            )
             rows += [
                 row | {"line": f"r{number}", "strong": 0, "t": t, "mib": v / _MIB, "tip": label}
                 for t, v in _thin(points)
             ]
     chart = (
-        alt.Chart(alt.Data(values=rows))
+        alt.Chart(_data(rows))
         .mark_line(interpolate="step-after")
         .encode(
             x=alt.X("t:Q", title="seconds"),
@@ -220,13 +224,15 @@ def over_time(run: Run, workload: str, roles: Mapping[str, str], key: str) -> Fi
             strokeWidth=alt.StrokeWidth("strong:O", legend=None,
                                         scale=alt.Scale(domain=[0, 1], range=[1, 2])),
             description="tip:N",
-            facet=alt.Facet("variant:N", title=None, sort=None, columns=3,
+            facet=alt.Facet("variant:N", title=None, sort=[visible(v) for v in ordered], columns=3,
                             header=alt.Header(labelAnchor="start")),
         )
         .properties(width=_WIDTH // 3 - 25, height=90)
     )  # fmt: skip
     title = f"Resident memory over time: {visible(workload)}"
-    drawn = "every round faint, their median strong" if len(ordered) <= _MANY_VARIANTS else "medians"
+    drawn = (
+        "every round faint, their median strong" if len(ordered) <= _MANY_VARIANTS else "medians"
+    )
     return Figure(key, title, f"A panel a variant, {drawn}.", draw(chart, title), tuple(table))
 
 
@@ -274,7 +280,7 @@ def in_order(run: Run, metric: str, unit: str, roles: Mapping[str, str]) -> Figu
     if not rows:
         return None
     chart = (
-        alt.Chart(alt.Data(values=rows))
+        alt.Chart(_data(rows))
         .mark_point(filled=True, size=36, opacity=0.8, shape="circle")
         .encode(
             x=alt.X("order:Q", title="trials in the order in which they ran"),
@@ -339,7 +345,7 @@ def regions(
         alt.layer(
             base.mark_rule(opacity=0.5).encode(x=x, x2="size:Q"),
             base.mark_point(filled=True, size=60).encode(x=x),
-            data=alt.Data(values=rows),
+            data=_data(rows),
         )
         .properties(width=_WIDTH - 200, height=alt.Step(13))
         .facet(
@@ -372,7 +378,7 @@ def heap_difference(
     rows = _frames(before, after)
     depth = max(row["depth"] for row in rows) + 1
     widest = max(abs(row["delta"]) for row in rows) or 1.0
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(_data(rows)).encode(
         y=alt.Y("depth:Q", axis=None, scale=alt.Scale(domain=[depth, 0])),
         x=alt.X("x0:Q", axis=None, scale=alt.Scale(domain=[0, 1])),
         description="tip:N",
@@ -457,7 +463,9 @@ def _role_color() -> alt.Color:
     )
 
 
+def _data(rows: list[dict[str, Any]]) -> alt.Data:
+    return alt.Data(values=rows)  # type: ignore[no-untyped-call] # altair's generated classes
+
+
 def _clamp(value: float) -> float:
     return min(1.5, max(-0.5, value))
-
-

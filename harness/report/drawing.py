@@ -17,8 +17,8 @@ _EMPTY = re.compile(
 )
 _LABEL = re.compile(r' aria-label="([^"]*)"')
 _NEEDLESS = re.compile(
-    r' (?:role|aria-hidden|aria-roledescription|pointer-events|font-family|font-weight|stroke-miterlimit'
-    r'|xmlns|xmlns:xlink|version)="[^"]*"| (?:opacity|stroke-width)="1"'
+    r' (?:role|aria-hidden|aria-roledescription|pointer-events|font-family|font-weight'
+    r'|stroke-miterlimit|xmlns|xmlns:xlink|version)="[^"]*"| (?:opacity|stroke-width)="1"'
 )  # fmt: skip
 _LONG = re.compile(r"(\d\.\d{2})\d+")
 _HEAD = re.compile(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"[^>]*>')

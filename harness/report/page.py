@@ -3,23 +3,28 @@
 import base64
 import hashlib
 import shlex
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.analysis import Question, resolve_question
+from harness.analysis.attribution import IMPLICATED
 from harness.analysis.models import Verdict
 from harness.measure.catalogue import CATALOGUE
-from harness.report import sections, wording
+from harness.report import charts, sections, wording
+from harness.report.drawing import Figure
 from harness.run import Run
 
 
 def render_html(run: Run, verdict: Verdict) -> str:
     """The whole page. The same run and verdict give the same bytes."""
+    question = resolve_question(run.manifest.matrix, run.manifest.plan)
     samples = sections.Samples(run.trials)
     style, script = _static("report.css"), _static("report.js")
-    rows = sections.metric_rows(verdict, samples)
+    rows = sections.metric_rows(verdict)
     return (
         _environment()
         .get_template("report.html.j2")
@@ -31,10 +36,13 @@ def render_html(run: Run, verdict: Verdict) -> str:
             script=Markup(script),  # noqa: S704 - our own file
             policy=content_security_policy(style, script),
             catalogue=CATALOGUE,
-            baseline=sections.baseline_of(run, verdict),
-            candidate=sections.candidate_of(run, verdict),
-            answers=sections.answers(run, verdict),
-            heat_maps=sections.heat_maps(run, verdict, samples),
+            question=question,
+            baseline=question.baseline,
+            candidate=question.candidate,
+            answers=sections.answers(verdict, question),
+            lineup=charts.lineup(verdict.suspects, question.limit, IMPLICATED),
+            heat_maps=sections.heat_maps(run, verdict, question, samples),
+            figures=list(_figures(run, question, samples)),
             gates=sections.gates_by_state(verdict),
             remarkable=[row for row in rows if row.remarkable],
             unremarkable=[row for row in rows if not row.remarkable],
@@ -42,6 +50,35 @@ def render_html(run: Run, verdict: Verdict) -> str:
             command=shlex.join(run.manifest.command),
         )
     )
+
+
+def _figures(run: Run, question: Question, samples: sections.Samples) -> Iterator[Figure]:
+    """Every chart between the matrix and the metrics, in the order of the page."""
+    workloads = list(dict.fromkeys(cell.workload for cell in run.manifest.plan.cells))
+    pair = [("baseline", question.baseline)]
+    if question.candidate is not None:
+        pair.append(("candidate", question.candidate))
+    roles = {name: role for role, name in pair}
+    found = [charts.layers(samples, workloads, pair)]
+    found += [
+        charts.over_time(run, workload, roles, f"time-{number}")
+        for number, workload in enumerate(workloads, 1)
+    ]
+    found.append(charts.regions(run, workloads, pair))
+    if question.candidate is not None:
+        found += [
+            charts.heap_difference(
+                run, workload, question.baseline, question.candidate, f"heap-{number}"
+            )
+            for number, workload in enumerate(workloads, 1)
+        ]
+    found += [
+        charts.in_order(
+            run, metric, CATALOGUE[metric].unit if metric in CATALOGUE else "count", roles
+        )
+        for metric in question.metrics
+    ]
+    return (figure for figure in found if figure is not None)
 
 
 def content_security_policy(style: str, script: str) -> str:
@@ -75,12 +112,14 @@ def _environment() -> Environment:
         quantity=wording.quantity,
         raw=wording.raw,
         percent=wording.percent,
+        effect=wording.effect,
         interval=wording.interval,
         share=wording.share,
+        without_prefix=wording.without_prefix,
         shares=wording.shares,
+        spread=wording.spread,
         strength=wording.strength,
         decision_word=wording.decision_word,
-        spread=wording.spread,
         tone=lambda comparison: wording.tone(comparison.decision, comparison.metric),
     )
     return environment

@@ -29,15 +29,13 @@ def parse_heap(data: bytes) -> dict[Stack, float]:
         raise ValueError(f"not a gzipped profile: {error}") from None
     try:
         return _by_stack(fields)
-    except (IndexError, KeyError, UnicodeDecodeError, TypeError) as error:
+    except (IndexError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise ValueError(f"a damaged profile: {error!r}") from None
 
 
 def _by_stack(fields: list[tuple[int, int | bytes]]) -> dict[Stack, float]:
     strings = [_bytes(value).decode() for number, value in fields if number == _STRING]
-    kinds = [
-        strings[_first(value, 1)] for number, value in fields if number == _SAMPLE_TYPE
-    ]
+    kinds = [strings[_first(value, 1)] for number, value in fields if number == _SAMPLE_TYPE]
     if "inuse_space" not in kinds:
         raise ValueError("a profile without inuse_space")
     column = kinds.index("inuse_space")
@@ -76,7 +74,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
         elif kind in (_FIXED64, _FIXED32):
             size = 8 if kind == _FIXED64 else 4
         else:
-            raise ValueError(f"unknown wire type {kind}")
+            raise ValueError(f"a damaged profile: wire type {kind}")
         if position + size > len(data):
             raise ValueError("a profile cut short")
         yield key >> 3, data[position : position + size]

@@ -6,21 +6,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.analysis.models import (
+    Attribution,
     CellStatus,
     Comparison,
+    Cure,
     Diagnosis,
     GateResult,
     Headline,
     Suspect,
     Verdict,
 )
+from harness.analysis.question import Question
 from harness.measure.catalogue import CATALOGUE
 from harness.plan import Variant
 from harness.report.wording import tone
 from harness.run import Run, TrialRecord
-
-_MAD_TO_SIGMA = 1.4826
-"""Median absolute deviation to standard deviation, for normal samples (Rousseeuw, Croux 1993)."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Answer:
     """Of the primary comparison of baseline and candidate."""
     suspects: tuple[Suspect, ...]
     diagnoses: tuple[Diagnosis, ...]
+    cures: tuple[Cure, ...]
+    attributions: tuple[Attribution, ...]
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class MetricRow:
     comparison: Comparison
     direction: str
     noise: float | None
-    """Robust coefficient of variation over the trials of both variants."""
+    """Standard deviation of a trial over its mean."""
     tone: str
 
     @property
@@ -104,47 +106,16 @@ class Samples:
         values = self.of(workload, variant, metric)
         return statistics.median(values) if values else None
 
-    def noise(self, workload: str, variant: str, metric: str) -> float | None:
-        """Robust coefficient of variation: scaled MAD over the median's size."""
-        values = self.of(workload, variant, metric)
-        if len(values) < 2:  # noqa: PLR2004 - one value has no spread
-            return None
-        center = statistics.median(values)
-        if not center:
-            return None
-        deviation = statistics.median(abs(value - center) for value in values)
-        return _MAD_TO_SIGMA * deviation / abs(center)
 
-
-def baseline_of(run: Run, verdict: Verdict) -> str:
-    """The variant that the run as a whole is compared with."""
-    if verdict.comparisons:
-        counted = Counter(c.baseline for c in verdict.comparisons)
-        return counted.most_common(1)[0][0]
-    return run.manifest.plan.variants[0].name
-
-
-def candidate_of(run: Run, verdict: Verdict) -> str | None:
-    """The variant that the question is about, where there is one."""
-    if verdict.suspects:
-        return verdict.suspects[0].candidate
-    if verdict.gates:
-        return verdict.gates[0].candidate
-    question = run.manifest.matrix.question
-    return question.candidate if question else None
-
-
-def answers(run: Run, verdict: Verdict) -> list[Answer]:
+def answers(verdict: Verdict, question: Question) -> list[Answer]:
     """One for each workload with a headline, in the verdict's order."""
-    candidate = candidate_of(run, verdict)
-    baseline = baseline_of(run, verdict)
     result = []
     for headline in verdict.headlines:
         workload = headline.workload
         primary = [
             c for c in verdict.comparisons
             if c.workload == workload and c.primary
-            and c.candidate == candidate and c.baseline == baseline
+            and c.candidate == question.candidate and c.baseline == question.baseline
         ]  # fmt: skip
         tones = [tone(c.decision, c.metric) for c in primary] or ["unclear"]
         worst = min(tones, key=("worse", "unclear", "changed", "better", "same").index)
@@ -153,15 +124,29 @@ def answers(run: Run, verdict: Verdict) -> list[Answer]:
                 headline=headline,
                 tone=worst,
                 suspects=tuple(s for s in verdict.suspects if s.workload == workload),
-                diagnoses=tuple(d for d in verdict.diagnosis if d.workload == workload),
+                diagnoses=tuple(
+                    d
+                    for d in verdict.diagnosis
+                    if d.workload == workload and d.candidate == question.candidate
+                ),
+                cures=tuple(
+                    cure
+                    for cure in verdict.cures
+                    if cure.workload == workload and cure.candidate == question.candidate
+                ),
+                attributions=tuple(
+                    a
+                    for a in verdict.attributions
+                    if a.workload == workload and a.candidate == question.candidate
+                ),
             )
         )
     return result
 
 
-def heat_maps(run: Run, verdict: Verdict, samples: Samples) -> list[HeatMap]:
+def heat_maps(run: Run, verdict: Verdict, question: Question, samples: Samples) -> list[HeatMap]:
     """One for each primary metric."""
-    baseline = baseline_of(run, verdict)
+    baseline = question.baseline
     workloads = tuple(dict.fromkeys(c.workload for c in run.manifest.plan.cells))
     status = {(c.workload, c.variant): c for c in verdict.cells}
     against = {
@@ -170,7 +155,7 @@ def heat_maps(run: Run, verdict: Verdict, samples: Samples) -> list[HeatMap]:
         if c.baseline == baseline
     }
     maps = []
-    for metric in primary_metrics(run, verdict):
+    for metric in question.metrics:
         rows = []
         for variant in run.manifest.plan.variants:
             cells = tuple(
@@ -183,33 +168,22 @@ def heat_maps(run: Run, verdict: Verdict, samples: Samples) -> list[HeatMap]:
                 for workload in workloads
             )
             rows.append((variant, cells))
-        unit = CATALOGUE[metric].unit if metric in CATALOGUE else "count"
+        unit = next((c.unit for c in verdict.comparisons if c.metric == metric), "count")
         maps.append(HeatMap(metric, unit, baseline, workloads, tuple(rows)))
     return maps
 
 
-def primary_metrics(run: Run, verdict: Verdict) -> list[str]:
-    """The metrics that the question asks about, in its order."""
-    question = run.manifest.matrix.question
-    if question:
-        return list(dict.fromkeys(question.metrics))
-    asked = dict.fromkeys(c.metric for c in verdict.comparisons if c.primary)
-    return list(asked) or ["rss.peak"]
-
-
-def metric_rows(verdict: Verdict, samples: Samples) -> list[MetricRow]:
+def metric_rows(verdict: Verdict) -> list[MetricRow]:
     """Every comparison, primary first, then by size of effect where there is one."""
     rows = []
     for comparison in verdict.comparisons:
         c = comparison
-        spreads = [samples.noise(c.workload, v, c.metric) for v in (c.baseline, c.candidate)]
-        known = [spread for spread in spreads if spread is not None]
         metric = CATALOGUE.get(c.metric)
         rows.append(
             MetricRow(
                 comparison=c,
                 direction=metric.direction if metric else "neutral",
-                noise=max(known) if known else None,
+                noise=c.noise,
                 tone=tone(c.decision, c.metric),
             )
         )

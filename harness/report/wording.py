@@ -19,7 +19,7 @@ _ROUNDS_TO_THOUSAND = 999.5
 """1023 B is shown as 0.999 KiB: four digits never stand before a unit."""
 # C0 and C1 controls, and every character that reorders, joins or hides its neighbours
 _UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
     "\ud800-\udfff]"
 )
 
@@ -39,6 +39,11 @@ def _spell(match: re.Match[str]) -> str:
         return character
     code = ord(character)
     return f"\\x{code:02x}" if code <= _LAST_LATIN1 else f"\\u{code:04x}"
+
+
+def without_prefix(sentence: str, workload: str) -> str:
+    """A headline's sentence where the workload's name stands beside it already."""
+    return sentence.removeprefix(f"{workload}: ")
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -103,6 +108,14 @@ def percent(ratio: float | None) -> str:
     change = (ratio - 1) * 100
     text = f"{change:+.1f} %"
     return _minus(text) if text.strip("+-0. %") else "0.0 %"
+
+
+def effect(comparison: Comparison) -> str:
+    """A change as per cent, or in the metric's unit where there is no ratio."""
+    if comparison.ratio is not None or comparison.difference is None:
+        return percent(comparison.ratio)
+    sign = "+" if comparison.difference > 0 else ""
+    return sign + quantity(comparison.difference, comparison.unit)
 
 
 def interval(ci: tuple[float, float] | None) -> str:

@@ -86,6 +86,7 @@ def test_hostile_strings_stay_text(verdict: Verdict) -> None:
     matrix = ORIGIN | {
         "workloads": [{"name": "w", "package": "./x", "args": [HOSTILE], "env": {"A": HOSTILE}}],
         "env": {"EVIL": [HOSTILE]},
+        "question": None,
     }
     run = make_run(measure, matrix, outcome=broken)
     trials = tuple(t.model_copy(update={"log": HOSTILE, "outcome": HOSTILE}) for t in run.trials)

@@ -1,0 +1,50 @@
+"""The run as JUnit XML: one test a trial, and one a gate."""
+
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from harness.analysis.models import Verdict
+from harness.report.wording import visible
+from harness.run import Run
+
+
+def render_junit(run: Run, verdict: Verdict) -> str:
+    """Suites by workload, then the gates; a trial that failed is an error with its log."""
+    root = Element("testsuites", name=visible(run.manifest.name))
+    skipped = [cell for cell in verdict.cells if cell.status == "not applicable"]
+    for workload in dict.fromkeys(cell.workload for cell in run.manifest.plan.cells):
+        suite = SubElement(root, "testsuite", name=visible(workload))
+        for trial in run.trials:
+            if trial.workload != workload:
+                continue
+            name = f"{trial.variant}-r{trial.round:02}"
+            case = _case(suite, workload, name, trial.metrics.get("wall"))
+            if not trial.ok:
+                error = SubElement(case, "error", message=visible(trial.outcome))
+                error.text = visible(trial.log)
+        for cell in skipped:
+            if cell.workload == workload:
+                case = _case(suite, workload, cell.variant)
+                SubElement(case, "skipped", message=visible(cell.reason or cell.status))
+        _count(suite)
+    gates = SubElement(root, "testsuite", name="gates")
+    for gate in verdict.gates:
+        name = f"{gate.workload}[{gate.metric} {gate.candidate} against {gate.baseline}]"
+        case = _case(gates, "gates", name)
+        if not gate.passed:
+            SubElement(case, "failure", message=visible(gate.message))
+    _count(gates)
+    indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _case(suite: Element, group: str, name: str, seconds: float | None = None) -> Element:
+    return SubElement(
+        suite, "testcase", classname=visible(group), name=visible(name), time=f"{seconds or 0:.3f}"
+    )
+
+
+def _count(suite: Element) -> None:
+    for kind in ("failure", "error", "skipped"):
+        plural = kind if kind == "skipped" else f"{kind}s"
+        suite.set(plural, str(len(suite.findall(f"testcase/{kind}"))))
+    suite.set("tests", str(len(suite.findall("testcase"))))

@@ -1,0 +1,110 @@
+"""The verdict as Markdown that fits a comment on a pull request."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from harness.analysis.models import Verdict
+from harness.report import wording
+from harness.report.sections import metric_rows
+from harness.run import Run
+
+LIMIT = 60_000
+"""Bytes; GitHub cuts a comment at 65,536 characters."""
+
+_RESERVE = 500
+"""For the headings and last lines of the tables that follow."""
+_SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
+
+
+def render_markdown(run: Run, verdict: Verdict) -> str:
+    """Verdict, line-up, gates, changed metrics and cells that failed; at most ``LIMIT`` bytes."""
+    text = "\n".join([f"## {plain(run.manifest.name)}", "", *_answers(verdict), *_gates(verdict)])
+    parts = (_suspects(verdict), _changes(verdict), _cells(verdict))
+    for title, head, rows in parts:
+        text = _append(text, title, head, rows)
+    return text + "\n"
+
+
+def plain(text: str) -> str:
+    """Foreign text that no Markdown, HTML or mention can come out of, on one line."""
+    line = " ".join(wording.visible(text).split())
+    for character, entity in _HTML.items():
+        line = line.replace(character, entity)
+    return _SPECIAL.sub(r"\\\1", line)
+
+
+def code(text: str) -> str:
+    """Foreign text as a code span, also within a table."""
+    line = " ".join(wording.visible(text).split())
+    return "`" + line.replace("`", "'").replace("|", "\\|") + "`" if line else ""
+
+
+def _answers(verdict: Verdict) -> Iterable[str]:
+    for headline in verdict.headlines:
+        sentence = wording.without_prefix(headline.sentence, headline.workload)
+        yield f"**{plain(headline.workload)}**: {plain(sentence)}"
+        yield ""
+
+
+def _gates(verdict: Verdict) -> Iterable[str]:
+    for gate in sorted(verdict.gates, key=lambda gate: gate.passed):
+        yield f"- gate {'held' if gate.passed else '**FAILED**'}: {plain(gate.message)}"
+
+
+_Rows = list[tuple[str, ...]]
+_Table = tuple[str, tuple[str, ...], _Rows]
+"""Title, heading row, rows."""
+
+
+def _suspects(verdict: Verdict) -> _Table:
+    rows: _Rows = [
+        (
+            plain(s.workload), code(" + ".join(s.experiments)), code(s.metric), s.verdict,
+            wording.share(s.share), wording.shares(s.ci),
+        )
+        for s in verdict.suspects
+    ]  # fmt: skip
+    return "Suspects", ("Workload", "Experiment", "Metric", "Verdict", "Share", "Interval"), rows
+
+
+def _changes(verdict: Verdict) -> _Table:
+    head = (
+        "Workload", "Metric", "Candidate", "Baseline", "From", "To", "Change", "Interval", "n",
+    )  # fmt: skip
+    rows: _Rows = [
+        (
+            plain(c.workload), code(c.metric), code(c.candidate), code(c.baseline),
+            wording.quantity(c.baseline_value, c.unit), wording.quantity(c.candidate_value, c.unit),
+            wording.effect(c), wording.interval(c.ci), str(c.n),
+        )
+        for c in (row.comparison for row in metric_rows(verdict))
+        if c.decision in {"increase", "decrease"}
+    ]  # fmt: skip
+    return "Changed metrics", head, rows
+
+
+def _cells(verdict: Verdict) -> _Table:
+    rows: _Rows = [
+        (plain(c.workload), code(c.variant), c.status, plain(c.reason or ""))
+        for c in verdict.cells
+        if c.status != "measured"
+    ]
+    head = ("Workload", "Variant", "Status", "Reason")
+    return "Cells without full measurements", head, rows
+
+
+def _append(text: str, title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """With a table, as much of it as the limit allows."""
+    if not rows:
+        return text
+    lines = ["", f"### {title}", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    room = LIMIT - len(text.encode()) - len("\n".join(lines).encode()) - _RESERVE
+    for index, row in enumerate(rows):
+        line = f"| {' | '.join(row)} |"
+        room -= len(line.encode()) + 1
+        if room < 0:
+            lines += ["", f"{len(rows) - index} more in the HTML report."]
+            break
+        lines.append(line)
+    return text + "\n" + "\n".join(lines)

@@ -1,0 +1,103 @@
+"""A run's samples for other tools: JSON, CSV and the Go benchmark format."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+
+from harness.measure.catalogue import CATALOGUE
+from harness.plan import Variant
+from harness.report.wording import raw, visible
+from harness.run import Run, TrialRecord
+
+_COLUMNS = (
+    "workload", "variant", "toolchain", "experiments", "env", "round", "lane", "host", "started",
+    "outcome", "metric", "unit", "value",
+)  # fmt: skip
+_UNIT_SUFFIX = {"bytes": "bytes", "seconds": "sec", "count": "count"}
+
+
+def render_json(run: Run) -> str:
+    """Every trial with its metrics, as in ``trials.jsonl``, and what its variant means."""
+    variants = [variant.model_dump(mode="json") for variant in run.manifest.plan.variants]
+    trials = [trial.model_dump(mode="json") for trial in run.trials]
+    document = {"schema": 1, "run": run.manifest.name, "variants": variants, "trials": trials}
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def render_csv(run: Run) -> str:
+    """One line a trial and metric; a trial without metrics has one line with an empty value."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for trial, variant in _with_variants(run):
+        start = (
+            trial.workload, trial.variant, variant.toolchain, ",".join(variant.settings),
+            _environment(variant), trial.round, trial.lane, trial.host, raw(trial.started),
+            trial.outcome,
+        )  # fmt: skip
+        for metric, value in trial.metrics.items() or [("", None)]:
+            writer.writerow((*start, metric, _unit(metric), raw(value)))
+    return text.getvalue()
+
+
+def render_benchfmt(run: Run) -> str:
+    """The Go benchmark format, one line a trial that counts.
+
+    The keys ``toolchain``, ``experiments`` and ``env`` tell variants apart:
+    ``benchstat -col toolchain,experiments FILE`` (with ``env``, where the matrix has several).
+    See https://go.dev/design/14313-benchmark-format.
+    """
+    metrics = dict.fromkeys(metric for trial in run.trials for metric in trial.metrics)
+    lines = [
+        f"Unit {_benchmark_unit(name)} better={CATALOGUE[name].direction.split()[0]}"
+        for name in metrics
+        if name in CATALOGUE and CATALOGUE[name].direction != "neutral"
+    ]
+    before: dict[str, str] = {}
+    for trial, variant in _with_variants(run):
+        values = [
+            f"{raw(value)} {_benchmark_unit(metric)}"
+            for metric, value in trial.metrics.items()
+            if value is not None and raw(value)
+        ]
+        if not trial.ok or not values:
+            continue
+        keys = {
+            "toolchain": variant.toolchain,
+            "experiments": ",".join(variant.settings) or "default",
+            "env": _environment(variant) or "default",
+        }
+        lines += [f"{key}: {_one_line(keys[key])}" for key in keys if before.get(key) != keys[key]]
+        before = keys
+        lines.append(f"Benchmark{_benchmark_name(trial.workload)} 1 " + " ".join(values))
+    return "\n".join(lines) + "\n"
+
+
+def _with_variants(run: Run) -> Iterator[tuple[TrialRecord, Variant]]:
+    variants = {variant.name: variant for variant in run.manifest.plan.variants}
+    for trial in run.trials:
+        yield trial, variants.get(trial.variant) or Variant(name=trial.variant, toolchain="")
+
+
+def _environment(variant: Variant) -> str:
+    return " ".join(f"{key}={value}" for key, value in variant.env.items())
+
+
+def _unit(metric: str) -> str:
+    return CATALOGUE[metric].unit if metric in CATALOGUE else ""
+
+
+def _benchmark_unit(metric: str) -> str:
+    suffix = _UNIT_SUFFIX.get(_unit(metric))
+    name = "_".join(visible(metric).split())
+    return f"{name}-{suffix}" if suffix else name
+
+
+def _benchmark_name(workload: str) -> str:
+    name = "_".join(visible(workload).split())
+    return name[:1].upper() + name[1:]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(visible(text).split())

@@ -1,0 +1,170 @@
+import csv
+import gzip
+import io
+import json
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic import ORIGIN, make_run
+from verdicts import make_verdict
+
+from harness.report import FORMATS, SCHEMAS, json_schema, render_markdown, write_reports
+from harness.report.markdown import LIMIT, plain
+from harness.report.pprof import parse_heap
+from harness.run import Run
+
+MIB = 1 << 20
+
+
+def measure(_workload: str, variant: str, number: int) -> dict[str, float | None]:
+    resident = (422 if variant.startswith("go1.24.3") else 270) * MIB * (1 + 0.002 * number)
+    return {"rss.peak": resident, "cpu.user": 1.25, "heap.live": None}
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return make_run(
+        measure, outcome=lambda _w, v, r: "exit 2" if (v, r) == ("go1.23.9", 2) else "ok"
+    )
+
+
+def render(run: Run, name: str) -> str:
+    return FORMATS[name](run, make_verdict(run, "go1.23.9", "go1.24.3"))
+
+
+def test_csv_holds_every_value_in_full(run: Run) -> None:
+    rows = list(csv.DictReader(io.StringIO(render(run, "csv"))))
+    peaks = [r for r in rows if r["metric"] == "rss.peak"]
+    assert len(peaks) == len(run.trials)
+    assert [float(r["value"]) for r in peaks] == [t.metrics["rss.peak"] for t in run.trials]
+    assert {r["value"] for r in rows if r["metric"] == "heap.live"} == {""}
+
+
+def test_json_holds_every_trial(run: Run) -> None:
+    document = json.loads(render(run, "json"))
+    assert len(document["trials"]) == len(run.trials)
+    assert document["variants"][0]["toolchain"] == "go1.23.9"
+
+
+def test_benchmark_format_has_one_line_a_good_trial(run: Run) -> None:
+    keys: dict[str, str] = {}
+    values: dict[tuple[str, str], list[float]] = {}
+    for line in render(run, "benchfmt").splitlines():
+        if line.startswith("Benchmark"):
+            _, count, *rest = line.split()
+            assert count == "1"
+            pairs = dict(zip(rest[1::2], rest[::2], strict=True))
+            values.setdefault((keys["toolchain"], keys["experiments"]), []).append(
+                float(pairs["rss.peak-bytes"])
+            )
+        elif not line.startswith("Unit "):
+            key, _, value = line.partition(": ")
+            keys[key] = value
+    assert len(values["go1.23.9", "default"]) == 5  # the sixth trial failed
+    expected = [
+        t.metrics["rss.peak"] or 0 for t in run.trials if t.variant == "go1.24.3+noswissmap"
+    ]
+    assert statistics.median(values["go1.24.3", "noswissmap"]) == statistics.median(expected)
+
+
+def test_junit_counts_trials_and_gates(run: Run) -> None:
+    root = ET.fromstring(render(run, "junit"))  # noqa: S314 - made a line above
+    trials, gates = root.findall("testsuite")
+    assert trials.attrib["errors"] == "1"
+    assert trials.attrib["skipped"] == "3"
+    assert gates.attrib["failures"] == "1"
+    assert int(trials.attrib["tests"]) == len(run.trials) + 3
+
+
+def test_markdown_says_what_matters(run: Run) -> None:
+    text = render(run, "md")
+    assert "go1.24.3 uses more memory than go1.23.9." in text
+    assert "**FAILED**" in text
+    assert "| `go1.24.3+noswissmap` |" in text
+
+
+def test_markdown_of_a_large_run_fits_a_comment() -> None:
+    names = [{"name": f"w{i}", "package": "./x"} for i in range(100)]
+    run = make_run(measure, ORIGIN | {"workloads": names, "trials": 1})
+    text = render(run, "md")
+    assert len(text.encode()) <= LIMIT
+    assert "more in the HTML report" in text
+
+
+@given(st.text())
+def test_plain_text_opens_nothing(text: str) -> None:
+    shown = plain(text)
+    assert "<" not in shown
+    assert "@" not in shown
+    assert "\n" not in shown
+    unescaped = shown.replace("\\\\", "").replace("\\[", "").replace("\\`", "").replace("\\|", "")
+    assert not set("[`|") & set(unescaped)
+
+
+def test_reports_are_written_and_the_summary_grows(tmp_path: Path) -> None:
+    run = make_run(measure, path=tmp_path)
+    verdict = make_verdict(run, "go1.23.9", "go1.24.3")
+    summary = tmp_path / "summary"
+    summary.write_text("before\n")
+    write_reports(run, verdict, summary=summary)
+    assert summary.read_text() == "before\n" + render_markdown(run, verdict)
+    assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_schemas_are_json_and_name_their_dialect(name: str) -> None:
+    schema = json.loads(json.dumps(json_schema(name)))
+    assert schema["$schema"].endswith("2020-12/schema")
+    assert schema["additionalProperties"] is False
+
+
+def field(number: int, value: int | bytes | str) -> bytes:
+    """One field of a protocol buffer."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def profile(stacks: Iterable[tuple[bytes, int]]) -> bytes:
+    strings = ["", "inuse_objects", "count", "inuse_space", "bytes", "main.main", "main.fill"]
+    return gzip.compress(
+        b"".join(
+            [
+                field(1, field(1, 1) + field(2, 2)),
+                field(1, field(1, 3) + field(2, 4)),
+                *(field(2, locations + field(2, varint(1) + varint(size)))
+                  for locations, size in stacks),
+                field(4, field(1, 1) + field(4, field(1, 11))),
+                field(4, field(1, 2) + field(4, field(1, 12))),
+                field(5, field(1, 11) + field(2, 5)),
+                field(5, field(1, 12) + field(2, 6)),
+                *(field(6, text) for text in strings),
+            ]
+        )
+    )  # fmt: skip
+
+
+def test_heap_profile_by_stack_root_first() -> None:
+    packed, plain_ids = field(1, varint(2) + varint(1)), field(1, 1)
+    data = profile([(packed, 300 * MIB), (plain_ids, 5), (packed, 7)])
+    assert parse_heap(data) == {("main.main", "main.fill"): 300 * MIB + 7, ("main.main",): 5}
+
+
+@given(st.binary(max_size=60), st.booleans())
+def test_damaged_profiles_are_refused_in_one_way(data: bytes, compressed: bool) -> None:  # noqa: FBT001 - hypothesis
+    with pytest.raises(ValueError, match="profile"):
+        parse_heap(gzip.compress(data) if compressed else data)
