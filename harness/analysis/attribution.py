@@ -47,6 +47,8 @@ class Share:
     above_half: float
     left: float
     """p-value that what is left of the change is not below the limit."""
+    left_more: float
+    """p-value that it is not above the limit."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Findings:
     attribution: Attribution
     interactions_unseen: bool
     """Whether two or more suspects were only toggled one at a time."""
+    decided: bool
+    """Whether further rounds would not tell more."""
 
 
 @dataclass(frozen=True)
@@ -139,9 +143,12 @@ def attribute(
     if comparison.decision not in ("increase", "decrease"):
         suspects = tuple(_unexplained(s, comparison, found) for s in question.suspects)
         sentence = _no_change(comparison)
-        return Findings(suspects, (), _attribution(comparison, sentence), interactions_unseen=False)
+        return Findings(
+            suspects, (), _attribution(comparison, sentence), interactions_unseen=False,
+            decided=comparison.decision == "equivalent",
+        )  # fmt: skip
     complete = found.complete()
-    curing = _minimal_cures(change)
+    curing, undecided = _minimal_cures(change)
     suspects = tuple(
         _judge(change, suspect, complete, curing) for suspect in question.suspects
     ) + tuple(_judge_set(change, names, curing) for names in _sets(found, curing))
@@ -150,16 +157,19 @@ def attribute(
     )
     sentence = _explain(change, suspects, curing)
     singles = [s for s in found.cells if len(s) == 1]
+    blamed = any(s.verdict not in ("ruled out", "not applicable") for s in suspects)
+    doubtful = any(s.verdict == "inconclusive" and s.share is not None for s in suspects)
     return Findings(
         suspects, cures, _attribution(comparison, sentence),
         interactions_unseen=len(singles) > len(complete) and len(singles) > 1,
+        decided=not doubtful and not (blamed and undecided),
     )  # fmt: skip
 
 
 def _share(part: Values, change: Values, limit: float, trials: TrialsSpec) -> Share:
     n = int(change.size)
     total = _student(change)
-    nothing = Share(None, None, n, 1.0, 1.0, 1.0, 1.0)
+    nothing = Share(None, None, n, 1.0, 1.0, 1.0, 1.0, 1.0)
     if total is None or total.centre == 0:
         return nothing
     value = float(part.mean()) / total.centre
@@ -183,6 +193,7 @@ def _share(part: Values, change: Values, limit: float, trials: TrialsSpec) -> Sh
         above_limit=p(part - limit * change)[1],
         above_half=p(part - IMPLICATED * change)[1],
         left=p((change - part) - limit * change)[0],
+        left_more=p((change - part) - limit * change)[1],
     )
 
 
@@ -207,16 +218,28 @@ def _fieller(part: Values, change: Values) -> tuple[float, float] | None:
     return (b - root) / a, (b + root) / a
 
 
-def _minimal_cures(change: _Change) -> list[tuple[str, ...]]:
-    """The smallest sets whose flipping restores the baseline: less than the limit is left."""
+def _minimal_cures(change: _Change) -> tuple[list[tuple[str, ...]], bool]:
+    """The smallest sets whose flipping restores the baseline: less than the limit is left.
+
+    A set counts only where every smaller one that was measured is shown not to: else chance would
+    make a pair of a culprit and whoever stood beside it.
+
+    Returns:
+        The sets, and whether further rounds may add one.
+    """
+    error = (1 - CONFIDENCE) / 2
     cures: list[tuple[str, ...]] = []
+    undecided: list[frozenset[str]] = []
     for flipped in sorted(change.found.cells, key=lambda s: (len(s), sorted(s))):
         if not flipped or any(set(smaller) <= flipped for smaller in cures):
             continue
-        names = tuple(s for s in sorted(flipped))
-        if change.taken_back(names).left <= (1 - CONFIDENCE) / 2:
+        names = tuple(sorted(flipped))
+        share = change.taken_back(names)
+        if share.left <= error and not any(smaller < flipped for smaller in undecided):
             cures.append(names)
-    return cures
+        elif share.left_more > error:
+            undecided.append(flipped)
+    return cures, bool(undecided)
 
 
 def _sets(found: Factors, curing: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:

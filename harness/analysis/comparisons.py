@@ -11,7 +11,7 @@ from harness.analysis.models import Comparison, Decision
 from harness.analysis.pairing import Pair, pair, unit_of
 from harness.analysis.question import Question, default_variants, environment_key
 from harness.analysis.samples import Table
-from harness.analysis.sequential import adjust
+from harness.analysis.sequential import adjust, stopped_error
 from harness.plan import Plan
 from harness.spec.models import TrialsSpec
 
@@ -149,7 +149,7 @@ def _comparison(
         baseline_value=found.baseline,
         candidate_value=found.candidate,
         ratio=found.ratio(),
-        ci=found.ratio_interval(CONFIDENCE),
+        ci=found.ratio_interval(1 - stopped_error(1 - CONFIDENCE, found.n, trials.min, trials.max)),
         confidence=CONFIDENCE,
         decision=decision,
         margin=margin,

@@ -5,22 +5,25 @@ from collections.abc import Iterator
 from harness.analysis.attribution import Findings, attribute
 from harness.analysis.cells import cell_statuses
 from harness.analysis.comparisons import compare_all, compare_pair
+from harness.analysis.diagnosis import Evidence, diagnose
 from harness.analysis.gates import judge_gates
 from harness.analysis.headlines import headline
-from harness.analysis.models import Caution, Comparison, Verdict
-from harness.analysis.question import find_variant, nearest_variant, resolve_question
-from harness.analysis.samples import tables
+from harness.analysis.models import Caution, Comparison, Diagnosis, Verdict
+from harness.analysis.question import Question, find_variant, nearest_variant, resolve_question
+from harness.analysis.samples import Table, tables
+from harness.analysis.suspicious import cautions
 from harness.errors import HarnessError
 from harness.run import Run
 from harness.spec.models import MatrixSpec, QuestionSpec
 
 
-def conclude(run: Run, *, margin: float | None = None) -> Verdict:
+def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None = None) -> Verdict:
     """Everything that a run says; the same run gives the same verdict.
 
     Args:
         run: a run, complete or not.
         margin: ratios within 1 ± margin count as equivalent; by default the matrix's own.
+        evidence: heap profiles and series, for diagnosis, where the caller has read them.
 
     Raises:
         QuestionError: the matrix names variants or metrics that it does not have, which the loader
@@ -50,12 +53,12 @@ def conclude(run: Run, *, margin: float | None = None) -> Verdict:
         ),
         comparisons=comparisons,
         suspects=suspects,
-        diagnosis=(),
+        diagnosis=_diagnose(found, question, evidence or Evidence()),
         gates=judge_gates(spec.gates, found, question, plan),
         cells=cell_statuses(run),
         attributions=tuple(f.attribution for f in findings),
         cures=cures,
-        warnings=tuple(_unseen_interactions(findings)),
+        warnings=(*_unseen_interactions(findings), *cautions(run, found, question)),
     )
 
 
@@ -78,6 +81,20 @@ def compare(run: Run, candidate: str, baseline: str) -> tuple[Comparison, ...]:
         raise HarnessError(f"{names[0]!r} cannot be compared with itself; name two variants")
     question = resolve_question(spec, plan)
     return compare_pair(tables(run), question, spec.trials, baseline=names[1], candidate=names[0])
+
+
+def _diagnose(
+    found: dict[str, Table], question: Question, evidence: Evidence
+) -> tuple[Diagnosis, ...]:
+    if question.candidate is None:
+        return ()
+    return tuple(
+        diagnosis
+        for table in found.values()
+        for diagnosis in diagnose(
+            table, question.baseline, question.candidate, question.margin, evidence
+        )
+    )
 
 
 def _with_margin(spec: MatrixSpec, margin: float | None) -> MatrixSpec:

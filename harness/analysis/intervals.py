@@ -70,7 +70,7 @@ class Estimate:
         if self.doubtful:
             return 1.0
         if self.error == 0:
-            return self._p_constant(self.centre <= value)
+            return self._p_constant(self.centre < value)
         return float(stdtr(self.df, self._transform((self.centre - value) / self.error)))
 
     def p_above(self, value: float) -> float:
@@ -78,7 +78,7 @@ class Estimate:
         if self.doubtful:
             return 1.0
         if self.error == 0:
-            return self._p_constant(self.centre >= value)
+            return self._p_constant(self.centre > value)
         return float(stdtr(self.df, -self._transform((self.centre - value) / self.error)))
 
     def _p_constant(self, holds: bool) -> float:  # noqa: FBT001 - a private shorthand

@@ -42,7 +42,6 @@ def undecided(run: Run) -> set[str]:
         if table is None or comparison.n == 0:
             continue
         findings = attribute(table, comparison, question, plan, records, spec.trials)
-        verdicts = {s.verdict for s in findings.suspects if s.share is not None}
-        if comparison.decision == "inconclusive" or "inconclusive" in verdicts:
+        if not findings.decided:
             result.add(comparison.workload)
     return result

@@ -1,0 +1,260 @@
+"""Suspicious data: what a reader should know before trusting a run, each with its remedy."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from scipy import stats
+
+from harness.analysis.intervals import outliers
+from harness.analysis.models import Caution
+from harness.analysis.question import Question
+from harness.analysis.samples import Table, Values
+from harness.analysis.words import listed, percent
+from harness.run import Run
+
+_ERROR = 0.001
+"""Of each check: there are many, and a needless warning teaches to pass over warnings."""
+_NOTABLE = 0.01
+"""Effects on a metric below this part of it are not worth a word, however sure they are."""
+_FEW = 5
+_MODES_MIN = 10
+_GAP = 3.0
+"""Gap between two modes, in their pooled standard deviations."""
+_BUSY = 0.2
+_LEAST_BUSY = 20.0
+"""Involuntary switches in a trial that every machine has."""
+
+
+def cautions(run: Run, tables: Mapping[str, Table], question: Question) -> tuple[Caution, ...]:
+    """Everything about the primary metrics and the machine that deserves a word."""
+    found: list[Caution] = []
+    for table in tables.values():
+        found += _rounds(table, question)
+        for metric in question.metrics:
+            found += _drift(table, metric)
+            found += _modes(table, metric)
+            found += _outliers(table, metric)
+            found += _hosts(table, metric, question)
+        found += _machine(table, run.manifest.matrix.trials.cpus)
+        found += _failures(run, table)
+    return tuple(found)
+
+
+def _rounds(table: Table, question: Question) -> Iterator[Caution]:
+    if question.candidate is None:
+        return
+    for metric in question.metrics:
+        n = len(table.complete((question.baseline, question.candidate), metric))
+        if 0 < n < _FEW:
+            yield Caution(
+                workload=table.workload,
+                kind="few rounds",
+                message=f"{metric} has {n} round{'s' if n > 1 else ''} with both variants: "
+                + ("no interval can be given" if n == 1 else "only large effects can be shown"),
+                remedy=f"ask for at least {_FEW} rounds: trials: {_FEW}",
+            )
+
+
+def _drift(table: Table, metric: str) -> Iterator[Caution]:
+    """Whether the level of all variants together moves with time."""
+    levels = _levels(table, metric)
+    if levels is None or levels.size < _MODES_MIN or np.ptp(levels) == 0:
+        return
+    tau, p = stats.kendalltau(np.arange(levels.size), levels)
+    third = max(1, levels.size // 3)
+    moved = float(np.median(levels[-third:]) - np.median(levels[:third]))
+    if p <= _ERROR and abs(moved) >= _NOTABLE:
+        yield Caution(
+            workload=table.workload,
+            kind="drift",
+            message=f"{metric} of all variants together went {'up' if moved > 0 else 'down'} by "
+            f"{percent(abs(math.expm1(moved)))} over the run (Kendall's tau {tau:.2f})",
+            remedy="pairing within rounds cancels it from every ratio; look for what warms up, "
+            "fills or throttles on the machine if absolute values matter",
+        )
+
+
+def _levels(table: Table, metric: str) -> Values | None:
+    """By block: mean over variants of the log deviation from the variant's own median."""
+    rows = []
+    for variant in table.cells:
+        values = table.values(variant, metric)
+        known = np.isfinite(values)
+        if known.any() and (values[known] > 0).all():
+            logs = np.full(values.size, np.nan)
+            logs[known] = np.log(values[known])
+            rows.append(logs - np.nanmedian(logs))
+    if not rows:
+        return None
+    stacked = np.array(rows)
+    counted = np.isfinite(stacked).sum(axis=0)
+    sums = np.nansum(stacked, axis=0)
+    levels: Values = sums[counted > 0] / counted[counted > 0]
+    return levels
+
+
+def _modes(table: Table, metric: str) -> Iterator[Caution]:
+    names = []
+    gaps = []
+    for variant in table.cells:
+        values = table.values(variant, metric)
+        values = values[np.isfinite(values)]
+        if values.size < _MODES_MIN or not (values > 0).all():
+            continue
+        gap = mode_gap(np.log(values))
+        if gap is not None and gap >= _NOTABLE:
+            names.append(variant)
+            gaps.append(gap)
+    if names:
+        yield Caution(
+            workload=table.workload,
+            kind="two modes",
+            message=f"{metric} of {listed(names)} falls into two groups "
+            f"{percent(math.expm1(max(gaps)))} apart",
+            remedy="ask for more rounds, for an interval over few rounds depends on which group "
+            "they fall into; a change of the mode's frequency shows as a change of the mean",
+        )
+
+
+def mode_gap(logs: Values) -> float | None:
+    """Distance of two clearly separate groups of at least a fifth of the sample each, else none.
+
+    The split with the least sum of squares (Otsu's), accepted where it leaves a gap that is wide
+    against the spread of either group and against the largest gap that one group would show.
+    """
+    ordered = np.sort(logs)
+    n = ordered.size
+    fewest = max(2, math.ceil(n / 5))
+    best: tuple[float, int] | None = None
+    for cut in range(fewest, n - fewest + 1):
+        left, right = ordered[:cut], ordered[cut:]
+        within = float(left.var() * left.size + right.var() * right.size)
+        if best is None or within < best[0]:
+            best = (within, cut)
+    if best is None:
+        return None
+    within, cut = best
+    gap = float(ordered[cut] - ordered[cut - 1])
+    spread = math.sqrt(within / (n - 2))
+    if gap <= _GAP * spread or gap == 0:
+        return None
+    return float(ordered[cut:].mean() - ordered[:cut].mean())
+
+
+def _outliers(table: Table, metric: str) -> Iterator[Caution]:
+    told = []
+    for variant in table.cells:
+        values = table.values(variant, metric)
+        known = np.isfinite(values)
+        if known.sum() < _FEW or not (values[known] > 0).all():
+            continue
+        logs = np.log(values[known])
+        far = outliers(logs) & (np.abs(logs - np.median(logs)) >= _NOTABLE)
+        blocks = [b for b, k in zip(table.blocks, known, strict=True) if k]
+        told += [f"{variant} in round {blocks[i][1]}" for i in np.flatnonzero(far)]
+    if told:
+        more = f" and {len(told) - 4} more" if len(told) > 4 else ""  # noqa: PLR2004
+        yield Caution(
+            workload=table.workload,
+            kind="outliers",
+            message=f"{metric} lies far from the rest for {listed(told[:4])}{more}; "
+            "none was dropped",
+            remedy="see these trials in the report; with 10 rounds and more the interval rests on "
+            "a trimmed mean, which few outliers do not move",
+        )
+
+
+def _hosts(table: Table, metric: str, question: Question) -> Iterator[Caution]:
+    hosts = sorted({host for host, _ in table.blocks})
+    if len(hosts) < 2 or question.candidate is None:  # noqa: PLR2004 - one cannot differ
+        return
+    base = table.values(question.baseline, metric)
+    cand = table.values(question.candidate, metric)
+    groups = []
+    for host in hosts:
+        here = np.array([b[0] == host for b in table.blocks]) & np.isfinite(base + cand)
+        a, b = base[here], cand[here]
+        if a.size >= 3 and (a > 0).all() and (b > 0).all():  # noqa: PLR2004 - for a variance
+            groups.append((host, np.log(b) - np.log(a)))
+    if len(groups) < 2:  # noqa: PLR2004
+        return
+    means = [float(np.mean(g)) for _, g in groups]
+    if max(means) - min(means) < _NOTABLE:
+        return
+    if sum(float(np.ptp(g)) for _, g in groups) == 0:
+        p = 0.0
+    else:
+        p = min(
+            float(stats.ttest_ind(x, y, equal_var=False).pvalue)
+            for i, (_, x) in enumerate(groups)
+            for _, y in groups[:i]
+            if np.ptp(x) + np.ptp(y) > 0
+        ) * math.comb(len(groups), 2)  # fmt: skip
+    if p <= _ERROR:
+        ratios = (
+            f"{math.exp(m):.3f} on {host}" for (host, _), m in zip(groups, means, strict=True)
+        )
+        yield Caution(
+            workload=table.workload,
+            kind="hosts differ",
+            message=f"the ratio of {metric} is not the same on all machines: {', '.join(ratios)}",
+            remedy="read the machines apart; the common interval is of their average",
+        )
+
+
+def _machine(table: Table, cpus: int) -> Iterator[Caution]:
+    """What the trials' own counters say of the machine."""
+
+    def worst(metric: str) -> float:
+        known = [v[np.isfinite(v)] for v in (table.values(x, metric) for x in table.cells)]
+        return max((float(v.max()) for v in known if v.size), default=0.0)
+
+    if worst("swap") > 0:
+        yield Caution(
+            workload=table.workload,
+            kind="swap used",
+            message="parts of some trials' memory were swapped out: resident sizes are too small",
+            remedy="free memory, run fewer lanes at once, or turn swap off",
+        )
+    busy = _busy(table, cpus)
+    if busy is not None:
+        share, switches = busy
+        yield Caution(
+            workload=table.workload,
+            kind="busy machine",
+            message=f"programs waited for their CPU: in the median trial {percent(share)} of the "
+            f"time was neither CPU time nor sleep, with {switches:.0f} involuntary switches",
+            remedy="stop what else runs on the machine, or give trials fewer lanes; "
+            "memory is hardly touched by it, wall time and GC pacing are",
+        )
+
+
+def _busy(table: Table, cpus: int) -> tuple[float, float] | None:
+    """For programs that hardly ever sleep: time without a CPU, and switches by force."""
+    shares, forced = [], []
+    for variant in table.cells:
+        names = ("wall", "cpu.user", "cpu.system", "switches.involuntary", "switches.voluntary")
+        columns = [table.values(variant, name) for name in names]
+        rows = np.column_stack(columns)
+        rows = rows[np.isfinite(rows).all(axis=1)]
+        shares += list(1 - (rows[:, 1] + rows[:, 2]) / np.maximum(rows[:, 0], 1e-9))
+        forced += list(rows[:, 3] - rows[:, 4])
+    if not shares or cpus != 1:
+        return None
+    share, switches = float(np.median(shares)), float(np.median(forced))
+    return (share, switches) if share > _BUSY and switches > _LEAST_BUSY else None
+
+
+def _failures(run: Run, table: Table) -> Iterator[Caution]:
+    trials = [t for t in run.trials if t.workload == table.workload]
+    failed = [t for t in trials if not t.ok]
+    if failed and len(failed) < len(trials):
+        variants = listed(sorted({t.variant for t in failed}))
+        yield Caution(
+            workload=table.workload,
+            kind="failed trials",
+            message=f"{len(failed)} of {len(trials)} trials failed ({variants}); what failed may "
+            "be what needed most memory, so that the rest is not a fair sample",
+            remedy="see their logs; raise trials.timeout or memory_limit if these ended them",
+        )

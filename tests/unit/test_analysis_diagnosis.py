@@ -1,0 +1,267 @@
+import hashlib
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from synthetic import HOST, make_run
+
+from harness.analysis import Evidence, conclude
+from harness.analysis.diagnosis import late_growth
+from harness.analysis.models import Diagnosis, Verdict
+from harness.analysis.suspicious import mode_gap
+from harness.run import Run
+
+MIB = float(1 << 20)
+MATRIX: dict[str, object] = {
+    "go": ["go1.24.3", "go1.24.11"],
+    "question": {"baseline": "go1.24.3", "candidate": "go1.24.11"},
+    "workloads": [{"name": "w", "package": "./w"}],
+    "trials": 6,
+}
+BASE = {
+    "rss.peak": 250.0, "rss.end": 240.0, "rss.avg": 200.0, "rss.file": 4.0, "unseen": -20.0,
+    "runtime.mapped": 260.0, "heap.live": 200.0, "heap.objects": 205.0, "heap.unused": 5.0,
+    "heap.free": 20.0, "heap.released": 5.0, "heap.stacks": 1.0, "runtime.metadata": 29.0,
+    "heap.goal": 400.0, "allocs.bytes": 900.0,
+}  # fmt: skip
+SMAPS = {"go heap": 215.0, "go metadata": 15.0, "c heap": 0.0, "other": 0.0, "file": 4.0}
+
+
+def noise(*key: object) -> float:
+    seed = int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8])
+    return float(np.random.default_rng(seed).normal())
+
+
+def measured(
+    metrics: Mapping[str, float] = {}, smaps: Mapping[str, float] = {}, *,
+    huge: float = 0.0, cycles: float = 0.0,
+) -> Run:  # fmt: skip
+    """A run whose candidate differs by so many MiB."""
+    run = make_run(lambda _w, _v, _r: {}, MATRIX)
+    trials = []
+    for t in run.trials:
+        new = t.variant == "go1.24.11"
+        values: dict[str, float | None] = {
+            name: (value + new * metrics.get(name, 0.0)) * MIB
+            + 0.3 * MIB * noise(name, t.variant, t.round)
+            for name, value in BASE.items()
+        }
+        values["gc.cycles"] = 20.0 + new * cycles
+        classes = {
+            name: {
+                "rss": int((value + new * smaps.get(name, 0.0)) * MIB
+                           + 0.2 * MIB * abs(noise(name, t.variant, t.round))),
+                "huge": int(new * huge * MIB) if name == "go heap" else 0,
+            }
+            for name, value in SMAPS.items()
+        }  # fmt: skip
+        trials.append(t.model_copy(update={"metrics": values, "smaps": classes}))
+    return Run(run.path, run.manifest, tuple(trials))
+
+
+def signatures(verdict: Verdict) -> list[str]:
+    return [d.signature for d in verdict.diagnosis]
+
+
+RESIDENT = {"rss.peak": 150.0, "rss.end": 150.0, "rss.avg": 120.0}
+
+
+def test_equal_variants_have_no_diagnosis() -> None:
+    assert conclude(measured()).diagnosis == ()
+
+
+@pytest.mark.parametrize(
+    ("metrics", "smaps", "extra", "expected"),
+    [
+        (
+            {**RESIDENT, "unseen": 150},
+            {"go heap": 150},
+            {},
+            "resident but unseen by the runtime: untouched heap pages became resident",
+        ),
+        (
+            {**RESIDENT, "unseen": 150},
+            {"go heap": 150},
+            {"huge": 150},
+            "resident but unseen by the runtime: transparent huge pages",
+        ),
+        (
+            {"unseen": 100, "heap.released": 100, "runtime.mapped": -100},
+            {},
+            {},
+            "resident but unseen by the runtime: pages not returned to the OS",
+        ),
+        (
+            {**RESIDENT, "heap.live": 150, "runtime.mapped": 150},
+            {"go heap": 150},
+            {},
+            "live heap grew",
+        ),
+        (
+            {**RESIDENT, "heap.unused": 150, "runtime.mapped": 150},
+            {"go heap": 150},
+            {},
+            "heap fragmentation grew",
+        ),
+        (
+            {**RESIDENT, "heap.free": 150, "runtime.mapped": 150},
+            {"go heap": 150},
+            {},
+            "free spans grew",
+        ),
+        (
+            {**RESIDENT, "runtime.mapped": 150, "heap.goal": 200, "heap.objects": 150},
+            {"go heap": 150},
+            {"cycles": -9},
+            "GC pacing",
+        ),
+        ({"allocs.bytes": 4000}, {}, {"cycles": 30}, "allocation churn grew"),
+        (
+            {**RESIDENT, "heap.stacks": 150, "runtime.mapped": 150},
+            {"go heap": 150},
+            {},
+            "goroutine stacks grew",
+        ),
+        (
+            {**RESIDENT, "runtime.metadata": 150, "runtime.mapped": 150},
+            {"go metadata": 150},
+            {},
+            "runtime metadata grew",
+        ),
+        (
+            {**RESIDENT, "unseen": 150},
+            {"go metadata": 150},
+            {},
+            "memory outside the Go heap grew",
+        ),
+        ({**RESIDENT, "unseen": 150}, {"c heap": 150}, {}, "memory outside the Go heap grew"),
+        (
+            {**RESIDENT, "unseen": 150, "rss.file": 150},
+            {"file": 150},
+            {},
+            "binary and file pages grew",
+        ),
+        ({"rss.peak": 150}, {}, {}, "transient peak grew"),
+    ],
+)
+def test_each_cause_has_its_own_name(
+    metrics: dict[str, float], smaps: dict[str, float], extra: dict[str, float], expected: str
+) -> None:
+    verdict = conclude(measured(metrics, smaps, **extra))
+    assert signatures(verdict) == [expected]
+    assert any(unit in verdict.diagnosis[0].evidence for unit in ("MiB", "GiB"))
+
+
+def test_improvements_are_diagnosed_in_their_own_words() -> None:
+    metrics = dict.fromkeys(("rss.peak", "rss.end", "heap.live", "runtime.mapped"), -100.0)
+    verdict = conclude(measured({**metrics, "rss.avg": -80.0}, {"go heap": -100}))
+    assert signatures(verdict) == ["live heap shrank"]
+
+
+def test_functions_are_named() -> None:
+    profiles = {
+        ("w", "go1.24.3"): {"main.cache": 10 * MIB, "main.parse": 5 * MIB},
+        ("w", "go1.24.11"): {"main.cache": 150 * MIB, "main.parse": 6 * MIB},
+    }
+    run = measured({**RESIDENT, "heap.live": 150, "runtime.mapped": 150}, {"go heap": 150})
+    (found,) = conclude(run, evidence=Evidence(functions=profiles)).diagnosis
+    assert "main.cache (+140 MiB" in found.evidence
+    assert "main.parse" not in found.evidence
+
+
+def series(slope: float, key: object) -> list[tuple[float, float]]:
+    """Ten seconds with the given growth in MiB a second."""
+    return [(t / 10, (100 + slope * t / 10 + 0.2 * noise(key, t)) * MIB) for t in range(100)]
+
+
+def test_a_leak_is_told_with_its_slope() -> None:
+    evidence = Evidence(
+        series={
+            ("w", "go1.24.3"): [series(0.0, ("a", i)) for i in range(5)],
+            ("w", "go1.24.11"): [series(20.0, ("b", i)) for i in range(5)],
+        }
+    )
+    verdict = conclude(measured(RESIDENT), evidence=evidence)
+    found: Diagnosis = next(d for d in verdict.diagnosis if d.signature == "memory grows over time")
+    assert "20.0 MiB a second" in found.evidence
+
+
+def test_growth_of_a_series() -> None:
+    found = late_growth(series(20.0, "x"))
+    assert found is not None
+    assert found[0] == pytest.approx(20 * MIB, rel=0.02)
+    assert found[1] == pytest.approx(5, abs=0.2)
+    assert late_growth([]) is None
+    assert late_growth([(0.0, 1.0)] * 50) is None
+
+
+def test_groups_far_apart_are_two_modes() -> None:
+    rng = np.random.default_rng(1)
+    two = np.concatenate([rng.normal(0, 0.01, 8), rng.normal(0.15, 0.01, 7)])
+    assert mode_gap(two) == pytest.approx(0.15, abs=0.02)
+    single = [mode_gap(rng.normal(0, 0.01, 20)) is None for _ in range(200)]
+    assert sum(single) >= 198
+
+
+def warned(run: Run) -> dict[str, str]:
+    verdict = conclude(run)
+    assert all(w.remedy for w in verdict.warnings)
+    return {w.kind: w.message for w in verdict.warnings}
+
+
+def peaks(rounds: int = 20, **kwargs: object) -> Run:
+    """A run of rss.peak: a function of (variant, round) in logs, over 1 % noise."""
+    shape = kwargs.pop("shape", lambda _v, _r: 0.0)
+    return make_run(
+        lambda _w, v, r: {"rss.peak": 1e8 * math.exp(shape(v, r) + 0.01 * noise(v, r))},  # type: ignore[operator]
+        {**MATRIX, "trials": rounds},
+        **kwargs,  # type: ignore[arg-type]
+    )
+
+
+def test_quiet_data_are_not_suspicious() -> None:
+    assert warned(peaks()) == {}
+
+
+def test_drift_is_named() -> None:
+    assert "up by" in warned(peaks(shape=lambda _v, r: 0.01 * r))["drift"]
+
+
+def test_two_modes_are_named() -> None:
+    assert "two modes" in warned(peaks(shape=lambda v, r: 0.15 * (noise(v, r, "m") > 0)))
+
+
+def test_outliers_are_named_and_kept() -> None:
+    run = peaks(shape=lambda v, r: 0.5 * (v == "go1.24.11" and r == 7))
+    assert "go1.24.11 in round 7" in warned(run)["outliers"]
+    assert all(c.n == 20 for c in conclude(run).comparisons)
+
+
+def test_hosts_that_disagree_are_named() -> None:
+    hosts = (HOST, HOST.model_copy(update={"id": "host-2"}))
+    run = peaks(hosts=hosts, shape=lambda v, r: 0.2 * (v == "go1.24.11" and r % 2))
+    assert "on host-2" in warned(run)["hosts differ"]
+    apart = peaks(hosts=hosts, shape=lambda _v, r: 0.2 * (r % 2))
+    assert "hosts differ" not in warned(apart)
+
+
+def test_too_few_rounds_are_named() -> None:
+    assert "no interval" in warned(peaks(1))["few rounds"]
+    assert "3 rounds" in warned(peaks(3))["few rounds"]
+
+
+def test_failed_trials_are_named() -> None:
+    run = peaks(outcome=lambda _w, v, r: "memory limit" if (v, r) == ("go1.24.11", 2) else "ok")
+    assert "1 of 40" in warned(run)["failed trials"]
+
+
+def machine(**metrics: float) -> Run:
+    return make_run(lambda _w, _v, r: {"rss.peak": 1e8 + r, **metrics}, MATRIX)
+
+
+def test_swap_and_a_busy_machine_are_named() -> None:
+    assert "swap used" in warned(machine(swap=4096.0))
+    counters = {"wall": 1.0, "cpu.user": 0.5, "cpu.system": 0.1, "switches.voluntary": 5.0}
+    assert "busy machine" in warned(machine(**counters, **{"switches.involuntary": 500.0}))
+    assert "busy machine" not in warned(machine(**counters, **{"switches.involuntary": 3.0}))
