@@ -3,7 +3,6 @@
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from harness.frozen import Frozen
 from harness.measure import procfs
@@ -103,11 +102,19 @@ class Tree:
 
 
 def children(pid: int) -> list[int]:
-    """Process ids of a process's children; empty for one that has gone."""
+    """Process ids of a process's children; empty for one that has gone.
+
+    Plain calls of ``os``: this is asked ten times a second while a program is measured, and pathlib
+    would take three times as long.
+    """
     found: list[int] = []
     with suppress(OSError):  # a thread or the process has gone; what was found still counts
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            found += map(int, (task / "children").read_bytes().split())
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - see above
+            file = os.open(f"/proc/{pid}/task/{thread}/children", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                found += map(int, os.read(file, 1 << 16).split())
+            finally:
+                os.close(file)
     return found
 
 

@@ -71,6 +71,9 @@ class Watch:
         self._answer: Snapshot | str | None = None
         """What came on the request socket: a snapshot, or what became of a profile."""
         self._statm: int | None = None
+        self._running = True
+        self._log_waits = False
+        """Whether the output has been read since the last sample, and can wait for the next."""
         self._selector = selectors.DefaultSelector()
         self._exit, exit_theirs = _pair()
         self._requests, requests_theirs = _pair()
@@ -99,6 +102,7 @@ class Watch:
         self._on(self._supervised.answers.fileno(), self._read_answers)
         self._on(self._exit.fileno(), self._read_exit)
         self._on(self._requests.fileno(), self._read_requests)
+        self._on(self._output, self._read_log)
         self._created = self._next_sample = self._next_discovery = time.monotonic()
         self._deadline = self._next_sample + timeout
 
@@ -111,7 +115,7 @@ class Watch:
 
     def running(self) -> bool:
         """Whether the program, or something that it left, still runs."""
-        return self._supervised.answers.fileno() in self._selector.get_map()
+        return self._running
 
     @property
     def log(self) -> str:
@@ -204,7 +208,9 @@ class Watch:
         return self._answer if self.run(answered, PAUSE_LIMIT) else None
 
     def _sample(self, now: float) -> None:
-        self._read_log()
+        if self._log_waits:
+            self._on(self._output, self._read_log)
+            self._log_waits = False
         if self.tree is None or self.seen.ended:
             return
         if now >= self._next_discovery:
@@ -302,19 +308,25 @@ class Watch:
             data = b""
         if not data:
             self._selector.unregister(descriptor)
+            self._running &= descriptor != self._supervised.answers.fileno()
         *lines, self._buffers[descriptor] = (self._buffers.get(descriptor, b"") + data).split(b"\n")
         return lines
 
     def _read_log(self) -> None:
-        """Take what the program wrote; at each sample, not at each line that it writes."""
-        for _ in range(PIPE_SIZE >> 16):
-            try:
+        """Take what the program wrote; once between two samples, not at each line that it writes.
+
+        A silent program costs nothing here.
+        """
+        if self._output in self._selector.get_map():
+            self._selector.unregister(self._output)
+        self._log_waits = True
+        with suppress(BlockingIOError):
+            for _ in range(PIPE_SIZE >> 16):
                 data = os.read(self._output, 1 << 16)
-            except BlockingIOError:
-                return
-            if not data:
-                return
-            self._log = (self._log + data)[-self._keep :]
+                if not data:  # closed
+                    self._log_waits = False
+                    return
+                self._log = (self._log + data)[-self._keep :]
 
     def _read_rest(self) -> None:
         """Read what the dead have left."""

@@ -1,0 +1,209 @@
+"""What the probe and the harness cost a program, and how well their numbers agree with its own.
+
+Run as ``python benchmarks/probe.py [agreement|effect|overhead …]``; without a word, all of it.
+Prints one line a finding, ends with status 1 if a limit is broken. Wants a machine that does little
+else; it interleaves what it compares.
+"""
+
+import json
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from harness.golang.builds import BuildRequest, build_all, build_supervisor
+from harness.golang.cache import default_cache
+from harness.golang.overlay import ProbeMode
+from harness.golang.toolchains import Toolchain, resolve
+from harness.golang.workloads import locate
+from harness.measure.supervised import Supervised
+from harness.measure.trial import TrialRequest, environment, run_trial
+from harness.spec.models import BuildSpec, ToolchainSpec, WorkloadSpec
+
+ROOT = Path(__file__).parents[1]
+VERSIONS = ("go1.21.13", "go1.22.10", "go1.23.9", "go1.24.3", "go1.25.5", "go1.26.6", "go1.27.3")
+PAIRS = 20
+TRIALS = 60
+TIME_LIMIT = 0.02
+"""Share by which wall and CPU may change."""
+PEAK_SHARE, PEAK_BYTES = 0.005, 1 << 20
+HARNESS_LIMIT = 0.01
+"""Part of a core that the harness may use while it samples one process."""
+OVERHEAD_LIMIT = 0.040
+"""Seconds, median, for a program that ends at once."""
+AGREEMENT_LIMIT = 0.01
+
+
+class Bench:
+    """Toolchains, binaries and trials for the measurements below."""
+
+    def __init__(self, versions: Sequence[str], directory: Path) -> None:
+        self.cache = default_cache()
+        self.toolchains = resolve([ToolchainSpec(go=v) for v in versions], self.cache, print)
+        self.newest: Toolchain = list(self.toolchains.values())[-1]
+        source = ROOT / "harness" / "measure" / "supervisor" / "main.go"
+        self.supervisor = build_supervisor(source, self.newest, self.cache)
+        self.directory = directory
+        self.cpu = min(os.sched_getaffinity(0))
+
+    def build(self, fixture: str, version: str, probe: ProbeMode) -> Path:
+        """The binary of a fixture."""
+        workload = WorkloadSpec(name=fixture, package=f"./go_fixtures/{fixture}")
+        source = locate(workload, ROOT, self.newest, self.cache)
+        toolchain = self.toolchains[version]
+        request = BuildRequest(
+            source=source, toolchain=toolchain, settings=(), build=BuildSpec(), probe=probe
+        )
+        (record,) = build_all([request], self.cache, print)
+        if record.error:
+            raise SystemExit(record.error)
+        return Path(record.binary)
+
+    def request(self, binary: Path, *args: str) -> TrialRequest:
+        """A trial on one CPU in a directory of its own."""
+        directory = Path(tempfile.mkdtemp(dir=self.directory))
+        return TrialRequest(
+            supervisor=self.supervisor, binary=binary, args=args, cpus=(self.cpu,),
+            directory=directory, profile=directory / "heap.pb.gz",
+        )  # fmt: skip
+
+    def alone(self, binary: Path, *args: str) -> str:
+        """Run a program under a supervisor only: no probe, no samples. Gives its output."""
+        request = self.request(binary, *args)
+        path = request.directory / "output"
+        with path.open("wb") as output:
+            supervised = Supervised(
+                self.supervisor, binary, args, environment(request, {}), request.directory,
+                request.cpus, output.fileno(), (),
+            )  # fmt: skip
+        with supervised:
+            supervised.answers.readall()  # type: ignore[attr-defined] # a raw file has it
+        return path.read_text()
+
+
+def agreement(bench: Bench) -> bool:
+    """End snapshots against what a program prints last of itself."""
+    good = True
+    for version in VERSIONS:
+        result = run_trial(bench.request(bench.build("selfreport", version, "full")))
+        said = json.loads(result.log)
+        status, runtime = said["status"], said["metrics"]
+        total, released = "/memory/classes/total:bytes", "/memory/classes/heap/released:bytes"
+        pairs = {
+            "rss.peak": status["VmHWM"],
+            "rss.end": status["VmRSS"],
+            "rss.anon": status["RssAnon"],
+            "runtime.mapped": runtime[total] - runtime[released],
+            "heap.objects": runtime["/memory/classes/heap/objects:bytes"],
+            "heap.live": runtime["/gc/heap/live:bytes"],
+            "allocs.bytes": runtime["/gc/heap/allocs:bytes"],
+        }
+        off = {name: (result.metrics[name] or 0) / value - 1 for name, value in pairs.items()}
+        worst = max(off, key=lambda name: abs(off[name]))
+        fine = abs(off[worst]) <= AGREEMENT_LIMIT
+        good &= fine
+        print(f"agreement {version}: worst is {worst}, off by {off[worst]:+.3%}{_mark(fine)}")
+    return good
+
+
+def effect(bench: Bench) -> bool:
+    """The program's own account of itself, with probe and samples against without either."""
+    good = True
+    for version in (VERSIONS[0], VERSIONS[-1]):
+        full, off = (bench.build("effort", version, mode) for mode in ("full", "off"))
+        for kind, rounds in (("faults", 6), ("gc", 4)):
+            args = (f"-kind={kind}", f"-rounds={rounds}")
+            with_probe: list[dict[str, float]] = []
+            without: list[dict[str, float]] = []
+
+            def watched(
+                into: list[dict[str, float]] = with_probe, args: tuple[str, ...] = args,
+                binary: Path = full,
+            ) -> None:  # fmt: skip
+                into.append(json.loads(run_trial(bench.request(binary, *args)).log))
+
+            def unwatched(
+                into: list[dict[str, float]] = without, args: tuple[str, ...] = args,
+                binary: Path = off,
+            ) -> None:  # fmt: skip
+                into.append(json.loads(bench.alone(binary, *args)))
+
+            for pair in range(PAIRS):
+                order: list[Callable[[], None]] = [watched, unwatched]
+                for run in order if pair % 2 else reversed(order):
+                    run()
+            good &= _judge(f"effect {version} {kind}", with_probe, without)
+    return good
+
+
+def _judge(name: str, full: list[dict[str, float]], off: list[dict[str, float]]) -> bool:
+    good = True
+    for what in ("wall", "cpu", "peak"):
+        a = np.array([r[what] for r in full])
+        b = np.array([r[what] for r in off])
+        limit = TIME_LIMIT if what != "peak" else PEAK_SHARE + PEAK_BYTES / np.median(b)
+        logs = np.log(a) - np.log(b)
+        change = float(np.expm1(np.median(logs)))
+        interval = stats.bootstrap((logs,), np.median, rng=1).confidence_interval
+        low, high = np.expm1(interval)
+        fine = abs(change) <= limit
+        good &= fine
+        print(
+            f"{name}: {what} {np.median(b):.6g} without, changes by {change:+.2%} "
+            f"[{low:+.2%}, {high:+.2%}] over {len(a)} pairs, limit {limit:.2%}{_mark(fine)}"
+        )
+    return good
+
+
+def overhead(bench: Bench) -> bool:
+    """What the harness adds to a trial, and what it uses while it samples."""
+    nothing = bench.build("awkward", VERSIONS[-1], "full")
+    times = []
+    for _ in range(TRIALS):
+        request = bench.request(nothing, "nothing")
+        began = time.monotonic()
+        run_trial(request)
+        times.append(time.monotonic() - began)
+    median = statistics.median(times)
+    fine = median <= OVERHEAD_LIMIT
+    print(f"overhead: a trial of a program that ends at once takes {median * 1e3:.1f} ms, "
+          f"limit {OVERHEAD_LIMIT * 1e3:.0f} ms{_mark(fine)}")  # fmt: skip
+    began, before = time.monotonic(), _own_cpu()
+    run_trial(bench.request(nothing, "forever").model_copy(update={"timeout": 10.0}))
+    share = (_own_cpu() - before) / (time.monotonic() - began)
+    small = share <= HARNESS_LIMIT
+    print(f"overhead: the harness uses {share:.2%} of a core while it samples one process, "
+          f"limit {HARNESS_LIMIT:.0%}{_mark(small)}")  # fmt: skip
+    return fine and small
+
+
+def _own_cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _mark(fine: bool) -> str:  # noqa: FBT001 - read as a word in each message
+    return "" if fine else "  ** broken **"
+
+
+def main() -> int:
+    """Do what the command line asks for."""
+    parts = {"agreement": agreement, "effect": effect, "overhead": overhead}
+    words = sys.argv[1:] or list(parts)
+    if unknown := set(words) - set(parts):
+        raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+    with tempfile.TemporaryDirectory() as directory:
+        bench = Bench(VERSIONS, Path(directory))
+        results = [parts[word](bench) for word in words]
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

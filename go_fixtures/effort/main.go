@@ -1,0 +1,74 @@
+// Effort works hard with memory and prints, last of all, what that cost by its own account:
+// {"wall": seconds, "cpu": seconds, "peak": bytes}.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"regexp"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+type node struct {
+	next  *node
+	value [6]int
+}
+
+func main() {
+	began := time.Now()
+	kind := flag.String("kind", "faults", "faults, or gc")
+	mib := flag.Int("mib", 400, "MiB at the peak")
+	rounds := flag.Int("rounds", 3, "how often")
+	flag.Parse()
+	switch *kind {
+	case "faults":
+		faults(*mib, *rounds)
+	case "gc":
+		collect(*mib, *rounds)
+	}
+	var usage syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	wall := time.Since(began)
+	status, _ := os.ReadFile("/proc/self/status")
+	kib, _ := strconv.Atoi(string(regexp.MustCompile(`VmHWM:\s+(\d+)`).FindSubmatch(status)[1]))
+	json.NewEncoder(os.Stdout).Encode(map[string]float64{
+		"wall": wall.Seconds(),
+		"cpu":  float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9,
+		"peak": float64(kib << 10),
+	})
+}
+
+// faults maps memory, touches each page once, and gives it back.
+func faults(mib, rounds int) {
+	for r := 0; r < rounds; r++ {
+		block, err := syscall.Mmap(-1, 0, mib<<20, syscall.PROT_READ|syscall.PROT_WRITE,
+			syscall.MAP_ANON|syscall.MAP_PRIVATE)
+		if err != nil {
+			panic(err)
+		}
+		syscall.Madvise(block, 15) // no huge pages: each page is a fault of its own
+		for i := 0; i < len(block); i += 4096 {
+			block[i] = 1
+		}
+		if err := syscall.Munmap(block); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// collect keeps a live list of small objects, half of the peak, and replaces it again and again.
+func collect(mib, rounds int) {
+	count := mib << 20 / 2 / 64
+	nodes := make([]*node, 1024)
+	for i := 0; i < count*(rounds+1); i++ {
+		slot := i % len(nodes)
+		fresh := &node{next: nodes[slot]}
+		if i >= count && i%count < len(nodes) {
+			fresh.next = nil // the old list goes, the new one grows
+		}
+		nodes[slot] = fresh
+	}
+}
