@@ -151,7 +151,9 @@ def _judge(name: str, full: list[dict[str, float]], off: list[dict[str, float]])
         limit = TIME_LIMIT if what != "peak" else PEAK_SHARE + PEAK_BYTES / np.median(b)
         logs = np.log(a) - np.log(b)
         change = float(np.expm1(np.median(logs)))
-        interval = stats.bootstrap((logs,), np.median, rng=1).confidence_interval
+        interval = stats.bootstrap(
+            (logs,), np.median, rng=1, method="percentile"
+        ).confidence_interval
         low, high = np.expm1(interval)
         fine = abs(change) <= limit
         good &= fine

@@ -7,10 +7,13 @@ import (
 	"flag"
 	"os"
 	"regexp"
+	"runtime"
 	"strconv"
 	"syscall"
 	"time"
 )
+
+var garbage *node
 
 type node struct {
 	next  *node
@@ -59,16 +62,16 @@ func faults(mib, rounds int) {
 	}
 }
 
-// collect keeps a live list of small objects, half of the peak, and replaces it again and again.
+// collect keeps half of the peak alive in small objects, and makes garbage beside them.
 func collect(mib, rounds int) {
 	count := mib << 20 / 2 / 64
-	nodes := make([]*node, 1024)
-	for i := 0; i < count*(rounds+1); i++ {
-		slot := i % len(nodes)
-		fresh := &node{next: nodes[slot]}
-		if i >= count && i%count < len(nodes) {
-			fresh.next = nil // the old list goes, the new one grows
-		}
-		nodes[slot] = fresh
+	live := make([]*node, 1024)
+	for i := 0; i < count; i++ {
+		slot := i % len(live)
+		live[slot] = &node{next: live[slot]}
 	}
+	for i := 0; i < count*rounds; i++ {
+		garbage = &node{}
+	}
+	runtime.KeepAlive(live)
 }

@@ -1,0 +1,208 @@
+import math
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.measure import benchmarks, elf, metrics, placeholders, smaps
+from harness.measure.catalogue import CATALOGUE, describe
+from harness.measure.load import parse_report
+from harness.measure.procfs import Mapping
+from harness.measure.seen import Seen
+from harness.measure.snapshot import KernelView, Snapshot
+from harness.measure.trial import outcome_of
+from harness.spec.models import WorkloadSpec
+
+
+def mapping(start: int, size: int, permissions: str = "rw-p", name: str = "") -> Mapping:
+    inode = 7 if name.startswith("/") else 0
+    return Mapping(start, start + size, permissions, inode, name, {"Rss": size})
+
+
+@pytest.mark.parametrize("base", [0xC000000000, 0x3A7F40000000])
+def test_arenas_are_found_wherever_the_runtime_put_them(base: int) -> None:
+    maps = [
+        mapping(0x400000, 4096, "r-xp", "/prog"),
+        mapping(0x500000, 4096, "rw-p", "/prog"),
+        mapping(0x501000, 4096),
+        mapping(base, 1 << 20),
+        mapping(base + (1 << 20), 63 << 20, "---p"),
+        mapping(0x7F0000000000, 8192),
+        mapping(0x7FFF00000000, 4096, name="[stack]"),
+    ]
+    classes = smaps.classify(maps, "/prog", base + 512)
+    assert {name: kinds["size"] for name, kinds in classes.items()} == {
+        "text": 4096, "data": 8192, "go heap": 64 << 20, "go metadata": 8192, "stack": 4096,
+    }  # fmt: skip
+    assert classes["go heap"]["reserved"] == 63 << 20
+    assert set(classes) <= smaps.CLASSES.keys()
+
+
+def test_with_c_code_anonymous_memory_is_not_called_the_runtimes() -> None:
+    maps = [
+        mapping(0x400000, 4096, "r-xp", "/prog"),
+        mapping(0x10000000, 4096, name="[heap]"),
+        mapping(0x7F0000000000, 8192),
+        mapping(0x7F1000000000, 4096, "---p"),
+        mapping(0x7F1000001000, 8 << 20),
+        mapping(0x7F2000000000, 4096, "r-xp", "/lib/libc.so.6"),
+    ]
+    classes = smaps.classify(maps, "/prog", None)
+    assert {name: kinds["size"] for name, kinds in classes.items()} == {
+        "text": 4096, "c heap": 4096, "other": 8192 + 4096, "thread stack": 8 << 20, "file": 4096,
+    }  # fmt: skip
+
+
+def test_time_weighted_mean() -> None:
+    assert metrics.time_weighted([(0.0, 0), (1.0, 100), (3.0, 100)]) == pytest.approx(250 / 3)
+    assert metrics.time_weighted([(0.0, 5)]) is None
+    assert metrics.time_weighted([]) is None
+
+
+@given(st.lists(st.integers(0, 1000), min_size=2, max_size=30))
+def test_mean_lies_between_extremes(values: list[int]) -> None:
+    mean = metrics.time_weighted([(float(i), v) for i, v in enumerate(values)])
+    assert mean is not None
+    assert min(values) - 1e-9 <= mean <= max(values) + 1e-9
+
+
+def test_histogram_becomes_quantiles() -> None:
+    histogram: metrics.Histogram = [[0.0, 1.0, 98.0], [1.0, 2.0, 1.0], [5.0, None, 1.0]]
+    assert metrics.reduce_histogram(histogram) == {"count": 100, "p50": 1.0, "p99": 2.0, "max": 5.0}
+    assert metrics.reduce_histogram([]) == {"count": 0, "p50": None, "p99": None, "max": None}
+
+
+buckets = st.lists(st.integers(1, 50), min_size=1, max_size=20)
+
+
+@given(buckets)
+def test_quantiles_bound_the_samples(counts: list[int]) -> None:
+    histogram = [[float(i), float(i + 1), float(c)] for i, c in enumerate(counts)]
+    found = metrics.reduce_histogram(histogram)
+    samples = sorted(i + 1 for i, c in enumerate(counts) for _ in range(c))
+    assert found["max"] == samples[-1]
+    assert found["p50"] == samples[math.ceil(len(samples) / 2) - 1]
+
+
+def test_a_name_that_this_go_does_not_know_is_none() -> None:
+    kernel = KernelView(status=b"VmRSS:\t 4 kB\n", smaps=None, open_files=None)
+    snapshot = Snapshot(kernel, {"utime": 0, "stime": 0}, "go1.21", {"/gc/heap/live:bytes": 5.0})
+    found = metrics.of_snapshot(snapshot, "/prog")
+    assert (found["heap.live"], found["rss.end"]) == (5.0, 4096)
+    assert found["heap.goal"] is None
+    assert found["unseen"] is None
+
+
+def test_benchmark_output() -> None:
+    text = """goos: linux
+BenchmarkA-8   \t     100\t     12345 ns/op\t    1.50 widgets\t      64 B/op\t       2 allocs/op
+BenchmarkB/x-y \t 1\t7 ns/op\t 100 MB/s
+--- BENCH: BenchmarkA-8
+PASS
+"""
+    assert benchmarks.parse(text) == {
+        "BenchmarkA iterations": 100,
+        "BenchmarkA ns/op": pytest.approx(12345e-9),
+        "BenchmarkA widgets": 1.5,
+        "BenchmarkA B/op": 64,
+        "BenchmarkA allocs/op": 2,
+        "BenchmarkB/x-y iterations": 1,
+        "BenchmarkB/x-y ns/op": pytest.approx(7e-9),
+        "BenchmarkB/x-y MB/s": 100e6,
+    }
+
+
+@given(st.text())
+def test_benchmark_parser_survives_anything(text: str) -> None:
+    benchmarks.parse("BenchmarkX 1\t" + text)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "direction"),
+    [
+        ("rss.peak", "bytes", "lower is better"),
+        ("BenchmarkA ns/op", "seconds", "lower is better"),
+        ("BenchmarkA MB/s", "1/s", "higher is better"),
+        ("BenchmarkA widgets", "count", "neutral"),
+        ("/gc/heap/live:bytes", "bytes", "neutral"),
+        ("/gc/pauses:seconds p99", "seconds", "neutral"),
+        ("/gc/pauses:seconds count", "count", "neutral"),
+        ("nobody knows", "count", "neutral"),
+    ],
+)
+def test_every_metric_has_a_description(name: str, unit: str, direction: str) -> None:
+    metric = describe(name)
+    assert (metric.unit, metric.direction) == (unit, direction)
+
+
+def test_runtime_metrics_are_in_the_catalogue() -> None:
+    assert metrics.RUNTIME.keys() <= CATALOGUE.keys()
+
+
+def test_placeholders() -> None:
+    words = placeholders.values({"http": 80, "admin": 81}, Path("/t"), Path("/m"))
+    text = '{port} {port.http} {port.admin} {tmp}/x {here} {port.none} {} {"a": {port}}'
+    assert placeholders.fill(text, words) == '80 80 81 /t/x /m {port.none} {} {"a": 80}'
+
+
+def test_ports_are_free_and_different() -> None:
+    ports = placeholders.free_ports(["a", "b", "c"])
+    assert len(set(ports.values())) == 3
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", ports["b"]))
+
+
+def test_sections_of_a_binary_and_of_no_binary(tmp_path: Path) -> None:
+    sizes = elf.section_sizes(Path("/proc/self/exe"))
+    assert sizes[".text"] > 0
+    assert sum(sizes.values()) > 1000
+    data = Path("/proc/self/exe").read_bytes()
+    for cut in (0, 10, 64, 1000):
+        path = tmp_path / str(cut)
+        path.write_bytes(data[:cut])
+        assert elf.section_sizes(path) == {}
+
+
+def test_load_report() -> None:
+    text = 'noise\n{"answered": 9, "failed": 1, "seconds": 3, "latency": {"p50": 0.1}}\n'
+    assert parse_report(text) == {
+        "requests": 9, "requests.failed": 1, "requests.rate": 3.0, "latency.p50": 0.1,
+    }  # fmt: skip
+    for wrong in ("", "noise", "{}", "[1]", '{"answered": 0, "seconds": 0}'):
+        assert parse_report(wrong) == {}
+
+
+@pytest.mark.parametrize(
+    ("ended", "stop", "outcome"),
+    [
+        (None, None, "lost"),
+        ({"exit": 0, "signal": 0}, None, "ok"),
+        ({"exit": 3, "signal": 0}, None, "exit 3"),
+        ({"exit": -1, "signal": 11}, None, "signal SIGSEGV"),
+        ({"exit": -1, "signal": 15}, 15, "ok"),
+        ({"exit": 143, "signal": 0}, 15, "ok"),
+        ({"exit": 1, "signal": 0}, 15, "exit 1"),
+        ({"exit": -1, "signal": 40}, None, "signal 40"),
+    ],
+)
+def test_outcomes(ended: dict[str, int] | None, stop: int | None, outcome: str) -> None:
+    assert outcome_of(Seen(ended=ended), stop) == outcome
+
+
+@pytest.mark.parametrize(
+    ("server", "complaint"),
+    [
+        ({"ready": "localhost", "load": {"command": ["x"]}}, "is not a URL"),
+        ({"ready": {"log": "("}, "load": {"command": ["x"]}}, "is not a regular expression"),
+        ({"ready": {}, "load": {"command": ["x"]}}, "either url or log"),
+        ({"ready": "tcp://h:1", "load": {}}, "either command or url"),
+        ({"ready": "tcp://h:1", "load": {"url": "http://h/"}}, "needs a duration"),
+        ({"ready": "tcp://h:1", "load": {"url": "tcp://h:1", "duration": "1s"}}, "HTTP only"),
+        ({"ready": "tcp://h:1", "load": {"command": ["x"]}, "stop": "NO"}, "is not a signal"),
+    ],
+)
+def test_a_server_that_cannot_be_meant(server: object, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        WorkloadSpec.model_validate({"name": "w", "package": "./w", "server": server})
