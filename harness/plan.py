@@ -1,6 +1,7 @@
 """What will run: variants, cells and why some do not apply, rounds, order, seed. Pure functions."""
 
 import random
+import re
 from collections.abc import Iterator, Mapping
 from itertools import product
 
@@ -48,7 +49,10 @@ class Plan(Frozen):
     variants: tuple[Variant, ...]
     cells: tuple[Cell, ...]
     rounds: int
+    """At most; a round is one trial of every variant of a workload."""
     seed: int
+    shard: tuple[int, int] = (1, 1)
+    """(K, N): of every N rounds, this run does the K-th."""
 
     def variant(self, name: str) -> Variant:
         """The variant of that name."""
@@ -64,7 +68,8 @@ class Plan(Frozen):
         for cell in self.cells:
             if cell.reason is None:
                 by_workload.setdefault(cell.workload, []).append(cell.variant)
-        for number in range(1, self.rounds + 1):
+        first, step = self.shard
+        for number in range(first, self.rounds + 1, step):
             for workload, variants in by_workload.items():
                 block = list(variants)
                 order = random.Random(f"{self.seed}/{workload}/{number}")  # noqa: S311 - no secret
@@ -79,13 +84,32 @@ def variant_name(toolchain: str, settings: tuple[str, ...], env: Mapping[str, st
     return f"{toolchain}{flags}" + "".join(f" {key}={value}" for key, value in env.items())
 
 
-def make_plan(spec: MatrixSpec, experiments: Mapping[str, Experiments], *, seed: int) -> Plan:
+def parse_shard(text: str) -> tuple[int, int]:
+    """``K/N`` as numbers.
+
+    Raises:
+        ValueError: it is not of that form, or K is not between 1 and N.
+    """
+    match = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise ValueError(f"{text!r} is not a shard; write it as 1/4, 2/4, and so on")
+    return int(match[1]), int(match[2])
+
+
+def make_plan(
+    spec: MatrixSpec,
+    experiments: Mapping[str, Experiments],
+    *,
+    seed: int,
+    shard: tuple[int, int] = (1, 1),
+) -> Plan:
     """Cross the axes of the matrix, and say of every cell whether it applies.
 
     Args:
         spec: the matrix.
         experiments: the experiments of each toolchain, by the toolchain's name.
         seed: decides the order of the trials within their rounds.
+        shard: (K, N), the K-th of N runs that share the rounds.
     """
     variants = tuple(_variants(spec, experiments))
     cells = tuple(
@@ -98,7 +122,7 @@ def make_plan(spec: MatrixSpec, experiments: Mapping[str, Experiments], *, seed:
         for variant in variants
         if not any(_matches(pattern, variant, workload.name) for pattern in spec.exclude)
     )
-    return Plan(variants=variants, cells=cells, rounds=spec.trials.max, seed=seed)
+    return Plan(variants=variants, cells=cells, rounds=spec.trials.max, seed=seed, shard=shard)
 
 
 def _variants(spec: MatrixSpec, experiments: Mapping[str, Experiments]) -> Iterator[Variant]:

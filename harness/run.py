@@ -19,7 +19,7 @@ from harness.frozen import Frozen
 from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.host import Host
 from harness.measure.tree import ChildProcess
-from harness.plan import Plan, Variant
+from harness.plan import Plan, Trial, Variant
 from harness.spec.models import MatrixSpec
 
 MANIFEST = "run.json"
@@ -44,7 +44,12 @@ class Manifest(Frozen):
     """Path of the program that starts and watches each trial."""
     plan: Plan
     host: Host
+    hosts: tuple[Host, ...] = ()
+    """In a merged run: every machine that measured."""
     lanes: int
+    """Trials at a time."""
+    memory_budget: int = 0
+    """Bytes that trials may use together."""
     command: tuple[str, ...]
     """The command line that made the run."""
 
@@ -61,13 +66,13 @@ class TrialRecord(Frozen):
     workload: str
     variant: str
     round: int
-    lane: int
+    lane: int = 0
     host: str
-    started: float
-    """Seconds since the epoch."""
+    started: float = 0.0
+    """Seconds since the epoch; 0 for a trial that never started."""
     outcome: str
     """``ok``, ``exit N``, ``signal NAME``, ``timeout``, ``memory limit``, ``build failed``…"""
-    metrics: dict[str, float | None]
+    metrics: dict[str, float | None] = {}
     notes: dict[str, str] = {}
     """For metrics that are ``None``: why."""
     smaps: dict[str, dict[str, int]] = {}
@@ -87,6 +92,11 @@ class TrialRecord(Frozen):
     """Children of the workload."""
     runtime: dict[str, float | None] = {}
     """All of ``runtime/metrics`` at the end, by its own names; of histograms, quantiles."""
+
+    @property
+    def trial(self) -> Trial:
+        """Which trial it was."""
+        return Trial(workload=self.workload, variant=self.variant, round=self.round)
 
     @property
     def ok(self) -> bool:
@@ -144,13 +154,81 @@ def read_trials(path: Path) -> list[TrialRecord]:
 
 
 def append_trial(path: Path, record: TrialRecord) -> None:
-    """Add one line to ``trials.jsonl`` in a single write, so that readers see whole lines."""
-    data = (record.model_dump_json() + "\n").encode()
-    descriptor = os.open(path / TRIALS, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(descriptor, data)
-    finally:
-        os.close(descriptor)
+    """Add one line to ``trials.jsonl``; after a line that was cut short, on a line of its own."""
+    with (path / TRIALS).open("ab+", buffering=0) as file:
+        data = (record.model_dump_json() + "\n").encode()
+        if file.tell() > 0:
+            file.seek(-1, os.SEEK_END)
+            data = data if file.read(1) == b"\n" else b"\n" + data
+        file.write(data)
+
+
+def continued(old: Manifest, new: Manifest) -> Manifest:
+    """The manifest of a run that is resumed: the old one, with builds that the new one adds.
+
+    Raises:
+        HarnessError: matrix, toolchains, builds or plan differ; the message names the field.
+    """
+    check_same_origin(old, new, "resumed")
+    builds = {(b.workload, b.toolchain, b.settings): b for b in (*new.builds, *old.builds)}
+    return old.model_copy(update={"builds": tuple(builds.values())})
+
+
+def check_same_origin(
+    old: Manifest, new: Manifest, purpose: str, *, ignore: frozenset[str] = frozenset()
+) -> None:
+    """Refuse to join measurements that were not made from the same things.
+
+    Args:
+        old: one manifest.
+        new: the other.
+        purpose: what was to be done, for the message: ``resumed``, ``merged``.
+        ignore: fields, as ``plan.seed``, that may differ.
+
+    Raises:
+        HarnessError: the message names the first field that differs, with both values.
+    """
+    before, after = (_origin(manifest) for manifest in (old, new))
+    keys = before["builds"].keys() & after["builds"].keys()  # a selection may build less
+    for origin in (before, after):
+        origin["builds"] = {key: origin["builds"][key] for key in keys}
+        for field in ignore:
+            part, name = field.split(".")
+            origin[part].pop(name)
+    difference = _first_difference(before, after, "")
+    if difference:
+        raise HarnessError(
+            f"{old.name} cannot be {purpose}, since it was made from something else: {difference}"
+        )
+
+
+def _origin(manifest: Manifest) -> dict[str, Any]:
+    """What a run's numbers depend on, as JSON values; of a build, the binary itself."""
+    dumped = manifest.model_dump(mode="json")
+    return {
+        "matrix": dumped["matrix"],
+        "toolchains": {
+            t["name"]: {"version": t["version"], "on": t["on"]} for t in dumped["toolchains"]
+        },
+        "plan": dumped["plan"],
+        "builds": {
+            f"{b['workload']} with {b['toolchain']}+{','.join(b['settings'])}": b["sha256"]
+            for b in dumped["builds"]
+        },
+    }
+
+
+def _first_difference(old: Any, new: Any, field: str) -> str | None:
+    """The first field in which two JSON values differ, with both values, in words."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        pairs = [
+            (old.get(key), new.get(key), f"{field}.{key}".lstrip(".")) for key in {**old, **new}
+        ]
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = [(a, b, f"{field}[{i}]") for i, (a, b) in enumerate(zip(old, new, strict=True))]
+    else:
+        return None if old == new else f"{field} was {json.dumps(old)} and is {json.dumps(new)}"
+    return next((d for a, b, name in pairs if (d := _first_difference(a, b, name))), None)
 
 
 def write_json(path: Path, model: Frozen) -> None:

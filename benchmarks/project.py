@@ -1,0 +1,30 @@
+"""Throw-away projects that benchmarks run the harness on."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MAIN = "package main\n\n%s\n"
+
+
+@contextmanager
+def project(program: str, matrix: str) -> Iterator[Path]:
+    """A temporary directory with one Go program, ``./program``, and a matrix file."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        (root / "program").mkdir()
+        (root / "go.mod").write_text("module program\n\ngo 1.21\n", encoding="utf-8")
+        (root / "program" / "main.go").write_text(MAIN % program, encoding="utf-8")
+        (root / "matrix.yaml").write_text(matrix, encoding="utf-8")
+        yield root
+
+
+def gomatrix(root: Path, *arguments: str) -> Path:
+    """Run ``gomatrix run`` there; gives the run directory."""
+    command = [str(Path(sys.executable).with_name("gomatrix")), "run", *arguments]
+    subprocess.run(command, cwd=root, env=os.environ, check=True, stdout=subprocess.DEVNULL)
+    return (root / "reports" / "latest").resolve()

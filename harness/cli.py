@@ -1,0 +1,134 @@
+"""The command ``gomatrix``: thin commands over the functions of the package."""
+
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import pytest
+
+import harness
+from harness.errors import HarnessError
+from harness.merge import merge as merge_runs
+from harness.report import terminal_summary
+from harness.reports import list_runs, prune_runs
+from harness.run import Run
+from harness.session import judge
+
+
+class _Group(click.Group):
+    """Prints a user's mistake on its own, without a traceback, and exits with 2."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except HarnessError as error:
+            click.echo(f"gomatrix: {error}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=_Group)
+@click.version_option(harness.__version__, prog_name="gomatrix")
+def main() -> None:
+    """Which Go feature is to blame? Measure a matrix of Go versions and experiments."""
+
+
+@main.command()
+@click.argument(
+    "matrix", default="matrix.yaml", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("-n", "--lanes", default="auto", help="Trials at a time: a number, or auto.")
+@click.option("-k", "select", metavar="EXPRESSION", help="Only the trials whose names match.")
+@click.option("--seed", type=int, help="For the order of trials within rounds.")
+@click.option("--shard", metavar="K/N", help="Do only every N-th round, from the K-th on.")
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="latest",
+    metavar="[RUN]",
+    help="Go on with a run directory, by default the newest.",
+)
+@click.option(
+    "--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"),
+    show_default=True, help="Where the run directory is put.",
+)  # fmt: skip
+def run(
+    *,
+    matrix: Path,
+    lanes: str,
+    select: str | None,
+    seed: int | None,
+    shard: str | None,
+    resume: str | None,
+    reports: Path,
+) -> None:
+    """Measure a matrix and write its report.
+
+    Exits with 0 if all gates held, with 1 if a gate failed or a trial went wrong, and with 2 or
+    above if nothing could be measured.
+    """
+    resumed = reports / "latest" if resume == "latest" else resume
+    options = {"-k": select, "--matrix-seed": seed, "--matrix-shard": shard,
+               "--matrix-resume": resumed, "--reports": reports}  # fmt: skip
+    given = [str(word) for flag, value in options.items() if value is not None
+             for word in (flag, value)]  # fmt: skip
+    sys.exit(_isolated_pytest([str(matrix), "-n", lanes, *given]))
+
+
+def _isolated_pytest(arguments: list[str]) -> int:
+    """Run pytest untouched by the configuration, conftest files and plugins of this directory."""
+    for variable in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        os.environ.pop(variable, None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    isolation = [
+        "-c", os.devnull, f"--rootdir={Path.cwd()}", "--noconftest", "-p", "no:cacheprovider",
+        "-p", "xdist.plugin", "-p", "harness.plugin", "--no-header",
+    ]  # fmt: skip
+    return int(pytest.main([*isolation, *arguments]))
+
+
+@main.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path),
+    help="The run directory to make.",
+)  # fmt: skip
+def merge(runs: tuple[Path, ...], output: Path) -> None:
+    """Join runs of one matrix, from shards or several machines, and judge them together."""
+    merge_runs([Run.load(path) for path in runs], output)
+    for line in terminal_summary(judge(output)):
+        click.echo(line)
+
+
+@main.group("runs")
+def runs_group() -> None:
+    """Keep the directory of runs in hand."""
+
+
+_reports = click.option(
+    "--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"),
+    show_default=True, help="The directory of runs.",
+)  # fmt: skip
+
+
+@runs_group.command("list")
+@_reports
+def list_command(reports: Path) -> None:
+    """List the runs, oldest first."""
+    for run in list_runs(reports):
+        click.echo(
+            f"{run.path.name}  {run.created:%Y-%m-%d %H:%M}  "
+            f"{run.trials} trials  {run.size / (1 << 20):.1f} MiB"
+        )
+
+
+@runs_group.command("prune")
+@_reports
+@click.option("--keep", type=click.IntRange(min=0), default=5, show_default=True)
+@click.option("--older-than", type=click.IntRange(min=0), default=0, metavar="DAYS")
+def prune_command(reports: Path, keep: int, older_than: int) -> None:
+    """Remove old runs; the newest ones stay."""
+    age = timedelta(days=older_than)
+    for run in prune_runs(reports, datetime.now(UTC), keep=keep, older_than=age):
+        click.echo(f"removed {run.path.name}")

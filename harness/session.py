@@ -1,0 +1,344 @@
+"""One invocation from matrix file to report: prepare, start, measure, finish.
+
+pytest decides when each step is taken and in which process; what the steps do is here and knows
+nothing of pytest.
+"""
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import harness
+from harness.admission import Ledger, memory_budget
+from harness.analysis import conclude
+from harness.analysis.models import Verdict
+from harness.errors import HarnessError
+from harness.golang.builds import BuildRequest, build_all, build_supervisor
+from harness.golang.cache import default_cache
+from harness.golang.records import ToolchainRecord
+from harness.golang.toolchains import Toolchain, resolve
+from harness.golang.versions import GoVersion
+from harness.golang.workloads import Source, locate
+from harness.host import describe_host
+from harness.lanes import available_lanes, claim_lane
+from harness.measure.trial import TrialRequest, run_trial
+from harness.plan import Cell, Plan, Trial, make_plan
+from harness.report import render_html
+from harness.run import (
+    MANIFEST,
+    Manifest,
+    Run,
+    TrialRecord,
+    continued,
+    point_latest,
+    read_manifest,
+    write_json,
+    write_series,
+)
+from harness.spec.load import Matrix, nearest
+
+Say = Callable[[str], None]
+"""Called with one line of progress at a time."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A matrix with its toolchains at hand and its plan made; nothing is built yet."""
+
+    matrix: Matrix
+    toolchains: Mapping[str, Toolchain]
+    sources: Mapping[str, Source]
+    plan: Plan
+    cache: Path
+
+
+def prepare(
+    matrix: Matrix, *, seed: int | None, shard: tuple[int, int] = (1, 1), say: Say
+) -> Prepared:
+    """Get the toolchains, locate the workloads, make the plan.
+
+    Args:
+        matrix: the matrix, loaded.
+        seed: for the order of trials; ``None`` takes the matrix's own or a new one.
+        shard: (K, N), the K-th of N runs that share the rounds.
+        say: told of downloads.
+
+    Raises:
+        HarnessError: what the matrix names cannot be had; with line and column.
+    """
+    spec = matrix.spec
+    cache = default_cache()
+    toolchains = resolve([*spec.go, *(i.go for i in spec.include)], cache, say)
+    _check_experiments(matrix, toolchains)
+    newest = max(toolchains.values(), key=lambda t: GoVersion.parse(t.version))
+    sources = {}
+    for index, workload in enumerate(spec.workloads):
+        try:
+            sources[workload.name] = locate(workload, matrix.path.parent, newest, cache)
+        except HarnessError as error:
+            raise matrix.error(("workloads", index, "package"), str(error)) from None
+    known = {name: toolchain.experiments for name, toolchain in toolchains.items()}
+    chosen = next(s for s in (seed, spec.trials.seed, secrets.randbelow(1 << 31)) if s is not None)
+    plan = make_plan(spec, known, seed=chosen, shard=shard)
+    return Prepared(matrix, toolchains, sources, _without_newer(plan, sources, toolchains), cache)
+
+
+def open_run(
+    matrix: Matrix,
+    *,
+    reports: Path,
+    resume: Path | None,
+    seed: int | None,
+    shard: tuple[int, int],
+    say: Say,
+) -> tuple[Prepared, Path, frozenset[str]]:
+    """Prepare a new run or one that is resumed.
+
+    Args:
+        matrix: the matrix, loaded.
+        reports: where run directories land.
+        resume: a run directory to go on with.
+        seed: for the order of trials.
+        shard: (K, N), the K-th of N runs that share the rounds.
+        say: told of downloads.
+
+    Returns:
+        The prepared matrix, the run directory, and the ids of the trials that it already has.
+
+    Raises:
+        HarnessError: what the matrix names cannot be had, or there is no such run.
+    """
+    if resume is None:
+        prepared = prepare(matrix, seed=seed, shard=shard, say=say)
+        return prepared, _new_directory(reports, matrix, datetime.now(UTC)), frozenset()
+    run = Run.load(resume.resolve())
+    plan = run.manifest.plan
+    prepared = prepare(matrix, seed=plan.seed, shard=plan.shard, say=say)
+    return prepared, run.path, frozenset(record.trial.id for record in run.trials)
+
+
+def start(
+    prepared: Prepared,
+    trials: Iterable[Trial],
+    directory: Path,
+    *,
+    command: tuple[str, ...],
+    say: Say,
+) -> Manifest:
+    """Build what the chosen cells need, and open the run directory or go on with it.
+
+    Args:
+        prepared: the prepared matrix.
+        trials: those that will run.
+        directory: the run directory: a new one, or one to resume.
+        command: the command line, for the record.
+        say: told of builds.
+
+    Raises:
+        HarnessError: the run to resume was made from something else.
+    """
+    matrix, plan = prepared.matrix, prepared.plan
+    requests = {}
+    for trial in trials:
+        variant = plan.variant(trial.variant)
+        requests[trial.workload, variant.toolchain, variant.settings] = BuildRequest(
+            source=prepared.sources[trial.workload],
+            toolchain=prepared.toolchains[variant.toolchain],
+            settings=variant.settings,
+            build=matrix.spec.build,
+        )
+    manifest = Manifest(
+        name=directory.name,
+        created=datetime.now(UTC),
+        harness=harness.__version__,
+        matrix_path=str(matrix.path),
+        matrix_text=matrix.text,
+        matrix=matrix.spec,
+        toolchains=tuple(_record(t) for t in prepared.toolchains.values()),
+        builds=tuple(build_all(list(requests.values()), prepared.cache, say)),
+        supervisor=str(_supervisor(prepared)),
+        plan=plan,
+        host=describe_host(),
+        lanes=len(available_lanes(matrix.spec.trials.cpus)),
+        memory_budget=memory_budget(),
+        command=command,
+    )
+    if (directory / MANIFEST).exists():
+        manifest = continued(read_manifest(directory), manifest)
+    directory.mkdir(parents=True, exist_ok=True)
+    clean(directory)
+    write_json(directory / MANIFEST, manifest)
+    return manifest
+
+
+def measure(directory: Path, manifest: Manifest, trial: Trial) -> TrialRecord:
+    """Run one trial on the first free lane, and store its own files in the run directory.
+
+    Args:
+        directory: the run directory.
+        manifest: its manifest.
+        trial: which one.
+    """
+    limits = manifest.matrix.trials
+    build = manifest.build(trial.workload, manifest.plan.variant(trial.variant))
+    if build.error is not None:
+        return _trial_record(manifest, trial, outcome="build failed", log=build.error)
+    lanes = available_lanes(limits.cpus)
+    shared = temporary_directory(directory)
+    ledger = Ledger(shared, manifest.memory_budget)
+    with (
+        claim_lane(shared, len(lanes)) as lane,
+        ledger.claim(trial.workload, lane, limits.memory_limit),
+    ):
+        record = _run_build(directory, manifest, trial, Path(build.binary), lane, lanes[lane])
+    ledger.observe(trial.workload, record.metrics.get("rss.peak"))
+    return record
+
+
+def _run_build(
+    directory: Path,
+    manifest: Manifest,
+    trial: Trial,
+    binary: Path,
+    lane: int,
+    cpus: tuple[int, ...],
+) -> TrialRecord:
+    spec = manifest.matrix
+    variant = manifest.plan.variant(trial.variant)
+    workload = next(w for w in spec.workloads if w.name == trial.workload)
+    stem = f"{quote(trial.workload, safe='')}/{quote(trial.variant, safe='+,= ')}-r{trial.round:02}"
+    profile, series = f"profiles/{stem}.pb.gz", f"series/{stem}.json"
+    (directory / profile).parent.mkdir(parents=True, exist_ok=True)
+    started = datetime.now(UTC).timestamp()
+    scratch = Path(tempfile.mkdtemp(prefix="trial-", dir=temporary_directory(directory)))
+    try:
+        result = run_trial(
+            TrialRequest(
+                supervisor=Path(manifest.supervisor),
+                binary=binary,
+                args=tuple(workload.args),
+                env=workload.env | variant.env,
+                cpus=cpus,
+                gomaxprocs=spec.trials.cpus,
+                timeout=spec.trials.timeout,
+                memory_limit=spec.trials.memory_limit,
+                directory=scratch,
+                profile=directory / profile,
+            )
+        )
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    write_series(directory / series, result.series)
+    return _trial_record(
+        manifest,
+        trial,
+        lane=lane,
+        started=started,
+        outcome=result.outcome,
+        metrics=result.metrics,
+        notes=result.notes,
+        smaps=result.smaps,
+        series=series,
+        profile=profile if (directory / profile).exists() else None,
+        log="" if result.outcome == "ok" else result.log,
+    )
+
+
+def _trial_record(manifest: Manifest, trial: Trial, **fields: Any) -> TrialRecord:
+    identity = trial.model_dump() | {"host": manifest.host.id}
+    return TrialRecord.model_validate(identity | fields)
+
+
+def temporary_directory(directory: Path) -> Path:
+    """Where the trials of a run have their temporary directories; removed when the run ends."""
+    path = directory / "tmp"
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def finish(directory: Path) -> Verdict:
+    """Judge a run and make it the latest."""
+    verdict = judge(directory)
+    point_latest(directory)
+    return verdict
+
+
+def clean(directory: Path) -> None:
+    """Remove what was temporary, once no worker is left to use it."""
+    shutil.rmtree(directory / "tmp", ignore_errors=True)
+
+
+def judge(directory: Path) -> Verdict:
+    """Conclude from what a run directory holds, and write its verdict and report."""
+    run = Run.load(directory)
+    verdict = conclude(run)
+    write_json(directory / "verdict.json", verdict)
+    (directory / "report.html").write_text(render_html(run, verdict), encoding="utf-8")
+    return verdict
+
+
+def _new_directory(reports: Path, matrix: Matrix, now: datetime) -> Path:
+    """The path of a new run: ``reports/<utc>-<name>``; not made here."""
+    stem = matrix.path.name.removesuffix(".yaml").removesuffix(".yml").removesuffix(".matrix")
+    name = matrix.spec.name or (matrix.path.resolve().parent.name if stem == "matrix" else stem)
+    return reports / f"{now:%Y%m%dT%H%M%S}Z-{name}"
+
+
+def _supervisor(prepared: Prepared) -> Path:
+    newest = max(prepared.toolchains.values(), key=lambda t: GoVersion.parse(t.version))
+    with as_file(files("harness.measure") / "supervisor" / "main.go") as source:
+        return build_supervisor(source, newest, prepared.cache)
+
+
+def _record(toolchain: Toolchain) -> ToolchainRecord:
+    return ToolchainRecord(
+        name=toolchain.name,
+        version=toolchain.version,
+        provider=toolchain.provider,
+        goroot=str(toolchain.goroot),
+        sha256=toolchain.sha256,
+        on=tuple(name for name in toolchain.experiments.known if name in toolchain.experiments.on),
+    )
+
+
+def _check_experiments(matrix: Matrix, toolchains: Mapping[str, Toolchain]) -> None:
+    """An experiment that no toolchain knows is a mistake, not a cell that cannot run."""
+    known = sorted({name for t in toolchains.values() for name in t.experiments.known})
+    words = known + [f"no{name}" for name in known]
+    spec = matrix.spec
+    places = [
+        (("experiments", i, j), setting)
+        for i, settings in enumerate(spec.experiments)
+        for j, setting in enumerate(settings)
+    ] + [
+        (("include", i, "experiments", j), setting)
+        for i, cell in enumerate(spec.include)
+        for j, setting in enumerate(cell.experiments)
+    ]
+    for location, setting in places:
+        if not any(t.experiments.knows(setting) for t in toolchains.values()):
+            raise matrix.error(
+                location,
+                f"no toolchain of this matrix knows the experiment setting {setting!r}"
+                f"{nearest(setting, words)}",
+            )
+
+
+def _without_newer(
+    plan: Plan, sources: Mapping[str, Source], toolchains: Mapping[str, Toolchain]
+) -> Plan:
+    """Mark the cells whose go.mod asks for a newer Go as not applicable."""
+
+    def judge(cell: Cell) -> Cell:
+        version = toolchains[plan.variant(cell.variant).toolchain].version
+        reason = cell.reason or sources[cell.workload].needs_newer(version)
+        return cell.model_copy(update={"reason": reason})
+
+    return plan.model_copy(update={"cells": tuple(judge(cell) for cell in plan.cells)})

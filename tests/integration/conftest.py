@@ -1,0 +1,26 @@
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from projects import FIXTURES, MATRIX, Project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    shutil.copytree(FIXTURES, tmp_path / "go_fixtures")
+    made = Project(tmp_path)
+    made.write(MATRIX)
+    return made
+
+
+@pytest.fixture
+def broken_project(project: Project) -> Callable[[str, str], Project]:
+    """A project whose matrix has one piece of text replaced."""
+
+    def make(old: str, new: str) -> Project:
+        assert old in MATRIX
+        project.write(MATRIX.replace(old, new))
+        return project
+
+    return make

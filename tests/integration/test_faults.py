@@ -1,0 +1,201 @@
+"""Workers and controllers that die, on real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from projects import Project
+
+pytestmark = pytest.mark.toolchain
+
+PROGRAM = """\
+package main
+
+import (
+	"os"
+	"os/exec"
+	"time"
+)
+
+func main() {
+	if len(os.Args) > 1 {
+		exec.Command(os.Args[1], "30").Start() // a child that is left behind
+	}
+	time.Sleep(60 * time.Millisecond)
+}
+"""
+
+MATRIX = """\
+go: [go1.24.3]
+experiments: [[], [noswissmap]]
+workloads: [{name: sleeper, package: ./sleeper, args: [ARGS]}]
+trials: ROUNDS
+"""
+
+
+@pytest.fixture
+def sleeper(project: Project) -> Callable[[int, str], Project]:
+    """A project of ``rounds`` rounds of two variants of a program that sleeps a little."""
+
+    def make(rounds: int, arguments: str = "") -> Project:
+        (project.root / "go.mod").write_text("module sleeper\n\ngo 1.21\n")
+        (project.root / "sleeper").mkdir()
+        (project.root / "sleeper" / "main.go").write_text(PROGRAM)
+        matrix = MATRIX.replace("ROUNDS", str(rounds)).replace("ARGS", arguments)
+        project.write(matrix)
+        return project
+
+    return make
+
+
+@contextmanager
+def started(project: Project, *arguments: str) -> Iterator[psutil.Popen]:
+    command = [str(Path(sys.executable).with_name("gomatrix")), "run", "-n", "2", *arguments]
+    with (project.root / "output.txt").open("wb") as output:
+        process = psutil.Popen(
+            command, cwd=project.root, stdout=output, stderr=subprocess.STDOUT, env=dict(os.environ)
+        )
+    try:
+        yield process
+    finally:
+        if process.is_running():
+            process.kill()
+        process.wait()
+
+
+def run_directory(project: Project) -> Path:
+    (directory,) = (p for p in (project.root / "reports").iterdir() if not p.is_symlink())
+    return directory
+
+
+def finished(project: Project) -> list[str]:
+    """The trials in the one run of a project, so far."""
+    files = list((project.root / "reports").glob("2*/trials.jsonl"))
+    if not files:
+        return []
+    lines = files[0].read_bytes().splitlines()
+    trials = []
+    for line in lines:
+        try:
+            trial = json.loads(line)
+        except ValueError:
+            continue
+        trials.append(f"{trial['variant']}-r{trial['round']}")
+    return trials
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def wait_for_trials(project: Project, count: int) -> None:
+    wait_until(lambda: len(finished(project)) >= count)
+
+
+def workers(controller: psutil.Popen) -> list[psutil.Process]:
+    """The controller's Python children, one for each lane."""
+    return [p for p in controller.children() if "python" in p.name() and p.is_running()]
+
+
+def left_behind(project: Project) -> list[psutil.Process]:
+    """Processes that work below the project's directory."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()).is_relative_to(project.root / "reports"):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def assert_clean(project: Project) -> None:
+    wait_until(lambda: not left_behind(project), 20)
+    assert not (run_directory(project) / "tmp").exists()
+
+
+def test_killed_workers_lose_nothing(sleeper: Callable[..., Project]) -> None:
+    project = sleeper(30, '"sleep"')
+    with started(project) as controller:
+        for kill in range(10):
+            wait_for_trials(project, 4 * (kill + 1))
+            workers(controller)[kill % 2].kill()
+        assert controller.wait(120) == 0, (project.root / "output.txt").read_text()
+    assert Counter(finished(project)) == Counter(
+        f"{variant}-r{number}"
+        for variant in ("go1.24.3", "go1.24.3+noswissmap")
+        for number in range(1, 31)
+    )
+    assert "its worker died; it is run again" in (project.root / "output.txt").read_text()
+    assert_clean(project)
+
+
+def test_a_killed_controller_resumes_with_what_it_has(sleeper: Callable[..., Project]) -> None:
+    project = sleeper(20)
+    for kill in range(10):
+        with started(project, *(["--resume", str(run_directory(project))] if kill else [])) as c:
+            wait_for_trials(project, 3 * (kill + 1))
+            c.kill()
+        if kill % 3 == 0:  # as if the last line had been cut short
+            file = run_directory(project) / "trials.jsonl"
+            file.write_bytes(file.read_bytes()[:-30])
+    with started(project, "--resume", str(run_directory(project))) as controller:
+        assert controller.wait(120) == 0, (project.root / "output.txt").read_text()
+    assert Counter(finished(project)) == Counter(
+        f"{variant}-r{number}"
+        for variant in ("go1.24.3", "go1.24.3+noswissmap")
+        for number in range(1, 21)
+    )
+    assert_clean(project)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_is_clean_and_resumes(
+    sleeper: Callable[..., Project], number: signal.Signals
+) -> None:
+    project = sleeper(10, '"sleep"')
+    with started(project) as controller:
+        wait_for_trials(project, 4)
+        controller.send_signal(number)
+        assert controller.wait(30) == 2
+    assert_clean(project)
+    assert (run_directory(project) / "verdict.json").exists()
+    with started(project, "--resume") as controller:
+        assert controller.wait(60) == 0
+    assert len(set(finished(project))) == len(finished(project)) == 20
+
+
+def test_a_run_made_from_something_else_is_not_resumed(sleeper: Callable[..., Project]) -> None:
+    project = sleeper(1)
+    assert project.gomatrix("run").returncode == 0
+    project.write((project.root / "matrix.yaml").read_text().replace("trials: 1", "trials: 2"))
+    done = project.gomatrix("run", "--resume")
+    assert done.returncode >= 2
+    assert "matrix.trials.min was 1 and is 2" in done.stdout + done.stderr
+
+
+def test_shards_merge_into_the_whole(sleeper: Callable[..., Project]) -> None:
+    project = sleeper(4)
+    for shard in ("1/2", "2/2"):
+        done = project.gomatrix("run", "--shard", shard, "--reports", f"shard{shard[0]}")
+        assert done.returncode == 0, done.stdout
+    done = project.gomatrix("merge", "shard1/latest", "shard2/latest", "-o", "reports/2whole")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert Counter(finished(project)) == Counter(
+        f"{variant}-r{number}"
+        for variant in ("go1.24.3", "go1.24.3+noswissmap")
+        for number in range(1, 5)
+    )
+    assert (project.root / "reports" / "2whole" / "report.html").exists()

@@ -1,0 +1,46 @@
+"""Small real projects that tests run the harness on, as a user would: by command."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+FIXTURES = Path(__file__).parents[1] / "go_fixtures"
+
+MATRIX = """\
+go: [go1.23.9, go1.24.3]
+experiments: [[], [noswissmap]]
+question: {baseline: go1.23.9, candidate: go1.24.3}
+workloads:
+  - {name: large-buffers, package: ./go_fixtures/largebuffers, args: ["-retain-mib=16"]}
+  - {name: live-map, package: ./go_fixtures/livemap, args: ["-entries=1000"]}
+trials: 2
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A directory with a matrix file, and the commands of the harness in it."""
+
+    root: Path
+
+    def write(self, matrix: str) -> None:
+        (self.root / "matrix.yaml").write_text(matrix, encoding="utf-8")
+
+    def gomatrix(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self._run(str(Path(sys.executable).with_name("gomatrix")), *arguments)
+
+    def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self._run(sys.executable, "-m", "pytest", *arguments)
+
+    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        outer = ("PYTEST_", "COV_")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(outer)}
+        return subprocess.run(
+            command, cwd=self.root, env=environment, capture_output=True, text=True, check=False
+        )
+
+    @property
+    def latest(self) -> Path:
+        return (self.root / "reports" / "latest").resolve()
