@@ -68,7 +68,7 @@ def _moved(run: Run, offset: int, destination: Path) -> Iterator[TrialRecord]:
 def _joined(manifests: Sequence[Manifest], destination: Path, rounds: int) -> Manifest:
     first = manifests[0]
     hosts = {host.id: host for m in manifests for host in (m.hosts or (m.host,))}
-    builds = {(b.workload, b.toolchain, b.settings): b for m in manifests for b in m.builds}
+    builds = {b.key: b for m in manifests for b in m.builds}
     plan = first.plan.model_copy(
         update={"shard": (1, 1), "rounds": max(rounds, *(m.plan.rounds for m in manifests))}
     )

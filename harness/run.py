@@ -170,7 +170,7 @@ def continued(old: Manifest, new: Manifest) -> Manifest:
         HarnessError: matrix, toolchains, builds or plan differ; the message names the field.
     """
     check_same_origin(old, new, "resumed")
-    builds = {(b.workload, b.toolchain, b.settings): b for b in (*new.builds, *old.builds)}
+    builds = {b.key: b for b in (*new.builds, *old.builds)}
     return old.model_copy(update={"builds": tuple(builds.values())})
 
 
@@ -212,7 +212,7 @@ def _origin(manifest: Manifest) -> dict[str, Any]:
         },
         "plan": dumped["plan"],
         "builds": {
-            f"{b['workload']} with {b['toolchain']}+{','.join(b['settings'])}": b["sha256"]
+            f"{b['workload']} with {b['toolchain']} {b['settings']} {b['build']}": b["sha256"]
             for b in dumped["builds"]
         },
     }

@@ -75,7 +75,7 @@ def prepare(
     """
     spec = matrix.spec
     cache = default_cache()
-    toolchains = resolve([*spec.go, *(i.go for i in spec.include)], cache, say)
+    toolchains = resolve([*spec.go, *(i.go for i in spec.include)], cache, say, matrix.path.parent)
     _check_experiments(matrix, toolchains)
     newest = max(toolchains.values(), key=lambda t: GoVersion.parse(t.version))
     sources = {}
@@ -145,14 +145,16 @@ def start(
         HarnessError: the run to resume was made from something else.
     """
     matrix, plan = prepared.matrix, prepared.plan
-    requests = {}
-    for trial in trials:
-        variant = plan.variant(trial.variant)
-        requests[trial.workload, variant.toolchain, variant.settings] = BuildRequest(
-            source=prepared.sources[trial.workload],
+    cells = dict.fromkeys((trial.workload, trial.variant) for trial in trials)
+    requests = {}  # variants that differ only in their run environment share a build
+    for workload, name in cells:
+        variant = plan.variant(name)
+        build = variant.build.model_dump_json()
+        requests[workload, variant.toolchain, variant.settings, build] = BuildRequest(
+            source=prepared.sources[workload],
             toolchain=prepared.toolchains[variant.toolchain],
             settings=variant.settings,
-            build=matrix.spec.build,
+            build=variant.build,
         )
     manifest = Manifest(
         name=directory.name,
