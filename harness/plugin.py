@@ -21,9 +21,10 @@ from harness.lanes import available_lanes
 from harness.plan import Cell, Plan, Trial, parse_shard
 from harness.progress import Progress
 from harness.report import terminal_summary
-from harness.run import Manifest, TrialRecord, append_trial, read_manifest
+from harness.run import Manifest, TrialRecord, append_trial, read_manifest, read_trials
 from harness.session import Prepared, clean, finish, measure, open_run, start
 from harness.spec.load import Matrix, load
+from harness.stopping import Stopping
 
 
 @dataclass(frozen=True)
@@ -191,8 +192,8 @@ class MatrixRun:
     directory: Path
     progress: Progress | None = None
     """Set when the builds are done and trials may run."""
-    undue: set[str] = field(default_factory=set)
-    """Trials, by id, that the stopping rule has found needless."""
+    stopping: Stopping | None = None
+    """Set at the same time."""
     verdict: Verdict | None = None
 
     @property
@@ -265,6 +266,11 @@ class Controller:
         for run in self._runs.values():
             clean(run.directory)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Without workers: pass over an item that is not needed any more."""
+        return None if self.needed(item.nodeid) else True
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep a trial's record; of one that is run again, only the last."""
         sent: Sequence[str] | None = getattr(report, "gomatrix", None)
@@ -273,9 +279,11 @@ class Controller:
         record = TrialRecord.model_validate_json(sent[1])
         run = self._runs[Path(sent[0])]
         append_trial(run.directory, record)
-        line = run.progress.note(record) if run.progress else None
-        if line:
-            self._say(line)
+        if run.stopping and run.progress:
+            run.stopping.note(record)
+            line = run.progress.note(record)
+            if line:
+                self._say(line)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(
@@ -303,13 +311,18 @@ class Controller:
             if trials:
                 command = ("pytest", *map(str, self._config.invocation_params.args))
                 with _user_errors():
-                    start(run.prepared, trials, run.directory, command=command, say=self._say)
+                    manifest = start(
+                        run.prepared, trials, run.directory, command=command, say=self._say
+                    )
                 run.progress = Progress(trials)
+                done = read_trials(run.directory)
+                run.stopping = Stopping(run.directory, manifest, trials, done)
 
     def needed(self, node_id: str) -> bool:
         """Whether an item is still to be run when its turn comes."""
         run = self._run_of(node_id)
-        return run is None or node_id.partition("::")[2] not in run.undue
+        stopping = run.stopping if run else None
+        return stopping is None or node_id.partition("::")[2] not in stopping.undue
 
     def lost(self, node_id: str) -> None:
         """Say that a trial is run again, since its worker died."""

@@ -19,6 +19,7 @@ import harness
 from harness.admission import Ledger, memory_budget
 from harness.analysis import conclude
 from harness.analysis.models import Verdict
+from harness.analysis.question import QuestionError, resolve_question
 from harness.errors import HarnessError
 from harness.golang.builds import BuildRequest, build_all, build_supervisor
 from harness.golang.cache import default_cache
@@ -87,6 +88,10 @@ def prepare(
     known = {name: toolchain.experiments for name, toolchain in toolchains.items()}
     chosen = next(s for s in (seed, spec.trials.seed, secrets.randbelow(1 << 31)) if s is not None)
     plan = make_plan(spec, known, seed=chosen, shard=shard)
+    try:
+        resolve_question(spec, plan, {name for e in known.values() for name in e.known})
+    except QuestionError as error:
+        raise matrix.error(error.location, str(error)) from None
     return Prepared(matrix, toolchains, sources, _without_newer(plan, sources, toolchains), cache)
 
 
