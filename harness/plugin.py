@@ -132,6 +132,11 @@ class MatrixItem(pytest.Function):
     place: tuple[str, int] = ("", 0)
     """Matrix file and position in the plan."""
 
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        if hasattr(self, "id"):  # pytest 9.2: the brackets are parameters, so that --lf finds it
+            self._id = type(self.id).parse(self.nodeid)
+
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, None, self.name
 

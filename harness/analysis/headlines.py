@@ -25,10 +25,10 @@ def headline(
     """
     primary = [c for c in comparisons if c.primary]
     if not primary:
-        return Headline(workload=workload, sentence=f"{workload}: there is nothing to compare.")
+        return Headline(workload=workload, sentence="there is nothing to compare.")
     changed = [c for c in primary if c.decision in ("increase", "decrease")]
     lead = (changed or primary)[0]
-    parts = [f"{workload}: {_change(lead)}"]
+    parts = [_change(lead)]
     parts += [_change(c) for c in primary if c is not lead]
     if changed:
         parts += _suspect_parts([s for s in suspects if s.metric == lead.metric])

@@ -276,6 +276,8 @@ class Watch:
 
     def _take(self, channel: socket.socket, pause: Mapping[str, int]) -> Snapshot:
         """Read the kernel's view while the program waits, then let it go on."""
+        if not self.seen.pid:  # a short program may be done before we heard of its start
+            self._read_answers()
         kernel = KernelView.read(self.seen.pid)
         with suppress(OSError):  # it has gone; what was read still counts
             channel.send(b"\n", socket.MSG_NOSIGNAL)
