@@ -1,12 +1,15 @@
 """The answer for each workload in one sentence, for an engineer on call."""
 
+import math
 from collections.abc import Sequence
 
 from harness.analysis.models import Comparison, Cure, Headline, Suspect
 from harness.analysis.words import amount, listed, percent, span
 
-_UNSEEN = ("runtime.mapped", "heap.live", "heap.objects")
-"""What the Go runtime says of its own memory, in the order of how telling it is."""
+_MAPPED = "runtime.mapped"
+"""What tells whether the runtime shows a change: the others swing with the collector's phase."""
+_UNSEEN = (_MAPPED, "heap.live", "heap.objects")
+"""What is named where the runtime does not show it, if it stands still."""
 _SMALL = 0.2
 """Part of the kernel's change below which the runtime does not show it."""
 
@@ -99,14 +102,12 @@ def _runtime_part(lead: Comparison, comparisons: Sequence[Comparison]) -> list[s
         for c in comparisons
         if (c.baseline, c.candidate) == (lead.baseline, lead.candidate) and c.difference is not None
     }
-    told = [name for name in _UNSEEN if name in same]
-    if not told:
+    if _MAPPED not in same:
         return []
-    shown = [name for name in told if same[name] / lead.difference >= _SMALL]
-    if not shown:
-        return [f"the Go runtime's own numbers ({', '.join(told)}) do not show it"]
-    name = shown[0]
-    return [f"the Go runtime shows it too ({name} {_signed(same[name])})"]
+    if same[_MAPPED] / lead.difference >= _SMALL:
+        return [f"the Go runtime shows it too ({_MAPPED} {_signed(same[_MAPPED])})"]
+    still = [name for name in _UNSEEN if abs(same.get(name, math.inf) / lead.difference) < _SMALL]
+    return [f"the Go runtime's own numbers ({', '.join(still)}) do not show it"]
 
 
 def _signed(difference: float) -> str:
