@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from harness.analysis.models import Comparison, Cure, Headline, Suspect
 from harness.analysis.words import amount, listed, percent, span
 
-_MAPPED = "runtime.mapped"
-"""What tells whether the runtime shows a change: the others swing with the collector's phase."""
-_UNSEEN = (_MAPPED, "heap.live", "heap.objects")
+_TELLING = ("runtime.mapped", "heap.objects")
+"""The first of these tells whether the runtime shows a change: what counts objects swings with the
+collector's phase."""
+_UNSEEN = ("runtime.mapped", "heap.live", "heap.objects")
 """What is named where the runtime does not show it, if it stands still."""
 _SMALL = 0.2
 """Part of the kernel's change below which the runtime does not show it."""
@@ -102,10 +103,11 @@ def _runtime_part(lead: Comparison, comparisons: Sequence[Comparison]) -> list[s
         for c in comparisons
         if (c.baseline, c.candidate) == (lead.baseline, lead.candidate) and c.difference is not None
     }
-    if _MAPPED not in same:
+    telling = next((name for name in _TELLING if name in same), None)
+    if telling is None:
         return []
-    if same[_MAPPED] / lead.difference >= _SMALL:
-        return [f"the Go runtime shows it too ({_MAPPED} {_signed(same[_MAPPED])})"]
+    if same[telling] / lead.difference >= _SMALL:
+        return [f"the Go runtime shows it too ({telling} {_signed(same[telling])})"]
     still = [name for name in _UNSEEN if abs(same.get(name, math.inf) / lead.difference) < _SMALL]
     return [f"the Go runtime's own numbers ({', '.join(still)}) do not show it"]
 
