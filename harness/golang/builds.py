@@ -209,7 +209,7 @@ def _command(request: BuildRequest, entry: Path) -> str:
     """For the report: a shell command that makes the same binary, without the probe."""
     toolchain, source, build = request.toolchain, request.source, request.build
     variables = {
-        "GOTOOLCHAIN": "local", "GOENV": "off", "GOFLAGS": "",
+        "GOROOT": str(toolchain.goroot), "GOTOOLCHAIN": "local", "GOENV": "off", "GOFLAGS": "",
         "GOEXPERIMENT": ",".join(request.settings), "GOAMD64": build.goamd64,
         "GOARM64": build.goarm64, "CGO_ENABLED": "1" if build.needs_cgo else "0",
     }  # fmt: skip

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import platformdirs
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from harness.errors import HarnessError
 from harness.frozen import Frozen
@@ -70,7 +70,7 @@ def obtain(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> tu
             f"the cache directory {cache} cannot be written ({error.strerror}); "
             "set GOMATRIX_CACHE to one that can"
         ) from None
-    with FileLock(_lock_path(entry)):
+    with in_use(cache), FileLock(_lock_path(entry)):
         if _touch(entry):
             return entry, True
         for leftover in _unfinished(entry):
@@ -87,7 +87,7 @@ def obtain(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> tu
 
 @contextmanager
 def in_use(cache: Path) -> Iterator[None]:
-    """Keep ``prune`` from removing anything as long as a run needs its binaries."""
+    """Keep ``prune`` from removing anything, as long as a run needs its binaries."""
     cache.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(cache / _IN_USE, os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -126,10 +126,10 @@ def prune(
             With neither limit, remove everything.
 
     Returns:
-        What was removed. An entry that is just being made or removed by another process stays.
+        What was removed.
 
     Raises:
-        HarnessError: a run is using the cache.
+        HarnessError: a run is using the cache, or something is just being put there.
     """
     if not cache.is_dir():
         return []
@@ -137,7 +137,7 @@ def prune(
         for kind in _directories(cache):
             for path in _directories(kind):
                 if path.name.startswith(".") and "~" in path.name:
-                    _remove(path.parent / path.name[1:].rpartition("~")[0])
+                    shutil.rmtree(path, ignore_errors=True)
         entries = list_entries(cache)
         total = sum(entry.size for entry in entries)
         now = datetime.now(UTC)
@@ -146,7 +146,8 @@ def prune(
             too_old = older_than is not None and now - entry.used > older_than
             too_much = max_size is not None and total > max_size
             neither = older_than is None and max_size is None
-            if (too_old or too_much or neither) and _remove(entry.path):
+            if too_old or too_much or neither:
+                _remove(entry.path)
                 total -= entry.size
                 removed.append(entry)
         return removed
@@ -167,17 +168,11 @@ def _alone(cache: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _remove(entry: Path) -> bool:
-    """Remove an entry and what is left of attempts to make it; not one that is being made."""
-    try:
-        with FileLock(_lock_path(entry), timeout=0):
-            if entry.is_dir():
-                entry.rename(tempfile.mkdtemp(prefix=f".{entry.name}~", dir=entry.parent))
-            for leftover in _unfinished(entry):
-                shutil.rmtree(leftover, ignore_errors=True)
-    except Timeout:
-        return False
-    return not entry.exists()
+def _remove(entry: Path) -> None:
+    """Remove an entry, so that it is never seen in part."""
+    doomed = Path(tempfile.mkdtemp(prefix=f".{entry.name}~", dir=entry.parent))
+    entry.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _lock_path(entry: Path) -> Path:

@@ -88,7 +88,7 @@ def passed_environment(caller: Mapping[str, str]) -> dict[str, str]:
     """What passes of the caller's environment and of the file that ``go env -w`` writes."""
     stored = {k: v for k, v in _read_go_env(caller).items() if k in PASSED_GO}
     own = {k: v for k, v in caller.items() if k in PASSED or (k in PASSED_GO and v)}
-    return stored | own
+    return {"HOME": str(Path.home())} | stored | own
 
 
 def _read_go_env(caller: Mapping[str, str]) -> dict[str, str]:

