@@ -1,5 +1,6 @@
 """The command ``gomatrix``: thin commands over the functions of the package."""
 
+import json
 import os
 import sys
 from datetime import UTC, datetime, timedelta
@@ -7,14 +8,21 @@ from pathlib import Path
 
 import click
 import pytest
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.table import Table
 
 import harness
 from harness.errors import HarnessError
+from harness.golang.cache import Entry, default_cache, list_entries, prune
+from harness.golang.experiments import table as experiment_table
+from harness.golang.toolchains import at_hand, parse_toolchain, resolve
 from harness.merge import merge as merge_runs
 from harness.report import terminal_summary
 from harness.reports import list_runs, prune_runs
 from harness.run import Run
 from harness.session import judge
+from harness.spec.models import Bytes
 
 
 class _Group(click.Group):
@@ -132,3 +140,75 @@ def prune_command(reports: Path, keep: int, older_than: int) -> None:
     age = timedelta(days=older_than)
     for run in prune_runs(reports, datetime.now(UTC), keep=keep, older_than=age):
         click.echo(f"removed {run.path.name}")
+
+
+@main.command()
+@click.option(
+    "--go", "names", multiple=True, metavar="VERSION",
+    help="A toolchain, as in matrix.yaml or a path; repeatable. By default all that are at hand.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def experiments(names: tuple[str, ...], *, as_json: bool) -> None:
+    """List the experiments of toolchains: on by default, off by default, or absent.
+
+    Examples:
+        gomatrix experiments --go go1.23.9 --go go1.24
+
+        gomatrix experiments --go ../go-dev
+    """
+    cache = default_cache()
+    specs = [parse_toolchain(name) for name in names or at_hand(cache)]
+    if not specs:
+        raise HarnessError("there is no Go at hand; name one, such as --go stable")
+    found = resolve(specs, cache, lambda line: click.echo(line, err=True))
+    states = experiment_table({name: toolchain.experiments for name, toolchain in found.items()})
+    if as_json:
+        click.echo(json.dumps(states, indent=1))
+        return
+    grid = Table("experiment", *found, box=None)
+    for name, row in states.items():
+        grid.add_row(name, *row.values())
+    Console(width=None if sys.stdout.isatty() else 20 + 16 * len(found)).print(grid)
+
+
+@main.group("cache")
+def cache_group() -> None:
+    """Keep the cache of toolchains and builds in hand."""
+
+
+@cache_group.command("list")
+def cache_list() -> None:
+    """List what the cache holds, the longest unused first."""
+    entries = list_entries(default_cache())
+    for entry in entries:
+        click.echo(_describe_entry(entry))
+    total = sum(entry.size for entry in entries)
+    click.echo(f"{total / (1 << 20):,.0f} MiB in {default_cache()}")
+
+
+@cache_group.command("prune")
+@click.option(
+    "--older-than", type=click.IntRange(min=0), metavar="DAYS", help="Unused for so long."
+)
+@click.option("--max-size", metavar="SIZE", help="Leave no more than that, as 5GiB.")
+def cache_prune(older_than: int | None, max_size: str | None) -> None:
+    """Remove toolchains and builds, the longest unused first; everything, if no limit is given."""
+    removed = prune(
+        default_cache(),
+        older_than=None if older_than is None else timedelta(days=older_than),
+        max_size=None if max_size is None else _parse_size(max_size),
+    )
+    for entry in removed:
+        click.echo(f"removed {_describe_entry(entry)}")
+
+
+def _describe_entry(entry: Entry) -> str:
+    used = entry.used.astimezone()
+    return f"{used:%Y-%m-%d %H:%M}  {entry.size / (1 << 20):8,.1f} MiB  {entry.kind}/{entry.key}"
+
+
+def _parse_size(text: str) -> int:
+    try:
+        return TypeAdapter(Bytes).validate_python(text)
+    except ValidationError as error:
+        raise click.BadParameter(error.errors()[0]["msg"], param_hint="--max-size") from None

@@ -8,7 +8,7 @@ in test reports. What a step does is in ``harness.session``; here is only when a
 import json
 import signal
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +17,7 @@ import pytest
 
 from harness.analysis.models import Verdict
 from harness.errors import HarnessError
+from harness.golang.cache import default_cache, in_use
 from harness.lanes import available_lanes
 from harness.plan import Cell, Plan, Trial, parse_shard
 from harness.progress import Progress
@@ -255,15 +256,16 @@ class Controller:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Without workers, build before the first trial; then conclude, whatever happened."""
-        if session.items and not session.config.option.collectonly:
-            self.start([item.nodeid for item in session.items])
-        try:
-            return (yield)
-        finally:
-            for path, run in self._runs.items():
-                if run.progress is not None:
-                    run.verdict = finish(run.directory)
-                    self._report_gates(path, run.verdict)
+        with in_use(default_cache()) if self._runs else nullcontext():  # nobody prunes the binaries
+            if session.items and not session.config.option.collectonly:
+                self.start([item.nodeid for item in session.items])
+            try:
+                return (yield)
+            finally:
+                for path, run in self._runs.items():
+                    if run.progress is not None:
+                        run.verdict = finish(run.directory)
+                        self._report_gates(path, run.verdict)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:

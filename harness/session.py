@@ -23,8 +23,9 @@ from harness.analysis.question import QuestionError, resolve_question
 from harness.errors import HarnessError
 from harness.golang.builds import BuildRequest, build_all, build_supervisor
 from harness.golang.cache import default_cache
+from harness.golang.experiments import explain_unknown
 from harness.golang.records import ToolchainRecord
-from harness.golang.toolchains import Toolchain, resolve
+from harness.golang.toolchains import Toolchain, ToolchainError, resolve
 from harness.golang.versions import GoVersion
 from harness.golang.workloads import Source, locate
 from harness.host import describe_host
@@ -43,7 +44,7 @@ from harness.run import (
     write_json,
     write_series,
 )
-from harness.spec.load import Matrix, nearest
+from harness.spec.load import Matrix
 
 Say = Callable[[str], None]
 """Called with one line of progress at a time."""
@@ -76,13 +77,15 @@ def prepare(
     """
     spec = matrix.spec
     cache = default_cache()
-    toolchains = resolve([*spec.go, *(i.go for i in spec.include)], cache, say, matrix.path.parent)
+    toolchains = _toolchains(matrix, cache, say)
     _check_experiments(matrix, toolchains)
     newest = max(toolchains.values(), key=lambda t: GoVersion.parse(t.version))
     sources = {}
     for index, workload in enumerate(spec.workloads):
         try:
-            sources[workload.name] = locate(workload, matrix.path.parent, newest, cache)
+            sources[workload.name] = locate(
+                workload, matrix.path.parent, newest, cache, spec.build.tags
+            )
         except HarnessError as error:
             raise matrix.error(("workloads", index, "package"), str(error)) from None
     known = {name: toolchain.experiments for name, toolchain in toolchains.items()}
@@ -315,10 +318,21 @@ def _record(toolchain: Toolchain) -> ToolchainRecord:
     )
 
 
+def _toolchains(matrix: Matrix, cache: Path, say: Say) -> dict[str, Toolchain]:
+    spec = matrix.spec
+    places = {t.name: ("go", i) for i, t in reversed(list(enumerate(spec.go)))}
+    included = {c.go.name: ("include", i, "go") for i, c in enumerate(spec.include)}
+    try:
+        return resolve(
+            [*spec.go, *(cell.go for cell in spec.include)], cache, say, matrix.path.parent
+        )
+    except ToolchainError as error:
+        raise matrix.error((included | places)[error.name], str(error)) from None
+
+
 def _check_experiments(matrix: Matrix, toolchains: Mapping[str, Toolchain]) -> None:
     """An experiment that no toolchain knows is a mistake, not a cell that cannot run."""
-    known = sorted({name for t in toolchains.values() for name in t.experiments.known})
-    words = known + [f"no{name}" for name in known]
+    known = [toolchain.experiments for toolchain in toolchains.values()]
     spec = matrix.spec
     places = [
         (("experiments", i, j), setting)
@@ -330,11 +344,9 @@ def _check_experiments(matrix: Matrix, toolchains: Mapping[str, Toolchain]) -> N
         for j, setting in enumerate(cell.experiments)
     ]
     for location, setting in places:
-        if not any(t.experiments.knows(setting) for t in toolchains.values()):
+        if not any(experiments.knows(setting) for experiments in known):
             raise matrix.error(
-                location,
-                f"no toolchain of this matrix knows the experiment setting {setting!r}"
-                f"{nearest(setting, words)}",
+                location, f"no toolchain of this matrix knows {explain_unknown(setting, known)}"
             )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -66,6 +67,15 @@ class Toolchain(Frozen):
         return build_cache(cache, self.digest)
 
 
+class ToolchainError(HarnessError):
+    """A toolchain that cannot be had."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+        """The toolchain's name, by which its entry in the matrix file is found."""
+
+
 class _Located(Frozen):
     """A GOROOT before it has been looked into."""
 
@@ -97,7 +107,8 @@ def resolve(
         base: the directory that relative paths start from; the current one if not given.
 
     Raises:
-        HarnessError: no provider has one, or what it gave is not what was asked for.
+        ToolchainError: no provider has one, or what it gave is not what was asked for.
+        HarnessError: two different ones have the same name.
     """
     start = base or Path.cwd()
     wanted: dict[str, ToolchainSpec] = {}
@@ -108,14 +119,33 @@ def resolve(
                 "its own"
             )
     with ThreadPoolExecutor(max_workers=4) as pool:
-        found = pool.map(lambda spec: _resolve_one(spec, start, cache, say), wanted.values())
+        found = pool.map(lambda spec: _named(spec, start, cache, say), wanted.values())
         return {toolchain.name: toolchain for toolchain in found}
+
+
+def parse_toolchain(text: str) -> ToolchainSpec:
+    """A toolchain out of one word of a command line: a release, or the path of a GOROOT.
+
+    Raises:
+        HarnessError: it is neither.
+    """
+    try:
+        return ToolchainSpec.model_validate({"path" if "/" in text else "go": text})
+    except ValidationError as error:
+        raise HarnessError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
 def at_hand(cache: Path, caller: Mapping[str, str] = os.environ) -> list[str]:
     """Versions of all released toolchains that are installed or in the cache, in order."""
     names = {i.version for i in installed.find(caller)} | {path.name for path in _cached(cache)}
     return sorted((n for n in names if _is_release(n)), key=GoVersion.parse)
+
+
+def _named(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain:
+    try:
+        return _resolve_one(spec, base, cache, say)
+    except HarnessError as error:
+        raise ToolchainError(spec.name, str(error)) from None
 
 
 def _resolve_one(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain:
@@ -311,10 +341,9 @@ def _cached(cache: Path) -> list[Path]:
 
 
 def _is_release(name: str) -> bool:
-    try:
-        return GoVersion.parse(name).stage >= 0
-    except ValueError:
-        return False
+    """Whether a name is exactly that of a release; a vendor's own version is not one."""
+    exact = re.fullmatch(r"go1\.\d+(\.\d+)?((rc|beta)\d+)?", name)
+    return exact is not None and GoVersion.parse(name).stage >= 0
 
 
 def _from_git(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> _Located:
