@@ -29,6 +29,7 @@ _FUNCTIONS = 20
 _FRAME = 0.002
 """Narrower frames of the flame graph, as a part of its width, cannot be seen."""
 _WIDTH = 760
+_PANEL = _WIDTH // 3 - 25
 
 _LAYERS = (
     ("live heap", "#2b7fb8"),
@@ -148,7 +149,7 @@ def layers(
         "Medians over rounds. Left of zero: memory that the runtime mapped but nobody has "
         "touched, so that the kernel never made it resident."
     )
-    return Figure("layers", title, note, draw(chart, title), tuple(table))
+    return Figure("layers", title, note, draw(chart, title), table=tuple(table))
 
 
 def _layers_of(samples: Samples, workload: str, variant: str) -> dict[str, float] | None:
@@ -227,13 +228,14 @@ def over_time(run: Run, workload: str, roles: Mapping[str, str], key: str) -> Fi
             facet=alt.Facet("variant:N", title=None, sort=[visible(v) for v in ordered], columns=3,
                             header=alt.Header(labelAnchor="start")),
         )
-        .properties(width=_WIDTH // 3 - 25, height=90)
+        .properties(width=_PANEL, height=90)
     )  # fmt: skip
     title = f"Resident memory over time: {visible(workload)}"
     drawn = (
         "every round faint, their median strong" if len(ordered) <= _MANY_VARIANTS else "medians"
     )
-    return Figure(key, title, f"A panel a variant, {drawn}.", draw(chart, title), tuple(table))
+    note = f"A panel a variant, {drawn}."
+    return Figure(key, title, note, draw(chart, title), _PANEL, tuple(table))
 
 
 def _median_curve(rounds: list[list[tuple[float, float]]]) -> tuple[list[float], list[float]]:
@@ -355,7 +357,7 @@ def regions(
     )  # fmt: skip
     title = "Address space by region: size against resident"
     return Figure("regions", title, "Medians over rounds, from smaps at the end of main.",
-                  draw(chart, title), tuple(table))  # fmt: skip
+                  draw(chart, title), table=tuple(table))  # fmt: skip
 
 
 def heap_difference(
@@ -402,7 +404,7 @@ def heap_difference(
         "orange grew, blue shrank. Sampled by the runtime; means over rounds."
     )
     svg = draw((bars + words).properties(width=_WIDTH, height=depth * 20), title)
-    return Figure(key, title, note, svg, tuple(table))
+    return Figure(key, title, note, svg, table=tuple(table))
 
 
 def _mean_heap(run: Run, workload: str, variant: str) -> dict[Stack, float]:

@@ -34,6 +34,8 @@ class Figure:
     description: str
     """What it shows, for those who cannot see it."""
     svg: Markup
+    panel_width: int | None = None
+    """For a chart of panels over time: the width of each in the SVG's units."""
     table: tuple[tuple[str, ...], ...] = ()
     """The same numbers: a heading row, then rows whose first column names them."""
 

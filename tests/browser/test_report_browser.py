@@ -1,0 +1,272 @@
+"""The report in a real browser: what a reader sees, and that nothing hostile comes alive."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from synthetic import ORIGIN, make_run
+
+from harness.analysis import conclude
+from harness.report import render_html
+from harness.run import Run, write_series
+
+pytestmark = pytest.mark.browser
+
+MIB = 1 << 20
+AXE = Path(__file__).parent / "axe" / "axe.min.js"
+WORKLOADS = [{"name": "large-buffers", "package": "./a"}, {"name": "live-map", "package": "./b"}]
+MATRIX = ORIGIN | {"workloads": WORKLOADS, "gates": [{"metric": "rss.peak", "max_increase": "5%"}]}
+HOSTILE = (
+    "</script></style><script>window.hit=1</script><img src=x onerror=window.hit=1>"
+    "<svg onload=window.hit=1>\"' onmouseover=window.hit=1 x=' | \u202e\x1b[31m{{7*7}}"
+)
+SIZES = [(360, 740), (768, 1024), (1280, 800), (3840, 2160)]
+
+
+def measure(workload: str, variant: str, number: int) -> dict[str, float | None]:
+    hot = variant.startswith("go1.24.3") and workload == "large-buffers"
+    peak = (422 if hot else 270) * MIB + 997.0 * number
+    return {
+        "rss.peak": peak, "rss.end": peak * 0.98, "runtime.mapped": 260.0 * MIB,
+        "heap.live": 200.0 * MIB, "heap.objects": 230.0 * MIB, "heap.unused": 10.0 * MIB,
+        "heap.free": 9.0 * MIB, "heap.stacks": 1.0 * MIB, "unseen": peak * 0.98 - 260.0 * MIB,
+        "cpu.user": 1.2 + 0.01 * (number % 3), "gc.cycles": 9.0,
+    }  # fmt: skip
+
+
+def with_details(run: Run) -> Run:
+    """Series, regions and logs as a real run has them."""
+    trials = []
+    for index, trial in enumerate(run.trials):
+        name = f"series/{index}.json"
+        peak = trial.metrics["rss.peak"] or 0
+        write_series(run.path / name, [(t / 50, int(peak * min(1, t / 40))) for t in range(60)])
+        regions = {
+            "go heap": {"size": 512 * MIB, "rss": int(peak)},
+            "text": {"size": MIB, "rss": 9},
+        }
+        log = "" if trial.ok else "panic: out of luck"
+        trials.append(trial.model_copy(update={"series": name, "smaps": regions, "log": log}))
+    return Run(run.path, run.manifest, tuple(trials))
+
+
+def fails(_workload: str, variant: str, _number: int) -> str:
+    return "exit 2" if variant == "go1.24.11+noswissmap" else "ok"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("run")
+    run = with_details(make_run(measure, MATRIX, path=path, outcome=fails))
+    target = path / "report.html"
+    target.write_text(render_html(run, conclude(run)), encoding="utf-8")
+    return target
+
+
+def unfold(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach(node => { node.open = true; })")
+
+
+Opener = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Opener]:
+    """Opens a page; at the end no console error may have come up, and no request left it."""
+    errors: list[str] = []
+    requests: list[str] = []
+    contexts = []
+
+    def start(path: Path, size: tuple[int, int] = (1280, 800), **options: object) -> Page:
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            **options,  # type: ignore[arg-type] # handed on as they are
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: errors.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri())
+        requests.remove(path.as_uri())
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert errors == []
+    assert requests == []
+
+
+def test_the_verdict_is_visible_without_scrolling(visit: Opener, report: Path) -> None:
+    page = visit(report)
+    for text in ("go1.24.3 uses 56 % more", "swissmap ruled out", "1 of 2 gates failed"):
+        element = page.get_by_text(re.compile(text.replace(" ", r"\s+"))).first
+        box = element.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 800, text
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_layout_holds_at_every_size(visit: Opener, report: Path, size: tuple[int, int]) -> None:
+    page = visit(report, size)
+    unfold(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+def test_sorting(visit: Opener, report: Path) -> None:
+    page = visit(report)
+    table = page.locator("table.metrics").first
+    head = table.get_by_role("button", name="To", exact=True)
+    head.click()
+    column = "td:nth-child(9) span"
+    titles = table.locator(column).evaluate_all("nodes => nodes.map(n => parseFloat(n.title))")
+    assert titles == sorted(titles)
+    assert titles[0] < titles[-1]
+    head.click()
+    titles = table.locator(column).evaluate_all("nodes => nodes.map(n => parseFloat(n.title))")
+    assert titles == sorted(titles, reverse=True)
+    expect(table.locator("th[aria-sort=descending]")).to_have_text("To")
+
+
+def test_filtering_unfolds_what_it_finds(visit: Opener, report: Path) -> None:
+    page = visit(report)
+    folded = page.locator("#metrics details")
+    expect(folded).not_to_have_attribute("open", "")
+    page.get_by_label("Filter the metrics").fill("cpu.user live-map go1.24.11")
+    expect(folded).to_have_attribute("open", "")
+    rows = page.locator("table.metrics tbody tr:visible")
+    assert rows.count() > 0
+    for text in rows.all_inner_texts():
+        assert "cpu.user" in text
+        assert "live-map" in text
+    page.get_by_label("Filter the metrics").fill("")
+    everything = page.locator("table.metrics tbody tr")
+    assert page.locator("table.metrics tbody tr:visible").count() == everything.count()
+
+
+def test_highlighting_one_variant_everywhere(visit: Opener, report: Path) -> None:
+    page = visit(report)
+    page.get_by_label("Highlight a variant").select_option("go1.24.3+noswissmap")
+    lit = page.locator(".lit")
+    names = lit.evaluate_all("nodes => [...new Set(nodes.map(n => n.dataset.v))]")
+    tags = set(lit.evaluate_all("nodes => nodes.map(n => n.tagName.toLowerCase())"))
+    assert names == ["go1.24.3+noswissmap"]
+    assert tags == {"tr", "path"}
+    other = page.locator('#order-rss-peak [data-v="go1.23.9"]').first
+    assert other.evaluate("node => Number(getComputedStyle(node).opacity)") < 0.5
+    page.keyboard.press("Escape")
+    expect(page.locator(".lit")).to_have_count(0)
+
+
+def test_a_click_on_a_mark_highlights_its_variant(visit: Opener, report: Path) -> None:
+    page = visit(report)
+    page.locator('#order-rss-peak [data-v="go1.24.3"]').first.dispatch_event("click")
+    expect(page.get_by_label("Highlight a variant")).to_have_value("go1.24.3")
+
+
+def test_zooming_the_time_axis(visit: Opener, report: Path) -> None:
+    page = visit(report)
+    section = page.locator("#time-1")
+    labels = section.locator(".role-axis-label text")
+    before = labels.all_text_contents()
+    section.get_by_label("From").evaluate(
+        "node => { node.value = 50; node.dispatchEvent(new Event('input')); }"
+    )
+    assert labels.all_text_contents() != before
+    marks = section.locator(".mark-line.role-mark > g").first
+    assert "scale(2,1)" in (marks.get_attribute("transform") or "")
+
+
+def test_the_theme_follows_the_system_and_the_button(visit: Opener, report: Path) -> None:
+    page = visit(report, color_scheme="dark")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(paper) == "rgb(17, 20, 23)"
+    page.get_by_role("button", name="Light").click()
+    assert page.evaluate(paper) == "rgb(255, 255, 255)"
+
+
+def test_without_scripts_every_chart_and_number_is_there(visit: Opener, report: Path) -> None:
+    page, scripted = visit(report, java_script_enabled=False), visit(report)
+    for selector in ("svg.chart", "svg.chart path", "table.metrics tbody tr", "table td"):
+        assert page.locator(selector).count() == scripted.locator(selector).count() > 0, selector
+    page.locator("#metrics summary").click()
+    expect(page.locator("#metrics details table")).to_be_visible()
+    expect(page.locator("#highlight")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_violation_of_accessibility(visit: Opener, report: Path, scheme: str) -> None:
+    page = visit(report, color_scheme=scheme, bypass_csp=True)
+    unfold(page)
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("axe.run()")
+    assert found["passes"]
+    serious = [
+        (v["id"], v["help"], [n["html"][:160] for n in v["nodes"][:3]])
+        for v in found["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+def hostile_run(path: Path) -> Run:
+    matrix = MATRIX | {"env": {"EVIL": [HOSTILE]}, "question": None, "experiments": [[]]}
+
+    def fails_hostile(_workload: str, variant: str, number: int) -> str:
+        return HOSTILE if variant.startswith("go1.24.11") and number == 1 else "ok"
+
+    run = with_details(make_run(measure, matrix, path=path, outcome=fails_hostile))
+    trials = tuple(
+        t.model_copy(
+            update={
+                "log": HOSTILE,
+                "smaps": {HOSTILE: {"size": MIB, "rss": MIB}},
+                "metrics": t.metrics | {HOSTILE: 1.0 + t.round},
+            }
+        )
+        for t in run.trials
+    )
+    host = run.manifest.host.model_copy(update={"name": HOSTILE, "kernel": HOSTILE})
+    texts = {"name": HOSTILE, "matrix_path": HOSTILE, "matrix_text": HOSTILE}
+    manifest = run.manifest.model_copy(
+        update={**texts, "host": host, "command": ("gomatrix", HOSTILE)}
+    )
+    return Run(run.path, manifest, trials)
+
+
+def test_hostile_strings_are_inert(visit: Opener, tmp_path: Path) -> None:
+    run = hostile_run(tmp_path)
+    target = tmp_path / "report.html"
+    target.write_text(render_html(run, conclude(run)), encoding="utf-8")
+    page = visit(target, bypass_csp=True)  # the escaping must hold without the policy's help
+    unfold(page)
+    page.locator("#highlight").select_option(index=1)
+    page.get_by_label("Filter the metrics").fill("<script>")
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.hit") is None
+    assert page.locator("img").count() == 0
+    handlers = """[...document.querySelectorAll("*")]
+        .flatMap(node => node.getAttributeNames()).filter(name => name.startsWith("on"))"""
+    assert page.evaluate(handlers) == []
+    body = page.locator("body").text_content() or ""
+    assert "<script>window.hit=1</script>" in body
+    assert "\u202e" not in body
+    assert "49" not in page.locator("h1").inner_text()
+
+
+def test_the_policy_alone_stops_a_planted_script(
+    browser: Browser, report: Path, tmp_path: Path
+) -> None:
+    planted = "<img src=x onerror='window.hit=1'><script>window.hit=1</script></main>"
+    target = tmp_path / "planted.html"
+    target.write_text(
+        report.read_text(encoding="utf-8").replace("</main>", planted), encoding="utf-8"
+    )
+    page = browser.new_page()
+    page.goto(target.as_uri())
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.hit") is None
+    page.close()
