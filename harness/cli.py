@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.table import Table
 
 import harness
+from harness.analysis import conclude
 from harness.errors import HarnessError
 from harness.golang.cache import Entry, default_cache, list_entries, prune
 from harness.golang.experiments import table as experiment_table
 from harness.golang.toolchains import at_hand, parse_toolchain, resolve
 from harness.merge import merge as merge_runs
-from harness.report import terminal_summary
+from harness.report import FORMATS, SCHEMAS, json_schema, render_history, terminal_summary
 from harness.reports import list_runs, prune_runs
 from harness.run import Run
 from harness.session import judge
@@ -107,6 +108,33 @@ def merge(runs: tuple[Path, ...], output: Path) -> None:
     merge_runs([Run.load(path) for path in runs], output)
     for line in terminal_summary(judge(output)):
         click.echo(line)
+
+
+@main.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    default=Path("-"), show_default="standard output",
+)  # fmt: skip
+@click.option("--format", "style", type=click.Choice(list(FORMATS)), default="html")
+def report(runs: tuple[Path, ...], output: Path, style: str) -> None:
+    """Write the report of a run; of several, how they compare over time."""
+    judged = [(run, conclude(run)) for run in map(Run.load, runs)]
+    if len(judged) > 1:
+        if style != "html":
+            raise HarnessError(f"several runs make an HTML page only, not {style}; name one run")
+        text = render_history(judged)
+    else:
+        text = FORMATS[style](*judged[0])
+    with click.open_file(str(output), "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+@main.command()
+@click.argument("name", type=click.Choice(list(SCHEMAS)), default="matrix")
+def schema(name: str) -> None:
+    """Print the JSON Schema of matrix.yaml, or of a file of a run."""
+    click.echo(json.dumps(json_schema(name), indent=2))
 
 
 @main.group("runs")

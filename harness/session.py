@@ -4,6 +4,7 @@ pytest decides when each step is taken and in which process; what the steps do i
 nothing of pytest.
 """
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -32,7 +33,7 @@ from harness.host import describe_host
 from harness.lanes import available_lanes, claim_lane
 from harness.measure.trial import TrialRequest, run_trial
 from harness.plan import Cell, Plan, Trial, make_plan
-from harness.report import render_html
+from harness.report import write_reports
 from harness.run import (
     MANIFEST,
     Manifest,
@@ -275,7 +276,8 @@ def temporary_directory(directory: Path) -> Path:
 
 def finish(directory: Path) -> Verdict:
     """Judge a run and make it the latest."""
-    verdict = judge(directory)
+    step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    verdict = judge(directory, summary=Path(step_summary) if step_summary else None)
     point_latest(directory)
     return verdict
 
@@ -285,12 +287,17 @@ def clean(directory: Path) -> None:
     shutil.rmtree(directory / "tmp", ignore_errors=True)
 
 
-def judge(directory: Path) -> Verdict:
-    """Conclude from what a run directory holds, and write its verdict and report."""
+def judge(directory: Path, *, summary: Path | None = None) -> Verdict:
+    """Conclude from what a run directory holds, and write its verdict and reports.
+
+    Args:
+        directory: of the run.
+        summary: a file to append the Markdown report to.
+    """
     run = Run.load(directory)
     verdict = conclude(run)
     write_json(directory / "verdict.json", verdict)
-    (directory / "report.html").write_text(render_html(run, verdict), encoding="utf-8")
+    write_reports(run, verdict, summary=summary)
     return verdict
 
 

@@ -1,6 +1,7 @@
 """Reports of a run: made from the run directory alone, on any machine, without a network."""
 
 from harness.report.formats import FORMATS, write_reports
+from harness.report.history import render_history
 from harness.report.markdown import render_markdown
 from harness.report.page import render_html
 from harness.report.schema import SCHEMAS, json_schema
@@ -10,6 +11,7 @@ __all__ = [
     "FORMATS",
     "SCHEMAS",
     "json_schema",
+    "render_history",
     "render_html",
     "render_markdown",
     "terminal_summary",

@@ -42,8 +42,7 @@ def code(text: str) -> str:
 
 def _answers(verdict: Verdict) -> Iterable[str]:
     for headline in verdict.headlines:
-        sentence = wording.without_prefix(headline.sentence, headline.workload)
-        yield f"**{plain(headline.workload)}**: {plain(sentence)}"
+        yield f"**{plain(headline.workload)}**: {plain(headline.sentence)}"
         yield ""
 
 

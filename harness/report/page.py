@@ -23,31 +23,38 @@ def render_html(run: Run, verdict: Verdict) -> str:
     """The whole page. The same run and verdict give the same bytes."""
     question = resolve_question(run.manifest.matrix, run.manifest.plan)
     samples = sections.Samples(run.trials)
-    style, script = _static("report.css"), _static("report.js")
     rows = sections.metric_rows(verdict)
+    return render_page(
+        "report.html.j2",
+        run=run,
+        manifest=run.manifest,
+        verdict=verdict,
+        catalogue=CATALOGUE,
+        baseline=question.baseline,
+        candidate=question.candidate,
+        answers=sections.answers(verdict, question),
+        lineup=charts.lineup(verdict.suspects, question.limit, IMPLICATED),
+        heat_maps=sections.heat_maps(run, verdict, question, samples),
+        figures=list(_figures(run, question, samples)),
+        gates=sections.gates_by_state(verdict),
+        remarkable=[row for row in rows if row.remarkable],
+        unremarkable=[row for row in rows if not row.remarkable],
+        troubles=sections.troubles(run, verdict),
+        command=shlex.join(run.manifest.command),
+    )
+
+
+def render_page(template: str, **values: object) -> str:
+    """A template with our style sheet, our script and the policy that allows nothing else."""
+    style, script = _static("report.css"), _static("report.js")
     return (
         _environment()
-        .get_template("report.html.j2")
+        .get_template(template)
         .render(
-            run=run,
-            manifest=run.manifest,
-            verdict=verdict,
             style=Markup(style),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
             policy=content_security_policy(style, script),
-            catalogue=CATALOGUE,
-            question=question,
-            baseline=question.baseline,
-            candidate=question.candidate,
-            answers=sections.answers(verdict, question),
-            lineup=charts.lineup(verdict.suspects, question.limit, IMPLICATED),
-            heat_maps=sections.heat_maps(run, verdict, question, samples),
-            figures=list(_figures(run, question, samples)),
-            gates=sections.gates_by_state(verdict),
-            remarkable=[row for row in rows if row.remarkable],
-            unremarkable=[row for row in rows if not row.remarkable],
-            troubles=sections.troubles(run, verdict),
-            command=shlex.join(run.manifest.command),
+            **values,
         )
     )
 
@@ -115,7 +122,6 @@ def _environment() -> Environment:
         effect=wording.effect,
         interval=wording.interval,
         share=wording.share,
-        without_prefix=wording.without_prefix,
         shares=wording.shares,
         spread=wording.spread,
         strength=wording.strength,

@@ -1,12 +1,12 @@
 """The verdict as plain lines, for the end of a run in a terminal or a log."""
 
 from harness.analysis.models import Verdict
-from harness.report.wording import visible, without_prefix
+from harness.report.wording import visible
 
 
 def terminal_summary(verdict: Verdict) -> list[str]:
     """The headline of each workload, the gates, and the cells that failed; one line each."""
-    lines = [f"{h.workload}: {without_prefix(h.sentence, h.workload)}" for h in verdict.headlines]
+    lines = [f"{h.workload}: {h.sentence}" for h in verdict.headlines]
     lines += [f"gate {'passed' if g.passed else 'FAILED'}: {g.message}" for g in verdict.gates]
     for cell in verdict.cells:
         if cell.status in {"failed", "partial"}:

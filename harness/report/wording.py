@@ -41,11 +41,6 @@ def _spell(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code <= _LAST_LATIN1 else f"\\u{code:04x}"
 
 
-def without_prefix(sentence: str, workload: str) -> str:
-    """A headline's sentence where the workload's name stands beside it already."""
-    return sentence.removeprefix(f"{workload}: ")
-
-
 def significant(value: float, digits: int = 3) -> str:
     """A number of that many significant digits, without an exponent: 1.50, 264, 12."""
     if not math.isfinite(value):

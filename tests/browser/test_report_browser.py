@@ -1,11 +1,13 @@
 """The report in a real browser: what a reader sees, and that nothing hostile comes alive."""
 
+import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from synthetic import ORIGIN, make_run
 
 from harness.analysis import conclude
@@ -14,6 +16,11 @@ from harness.run import Run, write_series
 
 pytestmark = pytest.mark.browser
 
+CHROMIUM = "chromium"
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
 MIB = 1 << 20
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
 WORKLOADS = [{"name": "large-buffers", "package": "./a"}, {"name": "live-map", "package": "./b"}]
@@ -63,6 +70,20 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = path / "report.html"
     target.write_text(render_html(run, conclude(run)), encoding="utf-8")
     return target
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = shutil.which(CHROMIUM) or shutil.which("chromium-browser")
+    if path is None:
+        message = "Chromium is not installed; on Debian: apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=Path(path), args=list(FLAGS))
+        yield browser
+        browser.close()
 
 
 def unfold(page: Page) -> None:

@@ -4,19 +4,30 @@ import io
 import json
 import statistics
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import ORIGIN, make_run
 from verdicts import make_verdict
 
-from harness.report import FORMATS, SCHEMAS, json_schema, render_markdown, write_reports
+from harness.analysis import conclude
+from harness.cli import main
+from harness.report import (
+    FORMATS,
+    SCHEMAS,
+    json_schema,
+    render_history,
+    render_markdown,
+    write_reports,
+)
 from harness.report.markdown import LIMIT, plain
 from harness.report.pprof import parse_heap
-from harness.run import Run
+from harness.run import Run, append_trial, write_json
 
 MIB = 1 << 20
 
@@ -168,3 +179,40 @@ def test_heap_profile_by_stack_root_first() -> None:
 def test_damaged_profiles_are_refused_in_one_way(data: bytes, compressed: bool) -> None:  # noqa: FBT001 - hypothesis
     with pytest.raises(ValueError, match="profile"):
         parse_heap(gzip.compress(data) if compressed else data)
+
+
+def test_history_sets_runs_side_by_side(run: Run) -> None:
+    later = Run(
+        Path("later"),
+        run.manifest.model_copy(update={"created": run.manifest.created + timedelta(days=30)}),
+        tuple(
+            t.model_copy(update={"metrics": {"rss.peak": (t.metrics["rss.peak"] or 0) * 2}})
+            for t in run.trials
+        ),
+    )
+    judged = [(r, make_verdict(r, "go1.23.9", "go1.24.3")) for r in (later, run)]
+    html = render_history(judged)
+    assert html == render_history(judged[::-1])
+    assert html.index('<th scope="col" class="n">2026-01-02') < html.index(
+        '<th scope="col" class="n">2026-02-01'
+    )
+    assert html.count("+100.0 %") == 9
+    assert "272 MiB" in html
+    assert "544 MiB" in html
+
+
+def test_commands(tmp_path: Path) -> None:
+    run = make_run(measure, path=tmp_path / "run")
+    run.path.mkdir()
+    write_json(run.path / "run.json", run.manifest)
+    for trial in run.trials:
+        append_trial(run.path, trial)
+    runner = CliRunner()
+    target = tmp_path / "out.csv"
+    done = runner.invoke(main, ["report", str(run.path), "--format", "csv", "-o", str(target)])
+    assert done.exit_code == 0, done.output
+    assert target.read_text() == FORMATS["csv"](Run.load(run.path), conclude(run))
+    assert runner.invoke(main, ["report", str(run.path)]).output.startswith("<!doctype html>")
+    refused = runner.invoke(main, ["report", str(run.path), str(run.path), "--format", "md"])
+    assert refused.exit_code == 2
+    assert json.loads(runner.invoke(main, ["schema", "verdict"]).output) == json_schema("verdict")

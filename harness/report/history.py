@@ -1,0 +1,123 @@
+"""Several runs in one page: the same matrix over time, as on new releases of Go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import altair as alt
+
+from harness.analysis import resolve_question
+from harness.analysis.models import Headline, Verdict
+from harness.measure.catalogue import CATALOGUE
+from harness.report.drawing import Figure, draw, tip
+from harness.report.page import render_page
+from harness.report.sections import Samples
+from harness.report.wording import quantity, visible
+from harness.run import Run
+
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of the history."""
+
+    label: str
+    run: Run
+    headlines: tuple[Headline, ...]
+    gates_failed: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A variant of a workload: its median in each run, ``None`` where it was not measured."""
+
+    workload: str
+    variant: str
+    medians: tuple[float | None, ...]
+
+    @property
+    def ratio(self) -> float | None:
+        """The last known median over the first; ``None`` for fewer than two."""
+        known = [median for median in self.medians if median is not None]
+        return known[-1] / known[0] if len(known) > 1 and known[0] > 0 else None
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A primary metric over all runs."""
+
+    metric: str
+    unit: str
+    rows: tuple[Row, ...]
+    figure: Figure | None
+
+
+def render_history(judged: Sequence[tuple[Run, Verdict]]) -> str:
+    """A page that sets runs side by side, oldest first. The same runs give the same bytes."""
+    ordered = sorted(judged, key=lambda item: (item[0].manifest.created, item[0].path.name))
+    entries = [
+        Entry(
+            label=f"{run.manifest.created:%Y-%m-%d %H:%M}",
+            run=run,
+            headlines=verdict.headlines,
+            gates_failed=sum(not gate.passed for gate in verdict.gates),
+        )
+        for run, verdict in ordered
+    ]
+    metrics = dict.fromkeys(
+        metric
+        for run, _ in ordered
+        for metric in resolve_question(run.manifest.matrix, run.manifest.plan).metrics
+    )
+    trends = [_trend(entries, metric, number) for number, metric in enumerate(metrics, 1)]
+    return render_page("history.html.j2", entries=entries, trends=trends)
+
+
+def _trend(entries: Sequence[Entry], metric: str, number: int) -> Trend:
+    unit = CATALOGUE[metric].unit if metric in CATALOGUE else "count"
+    samples = [Samples(entry.run.trials) for entry in entries]
+    cells = dict.fromkeys(
+        (cell.workload, cell.variant) for entry in entries for cell in entry.run.manifest.plan.cells
+    )
+    every = (Row(w, v, tuple(s.median(w, v, metric) for s in samples)) for w, v in cells)
+    rows = tuple(row for row in every if any(median is not None for median in row.medians))
+    return Trend(metric, unit, rows, _draw(entries, metric, unit, rows, number))
+
+
+def _draw(
+    entries: Sequence[Entry], metric: str, unit: str, rows: Sequence[Row], number: int
+) -> Figure | None:
+    scale = _MIB if unit == "bytes" else 1
+    values = [
+        {
+            "workload": visible(row.workload), "variant": visible(row.variant),
+            "run": index + 1, "value": median / scale,
+            "tip": tip(visible(row.variant), f"{entry.label}, {quantity(median, unit)}"),
+        }
+        for row in rows
+        for index, (entry, median) in enumerate(zip(entries, row.medians, strict=True))
+        if median is not None
+    ]  # fmt: skip
+    if not values:
+        return None
+    data = alt.Data(values=values)  # type: ignore[no-untyped-call] # altair's generated classes
+    base = alt.Chart(data).encode(
+        x=alt.X("run:O", title="run, oldest first", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("value:Q", title="MiB" if unit == "bytes" else unit, scale=alt.Scale(zero=False)),
+        detail="variant:N",
+        description="tip:N",
+    )
+    layers = base.mark_line(color="#98a2ad") + base.mark_point(
+        filled=True, size=50, color="#2b7fb8"
+    )
+    chart = layers.properties(width=560, height=160).facet(
+        row=alt.Row(
+            "workload:N", title=None, sort=None,
+            header=alt.Header(labelAngle=0, labelOrient="top", labelAnchor="start"),
+        )
+    )  # fmt: skip
+    title = f"{metric} over the runs"
+    note = (
+        "Medians, a line a variant. Runs may differ in machine and load: findings are each run's."
+    )
+    return Figure(f"trend-{number}", title, note, draw(chart, title))
