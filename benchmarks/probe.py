@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from harness.golang.builds import BuildRequest, build_all, build_supervisor
+from harness.golang.builds import BuildRequest, build_all, build_tool
 from harness.golang.cache import default_cache
 from harness.golang.overlay import ProbeMode
 from harness.golang.toolchains import Toolchain, resolve
@@ -49,7 +49,7 @@ class Bench:
         self.toolchains = resolve([ToolchainSpec(go=v) for v in versions], self.cache, print)
         self.newest: Toolchain = list(self.toolchains.values())[-1]
         source = ROOT / "harness" / "measure" / "supervisor" / "main.go"
-        self.supervisor = build_supervisor(source, self.newest, self.cache)
+        self.supervisor = build_tool(source, self.newest, self.cache)
         self.directory = directory
         self.cpu = min(os.sched_getaffinity(0))
 
@@ -118,7 +118,7 @@ def effect(bench: Bench) -> bool:
     good = True
     for version in (VERSIONS[0], VERSIONS[-1]):
         full, off = (bench.build("effort", version, mode) for mode in ("full", "off"))
-        for kind, rounds in (("faults", 6), ("gc", 4)):
+        for kind, rounds in (("faults", 6), ("gc", 6)):
             args = (f"-kind={kind}", f"-rounds={rounds}")
             with_probe: list[dict[str, float]] = []
             without: list[dict[str, float]] = []

@@ -42,6 +42,8 @@ class Manifest(Frozen):
     builds: tuple[BuildRecord, ...]
     supervisor: str = ""
     """Path of the program that starts and watches each trial."""
+    load_generator: str = ""
+    """Path of the program that puts servers under load; empty where there is none to serve."""
     plan: Plan
     host: Host
     hosts: tuple[Host, ...] = ()

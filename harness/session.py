@@ -22,15 +22,16 @@ from harness.analysis import conclude
 from harness.analysis.models import Verdict
 from harness.analysis.question import QuestionError, resolve_question
 from harness.errors import HarnessError
-from harness.golang.builds import BuildRequest, build_all, build_supervisor
+from harness.golang.builds import BuildRequest, build_all, build_tool
 from harness.golang.cache import default_cache
 from harness.golang.experiments import explain_unknown
-from harness.golang.records import ToolchainRecord
+from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.golang.toolchains import Toolchain, ToolchainError, resolve
 from harness.golang.versions import GoVersion
 from harness.golang.workloads import Source, locate
 from harness.host import describe_host
 from harness.lanes import available_lanes, claim_lane
+from harness.measure import benchmarks
 from harness.measure.trial import TrialRequest, run_trial
 from harness.plan import Cell, Plan, Trial, make_plan
 from harness.report import write_reports
@@ -46,6 +47,7 @@ from harness.run import (
     write_series,
 )
 from harness.spec.load import Matrix
+from harness.spec.models import WorkloadSpec
 
 Say = Callable[[str], None]
 """Called with one line of progress at a time."""
@@ -164,6 +166,7 @@ def start(
             toolchain=prepared.toolchains[variant.toolchain],
             settings=variant.settings,
             build=variant.build,
+            probe=matrix.spec.probe,
         )
     manifest = Manifest(
         name=directory.name,
@@ -174,7 +177,8 @@ def start(
         matrix=matrix.spec,
         toolchains=tuple(_record(t) for t in prepared.toolchains.values()),
         builds=tuple(build_all(list(requests.values()), prepared.cache, say)),
-        supervisor=str(_supervisor(prepared)),
+        supervisor=str(_tool(prepared, "supervisor")),
+        load_generator=_load_generator(prepared),
         plan=plan,
         host=describe_host(),
         lanes=len(available_lanes(matrix.spec.trials.cpus)),
@@ -208,8 +212,8 @@ def measure(directory: Path, manifest: Manifest, trial: Trial) -> TrialRecord:
         claim_lane(shared, len(lanes)) as lane,
         ledger.claim(trial.workload, lane, limits.memory_limit),
     ):
-        record = _run_build(directory, manifest, trial, Path(build.binary), lane, lanes[lane])
-    ledger.observe(trial.workload, record.metrics.get("rss.peak"))
+        record = _run_build(directory, manifest, trial, build, lane, lanes[lane])
+    ledger.observe(trial.workload, record.metrics.get("tree.rss.peak"))
     return record
 
 
@@ -217,7 +221,7 @@ def _run_build(
     directory: Path,
     manifest: Manifest,
     trial: Trial,
-    binary: Path,
+    build: BuildRecord,
     lane: int,
     cpus: tuple[int, ...],
 ) -> TrialRecord:
@@ -233,8 +237,8 @@ def _run_build(
         result = run_trial(
             TrialRequest(
                 supervisor=Path(manifest.supervisor),
-                binary=binary,
-                args=tuple(workload.args),
+                binary=Path(build.binary),
+                args=_arguments(workload),
                 env=workload.env | variant.env,
                 cpus=cpus,
                 gomaxprocs=spec.trials.cpus,
@@ -242,6 +246,13 @@ def _run_build(
                 memory_limit=spec.trials.memory_limit,
                 directory=scratch,
                 profile=directory / profile,
+                probe=spec.probe,
+                snapshots=tuple(workload.snapshots),
+                benchmark=workload.benchmark is not None,
+                working_directory=Path(build.directory) if workload.benchmark else None,
+                server=workload.server,
+                load_generator=Path(manifest.load_generator) if manifest.load_generator else None,
+                here=Path(manifest.matrix_path).resolve().parent,
             )
         )
     finally:
@@ -259,7 +270,17 @@ def _run_build(
         series=series,
         profile=profile if (directory / profile).exists() else None,
         log="" if result.outcome == "ok" else result.log,
+        load_log="" if result.outcome == "ok" else result.load_log,
+        marks=result.marks,
+        processes=tuple(result.processes),
+        runtime=result.runtime,
     )
+
+
+def _arguments(workload: WorkloadSpec) -> tuple[str, ...]:
+    if workload.benchmark is None:
+        return tuple(workload.args)
+    return tuple(benchmarks.arguments(workload.benchmark.run, workload.benchmark.time))
 
 
 def _trial_record(manifest: Manifest, trial: Trial, **fields: Any) -> TrialRecord:
@@ -308,10 +329,16 @@ def _new_directory(reports: Path, matrix: Matrix, now: datetime) -> Path:
     return reports / f"{now:%Y%m%dT%H%M%S}Z-{name}"
 
 
-def _supervisor(prepared: Prepared) -> Path:
+def _tool(prepared: Prepared, name: str) -> Path:
     newest = max(prepared.toolchains.values(), key=lambda t: GoVersion.parse(t.version))
-    with as_file(files("harness.measure") / "supervisor" / "main.go") as source:
-        return build_supervisor(source, newest, prepared.cache)
+    with as_file(files("harness.measure") / name / "main.go") as source:
+        return build_tool(source, newest, prepared.cache)
+
+
+def _load_generator(prepared: Prepared) -> str:
+    servers = [w.server for w in prepared.matrix.spec.workloads if w.server]
+    needed = any(server.load.url for server in servers)
+    return str(_tool(prepared, "loadgen")) if needed else ""
 
 
 def _record(toolchain: Toolchain) -> ToolchainRecord:

@@ -8,16 +8,15 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
 )
 
-var garbage *node
-
 type node struct {
 	next  *node
-	value [6]int
+	value [7]int
 }
 
 func main() {
@@ -62,16 +61,17 @@ func faults(mib, rounds int) {
 	}
 }
 
-// collect keeps half of the peak alive in small objects, and makes garbage beside them.
+// collect fills the heap with small objects and has the collector mark them all, again and again. It
+// runs when it is told to only, so that each run of the program does the same.
 func collect(mib, rounds int) {
-	count := mib << 20 / 2 / 64
+	debug.SetGCPercent(-1)
 	live := make([]*node, 1024)
-	for i := 0; i < count; i++ {
+	for i := 0; i < mib<<20/64; i++ {
 		slot := i % len(live)
 		live[slot] = &node{next: live[slot]}
 	}
-	for i := 0; i < count*rounds; i++ {
-		garbage = &node{}
+	for r := 0; r < rounds; r++ {
+		runtime.GC()
 	}
 	runtime.KeepAlive(live)
 }

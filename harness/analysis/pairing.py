@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.analysis.intervals import Estimate, estimate
 from harness.analysis.samples import Table, Values
-from harness.measure.catalogue import CATALOGUE
+from harness.measure.catalogue import describe
 
 REFERENCES = {"unseen": "rss.end"}
 """For metrics that may be negative by nature: what a change of theirs is a part of."""
@@ -125,4 +125,4 @@ def _noise(a: Values, b: Values) -> float | None:
 
 def unit_of(metric: str) -> str:
     """The metric's unit; nothing for a benchmark's own."""
-    return CATALOGUE[metric].unit if metric in CATALOGUE else ""
+    return describe(metric).unit

@@ -147,8 +147,13 @@ def build_all(
     return [records[index] for index in range(len(requests))]
 
 
-def build_supervisor(source: Path, toolchain: Toolchain, cache: Path) -> Path:
-    """The program that starts and watches each trial, built once for a toolchain.
+def build_tool(source: Path, toolchain: Toolchain, cache: Path) -> Path:
+    """A program of the harness's own, built once for a toolchain.
+
+    Args:
+        source: its only file.
+        toolchain: any.
+        cache: the harness's cache directory.
 
     Raises:
         HarnessError: it does not build.
@@ -157,14 +162,14 @@ def build_supervisor(source: Path, toolchain: Toolchain, cache: Path) -> Path:
     key = hashlib.sha256(content + toolchain.digest.encode()).hexdigest()[:32]
 
     def fill(directory: Path) -> None:
-        arguments = ["build", "-trimpath", "-ldflags=-s -w", "-o", str(directory / "supervisor")]
+        arguments = ["build", "-trimpath", "-ldflags=-s -w", "-o", str(directory / "tool")]
         run_go(
             toolchain.goroot, toolchain.build_cache(cache), [*arguments, str(source)],
             directory=source.parent, extra={"GOWORK": "off"},
         )  # fmt: skip
 
-    entry, _ = obtain(cache, "supervisors", key, fill)
-    return entry / "supervisor"
+    entry, _ = obtain(cache, "tools", key, fill)
+    return entry / "tool"
 
 
 def parse_build_info(binary: Path, text: str) -> BuildInfo:
@@ -187,6 +192,7 @@ def _build(request: BuildRequest, cache: Path) -> BuildRecord:
     base = {
         "workload": request.source.workload, "toolchain": request.toolchain.name,
         "settings": request.settings, "build": request.build,
+        "directory": str(request.source.directory),
     }  # fmt: skip
     try:
         entry, cached = obtain(

@@ -32,6 +32,8 @@ class BuildRecord(Frozen):
     """Bytes of the binary."""
     command: str
     """To copy into a shell: makes the same binary, without the probe."""
+    directory: str = ""
+    """The package's own: where its benchmarks run."""
     seconds: float
     cached: bool
     error: str | None = None

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["bytes", "seconds", "count", "ratio", "1/s"]
-"""``ratio`` is a share between 0 and 1; ``1/s`` a rate."""
+Unit = Literal["bytes", "seconds", "count", "ratio", "1/s", ""]
+"""``ratio`` is a share between 0 and 1, ``1/s`` a rate; nothing: a benchmark's own unit."""
 Direction = Literal["lower is better", "higher is better", "neutral"]
 
 
@@ -138,6 +138,8 @@ when it is about to be told to stop, before its garbage is collected."""
 _BENCHMARK_UNITS: dict[str, tuple[Unit, float]] = {
     "ns/op": ("seconds", 1e-9),
     "B/op": ("bytes", 1.0),
+    "allocs/op": ("count", 1.0),
+    "iterations": ("count", 1.0),
     "MB/s": ("1/s", 1e6),
 }
 _WORDS: dict[str, Unit] = {"bytes": "bytes", "seconds": "seconds", "cpu-seconds": "seconds",
@@ -149,7 +151,7 @@ def benchmark_metric(benchmark: str, unit: str) -> tuple[str, float]:
 
     The name is ``BENCHMARK UNIT``, as in ``BenchmarkDecode/small ns/op``.
     """
-    return f"{benchmark} {unit}", _BENCHMARK_UNITS.get(unit, ("count", 1.0))[1]
+    return f"{benchmark} {unit}", _BENCHMARK_UNITS.get(unit, ("", 1.0))[1]
 
 
 def describe(name: str) -> Metric:
@@ -162,11 +164,11 @@ def describe(name: str) -> Metric:
         return CATALOGUE[name]
     first, _, last = name.rpartition(" ")
     if first.startswith("Benchmark"):
-        unit = _BENCHMARK_UNITS.get(last, ("count", 1.0))[0]
+        unit = _BENCHMARK_UNITS.get(last, ("", 1.0))[0]
         direction = _HIGHER if last.endswith("/s") else _LOWER if last.endswith("/op") else _NEUTRAL
         return Metric(name, unit, direction, "testing.B", f"{last} of {first}")
     if name.startswith("/"):
         word = name.partition(":")[2].partition(" ")[0]
         return Metric(name, "count" if last == "count" else _WORDS.get(word, "count"), _NEUTRAL,
                       _RUNTIME, "as the documentation of runtime/metrics says")  # fmt: skip
-    return Metric(name, "count", _NEUTRAL, "unknown", "not in this version's catalogue")
+    return Metric(name, "", _NEUTRAL, "unknown", "not in this version's catalogue")

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from harness.analysis import Question, resolve_question
 from harness.analysis.attribution import IMPLICATED
 from harness.analysis.models import Verdict
-from harness.measure.catalogue import CATALOGUE
+from harness.measure.catalogue import CATALOGUE, describe
 from harness.report import charts, sections, wording
 from harness.report.drawing import Figure
 from harness.run import Run
@@ -80,10 +80,7 @@ def _figures(run: Run, question: Question, samples: sections.Samples) -> Iterato
             for number, workload in enumerate(workloads, 1)
         ]
     found += [
-        charts.in_order(
-            run, metric, CATALOGUE[metric].unit if metric in CATALOGUE else "count", roles
-        )
-        for metric in question.metrics
+        charts.in_order(run, metric, describe(metric).unit, roles) for metric in question.metrics
     ]
     return (figure for figure in found if figure is not None)
 

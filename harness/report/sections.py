@@ -17,7 +17,7 @@ from harness.analysis.models import (
     Verdict,
 )
 from harness.analysis.question import Question
-from harness.measure.catalogue import CATALOGUE
+from harness.measure.catalogue import describe
 from harness.plan import Variant
 from harness.report.wording import tone
 from harness.run import Run, TrialRecord
@@ -178,11 +178,10 @@ def metric_rows(verdict: Verdict) -> list[MetricRow]:
     rows = []
     for comparison in verdict.comparisons:
         c = comparison
-        metric = CATALOGUE.get(c.metric)
         rows.append(
             MetricRow(
                 comparison=c,
-                direction=metric.direction if metric else "neutral",
+                direction=describe(c.metric).direction,
                 noise=c.noise,
                 tone=tone(c.decision, c.metric),
             )

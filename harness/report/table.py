@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 
-from harness.measure.catalogue import CATALOGUE
+from harness.measure.catalogue import CATALOGUE, describe
 from harness.plan import Variant
 from harness.report.wording import raw, visible
 from harness.run import Run, TrialRecord
@@ -85,7 +85,7 @@ def _environment(variant: Variant) -> str:
 
 
 def _unit(metric: str) -> str:
-    return CATALOGUE[metric].unit if metric in CATALOGUE else ""
+    return describe(metric).unit
 
 
 def _benchmark_unit(metric: str) -> str:

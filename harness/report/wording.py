@@ -4,7 +4,7 @@ import math
 import re
 
 from harness.analysis.models import Comparison, Decision
-from harness.measure.catalogue import CATALOGUE
+from harness.measure.catalogue import describe
 
 NOTHING = "–"
 """Stands where there is no number."""
@@ -143,7 +143,7 @@ def tone(decision: Decision, metric: str) -> str:
         return "same"
     if decision == "inconclusive":
         return "unclear"
-    direction = CATALOGUE[metric].direction if metric in CATALOGUE else "neutral"
+    direction = describe(metric).direction
     if direction == "neutral":
         return "changed"
     return "worse" if (decision == "increase") == (direction == "lower is better") else "better"

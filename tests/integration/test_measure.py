@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.golang.builds import BuildRequest, build_all, build_supervisor
+from harness.golang.builds import BuildRequest, build_all, build_tool
 from harness.golang.cache import default_cache
 from harness.golang.overlay import ProbeMode
 from harness.golang.profiles import top
@@ -41,7 +41,7 @@ class Lab:
         self.count = 0
 
     def tool(self, name: str) -> Path:
-        return build_supervisor(MEASURE / name / "main.go", self.toolchains[NEWEST], self.cache)
+        return build_tool(MEASURE / name / "main.go", self.toolchains[NEWEST], self.cache)
 
     def toolchain(self, version: str) -> Toolchain:
         return self.toolchains[version]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.golang.builds import BuildRequest, build_all, build_supervisor
+from harness.golang.builds import BuildRequest, build_all, build_tool
 from harness.golang.cache import default_cache
 from harness.golang.toolchains import Toolchain, resolve
 from harness.golang.workloads import locate
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.toolchain
 ROOT = Path(__file__).parents[2]
 VERSIONS = ("go1.24.3", "go1.26.6")
 ESBUILD = "github.com/evanw/esbuild/cmd/esbuild@v0.25.5"
-WHOAMI = "github.com/traefik/whoami@v1.10.3"
+PRESENT = "golang.org/x/tools/cmd/present@v0.24.0"
 CADDY = "github.com/caddyserver/caddy/v2/cmd/caddy@v2.9.1"
 
 
@@ -47,7 +47,7 @@ class Shop:
 
     def tool(self, name: str) -> Path:
         source = ROOT / "harness" / "measure" / name / "main.go"
-        return build_supervisor(source, self.newest, self.cache)
+        return build_tool(source, self.newest, self.cache)
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +92,13 @@ def test_esbuild_bundles_a_source_tree(shop: Shop, version: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_whoami_answers_under_load(shop: Shop, version: str, tmp_path: Path) -> None:
-    binary = shop.build(WHOAMI, version)
+def test_present_answers_under_load(shop: Shop, version: str, tmp_path: Path) -> None:
+    binary = shop.build(PRESENT, version)
     directory = tmp_path / "trial"
     directory.mkdir()
     server = ServerSpec.model_validate(
         {
-            "ready": "http://127.0.0.1:{port}/health",
+            "ready": "http://127.0.0.1:{port}/",
             "load": {"url": "http://127.0.0.1:{port}/", "rate": 200, "duration": "1s"},
             "idle": "100ms",
             "settle": "100ms",
@@ -107,7 +107,8 @@ def test_whoami_answers_under_load(shop: Shop, version: str, tmp_path: Path) -> 
     result = run_trial(
         TrialRequest(
             supervisor=shop.tool("supervisor"), load_generator=shop.tool("loadgen"),
-            binary=binary, directory=directory, server=server, args=("--port={port}",),
+            binary=binary, directory=directory, server=server, here=tmp_path,
+            args=("-http=127.0.0.1:{port}", "-content={here}"),
             profile=tmp_path / "heap.pb.gz",
         )
     )  # fmt: skip

@@ -125,11 +125,11 @@ def test_benchmark_parser_survives_anything(text: str) -> None:
         ("rss.peak", "bytes", "lower is better"),
         ("BenchmarkA ns/op", "seconds", "lower is better"),
         ("BenchmarkA MB/s", "1/s", "higher is better"),
-        ("BenchmarkA widgets", "count", "neutral"),
+        ("BenchmarkA widgets", "", "neutral"),
         ("/gc/heap/live:bytes", "bytes", "neutral"),
         ("/gc/pauses:seconds p99", "seconds", "neutral"),
         ("/gc/pauses:seconds count", "count", "neutral"),
-        ("nobody knows", "count", "neutral"),
+        ("nobody knows", "", "neutral"),
     ],
 )
 def test_every_metric_has_a_description(name: str, unit: str, direction: str) -> None:
