@@ -348,6 +348,7 @@ def _record(toolchain: Toolchain) -> ToolchainRecord:
         provider=toolchain.provider,
         goroot=str(toolchain.goroot),
         sha256=toolchain.sha256,
+        digest=toolchain.identity,
         on=tuple(name for name in toolchain.experiments.known if name in toolchain.experiments.on),
     )
 

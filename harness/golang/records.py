@@ -13,6 +13,8 @@ class ToolchainRecord(Frozen):
     goroot: str
     sha256: str | None = None
     """Of the archive that it came from, where it came from one."""
+    digest: str = ""
+    """The sha256 over the content of its GOROOT, patches included, that builds are keyed by."""
     on: tuple[str, ...]
     """Experiments on by default."""
 

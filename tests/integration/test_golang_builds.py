@@ -22,11 +22,14 @@ from golang_support import (
     start_build,
     write_module,
 )
+from projects import Project
 
 from harness.errors import HarnessError
 from harness.golang.builds import BuildRequest, build_all, parse_build_info
+from harness.golang.cache import default_cache
 from harness.golang.command import run_go
 from harness.golang.toolchains import Toolchain
+from harness.run import read_manifest, read_trials
 from harness.spec.models import BuildSpec
 
 pytestmark = pytest.mark.toolchain
@@ -288,3 +291,62 @@ def test_a_build_with_a_probe_and_one_without_have_their_own_keys(
     assert len({request.key for request in requests}) == len(requests)
     assert json.loads(requests[0].model_dump_json())
     assert build_all([], cache, quiet) == []
+
+
+def test_a_whole_run_is_the_same_under_a_hostile_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ", ".join(f'"{name}"' for name in [*HOSTILE, "GOMEMLIMIT"])
+    program = f"""package main
+
+import (
+	"os"
+	"runtime/debug"
+)
+
+func main() {{
+	for _, name := range []string{{{names}}} {{
+		if value, set := os.LookupEnv(name); set {{
+			println("leaked:", name, value)
+			os.Exit(7)
+		}}
+	}}
+	if debug.SetGCPercent(100) != 100 {{
+		os.Exit(8)
+	}}
+}}
+"""
+    write_module(tmp_path / "program", {"main.go": program})
+    project = Project(tmp_path)
+    project.write(f"go: {OLD}\nworkloads: [{{name: program, package: ./program}}]\ntrials: 1\n")
+    monkeypatch.setenv("GOMATRIX_CACHE", str(default_cache()))
+    results = []
+    for hostile in (False, True):
+        if hostile:
+            stored = tmp_path / "home" / ".config" / "go" / "env"
+            stored.parent.mkdir(parents=True)
+            stored.write_text("".join(f"{key}={value}\n" for key, value in HOSTILE.items()))
+            for key, value in {**HOSTILE, "HOME": str(tmp_path / "home")}.items():
+                monkeypatch.setenv(key, value)
+        done = project.gomatrix("run")
+        assert done.returncode == 0, done.stdout + done.stderr
+        (record,) = read_manifest(project.latest).builds
+        results.append((record.key, record.sha256))
+    assert results[0] == results[1]
+
+
+def test_a_build_that_fails_fails_its_cell_and_the_run_only_at_the_end(tmp_path: Path) -> None:
+    write_module(tmp_path / "good", {})
+    write_module(tmp_path / "bad", {"main.go": "package main\n\nfunc main() { x }\n"})
+    project = Project(tmp_path)
+    project.write(
+        f"go: {OLD}\nworkloads: [{{name: bad, package: ./bad}}, {{name: good, package: ./good}}]\n"
+        "trials: 1\n"
+    )
+    done = project.gomatrix("run")
+    assert done.returncode == 1
+    assert "main.go:3:15: undefined: x" in done.stdout
+    trials = {trial.workload: trial for trial in read_trials(project.latest)}
+    assert trials["good"].outcome == "ok"
+    assert trials["bad"].outcome == "build failed"
+    assert "undefined: x" in (project.latest / "report.html").read_text()
