@@ -40,11 +40,13 @@ def _gc(sd: float) -> Model:
 
 def _skewed(rng: np.random.Generator, n: int, k: int) -> Noise:
     """A floor that garbage collection exceeds now and then."""
-    return 0.08 * (rng.exponential(1.0, (n, k)) - 1)
+    logs: Noise = 0.08 * (rng.exponential(1.0, (n, k)) - 1)
+    return logs
 
 
 def _bimodal(rng: np.random.Generator, n: int, k: int) -> Noise:
-    return np.log(1.15) * rng.integers(0, 2, (n, k)) + rng.normal(0, 0.005, (n, k))
+    logs: Noise = np.log(1.15) * rng.integers(0, 2, (n, k)) + rng.normal(0, 0.005, (n, k))
+    return logs
 
 
 def _heavy(rng: np.random.Generator, n: int, k: int) -> Noise:
@@ -61,7 +63,8 @@ def _drift(rng: np.random.Generator, n: int, k: int) -> Noise:
 def _hosts(rng: np.random.Generator, n: int, k: int) -> Noise:
     """Rounds alternate between a machine and one that takes 25 % more and is noisier."""
     host = np.arange(n)[:, None] % 2
-    return np.log(1.25) * host + rng.normal(0, 0.01, (n, k)) * (1 + host)
+    logs: Noise = np.log(1.25) * host + rng.normal(0, 0.01, (n, k)) * (1 + host)
+    return logs
 
 
 MODELS: dict[str, Model] = {

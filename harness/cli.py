@@ -13,17 +13,20 @@ from rich.console import Console
 from rich.table import Table
 
 import harness
+from harness.analysis import compare as compare_variants
 from harness.analysis import conclude
 from harness.errors import HarnessError
+from harness.evidence import read_evidence
 from harness.golang.cache import Entry, default_cache, list_entries, prune
 from harness.golang.experiments import table as experiment_table
 from harness.golang.toolchains import at_hand, parse_toolchain, resolve
 from harness.merge import merge as merge_runs
 from harness.report import FORMATS, SCHEMAS, json_schema, render_history, terminal_summary
+from harness.report.terminal import comparison_lines, full_summary
 from harness.reports import list_runs, prune_runs
 from harness.run import Run
 from harness.session import judge
-from harness.spec.models import Bytes
+from harness.spec.models import Bytes, Fraction
 
 
 class _Group(click.Group):
@@ -119,7 +122,7 @@ def merge(runs: tuple[Path, ...], output: Path) -> None:
 @click.option("--format", "style", type=click.Choice(list(FORMATS)), default="html")
 def report(runs: tuple[Path, ...], output: Path, style: str) -> None:
     """Write the report of a run; of several, how they compare over time."""
-    judged = [(run, conclude(run)) for run in map(Run.load, runs)]
+    judged = [(run, conclude(run, evidence=read_evidence(run))) for run in map(Run.load, runs)]
     if len(judged) > 1:
         if style != "html":
             raise HarnessError(f"several runs make an HTML page only, not {style}; name one run")
@@ -135,6 +138,41 @@ def report(runs: tuple[Path, ...], output: Path, style: str) -> None:
 def schema(name: str) -> None:
     """Print the JSON Schema of matrix.yaml, or of a file of a run."""
     click.echo(json.dumps(json_schema(name), indent=2))
+
+
+def _parse_margin(
+    _ctx: click.Context, _parameter: click.Parameter, value: str | None
+) -> float | None:
+    try:
+        return None if value is None else TypeAdapter(Fraction).validate_python(value)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise click.BadParameter(message) from None
+
+
+_run_argument = click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+
+
+@main.command()
+@_run_argument
+@click.option("--margin", callback=_parse_margin, help="Ratios within 1 ± margin are equivalent.")
+@click.option("--json", "as_json", is_flag=True, help="Print verdict.json instead of sentences.")
+def verdict(run: Path, *, margin: float | None, as_json: bool) -> None:
+    """Conclude anew from a stored run, without measuring or writing; 1 if a gate failed."""
+    stored = Run.load(run)
+    found = conclude(stored, margin=margin, evidence=read_evidence(stored))
+    click.echo(found.model_dump_json(indent=1) if as_json else "\n".join(full_summary(found)))
+    sys.exit(0 if all(gate.passed for gate in found.gates) else 1)
+
+
+@main.command()
+@_run_argument
+@click.argument("candidate")
+@click.argument("baseline")
+def compare(run: Path, candidate: str, baseline: str) -> None:
+    """Compare any two variants of a stored run on every metric."""
+    for line in comparison_lines(compare_variants(Run.load(run), candidate, baseline)):
+        click.echo(line)
 
 
 @main.group("runs")

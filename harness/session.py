@@ -22,6 +22,7 @@ from harness.analysis import conclude
 from harness.analysis.models import Verdict
 from harness.analysis.question import QuestionError, resolve_question
 from harness.errors import HarnessError
+from harness.evidence import read_evidence
 from harness.golang.builds import BuildRequest, build_all, build_tool
 from harness.golang.cache import default_cache
 from harness.golang.experiments import explain_unknown
@@ -245,7 +246,7 @@ def _run_build(
                 timeout=spec.trials.timeout,
                 memory_limit=spec.trials.memory_limit,
                 directory=scratch,
-                profile=directory / profile,
+                profile=(directory / profile).absolute(),
                 probe=spec.probe,
                 snapshots=tuple(workload.snapshots),
                 benchmark=workload.benchmark is not None,
@@ -316,7 +317,7 @@ def judge(directory: Path, *, summary: Path | None = None) -> Verdict:
         summary: a file to append the Markdown report to.
     """
     run = Run.load(directory)
-    verdict = conclude(run)
+    verdict = conclude(run, evidence=read_evidence(run))
     write_json(directory / "verdict.json", verdict)
     write_reports(run, verdict, summary=summary)
     return verdict

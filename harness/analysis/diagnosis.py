@@ -212,19 +212,21 @@ def _fragmentation(seen: _Seen) -> Iterator[tuple[str, str]]:
         ("heap.free", "free spans", "free in the runtime and not returned to the kernel"),
     ):
         if seen.material(seen.of_metric(metric)):
-            yield f"{signature} {seen.verb}", f"{metric} ({meaning}) went from {seen.level(metric)}"
+            told = f"{metric} ({meaning}) went from {seen.level(metric)}{_holder(seen)}"
+            yield f"{signature} {seen.verb}", told
 
 
 def _pacing(seen: _Seen) -> Iterator[tuple[str, str]]:
     """The collector lets more garbage gather on the same live heap."""
     cycles, live = seen.of_metric("gc.cycles"), seen.of_metric("heap.live")
     goal = seen.of_metric("heap.goal")
-    heap = seen.of_metric("runtime.mapped")
+    parts = ("heap.objects", "heap.unused", "heap.free")
+    heap: Values = sum((seen.of_metric(name) for name in parts), np.zeros(1))
     later = np.isfinite(goal).any() and seen.material(goal)
     fewer = seen.shown(-cycles)
     if seen.material(live) or not (later or fewer):
         return
-    if not (seen.material(heap) or (later and seen.material(seen.of_metric("rss.peak")))):
+    if not seen.material(heap):
         return
     counts = f"gc.cycles went from {seen.level('gc.cycles', 'count')}" if fewer else ""
     goals = f"heap.goal went from {seen.level('heap.goal')}" if later else ""
@@ -233,8 +235,8 @@ def _pacing(seen: _Seen) -> Iterator[tuple[str, str]]:
         "GC pacing",
         (
             f"the live heap stayed about the same ({seen.level('heap.live')}), "
-            f"but {told}: the collector "
-            f"runs {'less' if seen.sign > 0 else 'more'} often and lets {seen.more} garbage gather"
+            f"but {told}: the collector runs {'less' if seen.sign > 0 else 'more'} often "
+            f"and lets {seen.more} garbage gather{_holder(seen)}"
         ),
     )
 
@@ -419,6 +421,16 @@ def _functions(seen: _Seen) -> str:
             if moved[name] > _SHARE * total > 0
         ]
     )
+
+
+def _holder(seen: _Seen) -> str:
+    """The function that holds most of the candidate's live heap, where one does."""
+    held = seen.evidence.functions.get((seen.table.workload, seen.candidate), {})
+    total = sum(held.values())
+    name = max(held, key=lambda n: (held[n], n), default=None)
+    if name is None or held[name] < max(_MOST * total, seen.threshold):
+        return ""
+    return f"; most of the live heap is {name}'s ({amount(held[name], 'bytes')})"
 
 
 def _class_sum(trial: TrialRecord | None, names: Sequence[str], kind: str) -> float:

@@ -124,5 +124,6 @@ def _noise(a: Values, b: Values) -> float | None:
 
 
 def unit_of(metric: str) -> str:
-    """The metric's unit; nothing for a benchmark's own."""
-    return describe(metric).unit
+    """The metric's unit; nothing where none is known."""
+    known = describe(metric)
+    return "" if known.source == "unknown" else known.unit

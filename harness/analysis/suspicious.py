@@ -21,9 +21,9 @@ _FEW = 5
 _MODES_MIN = 10
 _GAP = 3.0
 """Gap between two modes, in their pooled standard deviations."""
-_BUSY = 0.2
-_LEAST_BUSY = 20.0
-"""Involuntary switches in a trial that every machine has."""
+_BUSY = 0.15
+"""Standard deviation of the logarithm of wall time from which on a machine counts as busy."""
+_SLOWED = 0.1
 
 
 def cautions(run: Run, tables: Mapping[str, Table], question: Question) -> tuple[Caution, ...]:
@@ -36,7 +36,7 @@ def cautions(run: Run, tables: Mapping[str, Table], question: Question) -> tuple
             found += _modes(table, metric)
             found += _outliers(table, metric)
             found += _hosts(table, metric, question)
-        found += _machine(table, run.manifest.matrix.trials.cpus)
+        found += _machine(table)
         found += _failures(run, table)
     return tuple(found)
 
@@ -58,13 +58,9 @@ def _rounds(table: Table, question: Question) -> Iterator[Caution]:
 
 def _drift(table: Table, metric: str) -> Iterator[Caution]:
     """Whether the level of all variants together moves with time."""
-    levels = _levels(table, metric)
-    if levels is None or levels.size < _MODES_MIN or np.ptp(levels) == 0:
-        return
-    tau, p = stats.kendalltau(np.arange(levels.size), levels)
-    third = max(1, levels.size // 3)
-    moved = float(np.median(levels[-third:]) - np.median(levels[:third]))
-    if p <= _ERROR and abs(moved) >= _NOTABLE:
+    found = _moved(table, metric)
+    if found is not None and abs(found[0]) >= _NOTABLE:
+        moved, tau = found
         yield Caution(
             workload=table.workload,
             kind="drift",
@@ -73,6 +69,20 @@ def _drift(table: Table, metric: str) -> Iterator[Caution]:
             remedy="pairing within rounds cancels it from every ratio; look for what warms up, "
             "fills or throttles on the machine if absolute values matter",
         )
+
+
+def _moved(table: Table, metric: str) -> tuple[float, float] | None:
+    """By how much, in logs, a metric moved from the first to the last third of a run, with tau.
+
+    ``None`` where it is not shown to move.
+    """
+    levels = _levels(table, metric)
+    if levels is None or levels.size < _MODES_MIN or np.ptp(levels) == 0:
+        return None
+    tau, p = stats.kendalltau(np.arange(levels.size), levels)
+    third = levels.size // 3
+    moved = float(np.median(levels[-third:]) - np.median(levels[:third]))
+    return (moved, float(tau)) if p <= _ERROR else None
 
 
 def _levels(table: Table, metric: str) -> Values | None:
@@ -203,7 +213,7 @@ def _hosts(table: Table, metric: str, question: Question) -> Iterator[Caution]:
         )
 
 
-def _machine(table: Table, cpus: int) -> Iterator[Caution]:
+def _machine(table: Table) -> Iterator[Caution]:
     """What the trials' own counters say of the machine."""
 
     def worst(metric: str) -> float:
@@ -217,33 +227,43 @@ def _machine(table: Table, cpus: int) -> Iterator[Caution]:
             message="parts of some trials' memory were swapped out: resident sizes are too small",
             remedy="free memory, run fewer lanes at once, or turn swap off",
         )
-    busy = _busy(table, cpus)
+    busy = _busy(table)
     if busy is not None:
-        share, switches = busy
+        wall, cpu = busy
         yield Caution(
             workload=table.workload,
             kind="busy machine",
-            message=f"programs waited for their CPU: in the median trial {percent(share)} of the "
-            f"time was neither CPU time nor sleep, with {switches:.0f} involuntary switches",
-            remedy="stop what else runs on the machine, or give trials fewer lanes; "
+            message=f"wall time varies by {percent(wall)} between equal trials, and their CPU time "
+            f"by {percent(cpu)} only: programs waited for something else on the machine",
+            remedy="stop what else runs there, or give trials fewer lanes; "
             "memory is hardly touched by it, wall time and GC pacing are",
+        )
+    slowed = _moved(table, "cpu.user")
+    if slowed is not None and slowed[0] >= _SLOWED:
+        yield Caution(
+            workload=table.workload,
+            kind="throttled CPU",
+            message=f"the same work took {percent(math.expm1(slowed[0]))} more CPU time at the end "
+            "of the run than at its beginning",
+            remedy="look for heat or a CPU quota; compare CPU time within rounds only",
         )
 
 
-def _busy(table: Table, cpus: int) -> tuple[float, float] | None:
-    """For programs that hardly ever sleep: time without a CPU, and switches by force."""
-    shares, forced = [], []
+def _busy(table: Table) -> tuple[float, float] | None:
+    """Spread of wall time and of CPU time, in logs, where the first is much the larger."""
+    spreads = []
     for variant in table.cells:
-        names = ("wall", "cpu.user", "cpu.system", "switches.involuntary", "switches.voluntary")
-        columns = [table.values(variant, name) for name in names]
-        rows = np.column_stack(columns)
-        rows = rows[np.isfinite(rows).all(axis=1)]
-        shares += list(1 - (rows[:, 1] + rows[:, 2]) / np.maximum(rows[:, 0], 1e-9))
-        forced += list(rows[:, 3] - rows[:, 4])
-    if not shares or cpus != 1:
+        wall = table.values(variant, "wall")
+        cpu = table.values(variant, "cpu.user") + table.values(variant, "cpu.system")
+        known = (wall > 0) & (cpu > 0)
+        if known.sum() >= _FEW:
+            spreads.append(
+                (float(np.log(wall[known]).std(ddof=1)), float(np.log(cpu[known]).std(ddof=1)))
+            )
+    if not spreads:
         return None
-    share, switches = float(np.median(shares)), float(np.median(forced))
-    return (share, switches) if share > _BUSY and switches > _LEAST_BUSY else None
+    wall_spread, cpu_spread = (float(np.median(each)) for each in zip(*spreads, strict=True))
+    return (wall_spread, cpu_spread) if wall_spread > max(_BUSY, 2 * cpu_spread) else None
 
 
 def _failures(run: Run, table: Table) -> Iterator[Caution]:

@@ -1,6 +1,9 @@
 """The verdict as plain lines, for the end of a run in a terminal or a log."""
 
-from harness.analysis.models import Verdict
+from collections.abc import Sequence
+
+from harness.analysis.models import Comparison, Verdict
+from harness.analysis.words import amount, percent, span
 from harness.report.wording import visible
 
 
@@ -17,3 +20,56 @@ def terminal_summary(verdict: Verdict) -> list[str]:
         noun = "cell does" if skipped == 1 else "cells do"
         lines.append(f"{skipped} {noun} not apply; the report says why")
     return [" ".join(visible(line).split()) for line in lines]
+
+
+def full_summary(verdict: Verdict) -> list[str]:
+    """The summary with what it rests on: suspects, where the memory sits, doubtful data."""
+    lines = terminal_summary(verdict)
+    for suspect in verdict.suspects:
+        names = " with ".join(suspect.experiments)
+        lines.append(
+            f"suspect {names} on {suspect.workload} {suspect.metric}: "
+            f"{suspect.verdict}; {suspect.reason}"
+        )
+    lines += [f"{a.workload} {a.metric}: {a.sentence}" for a in verdict.attributions]
+    lines += [f"{d.workload}: {d.signature}: {d.evidence}" for d in verdict.diagnosis]
+    lines += [
+        f"warning: {w.workload or 'run'}: {w.kind}: {w.message}; {w.remedy}"
+        for w in verdict.warnings
+    ]
+    return [" ".join(visible(line).split()) for line in lines]
+
+
+def comparison_lines(comparisons: Sequence[Comparison]) -> list[str]:
+    """One aligned line for each metric of two variants."""
+    rows = [_HEADER, *map(_row, comparisons)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+_HEADER = (
+    "workload",
+    "metric",
+    "baseline",
+    "candidate",
+    "change",
+    "95 % interval",
+    "n",
+    "decision",
+)
+
+
+def _row(c: Comparison) -> tuple[str, ...]:
+    def value(number: float | None) -> str:
+        return "-" if number is None else amount(number, c.unit)
+
+    change = percent(c.ratio - 1) if c.ratio is not None else value(c.difference)
+    interval = span(c.ci[0] - 1, c.ci[1] - 1) if c.ci else "-"
+    cells = (
+        c.workload, c.metric, value(c.baseline_value), value(c.candidate_value), change,
+        interval, str(c.n), c.decision,
+    )  # fmt: skip
+    return tuple(visible(cell) for cell in cells)

@@ -260,8 +260,29 @@ def machine(**metrics: float) -> Run:
     return make_run(lambda _w, _v, r: {"rss.peak": 1e8 + r, **metrics}, MATRIX)
 
 
-def test_swap_and_a_busy_machine_are_named() -> None:
+@pytest.mark.parametrize(("spread", "busy"), [(0.5, True), (0.02, False)])
+def test_a_busy_machine_is_named(*, spread: float, busy: bool) -> None:
+    run = make_run(
+        lambda _w, v, r: {
+            "rss.peak": 1e8 + r,
+            "wall": math.exp(spread * noise("wall", v, r)),
+            "cpu.user": 0.5 * math.exp(0.02 * noise("cpu", v, r)),
+            "cpu.system": 0.1,
+        },
+        MATRIX,
+    )
+    assert ("busy machine" in warned(run)) == busy
+
+
+def test_a_throttled_cpu_is_named() -> None:
+    run = make_run(
+        lambda _w, v, r: {
+            "rss.peak": 1e8, "cpu.user": math.exp(0.02 * r + 0.01 * noise("cpu", v, r))
+        },
+        {**MATRIX, "trials": 20},
+    )  # fmt: skip
+    assert "throttled CPU" in warned(run)
+
+
+def test_swap_is_named() -> None:
     assert "swap used" in warned(machine(swap=4096.0))
-    counters = {"wall": 1.0, "cpu.user": 0.5, "cpu.system": 0.1, "switches.voluntary": 5.0}
-    assert "busy machine" in warned(machine(**counters, **{"switches.involuntary": 500.0}))
-    assert "busy machine" not in warned(machine(**counters, **{"switches.involuntary": 3.0}))
