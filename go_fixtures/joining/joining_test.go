@@ -2,8 +2,20 @@ package joining
 
 import (
 	"os"
+	"runtime"
 	"testing"
 )
+
+// TestMain looks for leaked goroutines, as many projects do: nobody else's may be there.
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if left := runtime.NumGoroutine(); left > 1 {
+		stacks := make([]byte, 1<<16)
+		println(string(stacks[:runtime.Stack(stacks, true)]))
+		status = 9
+	}
+	os.Exit(status)
+}
 
 func BenchmarkJoin(b *testing.B) {
 	word, err := os.ReadFile("testdata/word") // found only where the test runs in its package

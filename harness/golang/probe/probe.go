@@ -55,17 +55,19 @@ func init() {
 	if !ok {
 		return
 	}
-	os.Unsetenv(gomatrixVariable) // children must not speak for this process
-	fields := strings.SplitN(value, " ", 3)
-	if len(fields) != 3 {
+	os.Unsetenv(gomatrixVariable)           // children must not speak for this process
+	fields := strings.SplitN(value, " ", 4) // exit socket, request socket, signals, profile
+	if len(fields) != 4 {
 		return
 	}
-	p := &gomatrixState{pid: syscall.Getpid(), profile: fields[2], anchor: new([64]byte)}
+	p := &gomatrixState{pid: syscall.Getpid(), profile: fields[3], anchor: new([64]byte)}
 	if !p.exit.open(fields[0]) {
 		return
 	}
 	gomatrixAddExitHook(p.end)
-	p.watchSignals()
+	if fields[2] == "signals" {
+		p.watchSignals()
+	}
 	if p.request.open(fields[1]) {
 		go p.serveRequests()
 	}
