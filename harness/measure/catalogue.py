@@ -1,5 +1,6 @@
 """The metric catalogue: the one place that says what each metric is called and means."""
 
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -172,3 +173,34 @@ def describe(name: str) -> Metric:
         return Metric(name, "count" if last == "count" else _WORDS.get(word, "count"), _NEUTRAL,
                       _RUNTIME, "as the documentation of runtime/metrics says")  # fmt: skip
     return Metric(name, "", _NEUTRAL, "unknown", "not in this version's catalogue")
+
+
+_PAGE = """\
+# Metrics
+
+Made from `harness/measure/catalogue.py`; change it there.
+
+| name | unit | direction | source | meaning | caveat |
+|---|---|---|---|---|---|
+{rows}
+
+Where a meaning says that main ends, a server counts as ended when it is about to be told to stop,
+before its garbage is collected.
+
+A benchmark adds `BENCHMARK UNIT`, as `BenchmarkDecode/small ns/op` (in seconds). All of
+`runtime/metrics` is in each trial's `runtime`, by its own names; of a histogram `NAME p50`, `NAME p99`,
+`NAME max` and `NAME count`.
+"""
+
+
+def markdown() -> str:
+    """The catalogue as a page, ``docs/metrics.md``: ``python -m harness.measure.catalogue``."""
+    rows = [
+        f"| `{m.name}` | {m.unit} | {m.direction} | {m.source} | {m.meaning} | {m.caveat} |"
+        for m in CATALOGUE.values()
+    ]
+    return _PAGE.format(rows="\n".join(rows))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

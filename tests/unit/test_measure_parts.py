@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.measure import benchmarks, elf, metrics, placeholders, smaps
-from harness.measure.catalogue import CATALOGUE, describe
+from harness.measure.catalogue import CATALOGUE, describe, markdown
 from harness.measure.load import parse_report
 from harness.measure.procfs import Mapping
 from harness.measure.seen import Seen
@@ -135,6 +135,11 @@ def test_benchmark_parser_survives_anything(text: str) -> None:
 def test_every_metric_has_a_description(name: str, unit: str, direction: str) -> None:
     metric = describe(name)
     assert (metric.unit, metric.direction) == (unit, direction)
+
+
+def test_documentation_of_metrics_is_up_to_date() -> None:
+    page = Path(__file__).parents[2] / "docs" / "metrics.md"
+    assert page.read_text(encoding="utf-8") == markdown()
 
 
 def test_runtime_metrics_are_in_the_catalogue() -> None:
