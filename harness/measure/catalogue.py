@@ -188,8 +188,8 @@ Where a meaning says that main ends, a server counts as ended when it is about t
 before its garbage is collected.
 
 A benchmark adds `BENCHMARK UNIT`, as `BenchmarkDecode/small ns/op` (in seconds). All of
-`runtime/metrics` is in each trial's `runtime`, by its own names; of a histogram `NAME p50`, `NAME p99`,
-`NAME max` and `NAME count`.
+`runtime/metrics` is in each trial's `runtime`, by its own names; of a histogram `NAME p50`,
+`NAME p99`, `NAME max` and `NAME count`.
 """
 
 
