@@ -106,8 +106,11 @@ def _scale(
 
 
 def _median(values: Values) -> float | None:
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if values.size else None
+    values = np.sort(values[np.isfinite(values)])
+    if not values.size:
+        return None
+    middle = values[(values.size - 1) // 2], values[values.size // 2]
+    return float(middle[0] / 2 + middle[1] / 2)  # their sum may be beyond all floats
 
 
 def _mean(values: Values) -> float | None:
