@@ -19,6 +19,7 @@ from harness.golang.archives import sha256_of
 from harness.golang.cache import obtain
 from harness.golang.command import run_go
 from harness.golang.experiments import experiment_of, parse_tool_tags, turns_on
+from harness.golang.identity import content_digest
 from harness.golang.overlay import ProbeMode, probe_digest, write_overlay
 from harness.golang.records import BuildRecord
 from harness.golang.toolchains import Toolchain
@@ -136,14 +137,18 @@ def build_all(
 
         followers = {indices[0]: indices[1:] for indices in groups.values()}
         pending = {submit(index) for index in followers}
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for index, record in (future.result() for future in done):
-                records[index] = record
-                pending |= {submit(follower) for follower in followers.get(index, ())}
-                if not record.cached:
-                    how = "failed to build" if record.error else "built"
-                    say(f"{how} {requests[index].label} ({len(records)} of {len(requests)})")
+        try:
+            while pending:
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for index, record in (future.result() for future in done):
+                    records[index] = record
+                    pending |= {submit(follower) for follower in followers.get(index, ())}
+                    if not record.cached:
+                        how = "failed to build" if record.error else "built"
+                        say(f"{how} {requests[index].label} ({len(records)} of {len(requests)})")
+        except BaseException:  # stopped by the user: start nothing more
+            pool.shutdown(cancel_futures=True)
+            raise
     return [records[index] for index in range(len(requests))]
 
 
@@ -251,6 +256,11 @@ def _fill(request: BuildRequest, cache: Path, directory: Path) -> None:
         toolchain.goroot, toolchain.build_cache(cache), ["version", "-m", str(binary)]
     )  # fmt: skip
     _verify(request, parse_build_info(binary, info), effective)
+    if source.changed or content_digest(toolchain.goroot, cache) != toolchain.digest:
+        raise HarnessError(
+            f"files of {source.module} or {toolchain.goroot} were changed while {request.label} "
+            "was built; run it again"
+        )
     for leftover in (scratch, directory / "overlay"):
         shutil.rmtree(leftover, ignore_errors=True)
     if toolchain.patched:

@@ -66,10 +66,7 @@ def obtain(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> tu
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise HarnessError(
-            f"the cache directory {cache} cannot be written ({error.strerror}); "
-            "set GOMATRIX_CACHE to one that can"
-        ) from None
+        raise _unwritable(cache, error) from None
     with in_use(cache), FileLock(_lock_path(entry)):
         if _touch(entry):
             return entry, True
@@ -79,10 +76,20 @@ def obtain(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> tu
         try:
             fill(temporary)
             temporary.rename(entry)
+        except OSError as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise _unwritable(cache, error) from None
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
     return entry, False
+
+
+def _unwritable(cache: Path, error: OSError) -> HarnessError:
+    return HarnessError(
+        f"the cache directory {cache} cannot be written ({error.strerror}); "
+        "make room, or set GOMATRIX_CACHE to one that can"
+    )
 
 
 @contextmanager

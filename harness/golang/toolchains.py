@@ -119,8 +119,12 @@ def resolve(
                 "its own"
             )
     with ThreadPoolExecutor(max_workers=4) as pool:
-        found = pool.map(lambda spec: _named(spec, start, cache, say), wanted.values())
-        return {toolchain.name: toolchain for toolchain in found}
+        found = [pool.submit(_named, spec, start, cache, say) for spec in wanted.values()]
+        try:
+            return {toolchain.name: toolchain for toolchain in (f.result() for f in found)}
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def parse_toolchain(text: str) -> ToolchainSpec:
@@ -146,6 +150,8 @@ def _named(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain:
         return _resolve_one(spec, base, cache, say)
     except HarnessError as error:
         raise ToolchainError(spec.name, str(error)) from None
+    except OSError as error:
+        raise ToolchainError(spec.name, f"{error.filename}: {error.strerror}") from None
 
 
 def _resolve_one(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain:

@@ -49,10 +49,17 @@ class Source(Frozen):
     digest: str
     """Of every source file of the module and of those that stand in for others on this machine, so
     that a build's key follows their content."""
+    roots: tuple[Path, ...] = ()
+    """What the digest is of: the module, and the modules and files on this machine beside it."""
     base: Path
     """The directory of the matrix file: paths in its build settings start there."""
     test: bool = False
     """Whether the package's test binary is the workload, for its benchmarks."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether any file is another than when the package was located."""
+        return digest_of(*self.roots) != self.digest
 
     def needs_newer(self, version: str) -> str | None:
         """Why a toolchain cannot build this workload; ``None`` if its go.mod allows it."""
@@ -135,7 +142,8 @@ class _Search:
             )
         module = found.get("Module") or {}
         root = Path(module["Dir"]) if module.get("Main") else start
-        roots, lines = _neighbours(self.toolchain, self.cache, root)
+        neighbours, lines = _neighbours(self.toolchain, self.cache, root)
+        roots = (root, *neighbours)
         lines += [module["GoVersion"]] if "GoVersion" in module else []
         return Source(
             **base,
@@ -143,7 +151,8 @@ class _Search:
             directory=directory,
             module=root,
             go=max(lines, key=lambda line: GoVersion.parse(f"go{line}"), default=None),
-            digest=digest_of(root, *roots),
+            digest=digest_of(*roots),
+            roots=roots,
         )
 
     def _list(self, start: Path, argument: str) -> dict[str, Any]:

@@ -111,6 +111,20 @@ def test_a_binary_that_says_otherwise_is_an_error(
     assert "says that it was built with GOEXPERIMENT=''" in record.error
 
 
+def test_files_that_change_during_a_build_leave_nothing_under_the_old_key(
+    tmp_path: Path, cache: Path, new: Toolchain
+) -> None:
+    module = write_module(tmp_path / "m", {})
+    request = BuildRequest(
+        source=find(new, module, cache), toolchain=new, settings=(), build=BuildSpec(), probe="off"
+    )
+    (module / "main.go").write_text(HELLO.replace("hello", "changed"))
+    (record,) = build_all([request], cache, quiet)
+    assert record.error is not None
+    assert "were changed while" in record.error
+    assert output_of(built(new, module, cache)) == "changed"
+
+
 def test_a_failed_build_is_its_own_failure_alone(
     tmp_path: Path, cache: Path, new: Toolchain
 ) -> None:

@@ -75,6 +75,16 @@ def test_a_failed_attempt_leaves_nothing(tmp_path: Path) -> None:
     assert obtain(tmp_path, "things", "key", write)[1] is False
 
 
+def test_a_full_disk_is_the_users_to_mend(tmp_path: Path) -> None:
+    def fill(directory: Path) -> None:
+        (directory / "half").write_text("x")
+        Path("/dev/full").write_text("x")
+
+    with pytest.raises(HarnessError, match=r"No space left on device.*make room"):
+        obtain(tmp_path, "things", "key", fill)
+    assert names(tmp_path / "things") == []
+
+
 def test_a_killed_attempt_leaves_no_entry_and_is_cleared_away(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", SLOW, str(tmp_path)], stdout=subprocess.PIPE
