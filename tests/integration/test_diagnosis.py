@@ -1,0 +1,97 @@
+"""Where memory sits in real programs: each way of using it gets its own name."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from projects import FIXTURES, Project
+
+from harness.analysis import conclude
+from harness.analysis.models import Verdict
+from harness.evidence import read_evidence
+from harness.run import Run
+
+pytestmark = pytest.mark.toolchain
+
+SHAPES = """\
+go: [go1.24.3]
+env: {SHAPE: [flat, leak, churn, stacks, mapped, fragments, burst]}
+include: [{go: go1.24.3, env: {SHAPE: flat, TWIN: "2"}}]
+question: {baseline: go1.24.3 SHAPE=flat, candidate: go1.24.3 SHAPE=leak}
+workloads: [{name: shapes, package: ./go_fixtures/shapes}]
+trials: 5
+"""
+ORIGIN = """\
+go: [go1.23.9, go1.24.3]
+question: {baseline: go1.23.9, candidate: go1.24.3}
+workloads:
+  - {name: large-buffers, package: ./go_fixtures/largebuffers, args: ["-retain-mib=64"]}
+  - {name: live-map, package: ./go_fixtures/livemap, args: ["-entries=300000"]}
+trials: 5
+"""
+
+
+def measured(directory: Path, matrix: str) -> Run:
+    shutil.copytree(FIXTURES, directory / "go_fixtures")
+    project = Project(directory)
+    project.write(matrix)
+    done = project.gomatrix("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Run.load(project.latest)
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return measured(tmp_path_factory.mktemp("shapes"), SHAPES)
+
+
+def against_flat(run: Run, candidate: str) -> Verdict:
+    question = run.manifest.matrix.question
+    assert question is not None
+    asked = question.model_copy(update={"candidate": f"go1.24.3 {candidate}"})
+    matrix = run.manifest.matrix.model_copy(update={"question": asked})
+    again = replace(run, manifest=run.manifest.model_copy(update={"matrix": matrix}))
+    return conclude(again, evidence=read_evidence(again))
+
+
+@pytest.mark.parametrize(
+    ("shape", "signature", "words"),
+    [
+        ("leak", "memory grows over time", "a second"),
+        ("leak", "live heap grew", "main.keep"),
+        ("churn", "allocation churn grew", "short-lived"),
+        ("stacks", "goroutine stacks grew", "heap.stacks"),
+        ("mapped", "memory outside the Go heap grew", "64.0 MiB more"),
+        ("fragments", "heap fragmentation grew", "heap.unused"),
+        ("burst", "transient peak grew", "rss.avg"),
+    ],
+)
+def test_each_shape_is_recognised(shapes: Run, shape: str, signature: str, words: str) -> None:
+    found = {d.signature: d.evidence for d in against_flat(shapes, f"SHAPE={shape}").diagnosis}
+    assert signature in found, found
+    assert words in found[signature]
+
+
+def test_shapes_are_not_taken_for_each_other(shapes: Run) -> None:
+    mapped = against_flat(shapes, "SHAPE=mapped").diagnosis
+    assert [d.signature for d in mapped] == ["memory outside the Go heap grew"]
+    stacks = against_flat(shapes, "SHAPE=stacks").diagnosis
+    assert [d.signature for d in stacks] == ["goroutine stacks grew"]
+
+
+def test_the_same_under_two_names_has_no_diagnosis_and_no_change(shapes: Run) -> None:
+    verdict = against_flat(shapes, "SHAPE=flat TWIN=2")
+    assert verdict.diagnosis == ()
+    (primary,) = [c for c in verdict.comparisons if c.primary]
+    assert primary.decision == "equivalent"
+
+
+def test_the_origins_regression_is_found_where_the_runtime_does_not_look(tmp_path: Path) -> None:
+    run = measured(tmp_path, ORIGIN)
+    verdict = conclude(run, evidence=read_evidence(run))
+    told = {(d.workload, d.signature): d.evidence for d in verdict.diagnosis}
+    unseen = "resident but unseen by the runtime: untouched heap pages became resident"
+    assert ("large-buffers", unseen) in told
+    assert [w for w, _ in told].count("large-buffers") == 1
+    assert any("main.main" in text for (w, _), text in told.items() if w == "live-map")
