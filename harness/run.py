@@ -7,6 +7,7 @@ Layout: ``run.json`` (the manifest), ``trials.jsonl`` (append-only, one line a f
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +25,9 @@ from harness.spec.models import MatrixSpec
 
 MANIFEST = "run.json"
 TRIALS = "trials.jsonl"
+
+Series = Sequence[tuple[float, int]]
+"""Seconds since the start, resident bytes."""
 
 
 class Manifest(Frozen):
@@ -248,12 +252,20 @@ def point_latest(path: Path) -> None:
     temporary.replace(link)
 
 
-def series_to_json(series: list[tuple[float, int]]) -> dict[str, Any]:
-    """Memory over time as columns: seconds since the start, resident bytes."""
-    return {"schema": 1, "seconds": [t for t, _ in series], "rss": [rss for _, rss in series]}
+def series_to_json(series: Series, tree: Series = ()) -> dict[str, Any]:
+    """Memory over time as columns: seconds since the start, resident bytes.
+
+    Args:
+        series: of the program.
+        tree: of the program with its children, from the first child on.
+    """
+    return {"schema": 1, "seconds": [t for t, _ in series], "rss": [rss for _, rss in series],
+            "tree_seconds": [t for t, _ in tree], "tree_rss": [rss for _, rss in tree]}  # fmt: skip
 
 
-def write_series(path: Path, series: list[tuple[float, int]]) -> None:
+def write_series(path: Path, series: Series, tree: Series = ()) -> None:
     """Store one trial's series."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(series_to_json(series), separators=(",", ":")), encoding="utf-8")
+    path.write_text(
+        json.dumps(series_to_json(series, tree), separators=(",", ":")), encoding="utf-8"
+    )

@@ -258,7 +258,7 @@ def _run_build(
         )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    write_series(directory / series, result.series)
+    write_series(directory / series, result.series, result.tree_series)
     return _trial_record(
         manifest,
         trial,

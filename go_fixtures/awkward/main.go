@@ -59,6 +59,13 @@ func main() {
 	case "environment":
 		fmt.Println(strings.Join(os.Environ(), "\n"))
 		fmt.Printf("at init: %q\n", fromInit)
+	case "descriptors":
+		for fd := 0; fd < 256; fd++ {
+			var stat syscall.Stat_t
+			if syscall.Fstat(fd, &stat) == nil {
+				fmt.Println(fd)
+			}
+		}
 	case "forever":
 		time.Sleep(time.Hour)
 	case "hog":

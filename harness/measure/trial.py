@@ -74,7 +74,8 @@ class TrialResult(Frozen):
     the supervisor)."""
     metrics: dict[str, float | None]
     notes: dict[str, str] = {}
-    """For metrics that are ``None``: why; for those from another source than usual: which."""
+    """For metrics that are ``None``: why; for those from another source than usual: which. Under
+    ``profile``: why there is no heap profile."""
     smaps: dict[str, dict[str, int]] = {}
     """By class of mapping: bytes by kind at the end of main."""
     series: list[tuple[float, int]] = []
@@ -208,7 +209,7 @@ def _result(request: TrialRequest, watch: Watch, served: Served) -> TrialResult:
     return TrialResult(
         outcome=outcome,
         metrics=_complete(found, server=request.server is not None),
-        notes=notes | _reasons(found, request, end),
+        notes=notes | _reasons(found, request, end) | _profile_note(request, seen),
         smaps=metrics.classes(end, executable),
         series=seen.series,
         tree_series=seen.tree_series,
@@ -248,6 +249,13 @@ def _of_marks(marks: Mapping[str, Mapping[str, Any]]) -> dict[str, float | None]
         before, under = marks["idle"], marks["loaded"]
         found["load.cpu"] = sum(under[n] - before[n] for n in ("cpu.user", "cpu.system"))
     return found
+
+
+def _profile_note(request: TrialRequest, seen: Seen) -> dict[str, str]:
+    """Why there is no heap profile, where one was asked for."""
+    if request.profile is None or request.probe != "full" or seen.profile_error == "":
+        return {}
+    return {"profile": seen.profile_error or "the program ended without one"}
 
 
 def _reasons(

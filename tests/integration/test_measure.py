@@ -206,6 +206,14 @@ def test_environment_is_minimal_and_hides_the_probe(
     assert at_init == 'at init: ""'
 
 
+def test_descriptors_are_standard_ones_and_the_probes(lab: Lab) -> None:
+    """What inherits more than that may hold a pipe open that somebody waits on."""
+    result = lab.run(lab.fixture("awkward"), "descriptors")
+    assert [int(line) for line in result.log.split()] == [0, 1, 2, 100]
+    bare = lab.run(lab.fixture("awkward", probe="off"), "descriptors", probe="off")
+    assert [int(line) for line in bare.log.split()] == [0, 1, 2]
+
+
 def test_what_a_daemon_leaves_is_killed(lab: Lab) -> None:
     request = lab.request(lab.fixture("awkward"), "daemon")
     assert run_trial(request).outcome == "ok"
@@ -336,6 +344,24 @@ def test_server_under_load(serve: Serve, version: str) -> None:
     assert 0 < (metrics["latency.p50"] or 0) <= (metrics["latency.max"] or 0) < 1
     assert (metrics["rss.loaded"] or 0) > (metrics["rss.idle"] or 0)
     assert (metrics["heap.live.settled"] or 0) >= 200 * (64 << 10)
+
+
+def test_server_without_a_probe(lab: Lab) -> None:
+    spec = ServerSpec.model_validate(
+        {
+            "ready": "http://127.0.0.1:{port}/healthz",
+            "load": {"url": "http://127.0.0.1:{port}/work", "duration": 0.5},
+            "idle": 0.1,
+            "settle": 0.1,
+        }
+    )
+    binary = lab.fixture("httpservice", probe="off")
+    result = lab.run(binary, "-address=127.0.0.1:{port}", server=spec, probe="off")
+    assert result.outcome == "ok"
+    assert (result.metrics["rss.loaded"] or 0) > 1 << 20
+    assert (result.metrics["rss.peak"] or 0) >= (result.metrics["rss.loaded"] or 0)
+    assert result.metrics["heap.live.loaded"] is None
+    assert result.notes["heap.live.loaded"]
 
 
 def test_server_that_is_never_ready(serve: Serve) -> None:

@@ -258,6 +258,9 @@ func killTree() int {
 }
 
 func setLimits(j job) error {
+	for _, file := range append([]int{j.Output}, j.Files...) {
+		syscall.CloseOnExec(file) // the workload gets copies under other numbers
+	}
 	core := syscall.Rlimit{}
 	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &core); err != nil {
 		return err
