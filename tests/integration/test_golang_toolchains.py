@@ -392,6 +392,18 @@ class TestGit:
         shutil.rmtree(repository)
         assert Repository.open(url, commit, tmp_path, cache).commit == commit
 
+    def test_a_repository_named_by_the_environment_is_not_taken(
+        self, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        commit = self.git(repository, "rev-parse", "HEAD")
+        other = tmp_path / "other"
+        other.mkdir()
+        self.git(other, "init", "--quiet")
+        (other / "file").write_text("")
+        self.commit(other)
+        monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+        assert Repository.open(str(repository), "HEAD", tmp_path, tmp_path).commit == commit
+
     def test_other_trees_and_refs_are_explained(self, repository: Path, cache: Path) -> None:
         with pytest.raises(HarnessError, match="no such commit"):
             get({"git": str(repository), "ref": "absent"}, cache)

@@ -191,11 +191,13 @@ def _has(repository: Path, commit: str) -> bool:
 
 
 def _git(directory: Path, *arguments: str) -> str:
+    """Run git; nothing of the caller's, such as ``GIT_DIR`` within a hook, names another place."""
     git = shutil.which("git")
     if git is None:
         raise HarnessError("a {git: …} toolchain needs git, which is not on PATH; install it")
     done = subprocess.run(
-        [git, *arguments], cwd=directory, env=dict(os.environ) | {"GIT_TERMINAL_PROMPT": "0"},
+        [git, "-c", "core.autocrlf=false", *arguments], cwd=directory,
+        env={"GIT_TERMINAL_PROMPT": "0"} | passed_environment(os.environ) | {"LC_ALL": "C"},
         stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
     if done.returncode != 0:
