@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 
 from harness.analysis.models import Suspect
-from harness.report.drawing import Figure, draw, tip
+from harness.report.drawing import PLAIN, Figure, draw, tip
 from harness.report.files import read_heap, read_series
 from harness.report.pprof import Stack
 from harness.report.sections import Samples
@@ -18,7 +18,7 @@ from harness.run import Run, TrialRecord
 
 _MIB = 1 << 20
 _ROLES = ("baseline", "candidate", "other")
-_ROLE_COLORS = ("#2b7fb8", "#d9622b", "#98a2ad")
+_ROLE_COLORS = ("#2b7fb8", "#d9622b", PLAIN)
 _GRID = 100
 """Points of a median curve."""
 _MANY_VARIANTS = 24
@@ -26,6 +26,9 @@ _MANY_VARIANTS = 24
 _TIMES = 5
 """Columns of the table of memory over time."""
 _FUNCTIONS = 20
+_KINDS_OF_HEAP = (("inuse_space", "Live heap"), ("alloc_space", "Allocated memory"))
+_STRONG = 0.2
+"""Change of a frame, as a part of all bytes, that takes the full colour at least."""
 _FRAME = 0.002
 """Narrower frames of the flame graph, as a part of its width, cannot be seen."""
 _WIDTH = 760
@@ -363,10 +366,23 @@ def regions(
 def heap_difference(
     run: Run, workload: str, baseline: str, candidate: str, key: str
 ) -> Figure | None:
-    """Live heap by function, candidate less baseline, with a flame graph of the candidate."""
-    before, after = (_mean_heap(run, workload, variant) for variant in (baseline, candidate))
-    if not after or not before:
+    """Heap by function, candidate less baseline, with a flame graph of both.
+
+    A program whose main has returned has often nothing live left: then what it allocated over the
+    whole trial is shown.
+    """
+    pairs = (
+        (
+            words,
+            _mean_heap(run, workload, baseline, kind),
+            _mean_heap(run, workload, candidate, kind),
+        )
+        for kind, words in _KINDS_OF_HEAP
+    )
+    known = next(((words, old, new) for words, old, new in pairs if old and new), None)
+    if known is None:
         return None
+    words, before, after = known
     flat: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for index, heap in enumerate((before, after)):
         for stack, size in heap.items():
@@ -379,7 +395,8 @@ def heap_difference(
     ]
     rows = _frames(before, after)
     depth = max(row["depth"] for row in rows) + 1
-    widest = max(abs(row["delta"]) for row in rows) or 1.0
+    total = max(sum(before.values()), sum(after.values()))
+    widest = max(_STRONG * total, *(abs(row["delta"]) for row in rows))
     base = alt.Chart(_data(rows)).encode(
         y=alt.Y("depth:Q", axis=None, scale=alt.Scale(domain=[depth, 0])),
         x=alt.X("x0:Q", axis=None, scale=alt.Scale(domain=[0, 1])),
@@ -393,26 +410,26 @@ def heap_difference(
             scale=alt.Scale(domain=[-widest, 0, widest], range=["#6fb7dd", "#d5dae0", "#ef9564"]),
         ),
     )  # fmt: skip
-    words = (
+    names = (
         base.transform_filter("datum.x1 - datum.x0 > 0.08")
         .mark_text(align="left", baseline="middle", dx=4, dy=10, fontSize=11, limit=0)
         .encode(text="label:N")
     )
-    title = f"Live heap by stack: {visible(workload)}"
+    title = f"{words} by stack: {visible(workload)}"
     note = (
-        "Root at the top; width is the candidate's live heap or the baseline's, whichever is more; "
+        "Root at the top; width is the candidate's bytes or the baseline's, whichever are more; "
         "orange grew, blue shrank. Sampled by the runtime; means over rounds."
     )
-    svg = draw((bars + words).properties(width=_WIDTH, height=depth * 20), title)
+    svg = draw((bars + names).properties(width=_WIDTH, height=depth * 20), title)
     return Figure(key, title, note, svg, table=tuple(table))
 
 
-def _mean_heap(run: Run, workload: str, variant: str) -> dict[Stack, float]:
+def _mean_heap(run: Run, workload: str, variant: str, kind: str) -> dict[Stack, float]:
     heaps = [
         heap
         for trial in run.trials
         if trial.ok and (trial.workload, trial.variant) == (workload, variant)
-        and (heap := read_heap(run, trial))
+        and (heap := read_heap(run, trial, kind))
     ]  # fmt: skip
     total: dict[Stack, float] = defaultdict(float)
     for heap in heaps:

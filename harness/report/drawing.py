@@ -7,8 +7,8 @@ import altair as alt
 import vl_convert as vlc
 from markupsafe import Markup, escape
 
-TIP = "tip"
-"""Column whose text becomes the mark's tooltip, as made by ``tip()``."""
+PLAIN = "#98a2ad"
+"""Colour of marks that are neither baseline nor candidate; the style sheet's default of dots."""
 
 _SEPARATOR = " | "
 _TAG = re.compile(r"<[^>]*>")
@@ -20,6 +20,10 @@ _NEEDLESS = re.compile(
     r' (?:role|aria-hidden|aria-roledescription|pointer-events|font-family|font-weight'
     r'|stroke-miterlimit|xmlns|xmlns:xlink|version)="[^"]*"| (?:opacity|stroke-width)="1"'
 )  # fmt: skip
+_DOT = re.compile(  # of 36 square pixels: the dots of a large run are half of its charts
+    r'<path transform="translate\((?P<x>[-\d.]+),(?P<y>[-\d.]+)\)" d="M3,0A3,3[^"]*"'
+    r' fill="(?P<fill>#\w+)"[^>]*/>'
+)
 _LONG = re.compile(r"(\d\.\d{2})\d+")
 _HEAD = re.compile(r'<svg[^>]* width="([\d.]+)" height="([\d.]+)"[^>]*>')
 
@@ -70,12 +74,20 @@ def _slim(tag: str) -> str:
     bare = _LONG.sub(r"\1", _NEEDLESS.sub("", _LABEL.sub("", tag)))
     if not label or _SEPARATOR not in label[1] or not bare.endswith("/>"):
         return bare
-    name, start, _ = bare.removesuffix("/>").partition(" ")
+    name = bare.removesuffix("/>").partition(" ")[0]
     variant, _, text = label[1].rpartition(_SEPARATOR)
     element = name.removeprefix("<")
+    dot = _DOT.fullmatch(bare)
+    if dot:
+        fill = "" if dot["fill"] == PLAIN else f' fill="{dot["fill"]}"'
+        place = f'cx="{dot["x"]}" cy="{dot["y"]}" r="3"{fill}'
+        return f'<circle data-v="{variant}" {place}><title>{_title(variant, text)}</title></circle>'
     inner = bare.removesuffix("/>").removeprefix(name)
-    title = f"{variant}: {text}" if variant else text
-    return f'{name} data-v="{variant}"{start and inner}><title>{title}</title></{element}>'
+    return f'{name} data-v="{variant}"{inner}><title>{_title(variant, text)}</title></{element}>'
+
+
+def _title(variant: str, text: str) -> str:
+    return f"{variant}: {text}" if variant else text
 
 
 _CONFIG = {

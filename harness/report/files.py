@@ -29,12 +29,12 @@ def read_series(run: Run, trial: TrialRecord) -> list[tuple[float, float]]:
         return []
 
 
-def read_heap(run: Run, trial: TrialRecord) -> dict[Stack, float]:
-    """Live heap bytes by stack, root first; empty where there is no readable profile."""
+def read_heap(run: Run, trial: TrialRecord, kind: str) -> dict[Stack, float]:
+    """Heap bytes by stack, root first; empty where there is no readable profile."""
     path = inside(run, trial.profile)
     if path is None:
         return {}
     try:
-        return parse_heap(path.read_bytes())
+        return parse_heap(path.read_bytes(), kind)
     except ValueError:
         return {}

@@ -23,7 +23,7 @@ def render_html(run: Run, verdict: Verdict) -> str:
     """The whole page. The same run and verdict give the same bytes."""
     question = resolve_question(run.manifest.matrix, run.manifest.plan)
     samples = sections.Samples(run.trials)
-    rows = sections.metric_rows(verdict)
+    remarkable, folded = sections.split_rows(sections.metric_rows(verdict), question)
     return render_page(
         "report.html.j2",
         run=run,
@@ -37,8 +37,11 @@ def render_html(run: Run, verdict: Verdict) -> str:
         heat_maps=sections.heat_maps(run, verdict, question, samples),
         figures=list(_figures(run, question, samples)),
         gates=sections.gates_by_state(verdict),
-        remarkable=[row for row in rows if row.remarkable],
-        unremarkable=[row for row in rows if not row.remarkable],
+        remarkable=remarkable,
+        unremarkable=folded,
+        changed_elsewhere=sum(row.changed for row in folded),
+        glossary=sections.glossary(verdict),
+        methods=sections.methods(verdict),
         troubles=sections.troubles(run, verdict),
         command=shlex.join(run.manifest.command),
     )
@@ -115,6 +118,7 @@ def _environment() -> Environment:
     environment.filters.update(
         quantity=wording.quantity,
         raw=wording.raw,
+        brief=wording.brief,
         percent=wording.percent,
         effect=wording.effect,
         interval=wording.interval,

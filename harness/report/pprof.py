@@ -1,7 +1,7 @@
 """Heap profiles, read without a Go toolchain, so that a report needs the run directory alone.
 
 The format is a gzipped protocol buffer (``profile.proto`` of google/pprof); only the fields that
-a breakdown of live memory by function needs are read.
+a breakdown of memory by function needs are read.
 """
 
 import gzip
@@ -17,28 +17,28 @@ _MORE, _LOW7 = 0x80, 0x7F
 _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRING = 1, 2, 4, 5, 6
 
 
-def parse_heap(data: bytes) -> dict[Stack, float]:
-    """Bytes in use by stack.
+def parse_heap(data: bytes, kind: str = "inuse_space") -> dict[Stack, float]:
+    """Bytes by stack: in use, or with ``alloc_space`` all that were ever allocated.
 
     Raises:
-        ValueError: this is no profile, or one without ``inuse_space``.
+        ValueError: this is no profile, or one without that kind of sample.
     """
     try:
         fields = list(_fields(gzip.decompress(data)))
     except (OSError, EOFError, IndexError, zlib.error) as error:
         raise ValueError(f"not a gzipped profile: {error}") from None
     try:
-        return _by_stack(fields)
+        return _by_stack(fields, kind)
     except (IndexError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise ValueError(f"a damaged profile: {error!r}") from None
 
 
-def _by_stack(fields: list[tuple[int, int | bytes]]) -> dict[Stack, float]:
+def _by_stack(fields: list[tuple[int, int | bytes]], kind: str) -> dict[Stack, float]:
     strings = [_bytes(value).decode() for number, value in fields if number == _STRING]
     kinds = [strings[_first(value, 1)] for number, value in fields if number == _SAMPLE_TYPE]
-    if "inuse_space" not in kinds:
-        raise ValueError("a profile without inuse_space")
-    column = kinds.index("inuse_space")
+    if kind not in kinds:
+        raise ValueError(f"a profile without {kind}")
+    column = kinds.index(kind)
     functions = {
         _first(value, 1): strings[_first(value, 2)]
         for number, value in fields

@@ -17,7 +17,7 @@ from harness.analysis.models import (
     Verdict,
 )
 from harness.analysis.question import Question
-from harness.measure.catalogue import describe
+from harness.measure.catalogue import Metric, describe
 from harness.plan import Variant
 from harness.report.wording import tone
 from harness.run import Run, TrialRecord
@@ -69,9 +69,9 @@ class MetricRow:
     tone: str
 
     @property
-    def remarkable(self) -> bool:
-        """Whether the row shows before the reader unfolds anything."""
-        return self.comparison.primary or self.tone in {"worse", "better", "changed"}
+    def changed(self) -> bool:
+        """Whether the metric was found to differ."""
+        return self.tone in {"worse", "better", "changed"}
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def heat_maps(run: Run, verdict: Verdict, question: Question, samples: Samples) 
 
 
 def metric_rows(verdict: Verdict) -> list[MetricRow]:
-    """Every comparison, primary first, then by size of effect where there is one."""
+    """Every comparison, in the verdict's order."""
     rows = []
     for comparison in verdict.comparisons:
         c = comparison
@@ -187,6 +187,34 @@ def metric_rows(verdict: Verdict) -> list[MetricRow]:
             )
         )
     return rows
+
+
+def split_rows(
+    rows: Iterable[MetricRow], question: Question
+) -> tuple[list[MetricRow], list[MetricRow]]:
+    """What shows before the reader unfolds anything, and the rest.
+
+    To the question belong baseline and candidate; other variants' primary metrics are in the
+    heat map already.
+    """
+    shown: list[MetricRow] = []
+    folded: list[MetricRow] = []
+    for row in rows:
+        c = row.comparison
+        asked = (c.baseline, c.candidate) == (question.baseline, question.candidate)
+        (shown if asked and (c.primary or row.changed) else folded).append(row)
+    return shown, folded
+
+
+def glossary(verdict: Verdict) -> list[Metric]:
+    """The metrics of the run, by name."""
+    return [describe(name) for name in sorted({c.metric for c in verdict.comparisons})]
+
+
+def methods(verdict: Verdict) -> list[tuple[str, int]]:
+    """How intervals were made, with the number of comparisons, the most frequent first."""
+    counted = Counter(c.method for c in verdict.comparisons if c.ci is not None)
+    return counted.most_common()
 
 
 def gates_by_state(verdict: Verdict) -> list[GateResult]:

@@ -94,6 +94,11 @@ def raw(value: float | None) -> str:
     return str(int(value)) if value == int(value) else repr(value)
 
 
+def brief(value: float | None) -> str:
+    """The value to ten digits, for a tooltip where there are many thousands of them."""
+    return raw(value if value is None else float(f"{value:.10g}"))
+
+
 def percent(ratio: float | None) -> str:
     """A ratio as a signed change: 1.198 is ``+19.8 %``; beyond threefold, ``×4.20``."""
     if ratio is None or not math.isfinite(ratio):

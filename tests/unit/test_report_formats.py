@@ -9,9 +9,11 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+import yaml
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from synthetic import ORIGIN, make_run
 from verdicts import make_verdict
 
@@ -132,6 +134,33 @@ def test_schemas_are_json_and_name_their_dialect(name: str) -> None:
     schema = json.loads(json.dumps(json_schema(name)))
     assert schema["$schema"].endswith("2020-12/schema")
     assert schema["additionalProperties"] is False
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_matrix_schema_takes_what_users_write() -> None:
+    validator = Draft202012Validator(json_schema("matrix"))
+    validator.check_schema(json_schema("matrix"))
+    assert list(validator.iter_errors(yaml.safe_load((ROOT / "matrix.yaml").read_text()))) == []
+    short = {
+        "go": "go1.24.3",
+        "workloads": [{"name": "w", "package": "./w"}],
+        "env": {"GOGC": 100},
+        "trials": {"timeout": "2m", "memory_limit": "4GiB"},
+        "gates": [{"metric": "rss.peak", "max_increase": "5%"}],
+    }
+    assert list(validator.iter_errors(short)) == []
+    assert list(validator.iter_errors(short | {"worklods": []}))
+    assert list(validator.iter_errors(short | {"workloads": []}))
+
+
+def test_the_verdict_schema_takes_a_verdict(run: Run) -> None:
+    verdict = conclude(run)
+    document = json.loads(verdict.model_dump_json())
+    validator = Draft202012Validator(json_schema("verdict"))
+    assert list(validator.iter_errors(document)) == []
+    assert list(validator.iter_errors(document | {"schema": 2}))
 
 
 def field(number: int, value: int | bytes | str) -> bytes:

@@ -20,6 +20,7 @@
 
   // One variant in every chart and table at once: picked from the list, or by a click on a mark.
   const highlight = () => {
+    for (const row of all("table.wide tbody tr")) row.dataset.v = row.cells[2].textContent;
     const names = new Set(all("[data-v]").map((node) => node.dataset.v).filter(Boolean));
     if (names.size < 2) return;
     const select = document.getElementById("highlight");
@@ -47,7 +48,7 @@
   const key = (row, column) => {
     const cell = row.cells[column];
     const raw = cell.title || cell.querySelector("[title]")?.title || cell.textContent;
-    const number = parseFloat(raw);
+    const number = parseFloat(raw.replace("\u2212", "-"));
     return Number.isNaN(number) || cell.tagName === "TH" ? cell.textContent.trim() : number;
   };
   const compare = (a, b) => {
@@ -87,7 +88,7 @@
         shown += !row.hidden;
       }
       count.textContent = words.length ? `${shown} rows` : "";
-      const folded = document.querySelector("#metrics details");
+      const folded = document.getElementById("folded");
       if (folded && words.length) folded.open = true;
     });
   };
