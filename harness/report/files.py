@@ -29,7 +29,7 @@ def read_series(run: Run, trial: TrialRecord) -> list[tuple[float, float]]:
         return []
 
 
-def read_heap(run: Run, trial: TrialRecord, kind: str) -> dict[Stack, float]:
+def read_heap(run: Run, trial: TrialRecord, kind: str = "inuse_space") -> dict[Stack, float]:
     """Heap bytes by stack, root first; empty where there is no readable profile."""
     path = inside(run, trial.profile)
     if path is None:

@@ -7,7 +7,7 @@ import altair as alt
 
 from harness.analysis import resolve_question
 from harness.analysis.models import Headline, Verdict
-from harness.measure.catalogue import CATALOGUE
+from harness.measure.catalogue import describe
 from harness.report.drawing import Figure, draw, tip
 from harness.report.page import render_page
 from harness.report.sections import Samples
@@ -74,7 +74,7 @@ def render_history(judged: Sequence[tuple[Run, Verdict]]) -> str:
 
 
 def _trend(entries: Sequence[Entry], metric: str, number: int) -> Trend:
-    unit = CATALOGUE[metric].unit if metric in CATALOGUE else "count"
+    unit = describe(metric).unit
     samples = [Samples(entry.run.trials) for entry in entries]
     cells = dict.fromkeys(
         (cell.workload, cell.variant) for entry in entries for cell in entry.run.manifest.plan.cells

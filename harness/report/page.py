@@ -13,7 +13,7 @@ from markupsafe import Markup
 from harness.analysis import Question, resolve_question
 from harness.analysis.attribution import IMPLICATED
 from harness.analysis.models import Verdict
-from harness.measure.catalogue import CATALOGUE, describe
+from harness.measure.catalogue import describe
 from harness.report import charts, sections, wording
 from harness.report.drawing import Figure
 from harness.run import Run
@@ -29,7 +29,7 @@ def render_html(run: Run, verdict: Verdict) -> str:
         run=run,
         manifest=run.manifest,
         verdict=verdict,
-        catalogue=CATALOGUE,
+        describe=describe,
         baseline=question.baseline,
         candidate=question.candidate,
         answers=sections.answers(verdict, question),

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 
-from harness.measure.catalogue import CATALOGUE, describe
+from harness.measure.catalogue import describe
 from harness.plan import Variant
 from harness.report.wording import raw, visible
 from harness.run import Run, TrialRecord
@@ -50,9 +50,9 @@ def render_benchfmt(run: Run) -> str:
     """
     metrics = dict.fromkeys(metric for trial in run.trials for metric in trial.metrics)
     lines = [
-        f"Unit {_benchmark_unit(name)} better={CATALOGUE[name].direction.split()[0]}"
+        f"Unit {_benchmark_unit(name)} better={describe(name).direction.split()[0]}"
         for name in metrics
-        if name in CATALOGUE and CATALOGUE[name].direction != "neutral"
+        if describe(name).direction != "neutral"
     ]
     before: dict[str, str] = {}
     for trial, variant in _with_variants(run):
