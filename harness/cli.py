@@ -10,6 +10,7 @@ import click
 import pytest
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import harness
@@ -19,6 +20,8 @@ from harness.errors import HarnessError
 from harness.evidence import read_evidence
 from harness.golang.cache import Entry, default_cache, list_entries, prune
 from harness.golang.experiments import table as experiment_table
+from harness.golang.profiles import merge as merge_profiles
+from harness.golang.profiles import top
 from harness.golang.toolchains import at_hand, parse_toolchain, resolve
 from harness.merge import merge as merge_runs
 from harness.report import FORMATS, SCHEMAS, json_schema, render_history, terminal_summary
@@ -173,6 +176,32 @@ def compare(run: Path, candidate: str, baseline: str) -> None:
     """Compare any two variants of a stored run on every metric."""
     for line in comparison_lines(compare_variants(Run.load(run), candidate, baseline)):
         click.echo(line)
+
+
+@main.command()
+@_run_argument
+@click.argument("workload")
+@click.argument("variant")
+@click.argument("baseline", required=False)
+@click.option("--merged", type=click.Path(dir_okay=False, path_type=Path),
+              help="Also write the variant's profiles, added up, to this file.")  # fmt: skip
+def profile(
+    run: Path, workload: str, variant: str, baseline: str | None, merged: Path | None
+) -> None:
+    """Show which functions' objects hold a variant's heap at its end, or what changed in it.
+
+    Bytes are per trial. Needs a Go toolchain of the run on this machine, for its pprof.
+    """
+    stored, cache = Run.load(run), default_cache()
+    own = stored.profiles(workload, variant)
+    base = stored.profiles(workload, baseline) if baseline else []
+    goroot = stored.manifest.goroot()
+    if merged:
+        merge_profiles(own, merged, goroot, cache)
+    grid = Table("flat", "cumulative", "function", box=None)
+    for holder in top(own, base, goroot, cache):
+        grid.add_row(f"{holder.flat:,.0f}", f"{holder.cumulative:,.0f}", escape(holder.function))
+    Console(width=None if sys.stdout.isatty() else 200).print(grid)
 
 
 @main.group("runs")

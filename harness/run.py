@@ -64,6 +64,18 @@ class Manifest(Frozen):
         key = (workload, variant.toolchain, variant.settings, variant.build)
         return next(b for b in self.builds if (b.workload, b.toolchain, b.settings, b.build) == key)
 
+    def goroot(self) -> Path:
+        """A toolchain of the run that is on this machine.
+
+        Raises:
+            HarnessError: there is none.
+        """
+        for toolchain in self.toolchains:
+            if (Path(toolchain.goroot) / "bin" / "go").exists():
+                return Path(toolchain.goroot)
+        names = ", ".join(t.name for t in self.toolchains)
+        raise HarnessError(f"none of this run's toolchains ({names}) is on this machine")
+
 
 class TrialRecord(Frozen):
     """One line of ``trials.jsonl``: a finished trial."""
@@ -126,6 +138,21 @@ class Run:
             HarnessError: the directory holds no run, or one of another schema.
         """
         return cls(path, read_manifest(path), tuple(read_trials(path)))
+
+    def profiles(self, workload: str, variant: str) -> list[Path]:
+        """Heap profiles of the trials of a cell that count.
+
+        Raises:
+            HarnessError: there are none.
+        """
+        found = [
+            self.path / trial.profile
+            for trial in self.trials
+            if (trial.workload, trial.variant) == (workload, variant) and trial.ok and trial.profile
+        ]
+        if not found:
+            raise HarnessError(f"{self.path} has no heap profile of {workload} with {variant}")
+        return found
 
 
 def read_manifest(path: Path) -> Manifest:

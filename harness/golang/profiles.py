@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.frozen import Frozen
-from harness.golang.command import run_go
-from harness.golang.toolchains import Toolchain
+from harness.golang.command import build_cache, run_go
 
 _ROW = re.compile(r"^\s*(-?[\d.]+)B?\s+\S+\s+\S+\s+(-?[\d.]+)B?\s+\S+\s+(.+?)\s*$", re.MULTILINE)
 
@@ -22,7 +21,7 @@ class Holder(Frozen):
     """Bytes allocated by it and by what it called."""
 
 
-def merge(profiles: Sequence[Path], output: Path, toolchain: Toolchain, cache: Path) -> None:
+def merge(profiles: Sequence[Path], output: Path, goroot: Path, cache: Path) -> None:
     """Add profiles up into one.
 
     Raises:
@@ -30,13 +29,13 @@ def merge(profiles: Sequence[Path], output: Path, toolchain: Toolchain, cache: P
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     arguments = ["-proto", f"-output={output.absolute()}", *_absolute(profiles)]
-    _pprof(toolchain, cache, arguments)
+    _pprof(goroot, cache, arguments)
 
 
 def top(
     profiles: Sequence[Path],
     base: Sequence[Path],
-    toolchain: Toolchain,
+    goroot: Path,
     cache: Path,
     *,
     count: int = 20,
@@ -47,7 +46,7 @@ def top(
         profiles: of one variant, one a trial.
         base: of the variant to compare with; none to see the first by itself. Of both, only as many
             are used as the smaller has, so that sums over trials compare.
-        toolchain: whose pprof reads them.
+        goroot: of the toolchain whose pprof reads them.
         cache: the harness's cache directory.
         count: how many functions.
 
@@ -62,9 +61,9 @@ def top(
     with tempfile.TemporaryDirectory() as directory:
         if base:  # merged, for pprof takes only one base
             merged = Path(directory) / "base.pb.gz"
-            merge(base[:trials], merged, toolchain, cache)
+            merge(base[:trials], merged, goroot, cache)
             options.append(f"-diff_base={merged}")
-        text = _pprof(toolchain, cache, [*options, *_absolute(profiles[:trials])])
+        text = _pprof(goroot, cache, [*options, *_absolute(profiles[:trials])])
     return [
         Holder(
             function=holder.function,
@@ -88,9 +87,7 @@ def _absolute(paths: Sequence[Path]) -> list[str]:
     return [str(path.absolute()) for path in paths]
 
 
-def _pprof(toolchain: Toolchain, cache: Path, arguments: Sequence[str]) -> str:
-    return run_go(
-        toolchain.goroot,
-        toolchain.build_cache(cache),
-        ["tool", "pprof", "-symbolize=none", *arguments],
-    )
+def _pprof(goroot: Path, cache: Path, arguments: Sequence[str]) -> str:
+    """Newer toolchains compile pprof when it is first asked for, into a cache of its own."""
+    arguments = ["tool", "pprof", "-symbolize=none", *arguments]
+    return run_go(goroot, build_cache(cache, f"pprof-{goroot.parent.name}"), arguments)

@@ -44,6 +44,18 @@ def test_every_kind_of_workload_runs(project: Project) -> None:
     assert max(series["tree_rss"]) > max(series["rss"])
     compared = json.loads((project.latest / "verdict.json").read_text())["comparisons"]
     found = {(c["workload"], c["metric"], c["unit"]) for c in compared if c["n"]}
+    shown = project.gomatrix(
+        "profile", "reports/latest", "service", "go1.24.3", "go1.24.3+noswissmap"
+    )
+    assert shown.returncode == 0, shown.stderr
+    alone = project.gomatrix(
+        "profile", "reports/latest", "service", "go1.24.3", "--merged", "merged.pb.gz"
+    )
+    assert "main.main.func" in alone.stdout
+    assert (project.root / "merged.pb.gz").stat().st_size > 0
+    absent = project.gomatrix("profile", "reports/latest", "service", "go9")
+    assert absent.returncode == 2
+    assert "no heap profile of service with go9" in absent.stderr
     assert {
         ("service", "rss.loaded", "bytes"),
         ("joining", "BenchmarkJoin/small ns/op", "seconds"),
