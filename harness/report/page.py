@@ -43,8 +43,16 @@ def render_html(run: Run, verdict: Verdict) -> str:
         glossary=sections.glossary(verdict),
         methods=sections.methods(verdict),
         troubles=sections.troubles(run, verdict),
+        again=again(run),
         command=shlex.join(run.manifest.command),
     )
+
+
+def again(run: Run) -> str:
+    """The command that measures the same matrix in the same order."""
+    manifest = run.manifest
+    words = ("gomatrix", "run", manifest.matrix_path, "--seed", str(manifest.plan.seed))
+    return shlex.join(words)
 
 
 def render_page(template: str, **values: object) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from profiles import field, profile, varint
 from synthetic import ORIGIN, make_run
 
 from harness.analysis import conclude
@@ -240,10 +241,13 @@ def hostile_run(path: Path) -> Run:
         return HOSTILE if variant.startswith("go1.24.11") and number == 1 else "ok"
 
     run = with_details(make_run(measure, matrix, path=path, outcome=fails_hostile))
+    stack = field(1, varint(2) + varint(1))
+    (path / "heap.pb.gz").write_bytes(profile([(stack, 300 * MIB)], leaf=HOSTILE))
     trials = tuple(
         t.model_copy(
             update={
                 "log": HOSTILE,
+                "profile": "heap.pb.gz",
                 "smaps": {HOSTILE: {"size": MIB, "rss": MIB}},
                 "metrics": t.metrics | {HOSTILE: 1.0 + t.round},
             }
@@ -262,6 +266,7 @@ def test_hostile_strings_are_inert(visit: Opener, tmp_path: Path) -> None:
     run = hostile_run(tmp_path)
     target = tmp_path / "report.html"
     target.write_text(render_html(run, conclude(run)), encoding="utf-8")
+    assert "Live heap by stack" in target.read_text(encoding="utf-8")
     page = visit(target, bypass_csp=True)  # the escaping must hold without the policy's help
     unfold(page)
     page.locator("#highlight").select_option(index=1)

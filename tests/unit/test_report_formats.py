@@ -3,7 +3,6 @@ import gzip
 import io
 import json
 import statistics
-from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -14,6 +13,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from profiles import field, profile, varint
 from synthetic import ORIGIN, make_run
 from verdicts import make_verdict
 
@@ -161,41 +161,6 @@ def test_the_verdict_schema_takes_a_verdict(run: Run) -> None:
     validator = Draft202012Validator(json_schema("verdict"))
     assert list(validator.iter_errors(document)) == []
     assert list(validator.iter_errors(document | {"schema": 2}))
-
-
-def field(number: int, value: int | bytes | str) -> bytes:
-    """One field of a protocol buffer."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    data = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(data)) + data
-
-
-def varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def profile(stacks: Iterable[tuple[bytes, int]]) -> bytes:
-    strings = ["", "inuse_objects", "count", "inuse_space", "bytes", "main.main", "main.fill"]
-    return gzip.compress(
-        b"".join(
-            [
-                field(1, field(1, 1) + field(2, 2)),
-                field(1, field(1, 3) + field(2, 4)),
-                *(field(2, locations + field(2, varint(1) + varint(size)))
-                  for locations, size in stacks),
-                field(4, field(1, 1) + field(4, field(1, 11))),
-                field(4, field(1, 2) + field(4, field(1, 12))),
-                field(5, field(1, 11) + field(2, 5)),
-                field(5, field(1, 12) + field(2, 6)),
-                *(field(6, text) for text in strings),
-            ]
-        )
-    )  # fmt: skip
 
 
 def test_heap_profile_by_stack_root_first() -> None:

@@ -62,7 +62,7 @@ def test_the_page_answers_the_question(run: Run, verdict: Verdict) -> None:
         "exit 2 × 6",
         "grew by 58.0 %",
         "seed 1",
-        "gomatrix run",
+        "gomatrix run matrix.yaml --seed 1",
     ):
         assert expected in text
 
