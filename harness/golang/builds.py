@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 from harness.frozen import Frozen
 from harness.golang.archives import sha256_of
 from harness.golang.cache import obtain
-from harness.golang.command import run_go
+from harness.golang.command import ALONE, run_go
 from harness.golang.experiments import experiment_of, parse_tool_tags, turns_on
 from harness.golang.identity import content_digest
 from harness.golang.overlay import ProbeMode, probe_digest, write_overlay
@@ -170,7 +170,7 @@ def build_tool(source: Path, toolchain: Toolchain, cache: Path) -> Path:
         arguments = ["build", "-trimpath", "-ldflags=-s -w", "-o", str(directory / "tool")]
         run_go(
             toolchain.goroot, toolchain.build_cache(cache), [*arguments, str(source)],
-            directory=source.parent, extra={"GOWORK": "off"},
+            directory=source.parent, extra=ALONE,
         )  # fmt: skip
 
     entry, _ = obtain(cache, "tools", key, fill)
@@ -223,6 +223,7 @@ def _command(request: BuildRequest, entry: Path) -> str:
         "GOROOT": str(toolchain.goroot), "GOTOOLCHAIN": "local", "GOENV": "off", "GOFLAGS": "",
         "GOEXPERIMENT": ",".join(request.settings), "GOAMD64": build.goamd64,
         "GOARM64": build.goarm64, "CGO_ENABLED": "1" if build.needs_cgo else "0",
+        **source.workspace,
     }  # fmt: skip
     overlay = [f"-overlay={entry / 'patches' / 'overlay.json'}"] if toolchain.patched else []
     words = [
@@ -250,11 +251,12 @@ def _fill(request: BuildRequest, cache: Path, directory: Path) -> None:
     arguments = [*request.verb, *request.arguments, *overlay, "-o", str(binary), source.package]
     run_go(
         toolchain.goroot, toolchain.build_cache(cache), arguments, directory=source.module,
-        settings=request.settings, build=request.build, extra={"GOTMPDIR": str(scratch)},
+        settings=request.settings, build=request.build,
+        extra={"GOTMPDIR": str(scratch)} | source.workspace,
     )  # fmt: skip
     info = run_go(
-        toolchain.goroot, toolchain.build_cache(cache), ["version", "-m", str(binary)]
-    )  # fmt: skip
+        toolchain.goroot, toolchain.build_cache(cache), ["version", "-m", str(binary)], extra=ALONE
+    )
     _verify(request, parse_build_info(binary, info), effective)
     if source.changed or content_digest(toolchain.goroot, cache) != toolchain.digest:
         raise HarnessError(
@@ -288,7 +290,7 @@ def _effective(request: BuildRequest, cache: Path, overlay: Sequence[str]) -> fr
     text = run_go(
         toolchain.goroot, toolchain.build_cache(cache),
         ["list", "-find", *overlay, "-f", form, "runtime/debug"],
-        settings=request.settings, build=request.build,
+        settings=request.settings, build=request.build, extra=ALONE,
     )  # fmt: skip
     place, _, tags = text.strip().partition("|")
     if Path(place) != toolchain.goroot / "src" / "runtime" / "debug":

@@ -9,6 +9,9 @@ from harness.errors import HarnessError
 from harness.golang.environment import go_environment
 from harness.spec.models import BuildSpec
 
+ALONE = {"GO111MODULE": "off", "GOWORK": "off"}
+"""For commands about the toolchain itself: no go.mod or go.work above its directory is read."""
+
 
 def build_cache(cache: Path, digest: str) -> Path:
     """Go's build cache for toolchains of one content, within the harness's cache directory."""

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from harness.errors import HarnessError
 from harness.frozen import Frozen
-from harness.golang.command import run_go
+from harness.golang.command import ALONE, run_go
 from harness.golang.experiments import Experiments, parse_flag_names, parse_tool_tags
 
 _ASKED = ("GOVERSION", "GOROOT", "GOTOOLDIR", "GOFLAGS", "GOEXPERIMENT", "GOOS", "GOARCH")
@@ -60,7 +60,10 @@ def read_version(goroot: Path) -> str:
 
 
 def _ask(goroot: Path, caches: Path) -> Facts:
-    environment = json.loads(run_go(goroot, caches, ["env", "-json", *_ASKED]))
+    def go(*arguments: str) -> str:
+        return run_go(goroot, caches, arguments, extra=ALONE)
+
+    environment = json.loads(go("env", "-json", *_ASKED))
     version: str = environment["GOVERSION"]
     for name in ("GOFLAGS", "GOEXPERIMENT"):
         if environment[name]:
@@ -70,13 +73,13 @@ def _ask(goroot: Path, caches: Path) -> Facts:
             )
     told = {"the go command": version, "VERSION": read_version(goroot)}
     for tool in ("compile", "link", "asm"):
-        text = run_go(goroot, caches, ["tool", tool, "-V"]).strip()
+        text = go("tool", tool, "-V").strip()
         told[tool] = text.removeprefix(f"{tool} version ")
     if len({_plain(word) for word in told.values()}) > 1:
         listed = ", ".join(f"{who} says {what!r}" for who, what in told.items())
         raise HarnessError(f"the parts of {goroot} do not belong together: {listed}")
     flags = goroot / "src" / "internal" / "goexperiment" / "flags.go"
-    tags = run_go(goroot, caches, ["list", "-f", '{{join context.ToolTags ","}}', "unsafe"])
+    tags = go("list", "-f", '{{join context.ToolTags ","}}', "unsafe")
     try:
         known = parse_flag_names(flags.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -253,8 +253,10 @@ def _read_origin(entry: Path, version: str) -> _Located:
         origin = _Origin.model_validate_json((entry / _ORIGIN).read_bytes())
     except (OSError, ValidationError):
         origin = None
-    if origin is None or origin.version != version:
-        said = origin.version if origin else own_facts.read_version(entry / "go")
+    said = origin.version if origin else own_facts.read_version(entry / "go")
+    if origin is None and said == version:
+        raise HarnessError(f"{entry} was not put there by this harness; remove it")
+    if origin is None or said != version:
         raise HarnessError(f"{entry} stands for {version}, but says that it is {said}; remove it")
     return _Located(
         goroot=(entry / "go").resolve(),

@@ -5,7 +5,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,14 @@ class Source(Frozen):
     test: bool = False
     """Whether the package's test binary is the workload, for its benchmarks."""
 
+    published: bool = False
+    """Whether it is a copy of a published module, which belongs to no workspace."""
+
+    @property
+    def workspace(self) -> dict[str, str]:
+        """The variable that keeps a published module out of a workspace around the cache."""
+        return {"GOWORK": "off"} if self.published else {}
+
     @property
     def changed(self) -> bool:
         """Whether any file is another than when the package was located."""
@@ -98,7 +107,8 @@ def locate(
     """
     search = _Search(workload.name, base.resolve(), toolchain, cache, tuple(tags))
     if workload.module is not None:
-        return search.find(workload.module, _published(workload.module, toolchain, cache), ".")
+        start = _published(workload.module, toolchain, cache)
+        return search.find(workload.module, start, ".", published=True)
     if workload.benchmark is not None:
         return search.locate(workload.benchmark.package, test=True)
     return search.locate(str(workload.package))
@@ -123,11 +133,16 @@ class _Search:
             raise HarnessError(f"there is no directory {package!r} beside the matrix file")
         return self.find(package, start, ".", test=test)
 
-    def find(self, said: str, start: Path, argument: str, *, test: bool = False) -> Source:
+    def find(
+        self, said: str, start: Path, argument: str, *, test: bool = False, published: bool = False
+    ) -> Source:
         """Find a package with the go command, as ``argument`` in the directory ``start``."""
-        base = {"workload": self.workload, "base": self.base, "test": test}
+        base = {
+            "workload": self.workload, "base": self.base, "test": test, "published": published
+        }  # fmt: skip
+        outside = {"GOWORK": "off"} if published else {}
         try:
-            found = self._list(start, argument)
+            found = self._list(start, argument, outside)
         except HarnessError as error:
             needed = _asks_for_newer(start, self.toolchain.version)
             if needed is None:
@@ -142,7 +157,7 @@ class _Search:
             )
         module = found.get("Module") or {}
         root = Path(module["Dir"]) if module.get("Main") else start
-        neighbours, lines = _neighbours(self.toolchain, self.cache, root)
+        neighbours, lines = _neighbours(self.toolchain, self.cache, root, outside)
         roots = (root, *neighbours)
         lines += [module["GoVersion"]] if "GoVersion" in module else []
         return Source(
@@ -155,14 +170,16 @@ class _Search:
             roots=roots,
         )
 
-    def _list(self, start: Path, argument: str) -> dict[str, Any]:
+    def _list(self, start: Path, argument: str, extra: Mapping[str, str]) -> dict[str, Any]:
         """Facts about a package; with cgo, so that one that is all C bindings is found too."""
         build = BuildSpec(cgo=True)
         tags = [f"-tags={','.join(self.tags)}"] if self.tags else []
         arguments = ["list", *tags, "-find", "-json=Dir,ImportPath,Name,Module", "--", argument]
         caches = self.toolchain.build_cache(self.cache)
         found: dict[str, Any] = json.loads(
-            run_go(self.toolchain.goroot, caches, arguments, directory=start, build=build)
+            run_go(
+                self.toolchain.goroot, caches, arguments, directory=start, build=build, extra=extra
+            )
         )
         return found
 
@@ -178,7 +195,9 @@ def _asks_for_newer(start: Path, version: str) -> str | None:
     return None
 
 
-def _neighbours(toolchain: Toolchain, cache: Path, root: Path) -> tuple[list[Path], list[str]]:
+def _neighbours(
+    toolchain: Toolchain, cache: Path, root: Path, extra: Mapping[str, str]
+) -> tuple[list[Path], list[str]]:
     """What else on this machine a module is built from: modules of its workspace, replacements.
 
     Returns:
@@ -187,7 +206,7 @@ def _neighbours(toolchain: Toolchain, cache: Path, root: Path) -> tuple[list[Pat
 
     def go(*arguments: str) -> str:
         return run_go(
-            toolchain.goroot, toolchain.build_cache(cache), arguments, directory=root
+            toolchain.goroot, toolchain.build_cache(cache), arguments, directory=root, extra=extra
         ).strip()
 
     workspace = go("env", "GOWORK")
@@ -291,10 +310,11 @@ def _module_facts(prefix: str, query: str, toolchain: Toolchain, cache: Path) ->
 
 def _anywhere(toolchain: Toolchain, cache: Path, *arguments: str) -> str:
     """A go command that belongs to no module."""
-    return run_go(
-        toolchain.goroot, toolchain.build_cache(cache), arguments, directory=toolchain.goroot,
-        extra={"GO111MODULE": "on", "GOWORK": "off"},
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as directory:
+        return run_go(
+            toolchain.goroot, toolchain.build_cache(cache), arguments, directory=Path(directory),
+            extra={"GO111MODULE": "on", "GOWORK": "off"},
+        )  # fmt: skip
 
 
 def _complete(source: Path, found: _Module, toolchain: Toolchain, cache: Path) -> None:

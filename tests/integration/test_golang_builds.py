@@ -25,7 +25,7 @@ from golang_support import (
 from projects import Project
 
 from harness.errors import HarnessError
-from harness.golang.builds import BuildRequest, build_all, parse_build_info
+from harness.golang.builds import BuildRequest, build_all, build_tool, parse_build_info
 from harness.golang.cache import default_cache
 from harness.golang.command import run_go
 from harness.golang.toolchains import Toolchain
@@ -275,6 +275,24 @@ def test_a_program_out_of_the_module_proxy(tmp_path: Path, cache: Path, new: Too
         find(new, tmp_path, cache, module="rsc.io/absent/x@v9.9.9")
     with pytest.raises(HarnessError, match="is package quote, not package main"):
         find(new, tmp_path, cache, module="rsc.io/quote@v1.5.2")
+
+
+def test_a_module_or_workspace_around_the_cache_is_not_read(tmp_path: Path) -> None:
+    for name in ("go.mod", "go.work"):
+        line = "module example.test/around\n\n" if name == "go.mod" else ""
+        (tmp_path / name).write_text(f"{line}go 1.99\n")
+    fresh = tmp_path / "cache"
+    (fresh / "go-build").mkdir(parents=True)
+    (fresh / "toolchains").symlink_to(default_cache() / "toolchains")
+    # where nothing is remembered of the toolchain, it is asked, from a directory below those files
+    toolchain = get({"path": str(get(OLD, shared_cache(tmp_path / "c")).goroot)}, fresh)
+    copied = tmp_path / "copied"
+    shutil.copytree(toolchain.goroot, copied, ignore=shutil.ignore_patterns("testdata"))
+    assert get({"path": str(copied)}, tmp_path / "other").version == OLD
+    tool = tmp_path / "tool" / "main.go"
+    tool.parent.mkdir()
+    tool.write_text(HELLO)
+    assert output_of(build_tool(tool, toolchain, fresh)) == "hello"
 
 
 @pytest.mark.parametrize(

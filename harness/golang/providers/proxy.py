@@ -36,6 +36,7 @@ def fetch(version: str, gateway: Path, destination: Path) -> str:
         "GOMODCACHE": str(modules),
         "GOFLAGS": "-modcacherw",  # so that what is not kept can be removed
         "GOROOT": "",  # of the fetched Go, and not of the gateway
+        "GOWORK": "off",
     }
     with tempfile.TemporaryDirectory(dir=destination) as scratch:
         directory = Path(scratch)
@@ -64,6 +65,6 @@ def versions(gateway: Path) -> list[str]:
         text = run_go(
             gateway, directory / "cache", ["list", "-m", "-versions", "-json", "go"],
             directory=directory, extra={"GOMODCACHE": str(directory / "modules"),
-                                        "GOFLAGS": "-modcacherw"},
+                                        "GOFLAGS": "-modcacherw", "GOWORK": "off"},
         )  # fmt: skip
     return [f"go{version}" for version in json.loads(text).get("Versions", [])]
