@@ -23,12 +23,12 @@ from harness.golang.experiments import table as experiment_table
 from harness.golang.profiles import merge as merge_profiles
 from harness.golang.profiles import top
 from harness.golang.toolchains import at_hand, parse_toolchain, resolve
+from harness.judge import judge
 from harness.merge import merge as merge_runs
 from harness.report import FORMATS, SCHEMAS, json_schema, render_history, terminal_summary
 from harness.report.terminal import comparison_lines, full_summary
 from harness.reports import list_runs, prune_runs
 from harness.run import Run
-from harness.session import judge
 from harness.spec.models import Bytes, Fraction
 
 

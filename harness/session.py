@@ -7,6 +7,7 @@ nothing of pytest.
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,11 +19,9 @@ from urllib.parse import quote
 
 import harness
 from harness.admission import Ledger, memory_budget
-from harness.analysis import conclude
 from harness.analysis.models import Verdict
 from harness.analysis.question import QuestionError, resolve_question
 from harness.errors import HarnessError
-from harness.evidence import read_evidence
 from harness.golang.builds import BuildRequest, build_all, build_tool
 from harness.golang.cache import default_cache
 from harness.golang.experiments import explain_unknown
@@ -31,11 +30,11 @@ from harness.golang.toolchains import Toolchain, ToolchainError, resolve
 from harness.golang.versions import GoVersion
 from harness.golang.workloads import Source, locate
 from harness.host import describe_host
+from harness.judge import judge
 from harness.lanes import available_lanes, claim_lane
 from harness.measure import benchmarks
 from harness.measure.trial import TrialRequest, run_trial
 from harness.plan import Cell, Plan, Trial, make_plan
-from harness.report import write_reports
 from harness.run import (
     MANIFEST,
     Manifest,
@@ -47,7 +46,7 @@ from harness.run import (
     write_json,
     write_series,
 )
-from harness.spec.load import Matrix
+from harness.spec.load import Matrix, load
 from harness.spec.models import WorkloadSpec
 
 Say = Callable[[str], None]
@@ -65,6 +64,16 @@ class Prepared:
     cache: Path
 
 
+def lanes_for(path: Path) -> int:
+    """How many trials of a matrix file can run at a time here.
+
+    Raises:
+        HarnessError: the file is no matrix, or this system cannot measure.
+    """
+    _require_linux()
+    return len(available_lanes(load(path).spec.trials.cpus))
+
+
 def prepare(
     matrix: Matrix, *, seed: int | None, shard: tuple[int, int] = (1, 1), say: Say
 ) -> Prepared:
@@ -79,6 +88,7 @@ def prepare(
     Raises:
         HarnessError: what the matrix names cannot be had; with line and column.
     """
+    _require_linux()
     spec = matrix.spec
     cache = default_cache()
     toolchains = _toolchains(matrix, cache, say)
@@ -309,18 +319,12 @@ def clean(directory: Path) -> None:
     shutil.rmtree(directory / "tmp", ignore_errors=True)
 
 
-def judge(directory: Path, *, summary: Path | None = None) -> Verdict:
-    """Conclude from what a run directory holds, and write its verdict and reports.
-
-    Args:
-        directory: of the run.
-        summary: a file to append the Markdown report to.
-    """
-    run = Run.load(directory)
-    verdict = conclude(run, evidence=read_evidence(run))
-    write_json(directory / "verdict.json", verdict)
-    write_reports(run, verdict, summary=summary)
-    return verdict
+def _require_linux() -> None:
+    if sys.platform != "linux":
+        raise HarnessError(
+            f"measuring needs Linux, and this is {sys.platform}; "
+            "gomatrix report, compare, verdict and merge work here on runs made there"
+        )
 
 
 def _new_directory(reports: Path, matrix: Matrix, now: datetime) -> Path:

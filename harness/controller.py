@@ -1,0 +1,199 @@
+"""The process that plans, builds, keeps the run directory and concludes, under pytest."""
+
+import signal
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.analysis.models import Verdict
+from harness.collection import Assignment, Collection
+from harness.golang.cache import default_cache, in_use
+from harness.plan import parse_shard
+from harness.plugin import relative, user_errors
+from harness.progress import Progress
+from harness.report import terminal_summary
+from harness.run import TrialRecord, append_trial, read_trials
+from harness.session import Prepared, clean, finish, open_run, start
+from harness.spec.load import Matrix, load
+from harness.stopping import Stopping
+
+
+@dataclass
+class MatrixRun:
+    """A matrix file on its way through one pytest session."""
+
+    prepared: Prepared
+    directory: Path
+    progress: Progress | None = None
+    """Set when the builds are done and trials may run."""
+    stopping: Stopping | None = None
+    """Set at the same time."""
+    verdict: Verdict | None = None
+
+    @property
+    def matrix(self) -> Matrix:
+        """The matrix that is run."""
+        return self.prepared.matrix
+
+
+class Controller:
+    """The hooks of the process that plans, keeps the run directory and concludes."""
+
+    def __init__(
+        self, config: pytest.Config, collection: Collection, files: Sequence[Path]
+    ) -> None:
+        """Take charge of matrix files.
+
+        Args:
+            config: pytest's.
+            collection: what will collect the files' items; it is told of their plans.
+            files: matrix files that the command line names.
+        """
+        self._config = config
+        self._collection = collection
+        self._files = files
+        self._runs: dict[Path, MatrixRun] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Prepare before pytest-xdist starts its workers."""
+        config = self._config
+        for path in self._files:
+            with user_errors():
+                prepared, directory, done = open_run(
+                    load(path),
+                    reports=config.getoption("reports") or config.invocation_params.dir / "reports",
+                    resume=config.getoption("matrix_resume"),
+                    seed=config.getoption("matrix_seed"),
+                    shard=parse_shard(config.getoption("matrix_shard")),
+                    say=self._say,
+                )
+            self._runs[path.resolve()] = MatrixRun(prepared, directory)
+            assignment = Assignment(prepared.plan, directory, done)
+            self._collection.assignments[path.resolve()] = assignment
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Hand the plans to a worker, so that all collect the same list."""
+        node.workerinput["gomatrix"] = self._collection.to_json()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:
+        """Deal trials one by one in the plan's order, once everything is built."""
+        from harness.scheduling import MatrixScheduling  # noqa: PLC0415 - pytest-xdist is optional
+
+        return MatrixScheduling(config, log, self)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Without workers, build before the first trial; then conclude, whatever happened."""
+        with in_use(default_cache()):  # so that nobody prunes the binaries
+            if session.items and not session.config.option.collectonly:
+                self.start([item.nodeid for item in session.items])
+            try:
+                return (yield)
+            finally:
+                for path, run in self._runs.items():
+                    if run.progress is not None:
+                        run.verdict = finish(run.directory)
+                        self._report_gates(path, run.verdict)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Clean up once pytest-xdist has ended its workers."""
+        for run in self._runs.values():
+            clean(run.directory)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Without workers: pass over an item that is not needed any more."""
+        return None if self.needed(item.nodeid) else True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep a trial's record; of one that is run again, only the last."""
+        sent: Sequence[str] | None = getattr(report, "gomatrix", None)
+        if sent is None or report.outcome == "rerun":  # type: ignore[comparison-overlap] # pytest-rerunfailures'
+            return
+        record = TrialRecord.model_validate_json(sent[1])
+        run = self._runs[Path(sent[0])]
+        append_trial(run.directory, record)
+        if run.stopping and run.progress:
+            run.stopping.note(record)
+            line = run.progress.note(record)
+            if line:
+                self._say(line)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport | pytest.CollectReport
+    ) -> tuple[str, str, str] | None:
+        """Where progress lines are shown, no dots."""
+        if self._config.option.verbose != 0 or self._run_of(report.nodeid) is None:
+            return None
+        shown = report.when == "call" or not report.passed
+        return (report.outcome if shown else ""), "", report.outcome.upper()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for path, run in self._runs.items():
+            if run.verdict is not None:
+                terminalreporter.section(f"verdict of {path.name}")
+                for line in terminal_summary(run.verdict):
+                    terminalreporter.write_line(line)
+                terminalreporter.write_line(f"report: {run.directory / 'report.html'}")
+
+    def start(self, node_ids: Sequence[str]) -> None:
+        """Build for the trials that were selected."""
+        for path, run in self._runs.items():
+            names = {n.partition("::")[2] for n in node_ids if self._file_of(n) == path}
+            trials = [trial for trial in run.prepared.plan.trials() if trial.id in names]
+            if trials:
+                command = ("pytest", *map(str, self._config.invocation_params.args))
+                with user_errors():
+                    manifest = start(
+                        run.prepared, trials, run.directory, command=command, say=self._say
+                    )
+                run.progress = Progress(trials)
+                done = read_trials(run.directory)
+                run.stopping = Stopping(run.directory, manifest, trials, done)
+
+    def needed(self, node_id: str) -> bool:
+        """Whether an item is still to be run when its turn comes."""
+        run = self._run_of(node_id)
+        stopping = run.stopping if run else None
+        return stopping is None or node_id.partition("::")[2] not in stopping.undue
+
+    def lost(self, node_id: str) -> None:
+        """Say that a trial is run again, since its worker died."""
+        self._say(f"{node_id}: its worker died; it is run again")
+
+    def _file_of(self, node_id: str) -> Path:
+        return (self._config.rootpath / node_id.partition("::")[0]).resolve()
+
+    def _run_of(self, node_id: str) -> MatrixRun | None:
+        return self._runs.get(self._file_of(node_id))
+
+    def _report_gates(self, path: Path, verdict: Verdict) -> None:
+        """Show each gate as a test of its own, in summary, JUnit and exit status."""
+        file = relative(path, self._config.rootpath)
+        for gate in verdict.gates:
+            name = f"gate[{gate.workload}-{gate.metric}-{gate.candidate}]"
+            report = pytest.TestReport(
+                nodeid=f"{file}::{name}",
+                location=(str(file), None, name),
+                keywords={},
+                outcome="passed" if gate.passed else "failed",
+                longrepr=None if gate.passed else gate.message,
+                when="call",
+            )
+            self._config.hook.pytest_runtest_logreport(report=report)
+
+    def _say(self, line: str) -> None:
+        """Show a line of progress, unless the user wants quiet or pytest's own lines."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None and self._config.option.verbose >= 0:
+            reporter.ensure_newline()
+            reporter.write_line(line)

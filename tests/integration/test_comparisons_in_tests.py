@@ -1,0 +1,70 @@
+"""The fixture ``matrix_run`` in a user's own test file, as docs/pytest.md shows it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from projects import Project
+
+from harness.errors import HarnessError
+from harness.testing import MatrixRun
+
+pytestmark = pytest.mark.toolchain
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "pytest.md"
+MATRIX = """\
+go: [go1.23.9, go1.24.3]
+question: {baseline: go1.23.9, candidate: go1.24.3}
+workloads:
+  - {name: large-buffers, package: ./go_fixtures/largebuffers, args: ["-retain-mib=32"]}
+trials: 3
+"""
+
+
+@pytest.fixture
+def documented(project: Project) -> Project:
+    """A project with the matrix above and the document's test file."""
+    project.write(MATRIX)
+    (code,) = re.findall(
+        r"```python title=\"test_memory.py\"\n(.*?)```", DOCUMENT.read_text(), re.DOTALL
+    )
+    (project.root / "test_memory.py").write_text(code)
+    return project
+
+
+def runs(project: Project) -> list[Path]:
+    return [path for path in (project.root / "reports").iterdir() if not path.is_symlink()]
+
+
+def test_the_documented_tests_measure_once_for_all_workers(documented: Project) -> None:
+    done = documented.pytest("test_memory.py", "-n", "2", "--matrix", "matrix.yaml")
+    assert "2 passed, 1 failed" in done.stdout or "1 failed, 2 passed" in done.stdout
+    assert len(runs(documented)) == 1
+    numbers = r"<large-buffers rss.peak: go1.24.3 against go1.23.9: increase, ratio 1\.\d+, 95 %"
+    assert re.search(numbers, done.stdout)
+
+
+def test_a_stored_run_is_loaded_and_nothing_is_measured(documented: Project) -> None:
+    assert documented.gomatrix("run").returncode == 0
+    done = documented.pytest("test_memory.py", "--matrix-run", "reports/latest", "-k", "noticed")
+    assert "1 passed" in done.stdout
+    assert len(runs(documented)) == 1
+    run = MatrixRun.load(documented.latest)
+    with pytest.raises(HarnessError, match=r"no workload 'x'; it has large-buffers"):
+        run.compare("go1.24.3", "go1.23.9", workload="x")
+    with pytest.raises(HarnessError, match="no metric 'rss'"):
+        run.compare("go1.24.3", "go1.23.9", workload="large-buffers", metric="rss")
+    with pytest.raises(HarnessError, match=r"there is no variant 'go1.24.4'"):
+        run.compare("go1.24.4", "go1.23.9", workload="large-buffers")
+
+
+def test_without_a_run_the_fixture_says_what_it_needs(documented: Project) -> None:
+    done = documented.pytest("test_memory.py", "-k", "noticed")
+    assert "needs --matrix FILE" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_a_matrix_that_cannot_be_measured_fails_with_its_message(documented: Project) -> None:
+    documented.write("go: [1.20]\n")
+    done = documented.pytest("test_memory.py", "-k", "noticed", "--matrix", "matrix.yaml")
+    assert "matrix.yaml could not be measured: " in done.stdout
