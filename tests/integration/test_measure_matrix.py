@@ -9,7 +9,7 @@ pytestmark = pytest.mark.toolchain
 
 MATRIX = """\
 go: [go1.24.3]
-experiments: [[], [noswissmap]]
+env: {GOGC: ["100", "50"]}
 workloads:
   - name: service
     package: ./go_fixtures/httpservice
@@ -20,10 +20,10 @@ workloads:
       settle: 50ms
       load: {url: "http://127.0.0.1:{port}/work", rate: 100, duration: 300ms}
   - {name: joining, benchmark: {package: ./go_fixtures/joining, run: Join/small, time: 50x}}
-  - {name: family, package: ./go_fixtures/family, snapshots: [100ms]}
+  - {name: family, package: ./go_fixtures/family, args: ["-linger=1s"], snapshots: [100ms]}
 question:
-  baseline: go1.24.3
-  candidate: go1.24.3+noswissmap
+  baseline: go1.24.3 GOGC=100
+  candidate: go1.24.3 GOGC=50
   metrics: ["rss.loaded", "tree.rss.peak", "BenchmarkJoin/small ns/op"]
 trials: 1
 """
@@ -45,11 +45,11 @@ def test_every_kind_of_workload_runs(project: Project) -> None:
     compared = json.loads((project.latest / "verdict.json").read_text())["comparisons"]
     found = {(c["workload"], c["metric"], c["unit"]) for c in compared if c["n"]}
     shown = project.gomatrix(
-        "profile", "reports/latest", "service", "go1.24.3", "go1.24.3+noswissmap"
+        "profile", "reports/latest", "service", "go1.24.3 GOGC=100", "go1.24.3 GOGC=50"
     )
     assert shown.returncode == 0, shown.stderr
     alone = project.gomatrix(
-        "profile", "reports/latest", "service", "go1.24.3", "--merged", "merged.pb.gz"
+        "profile", "reports/latest", "service", "go1.24.3 GOGC=50", "--merged", "merged.pb.gz"
     )
     assert "main.main.func" in alone.stdout
     assert (project.root / "merged.pb.gz").stat().st_size > 0
