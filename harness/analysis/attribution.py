@@ -185,15 +185,17 @@ def _share(part: Values, change: Values, limit: float, trials: TrialsSpec) -> Sh
         )
         return below, above
 
+    below, above_limit = p(part - limit * change)
+    left, left_more = p((change - part) - limit * change)
     return Share(
         value=value,
         ci=_fieller(part, change),
         n=n,
-        below=p(part - limit * change)[0],
-        above_limit=p(part - limit * change)[1],
+        below=below,
+        above_limit=above_limit,
         above_half=p(part - IMPLICATED * change)[1],
-        left=p((change - part) - limit * change)[0],
-        left_more=p((change - part) - limit * change)[1],
+        left=left,
+        left_more=left_more,
     )
 
 

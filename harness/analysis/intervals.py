@@ -136,8 +136,8 @@ def outliers(sample: Sample) -> NDArray[np.bool_]:
     """
     if sample.size == 0:
         return np.zeros(0, dtype=np.bool_)
-    deviation = np.abs(sample - np.median(sample))
-    scale = _MAD_TO_SD * float(np.median(deviation))
+    deviation = np.abs(sample - _median(sample))
+    scale = _MAD_TO_SD * _median(deviation)
     if scale == 0:
         return np.zeros(sample.size, dtype=np.bool_)
     far: NDArray[np.bool_] = deviation > _OUTLIER * scale
@@ -149,6 +149,12 @@ def skewness(sample: Sample) -> float:
     centred = sample - sample.mean()
     variance = float(np.mean(centred**2))
     return float(np.mean(centred**3)) / variance**1.5 if variance > 0 else 0.0
+
+
+def _median(sample: Sample) -> float:
+    """As ``np.median``, which takes ten times as long on a handful of values."""
+    ordered = np.sort(sample)
+    return float(ordered[(sample.size - 1) // 2] + ordered[sample.size // 2]) / 2
 
 
 def _choose(sample: Sample) -> Estimate:
@@ -175,8 +181,10 @@ def _choose(sample: Sample) -> Estimate:
 
 def _t(sample: Sample, method: str) -> Estimate:
     n = sample.size
-    error = float(sample.std(ddof=1)) / math.sqrt(n)
-    return Estimate(n, float(sample.mean()), error, n - 1.0, 0.0, method)
+    mean = float(sample.sum()) / n
+    centred = sample - mean
+    error = math.sqrt(float(centred @ centred) / (n - 1) / n)
+    return Estimate(n, mean, error, n - 1.0, 0.0, method)
 
 
 def _trimmed(sample: Sample, far: int) -> Estimate:
