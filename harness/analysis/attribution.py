@@ -88,7 +88,10 @@ class _Change:
         return _share(part, change, self.limit, self.trials)
 
     def _scaled(self, rows: Values) -> Values:
-        return np.log(rows) if self.logarithmic else rows
+        if self.logarithmic:
+            return np.log(rows)
+        largest = float(np.abs(rows).max(initial=0.0))
+        return rows / (2 * largest) if largest else rows  # shares have no scale, floats have an end
 
     @property
     def logarithmic(self) -> bool:

@@ -57,11 +57,15 @@ def diagnose(
         margin: part of the baseline's resident set below which nothing is material.
         evidence: profiles and series, where they were read.
     """
-    seen = _Seen.of(table, baseline, candidate, margin, evidence)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond floats shows nothing
+        return _diagnose(_Seen.of(table, baseline, candidate, margin, evidence))
+
+
+def _diagnose(seen: "_Seen | None") -> tuple[Diagnosis, ...]:
     if seen is None:
         return ()
     return tuple(
-        Diagnosis(workload=table.workload, baseline=baseline, candidate=candidate,
+        Diagnosis(workload=seen.table.workload, baseline=seen.baseline, candidate=seen.candidate,
                   signature=signature, evidence=sentence)
         for rule in _RULES
         for signature, sentence in rule(seen)

@@ -73,7 +73,8 @@ def _ratio(found: Pair) -> tuple[float | None, tuple[float, float] | None]:
     ratio = as_ratio(found.estimate.centre)
     if not math.isfinite(ratio):
         return None, None
-    return ratio, interval and (as_ratio(interval[0]), as_ratio(interval[1]))
+    bounds = interval and (as_ratio(interval[0]), as_ratio(interval[1]))
+    return ratio, bounds if bounds and all(map(math.isfinite, bounds)) else None
 
 
 def _change(ratio: float) -> str:
