@@ -337,3 +337,24 @@ def test_a_single_variant_asks_nothing() -> None:
 
 def test_synthetic_experiments_cover_the_matrix() -> None:
     assert "go1.24.11" in EXPERIMENTS
+
+
+def test_a_gate_fails_only_where_the_limit_is_shown_to_be_exceeded() -> None:
+    matrix = {**ORIGIN, "gates": [{"metric": "rss.peak", "max_increase": "5%"}]}
+    (gate,) = conclude(make_run(factorial(lambda a, _b: 0.06 * a, sd=0.05), matrix)).gates
+    assert gate.ci is not None
+    assert gate.ci[0] < 1.05 < gate.ci[1]
+    assert gate.passed
+    assert "more rounds would tell" in gate.message
+
+
+def test_chance_does_not_make_a_joint_cure_of_culprit_and_bystander() -> None:
+    blamed = 0
+    for seed in range(40):
+
+        def measure(_w: str, variant: str, number: int, seed: int = seed) -> Metrics:
+            on = variant.startswith("go1.24") and "noswissmap" not in variant
+            return {"rss.peak": 1e8 * math.exp(0.2 * on + 0.03 * noise(seed, variant, number))}
+
+        blamed += any(len(s.experiments) > 1 for s in conclude(make_run(measure)).suspects)
+    assert blamed <= 1

@@ -286,3 +286,8 @@ def test_a_throttled_cpu_is_named() -> None:
 
 def test_swap_is_named() -> None:
     assert "swap used" in warned(machine(swap=4096.0))
+
+
+def test_what_is_a_small_part_of_the_change_is_not_named() -> None:
+    metrics = {**RESIDENT, "heap.live": 140, "heap.stacks": 12, "runtime.mapped": 152}
+    assert signatures(conclude(measured(metrics, {"go heap": 150}))) == ["live heap grew"]
