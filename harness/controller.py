@@ -16,7 +16,7 @@ from harness.plugin import relative, user_errors
 from harness.progress import Progress
 from harness.report import terminal_summary
 from harness.run import TrialRecord, append_trial, read_trials
-from harness.session import Prepared, clean, finish, open_run, start
+from harness.session import Opened, clean, finish, open_run, start
 from harness.spec.load import Matrix, load
 from harness.stopping import Stopping
 
@@ -25,8 +25,7 @@ from harness.stopping import Stopping
 class MatrixRun:
     """A matrix file on its way through one pytest session."""
 
-    prepared: Prepared
-    directory: Path
+    opened: Opened
     progress: Progress | None = None
     """Set when the builds are done and trials may run."""
     stopping: Stopping | None = None
@@ -36,7 +35,12 @@ class MatrixRun:
     @property
     def matrix(self) -> Matrix:
         """The matrix that is run."""
-        return self.prepared.matrix
+        return self.opened.prepared.matrix
+
+    @property
+    def directory(self) -> Path:
+        """The run directory."""
+        return self.opened.directory
 
 
 class Controller:
@@ -63,7 +67,7 @@ class Controller:
         config = self._config
         for path in self._files:
             with user_errors():
-                prepared, directory, done = open_run(
+                opened = open_run(
                     load(path),
                     reports=config.getoption("reports") or config.invocation_params.dir / "reports",
                     resume=config.getoption("matrix_resume"),
@@ -71,8 +75,8 @@ class Controller:
                     shard=parse_shard(config.getoption("matrix_shard")),
                     say=self._say,
                 )
-            self._runs[path.resolve()] = MatrixRun(prepared, directory)
-            assignment = Assignment(prepared.plan, directory, done)
+            self._runs[path.resolve()] = MatrixRun(opened)
+            assignment = Assignment(opened.prepared.plan, opened.directory, opened.done)
             self._collection.assignments[path.resolve()] = assignment
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
 
@@ -149,13 +153,11 @@ class Controller:
         """Build for the trials that were selected."""
         for path, run in self._runs.items():
             names = {n.partition("::")[2] for n in node_ids if self._file_of(n) == path}
-            trials = [trial for trial in run.prepared.plan.trials() if trial.id in names]
+            trials = [trial for trial in run.opened.prepared.plan.trials() if trial.id in names]
             if trials:
                 command = ("pytest", *map(str, self._config.invocation_params.args))
                 with user_errors():
-                    manifest = start(
-                        run.prepared, trials, run.directory, command=command, say=self._say
-                    )
+                    manifest = start(run.opened, trials, command=command, say=self._say)
                 run.progress = Progress(trials)
                 done = read_trials(run.directory)
                 run.stopping = Stopping(run.directory, manifest, trials, done)

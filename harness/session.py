@@ -64,6 +64,18 @@ class Prepared:
     cache: Path
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A run that is about to start or to go on."""
+
+    prepared: Prepared
+    directory: Path
+    """The run directory; it exists only if the run is resumed."""
+    resumed: bool
+    done: frozenset[str]
+    """Ids of the trials that it has already."""
+
+
 def lanes_for(path: Path) -> int:
     """How many trials of a matrix file can run at a time here.
 
@@ -120,7 +132,7 @@ def open_run(
     seed: int | None,
     shard: tuple[int, int],
     say: Say,
-) -> tuple[Prepared, Path, frozenset[str]]:
+) -> Opened:
     """Prepare a new run or one that is resumed.
 
     Args:
@@ -131,41 +143,36 @@ def open_run(
         shard: (K, N), the K-th of N runs that share the rounds.
         say: told of downloads.
 
-    Returns:
-        The prepared matrix, the run directory, and the ids of the trials that it already has.
-
     Raises:
         HarnessError: what the matrix names cannot be had, or there is no such run.
     """
     if resume is None:
         prepared = prepare(matrix, seed=seed, shard=shard, say=say)
-        return prepared, _new_directory(reports, matrix, datetime.now(UTC)), frozenset()
+        directory = _new_directory(reports, matrix, datetime.now(UTC))
+        return Opened(prepared, directory, resumed=False, done=frozenset())
     run = Run.load(resume.resolve())
     plan = run.manifest.plan
     prepared = prepare(matrix, seed=plan.seed, shard=plan.shard, say=say)
-    return prepared, run.path, frozenset(record.trial.id for record in run.trials)
+    done = frozenset(record.trial.id for record in run.trials)
+    return Opened(prepared, run.path, resumed=True, done=done)
 
 
 def start(
-    prepared: Prepared,
-    trials: Iterable[Trial],
-    directory: Path,
-    *,
-    command: tuple[str, ...],
-    say: Say,
+    opened: Opened, trials: Iterable[Trial], *, command: tuple[str, ...], say: Say
 ) -> Manifest:
-    """Build what the chosen cells need, and open the run directory or go on with it.
+    """Build what the chosen trials need, and make the run directory or go on with it.
 
     Args:
-        prepared: the prepared matrix.
+        opened: the run.
         trials: those that will run.
-        directory: the run directory: a new one, or one to resume.
         command: the command line, for the record.
         say: told of builds.
 
     Raises:
-        HarnessError: the run to resume was made from something else.
+        HarnessError: the run to resume was made from something else, or another run took the
+            directory's name in the same second.
     """
+    prepared, directory = opened.prepared, opened.directory
     matrix, plan = prepared.matrix, prepared.plan
     cells = dict.fromkeys((trial.workload, trial.variant) for trial in trials)
     requests = {}  # variants that differ only in their run environment share a build
@@ -196,9 +203,14 @@ def start(
         memory_budget=memory_budget(),
         command=command,
     )
-    if (directory / MANIFEST).exists():
+    if opened.resumed:
         manifest = continued(read_manifest(directory), manifest)
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=opened.resumed)
+    except FileExistsError:
+        raise HarnessError(
+            f"{directory} was made by another run in this second; start again"
+        ) from None
     clean(directory)
     write_json(directory / MANIFEST, manifest)
     return manifest
