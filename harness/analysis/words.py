@@ -20,8 +20,13 @@ def percent(fraction: float) -> str:
 
 
 def span(low: float, high: float) -> str:
-    """``55 to 57 %``."""
-    return f"{percent(low).removesuffix(' %')} to {percent(high)}"
+    """``55 to 57 %``; a narrow one with digits enough to tell its ends apart."""
+    ends = percent(low), percent(high)
+    for digits in (1, 2):
+        if ends[0] != ends[1] or low == high or not math.isfinite(low + high):
+            break
+        ends = f"{100 * low:.{digits}f} %", f"{100 * high:.{digits}f} %"
+    return f"{ends[0].removesuffix(' %')} to {ends[1]}"
 
 
 def listed(names: Sequence[str]) -> str:

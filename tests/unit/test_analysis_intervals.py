@@ -9,6 +9,7 @@ from scipy import stats
 from harness.analysis.comparisons import benjamini_hochberg, holm
 from harness.analysis.intervals import estimate
 from harness.analysis.sequential import adjust, boundary
+from harness.analysis.words import span
 
 ROOT = np.random.default_rng(7)
 
@@ -107,3 +108,17 @@ def test_boundaries_spend_the_error_over_the_looks() -> None:
 def test_looks_only_ever_raise_a_p_value(p: float, first: int, more: int, rounds: int) -> None:
     corrected = adjust(p, rounds, first, first + more)
     assert p <= corrected <= 1 or corrected == pytest.approx(p)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (0.55, 0.57, "55 to 57 %"),
+        (0.5984, 0.5991, "59.8 to 59.9 %"),
+        (0.59981, 0.59989, "59.98 to 59.99 %"),
+        (0.6, 0.6, "60 to 60 %"),
+        (math.nan, math.nan, "? to ?"),
+    ],
+)
+def test_narrow_spans_tell_their_ends_apart(low: float, high: float, text: str) -> None:
+    assert span(low, high) == text
