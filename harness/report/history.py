@@ -110,7 +110,7 @@ def _draw(
     layers = base.mark_line(color="#98a2ad") + base.mark_point(
         filled=True, size=50, color="#2b7fb8"
     )
-    chart = layers.properties(width=560, height=160).facet(
+    chart = layers.properties(width=900, height=160).facet(
         row=alt.Row(
             "workload:N", title=None, sort=None,
             header=alt.Header(labelAngle=0, labelOrient="top", labelAnchor="start"),

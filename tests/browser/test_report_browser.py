@@ -12,7 +12,7 @@ from profiles import field, profile, varint
 from synthetic import ORIGIN, make_run
 
 from harness.analysis import conclude
-from harness.report import render_html
+from harness.report import render_history, render_html
 from harness.run import Run, write_series
 
 pytestmark = pytest.mark.browser
@@ -232,6 +232,17 @@ def test_no_serious_violation_of_accessibility(visit: Opener, report: Path, sche
         if v["impact"] in ("serious", "critical")
     ]
     assert serious == []
+
+
+def test_the_history_of_hostile_runs_is_inert_and_fits(visit: Opener, tmp_path: Path) -> None:
+    run = hostile_run(tmp_path)
+    target = tmp_path / "history.html"
+    target.write_text(render_history([(run, conclude(run))] * 2), encoding="utf-8")
+    page = visit(target, (360, 740), bypass_csp=True)
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.hit") is None
+    assert page.locator("img").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def hostile_run(path: Path) -> Run:
