@@ -24,8 +24,9 @@ _MAX_OUTLIERS = 0.15
 """Part of a sample; where more lie far away they are a second mode, not outliers."""
 _TRIM = 0.2
 """Part trimmed at each end: Wilcox, Introduction to Robust Estimation, 2012, section 3.3."""
-_SKEWED = 2.5
-"""Sample skewness, in its standard errors under normality, from which Hall's correction is used."""
+_SKEWED = 2.0
+"""Skewness, in its standard errors under normality, from which Hall's correction is used; of the
+sample and of what remains without outliers, for a few of these only look like skew."""
 _MAD_TO_SD = 1.4826
 """Makes the median absolute deviation estimate a normal distribution's standard deviation."""
 
@@ -147,8 +148,8 @@ def outliers(sample: Sample) -> NDArray[np.bool_]:
 def skewness(sample: Sample) -> float:
     """Third standardised moment; zero for a constant sample."""
     centred = sample - sample.mean()
-    variance = float(np.mean(centred**2))
-    return float(np.mean(centred**3)) / variance**1.5 if variance > 0 else 0.0
+    cubed = float(np.mean(centred**2)) ** 1.5
+    return float(np.mean(centred**3)) / cubed if cubed > 0 else 0.0
 
 
 def _median(sample: Sample) -> float:
@@ -159,19 +160,22 @@ def _median(sample: Sample) -> float:
 
 def _choose(sample: Sample) -> Estimate:
     n = sample.size
-    far = int(outliers(sample).sum())
-    if n >= _MIN_TRIMMED and 0 < far <= _MAX_OUTLIERS * n:
-        return _trimmed(sample, far)
-    skew = skewness(sample)
-    if n >= _MIN_SKEWED and abs(skew) > _SKEWED * math.sqrt(6 / n):
+    flags = outliers(sample)
+    far = int(flags.sum())
+    if n >= _MIN_TRIMMED and flags[0] and flags[-1] and far <= _MAX_OUTLIERS * n:
+        return _trimmed(sample, far)  # on one side only they may be skew, and trimming a bias
+    skew, body = skewness(sample), skewness(sample[~flags])
+    if n >= _MIN_SKEWED and min(abs(skew), abs(body)) > _SKEWED * math.sqrt(6 / n):
         base = _t(sample, "")
         words = f"Student's t with Hall's correction on {n} paired rounds (skewness {skew:.1f})"
         return Estimate(n, base.centre, base.error, base.df, skew, words)
     tied = n - np.unique(sample).size
     if n < _MIN_TRIMMED:
         why = "few rounds: the method with the fewest assumptions that still gives an interval"
-    elif far:
+    elif far > _MAX_OUTLIERS * n:
         why = "values far apart are too many to be outliers"
+    elif far:
+        why = "outliers on one side, which trimming would bias"
     elif tied > n / 2:
         why = "many ties, as counts have"
     else:
@@ -196,8 +200,7 @@ def _trimmed(sample: Sample, far: int) -> Estimate:
     error = float(winsorised.std(ddof=1)) / ((1 - 2 * cut / n) * math.sqrt(n))
     if error == 0:
         return _t(sample, f"Student's t on {n} paired rounds (most differences are equal)")
-    noun = "outlier" if far == 1 else "outliers"
-    words = f"20 % trimmed mean of {n} paired rounds ({far} {noun}, which would hide the rest)"
+    words = f"20 % trimmed mean of {n} paired rounds ({far} outliers on both sides)"
     return Estimate(n, float(inner.mean()), error, inner.size - 1.0, 0.0, words)
 
 

@@ -170,8 +170,8 @@ def _outliers(table: Table, metric: str) -> Iterator[Caution]:
             kind="outliers",
             message=f"{metric} lies far from the rest for {listed(told[:4])}{more}; "
             "none was dropped",
-            remedy="see these trials in the report; with 10 rounds and more the interval rests on "
-            "a trimmed mean, which few outliers do not move",
+            remedy="see these trials in the report, and what ran beside them; they widen the "
+            "interval, and more rounds narrow it",
         )
 
 

@@ -26,8 +26,8 @@ def test_small_samples_have_students_interval() -> None:
     assert found.p_below(0.2) == pytest.approx(one_sided)
 
 
-def test_an_outlier_among_many_brings_the_trimmed_mean() -> None:
-    sample = np.append(ROOT.normal(0, 0.01, 14), 3.0)
+def test_outliers_on_both_sides_bring_the_trimmed_mean() -> None:
+    sample = np.concatenate([ROOT.normal(0, 0.01, 13), [3.0, -2.5]])
     found = estimate(sample)
     assert found is not None
     assert "trimmed" in found.method
@@ -38,6 +38,21 @@ def test_an_outlier_among_many_brings_the_trimmed_mean() -> None:
     winsorised = np.asarray(stats.mstats.winsorize(sample, (0.2, 0.2)))
     error = winsorised.std(ddof=1) / (0.6 * math.sqrt(15))
     assert interval[1] - interval[0] == pytest.approx(2 * stats.t.ppf(0.975, 8) * error)
+
+
+def test_an_outlier_on_one_side_may_be_skew() -> None:
+    found = estimate(np.append(ROOT.normal(0, 0.01, 14), 3.0))
+    assert found is not None
+    assert "trimmed" not in found.method
+
+
+def test_skewed_differences_are_covered() -> None:
+    hits = 0
+    for _ in range(1000):
+        found = estimate(ROOT.exponential(1.0, 20) - 1)
+        interval = found.interval(0.95) if found else None
+        hits += interval is not None and interval[0] <= 0 <= interval[1]
+    assert hits >= 890  # plain Student's t has 92 %, a trimmed mean 50 %
 
 
 def test_halls_transformation_inverts() -> None:
