@@ -41,7 +41,8 @@ class Estimate:
     """Standard error of ``centre``; zero for a constant sample."""
     df: float
     skew: float
-    """Skewness that Hall's transformation corrects for; zero for none."""
+    """Skewness that Hall's transformation corrects for; zero for none. The correction may widen an
+    interval only: heavy tails look skewed by chance, and would then be covered too rarely."""
     method: str
     """How, and why so, in words."""
 
@@ -57,7 +58,7 @@ class Estimate:
         if self.error == 0:
             return self.centre, self.centre
         t = float(stdtrit(self.df, (1 + confidence) / 2))
-        low, high = self._untransform(t), self._untransform(-t)
+        low, high = max(t, self._untransform(t)), min(-t, self._untransform(-t))
         return self.centre - self.error * low, self.centre - self.error * high
 
     def p_different(self, value: float) -> float:
@@ -72,7 +73,8 @@ class Estimate:
             return 1.0
         if self.error == 0:
             return self._p_constant(self.centre < value)
-        return float(stdtr(self.df, self._transform((self.centre - value) / self.error)))
+        t = (self.centre - value) / self.error
+        return float(stdtr(self.df, max(t, self._transform(t))))
 
     def p_above(self, value: float) -> float:
         """One-sided p-value: small where the centre is shown to lie above ``value``."""
@@ -80,7 +82,8 @@ class Estimate:
             return 1.0
         if self.error == 0:
             return self._p_constant(self.centre > value)
-        return float(stdtr(self.df, -self._transform((self.centre - value) / self.error)))
+        t = (self.centre - value) / self.error
+        return float(stdtr(self.df, -min(t, self._transform(t))))
 
     def _p_constant(self, holds: bool) -> float:  # noqa: FBT001 - a private shorthand
         """For n equal differences.
