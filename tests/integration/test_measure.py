@@ -118,7 +118,7 @@ def test_heap_profile_is_one_that_pprof_reads(lab: Lab, version: str) -> None:
     small, large = (
         [lab.request(binary, f"-mib={mib}") for _ in range(2)]
         for binary in [lab.fixture("selfreport", version)]
-        for mib in (16, 48)
+        for mib in (64, 256)  # large, since the runtime samples what it profiles
     )
     for request in (*small, *large):
         assert run_trial(request).outcome == "ok"
@@ -126,10 +126,10 @@ def test_heap_profile_is_one_that_pprof_reads(lab: Lab, version: str) -> None:
     goroot = lab.toolchain(MIDDLE).goroot  # its pprof is ready-made; later ones compile it first
     (alone, *_) = top(after, (), goroot, lab.cache)
     assert alone.function == "main.main"
-    assert within(alone.flat, 48 << 20, 0.1)
+    assert within(alone.flat, 256 << 20, 0.1)
     (change, *_) = top(after, before, goroot, lab.cache)
     assert change.function == "main.main"
-    assert within(change.flat, 32 << 20, 0.1)
+    assert within(change.flat, 192 << 20, 0.1)
 
 
 def test_peak_of_a_burst_is_the_kernels(lab: Lab) -> None:
