@@ -88,7 +88,7 @@ def run(
                "--matrix-resume": resumed, "--reports": reports}  # fmt: skip
     given = [str(word) for flag, value in options.items() if value is not None
              for word in (flag, value)]  # fmt: skip
-    sys.exit(_isolated_pytest([str(matrix), "-n", lanes, *given]))
+    sys.exit(_isolated_pytest([str(matrix), "--matrix-any-name", "-n", lanes, *given]))
 
 
 def _isolated_pytest(arguments: list[str]) -> int:

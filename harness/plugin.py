@@ -35,6 +35,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--reports", type=Path, metavar="DIR", help="Where run directories land (default: reports)"
     )
     group.addoption(
+        "--matrix-any-name", action="store_true",
+        help="Take every file named on the command line for a matrix, as gomatrix run does",
+    )  # fmt: skip
+    group.addoption(
         "--matrix", type=Path, metavar="FILE", help="Measure this for the fixture matrix_run"
     )
     group.addoption(
@@ -108,7 +112,8 @@ def matrix_files(config: pytest.Config) -> list[Path]:
     paths: dict[Path, Path] = {}
     for argument in config.args:
         path = config.invocation_params.dir / argument.partition("::")[0]
-        if path.name in ("matrix.yaml", "matrix.yml") or path.name.endswith(".matrix.yaml"):
+        usual = path.name in ("matrix.yaml", "matrix.yml") or path.name.endswith(".matrix.yaml")
+        if usual or (path.is_file() and config.getoption("matrix_any_name")):
             paths.setdefault(path.resolve(), relative(path, config.invocation_params.dir))
     return list(paths.values())
 

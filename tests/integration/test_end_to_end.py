@@ -140,6 +140,13 @@ def test_gomatrix_run_is_untouched_by_pytest_settings_of_the_directory(project: 
     assert project.gomatrix("run", "-k", "live-map").returncode == 0
 
 
+def test_gomatrix_run_takes_a_file_of_any_name(project: Project) -> None:
+    (project.root / "matrix.yaml").rename(project.root / "upgrade check.yml")
+    done = project.gomatrix("run", "upgrade check.yml", "-k", "live-map and r01")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(trials(project)) == 3
+
+
 def test_a_gate_that_fails_sets_the_exit_status(project: Project) -> None:
     project.write(
         MATRIX + "gates: [{metric: rss.peak, max_increase: 5%, workload: large-buffers}]\n"
