@@ -1,9 +1,17 @@
-"""From a run directory to its verdict and reports; measures nothing, so any machine can do it."""
+"""From a run directory to its verdict and reports; measures nothing, so any machine can do it.
 
+``python -m harness.judge DIRECTORY`` does it in a process of its own: drawing takes hundreds of
+megabytes, which the process that controls a run should not keep.
+"""
+
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from harness.analysis import conclude
 from harness.analysis.models import Verdict
+from harness.errors import HarnessError
 from harness.evidence import read_evidence
 from harness.report import write_reports
 from harness.run import Run, write_json
@@ -24,3 +32,25 @@ def judge(directory: Path, *, summary: Path | None = None) -> Verdict:
     write_json(directory / "verdict.json", verdict)
     write_reports(run, verdict, summary=summary)
     return verdict
+
+
+def judge_apart(directory: Path) -> Verdict:
+    """Like ``judge``, in another process.
+
+    Raises:
+        HarnessError: it failed there; the message ends with what it said.
+    """
+    command = [sys.executable, "-m", "harness.judge", str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise HarnessError(
+            f"{directory} was measured but could not be judged; try gomatrix report {directory}: "
+            f"{done.stderr.strip()}"
+        )
+    text = (directory / "verdict.json").read_text(encoding="utf-8")
+    return Verdict.model_validate_json(text)
+
+
+if __name__ == "__main__":
+    step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    judge(Path(sys.argv[1]), summary=Path(step_summary) if step_summary else None)

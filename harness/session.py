@@ -4,7 +4,6 @@ pytest decides when each step is taken and in which process; what the steps do i
 nothing of pytest.
 """
 
-import os
 import secrets
 import shutil
 import sys
@@ -30,7 +29,7 @@ from harness.golang.toolchains import Toolchain, ToolchainError, resolve
 from harness.golang.versions import GoVersion
 from harness.golang.workloads import Source, locate
 from harness.host import describe_host
-from harness.judge import judge
+from harness.judge import judge_apart
 from harness.lanes import available_lanes, claim_lane
 from harness.measure import benchmarks
 from harness.measure.trial import TrialRequest, run_trial
@@ -320,8 +319,7 @@ def temporary_directory(directory: Path) -> Path:
 
 def finish(directory: Path) -> Verdict:
     """Judge a run and make it the latest."""
-    step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    verdict = judge(directory, summary=Path(step_summary) if step_summary else None)
+    verdict = judge_apart(directory)
     point_latest(directory)
     return verdict
 
