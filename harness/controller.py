@@ -17,12 +17,12 @@ from harness.progress import Progress
 from harness.report import terminal_summary
 from harness.run import TrialRecord, append_trial, read_trials
 from harness.session import Opened, clean, finish, open_run, start
-from harness.spec.load import Matrix, load
+from harness.spec.load import load
 from harness.stopping import Stopping
 
 
 @dataclass
-class MatrixRun:
+class OngoingRun:
     """A matrix file on its way through one pytest session."""
 
     opened: Opened
@@ -31,11 +31,6 @@ class MatrixRun:
     stopping: Stopping | None = None
     """Set at the same time."""
     verdict: Verdict | None = None
-
-    @property
-    def matrix(self) -> Matrix:
-        """The matrix that is run."""
-        return self.opened.prepared.matrix
 
     @property
     def directory(self) -> Path:
@@ -59,7 +54,7 @@ class Controller:
         self._config = config
         self._collection = collection
         self._files = files
-        self._runs: dict[Path, MatrixRun] = {}
+        self._runs: dict[Path, OngoingRun] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -75,7 +70,7 @@ class Controller:
                     shard=parse_shard(config.getoption("matrix_shard")),
                     say=self._say,
                 )
-            self._runs[path.resolve()] = MatrixRun(opened)
+            self._runs[path.resolve()] = OngoingRun(opened)
             assignment = Assignment(opened.prepared.plan, opened.directory, opened.done)
             self._collection.assignments[path.resolve()] = assignment
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
@@ -175,7 +170,7 @@ class Controller:
     def _file_of(self, node_id: str) -> Path:
         return (self._config.rootpath / node_id.partition("::")[0]).resolve()
 
-    def _run_of(self, node_id: str) -> MatrixRun | None:
+    def _run_of(self, node_id: str) -> OngoingRun | None:
         return self._runs.get(self._file_of(node_id))
 
     def _report_gates(self, path: Path, verdict: Verdict) -> None:

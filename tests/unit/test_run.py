@@ -28,6 +28,14 @@ def test_a_line_cut_short_is_passed_over_and_the_rest_kept(tmp_path: Path) -> No
     assert Run.load(tmp_path / "run").trials == run.trials[:-1]
 
 
+def test_what_is_added_after_a_line_cut_short_is_kept(tmp_path: Path) -> None:
+    run = stored(tmp_path / "run")
+    file = tmp_path / "run" / TRIALS
+    file.write_bytes(file.read_bytes()[:-20])
+    append_trial(tmp_path / "run", run.trials[-1])
+    assert Run.load(tmp_path / "run").trials == run.trials
+
+
 def test_a_directory_without_a_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="is not a run directory"):
         Run.load(tmp_path)
