@@ -1,0 +1,82 @@
+"""The command ``gomatrix``: thin commands over the functions of the package.
+
+Each module here holds a few commands, and imports what they need; it is itself imported when one of
+them is used, so that ``gomatrix --version`` and the shell's completion do not wait for scipy.
+"""
+
+import difflib
+import sys
+from importlib import import_module
+
+import click
+from click.shell_completion import CompletionItem
+
+import harness
+from harness.errors import HarnessError
+
+COMMANDS = {
+    "run": ("measuring", "Measure a matrix and write its report."),
+    "merge": ("measuring", "Join runs of one matrix, from shards or several machines."),
+    "report": ("reading", "Write the report of a run; of several, how they compare over time."),
+    "verdict": ("reading", "Conclude anew from a stored run."),
+    "compare": ("reading", "Compare any two variants of a stored run on every metric."),
+    "profile": ("reading", "Show which functions' objects hold a variant's heap at its end."),
+    "runs": ("keeping", "Keep the directory of runs in hand."),
+    "cache": ("keeping", "Keep the cache of toolchains and builds in hand."),
+    "experiments": ("toolchains", "List the experiments of toolchains."),
+    "schema": ("schemas", "Print the JSON Schema of matrix.yaml, or of a file of a run."),
+}
+"""By name: the module that holds a command, and what it does, for the list of commands."""
+
+
+class Commands(click.Group):
+    """Loads a command when it is used, and prints a user's mistake without a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All names, in the order in which they are told of."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"harness.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does; an unknown name gets a suggestion."""
+        close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and close:
+            ctx.fail(f"No such command {args[0]!r}; did you mean {close[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """The list of commands, without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands, without loading them; and options."""
+        names = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; a user's mistake ends it with its message and a status of 2."""
+        try:
+            return super().invoke(ctx)
+        except HarnessError as error:
+            click.echo(f"gomatrix: {error}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=Commands)
+@click.version_option(harness.__version__, prog_name="gomatrix")
+def main() -> None:
+    """Which Go feature is to blame? Measure a matrix of Go versions and experiments."""

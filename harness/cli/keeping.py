@@ -1,0 +1,86 @@
+"""Commands that keep the directory of runs and the cache in hand."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+from pydantic import TypeAdapter, ValidationError
+
+from harness.cli.options import examples, reports_option
+from harness.golang.cache import Entry, default_cache, list_entries
+from harness.golang.cache import prune as prune_cache
+from harness.reports import list_runs, prune_runs
+from harness.spec.models import Bytes
+
+
+@click.group()
+def runs() -> None:
+    """Keep the directory of runs in hand."""
+
+
+@runs.command("list", epilog=examples("gomatrix runs list"))
+@reports_option
+def list_command(reports: Path) -> None:
+    """List the runs, oldest first."""
+    for run in list_runs(reports):
+        click.echo(
+            f"{run.path.name}  {run.created:%Y-%m-%d %H:%M}  "
+            f"{run.trials} trials  {run.size / (1 << 20):.1f} MiB"
+        )
+
+
+@runs.command("prune", epilog=examples("gomatrix runs prune --keep 10 --older-than 30"))
+@reports_option
+@click.option("--keep", type=click.IntRange(min=0), default=5, show_default=True)
+@click.option("--older-than", type=click.IntRange(min=0), default=0, metavar="DAYS")
+def prune_command(reports: Path, keep: int, older_than: int) -> None:
+    """Remove old runs; the newest ones stay."""
+    age = timedelta(days=older_than)
+    for run in prune_runs(reports, datetime.now(UTC), keep=keep, older_than=age):
+        click.echo(f"removed {run.path.name}")
+
+
+@click.group()
+def cache() -> None:
+    """Keep the cache of toolchains and builds in hand."""
+
+
+@cache.command("list", epilog=examples("gomatrix cache list"))
+def cache_list() -> None:
+    """List what the cache holds, the longest unused first."""
+    entries = list_entries(default_cache())
+    for entry in entries:
+        click.echo(_describe_entry(entry))
+    total = sum(entry.size for entry in entries)
+    click.echo(f"{total / (1 << 20):,.0f} MiB in {default_cache()}")
+
+
+@cache.command(
+    "prune",
+    epilog=examples("gomatrix cache prune --older-than 30", "gomatrix cache prune --max-size 5GiB"),
+)
+@click.option(
+    "--older-than", type=click.IntRange(min=0), metavar="DAYS", help="Unused for so long."
+)
+@click.option("--max-size", metavar="SIZE", help="Leave no more than that, as 5GiB.")
+def cache_prune(older_than: int | None, max_size: str | None) -> None:
+    """Remove toolchains and builds, the longest unused first; everything, if no limit is given."""
+    removed = prune_cache(
+        default_cache(),
+        older_than=None if older_than is None else timedelta(days=older_than),
+        max_size=None if max_size is None else _parse_size(max_size),
+    )
+    for entry in removed:
+        click.echo(f"removed {_describe_entry(entry)}")
+
+
+def _describe_entry(entry: Entry) -> str:
+    used = entry.used.astimezone()
+    return f"{used:%Y-%m-%d %H:%M}  {entry.size / (1 << 20):8,.1f} MiB  {entry.kind}/{entry.key}"
+
+
+def _parse_size(text: str) -> int:
+    try:
+        return TypeAdapter(Bytes).validate_python(text)
+    except ValidationError as error:
+        raise click.BadParameter(error.errors()[0]["msg"], param_hint="--max-size") from None

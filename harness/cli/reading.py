@@ -1,0 +1,120 @@
+"""Commands that read a stored run, on any machine."""
+
+import sys
+from pathlib import Path
+
+import click
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.analysis import compare as compare_variants
+from harness.analysis import conclude
+from harness.cli.options import examples, run_argument, runs_argument
+from harness.errors import HarnessError
+from harness.evidence import read_evidence
+from harness.golang.cache import default_cache
+from harness.golang.profiles import merge as merge_profiles
+from harness.golang.profiles import top
+from harness.report import FORMATS, render_history
+from harness.report.terminal import comparison_lines, full_summary
+from harness.run import Run
+from harness.spec.models import Fraction
+
+
+@click.command(
+    epilog=examples(
+        "gomatrix report reports/latest -o report.html",
+        "gomatrix report reports/latest --format md",
+        "gomatrix report reports/* -o history.html",
+    )
+)
+@runs_argument
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    default=Path("-"), show_default="standard output",
+)  # fmt: skip
+@click.option("--format", "style", type=click.Choice(list(FORMATS)), default="html")
+def report(runs: tuple[Path, ...], output: Path, style: str) -> None:
+    """Write the report of a run; of several, how they compare over time."""
+    judged = [(run, conclude(run, evidence=read_evidence(run))) for run in map(Run.load, runs)]
+    if len(judged) > 1:
+        if style != "html":
+            raise HarnessError(f"several runs make an HTML page only, not {style}; name one run")
+        text = render_history(judged)
+    else:
+        text = FORMATS[style](*judged[0])
+    with click.open_file(str(output), "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def _parse_margin(
+    _ctx: click.Context, _parameter: click.Parameter, value: str | None
+) -> float | None:
+    try:
+        return None if value is None else TypeAdapter(Fraction).validate_python(value)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise click.BadParameter(message) from None
+
+
+@click.command(
+    epilog=examples(
+        "gomatrix verdict reports/latest", "gomatrix verdict reports/latest --margin 5% --json"
+    )
+)
+@run_argument
+@click.option("--margin", callback=_parse_margin, help="Ratios within 1 ± margin are equivalent.")
+@click.option("--json", "as_json", is_flag=True, help="Print verdict.json instead of sentences.")
+def verdict(run: Path, *, margin: float | None, as_json: bool) -> None:
+    """Conclude anew from a stored run.
+
+    Nothing is measured or written. Exits with 1 if a gate failed.
+    """
+    stored = Run.load(run)
+    found = conclude(stored, margin=margin, evidence=read_evidence(stored))
+    click.echo(found.model_dump_json(indent=1) if as_json else "\n".join(full_summary(found)))
+    sys.exit(0 if all(gate.passed for gate in found.gates) else 1)
+
+
+@click.command(epilog=examples("gomatrix compare reports/latest go1.24.11 go1.24.3"))
+@run_argument
+@click.argument("candidate")
+@click.argument("baseline")
+def compare(run: Path, candidate: str, baseline: str) -> None:
+    """Compare any two variants of a stored run on every metric."""
+    for line in comparison_lines(compare_variants(Run.load(run), candidate, baseline)):
+        click.echo(line)
+
+
+@click.command(
+    epilog=examples(
+        "gomatrix profile reports/latest large-buffers go1.24.3",
+        "gomatrix profile reports/latest large-buffers go1.24.3 go1.23.9",
+    )
+)
+@run_argument
+@click.argument("workload")
+@click.argument("variant")
+@click.argument("baseline", required=False)
+@click.option("--merged", type=click.Path(dir_okay=False, path_type=Path),
+              help="Also write the variant's profiles, added up, to this file.")  # fmt: skip
+def profile(
+    run: Path, workload: str, variant: str, baseline: str | None, merged: Path | None
+) -> None:
+    """Show which functions' objects hold a variant's heap at its end.
+
+    With a baseline: what changed. Bytes are per trial. Needs a Go toolchain of the run on this
+    machine, for its pprof.
+    """
+    stored, cache = Run.load(run), default_cache()
+    own = stored.profiles(workload, variant)
+    base = stored.profiles(workload, baseline) if baseline else []
+    goroot = stored.manifest.goroot()
+    if merged:
+        merge_profiles(own, merged, goroot, cache)
+    grid = Table("flat", "cumulative", "function", box=None)
+    for holder in top(own, base, goroot, cache):
+        grid.add_row(f"{holder.flat:,.0f}", f"{holder.cumulative:,.0f}", escape(holder.function))
+    Console(width=None if sys.stdout.isatty() else 200).print(grid)

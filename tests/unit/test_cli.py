@@ -1,0 +1,43 @@
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from harness.cli import COMMANDS, main
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_each_commands_own_help_says(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+
+    assert command is not None
+    assert command.name == name
+    assert command.help is not None
+    assert " ".join(command.help.split("\n\n")[0].split()) == COMMANDS[name][1]
+
+
+def test_help_lists_every_command() -> None:
+    text = CliRunner().invoke(main, ["--help"]).output
+
+    assert all(name in text and text.count(says[:40]) for name, (_, says) in COMMANDS.items())
+
+
+def test_an_unknown_command_names_the_nearest() -> None:
+    result = CliRunner().invoke(main, ["reprot"])
+
+    assert result.exit_code == 2
+    assert "report" in result.output
+
+
+def test_version_and_help_do_not_load_what_they_do_not_need() -> None:
+    script = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from harness.cli import main\n"
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0\n"
+        "assert 'scipy' not in sys.modules and 'pytest' not in sys.modules\n"
+    )
+
+    subprocess.run([sys.executable, "-c", script], check=True)
