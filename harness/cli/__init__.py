@@ -17,6 +17,10 @@ from harness.errors import HarnessError
 COMMANDS = {
     "run": ("measuring", "Measure a matrix and write its report."),
     "merge": ("measuring", "Join runs of one matrix, from shards or several machines."),
+    "doctor": (
+        "project",
+        "Check whether this machine is fit to measure, with a remedy for each finding.",
+    ),
     "report": ("reading", "Write the report of a run; of several, how they compare over time."),
     "verdict": ("reading", "Conclude anew from a stored run."),
     "compare": ("reading", "Compare any two variants of a stored run on every metric."),

@@ -11,7 +11,8 @@ from harness.cli.options import examples, json_option
 from harness.errors import HarnessError
 from harness.golang.cache import default_cache
 from harness.golang.experiments import table as experiment_table
-from harness.golang.toolchains import at_hand, parse_toolchain, resolve
+from harness.golang.supplies import at_hand
+from harness.golang.toolchains import parse_toolchain, resolve
 
 
 @click.command(

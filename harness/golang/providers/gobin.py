@@ -51,8 +51,8 @@ def versions() -> list[str]:
         # there is no release 0: pip answers with those that there are
         message = _download("0", Path(scratch), "--retries=1", "--timeout=10")
     listed = _listed(message)
-    if listed is None:
-        raise HarnessError(_last_line(message))
+    if not listed:
+        raise HarnessError(_why_nothing(message))
     return listed
 
 
@@ -85,10 +85,15 @@ def _listed(message: str) -> list[str] | None:
 
 
 def _explain(version: str, message: str) -> str:
-    return f"has no {version}" if _listed(message) else _last_line(message)
+    return f"has no {version}" if _listed(message) else _why_nothing(message)
 
 
-def _last_line(message: str) -> str:
+def _why_nothing(message: str) -> str:
+    """Why pip found no release at all; of a broken connection only its warnings speak."""
+    broken = re.findall(r"after connection broken by '(.*)': /", message)
+    if broken:
+        reason = broken[-1].rsplit(": ", 1)[-1].rstrip("')\"")
+        return f"the package index cannot be reached: {reason}"
     lines = [line for line in message.splitlines() if line.startswith("ERROR")]
     lines = lines or message.strip().splitlines() or ["pip failed without a word"]
     return lines[-1].removeprefix("ERROR: ")

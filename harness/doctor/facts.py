@@ -1,0 +1,146 @@
+"""What this machine says of itself; nothing here judges."""
+
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+
+import psutil
+
+from harness.frozen import Frozen
+from harness.golang.supplies import Supply, ask_providers, at_hand
+from harness.lanes import cpu_quota
+
+_SYS = Path("/sys")
+_PROC = Path("/proc")
+_CONTROLLERS = ("cpu", "memory")
+
+
+class Place(Frozen):
+    """A directory that runs write to."""
+
+    purpose: str
+    """As ``the cache``."""
+    path: str
+    writable: bool
+    free: int | None
+    """Bytes; ``None`` where that cannot be told."""
+
+
+class HostFacts(Frozen):
+    """The machine as a measurement meets it. ``None`` stands for what this kernel does not say."""
+
+    platform: str
+    """As ``linux``."""
+    kernel: str
+    cpus: int
+    """CPUs that this process may use."""
+    quota: float | None = None
+    """CPUs' worth of time that its control groups allow; ``None`` without a limit."""
+    governors: tuple[str, ...] = ()
+    """Frequency governors of the CPUs, without repetition."""
+    load: float
+    """Runnable processes, averaged over one minute."""
+    memory: int
+    """Bytes."""
+    memory_available: int
+    """Bytes."""
+    swap: int
+    """Bytes of swap space."""
+    swap_used: int
+    """Bytes."""
+    transparent_hugepages: str | None = None
+    """The mode in force: ``always``, ``madvise`` or ``never``."""
+    max_ptes_none: int | None = None
+    """Untouched small pages out of 512 with which the kernel still makes a huge page."""
+    overcommit: int | None = None
+    """``vm.overcommit_memory``: 0, 1 or 2."""
+    aslr: int | None = None
+    """``kernel.randomize_va_space``: 0, 1 or 2."""
+    cgroup: str
+    """``delegated``: version 2, and this user may make groups; ``version 2``; ``version 1``;
+    ``none``."""
+    places: tuple[Place, ...] = ()
+    toolchains: tuple[str, ...] = ()
+    """Releases of Go at hand: installed, or in the cache."""
+    supplies: tuple[Supply, ...] = ()
+    """What the providers that need the network answer."""
+
+
+def gather(cache: Path, reports: Path) -> HostFacts:
+    """Look at this machine, and ask the providers of toolchains.
+
+    Args:
+        cache: the harness's cache directory.
+        reports: the directory of runs.
+    """
+    quota = cpu_quota()
+    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+    return HostFacts(
+        platform=sys.platform,
+        kernel=platform.release(),
+        cpus=len(psutil.Process().cpu_affinity() or ()) or (os.cpu_count() or 1),
+        quota=None if quota == float("inf") else quota,
+        governors=tuple(sorted(_governors())),
+        load=psutil.getloadavg()[0],
+        memory=memory.total,
+        memory_available=memory.available,
+        swap=swap.total,
+        swap_used=swap.used,
+        transparent_hugepages=_chosen(_SYS / "kernel/mm/transparent_hugepage/enabled"),
+        max_ptes_none=_number(_SYS / "kernel/mm/transparent_hugepage/khugepaged/max_ptes_none"),
+        overcommit=_number(_PROC / "sys/vm/overcommit_memory"),
+        aslr=_number(_PROC / "sys/kernel/randomize_va_space"),
+        cgroup=_cgroup(),
+        places=(_place("the cache", cache), _place("the run directories", reports)),
+        toolchains=tuple(at_hand(cache)),
+        supplies=tuple(ask_providers(cache)),
+    )
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return None
+
+
+def _number(path: Path) -> int | None:
+    text = _read(path)
+    return int(text) if text and text.isdigit() else None
+
+
+def _chosen(path: Path) -> str | None:
+    """The word in brackets, as in ``always [madvise] never``."""
+    text = _read(path) or ""
+    return next((word.strip("[]") for word in text.split() if word.startswith("[")), None)
+
+
+def _governors() -> set[str]:
+    files = (_SYS / "devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor")
+    return {text for text in map(_read, files) if text}
+
+
+def _cgroup() -> str:
+    """Which control groups there are, and whether this user may limit processes by them."""
+    root = _SYS / "fs/cgroup"
+    if not (root / "cgroup.controllers").exists():
+        return "version 1" if root.is_dir() and any(root.iterdir()) else "none"
+    lines = (_read(_PROC / "self/cgroup") or "").splitlines()
+    own = root / next((x.removeprefix("0::/") for x in lines if x.startswith("0::")), "")
+    available = (_read(own / "cgroup.controllers") or "").split()
+    usable = all(name in available for name in _CONTROLLERS)
+    writable = os.access(own, os.W_OK) and os.access(own / "cgroup.subtree_control", os.W_OK)
+    return "delegated" if usable and writable else "version 2"
+
+
+def _place(purpose: str, path: Path) -> Place:
+    """A directory, or the one above in which it would be made."""
+    existing = next(p for p in (path, *path.absolute().parents) if p.exists())
+    try:
+        free = shutil.disk_usage(existing).free
+    except OSError:
+        free = None
+    writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+    return Place(purpose=purpose, path=str(path), writable=writable, free=free)
