@@ -16,10 +16,16 @@ pytestmark = pytest.mark.toolchain
 
 SHAPES = """\
 go: [go1.24.3]
-env: {SHAPE: [flat, leak, churn, stacks, mapped, fragments, burst]}
-include: [{go: go1.24.3, env: {SHAPE: flat, TWIN: "2"}}]
-question: {baseline: go1.24.3 SHAPE=flat, candidate: go1.24.3 SHAPE=leak}
-workloads: [{name: shapes, package: ./go_fixtures/shapes}]
+env: {BEHAVIOUR: ["off", "on"]}
+include: [{go: go1.24.3, env: {BEHAVIOUR: "off", TWIN: "2"}}]
+question: {baseline: go1.24.3 BEHAVIOUR=off, candidate: go1.24.3 BEHAVIOUR=on}
+workloads:
+  - {name: leak, package: ./go_fixtures/leak}
+  - {name: churn, package: ./go_fixtures/churn, args: ["-noise=0"]}
+  - {name: stacks, package: ./go_fixtures/stacks}
+  - {name: mapped, package: ./go_fixtures/mapped}
+  - {name: fragments, package: ./go_fixtures/fragments}
+  - {name: peak, package: ./go_fixtures/peak}
 trials: 5
 """
 ORIGIN = """\
@@ -46,12 +52,15 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return measured(tmp_path_factory.mktemp("shapes"), SHAPES)
 
 
-def against_flat(run: Run, candidate: str) -> Verdict:
+def found_in(run: Run, workload: str, candidate: str) -> Verdict:
+    """The verdict on one workload, with and without what it does."""
     question = run.manifest.matrix.question
     assert question is not None
     asked = question.model_copy(update={"candidate": f"go1.24.3 {candidate}"})
-    matrix = run.manifest.matrix.model_copy(update={"question": asked})
-    again = replace(run, manifest=run.manifest.model_copy(update={"matrix": matrix}))
+    workloads = [w for w in run.manifest.matrix.workloads if w.name == workload]
+    matrix = run.manifest.matrix.model_copy(update={"question": asked, "workloads": workloads})
+    trials = tuple(t for t in run.trials if t.workload == workload)
+    again = replace(run, manifest=run.manifest.model_copy(update={"matrix": matrix}), trials=trials)
     return conclude(again, evidence=read_evidence(again))
 
 
@@ -64,26 +73,26 @@ def against_flat(run: Run, candidate: str) -> Verdict:
         ("stacks", "goroutine stacks grew", "heap.stacks"),
         ("mapped", "memory outside the Go heap grew", "64.0 MiB more"),
         ("fragments", "heap fragmentation grew", "heap.unused"),
-        ("burst", "transient peak grew", "rss.avg"),
+        ("peak", "transient peak grew", "rss.avg"),
     ],
 )
 def test_each_shape_is_recognised(shapes: Run, shape: str, signature: str, words: str) -> None:
-    found = {d.signature: d.evidence for d in against_flat(shapes, f"SHAPE={shape}").diagnosis}
+    found = {d.signature: d.evidence for d in found_in(shapes, shape, "BEHAVIOUR=on").diagnosis}
     assert signature in found, found
     assert words in found[signature]
 
 
 def test_shapes_are_not_taken_for_each_other(shapes: Run) -> None:
-    mapped = against_flat(shapes, "SHAPE=mapped").diagnosis
+    mapped = found_in(shapes, "mapped", "BEHAVIOUR=on").diagnosis
     assert [d.signature for d in mapped] == ["memory outside the Go heap grew"]
-    stacks = against_flat(shapes, "SHAPE=stacks").diagnosis
+    stacks = found_in(shapes, "stacks", "BEHAVIOUR=on").diagnosis
     assert [d.signature for d in stacks] == ["goroutine stacks grew"]
 
 
 def test_the_same_under_two_names_has_no_diagnosis_and_no_change(shapes: Run) -> None:
-    verdict = against_flat(shapes, "SHAPE=flat TWIN=2")
+    verdict = found_in(shapes, "leak", "BEHAVIOUR=off TWIN=2")
     assert verdict.diagnosis == ()
-    (primary,) = [c for c in verdict.comparisons if c.primary]
+    (primary,) = [c for c in verdict.comparisons if c.primary and c.workload == "leak"]
     assert primary.decision == "equivalent"
 
 
