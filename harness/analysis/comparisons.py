@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from harness.analysis.decisions import decided
 from harness.analysis.models import Comparison, Decision
 from harness.analysis.pairing import Pair, pair, unit_of
 from harness.analysis.question import Question, default_variants, environment_key
@@ -166,12 +167,8 @@ def _comparison(
 def _decision(found: Pair, adjusted: float | None, margin: float, trials: TrialsSpec) -> Decision:
     if found.estimate is None or adjusted is None:
         return "inconclusive"
-    within = adjust(2 * found.p_within(margin), found.n, trials.min, trials.max) / 2
-    if within <= 1 - CONFIDENCE:
-        return "equivalent"
-    if adjusted <= 1 - CONFIDENCE:
-        return "increase" if found.estimate.centre > 0 else "decrease"
-    return "inconclusive"
+    error = 1 - CONFIDENCE
+    return decided(found.estimate, adjusted, margin, trials.min, trials.max, error)
 
 
 def _method(found: Pair) -> str:

@@ -47,17 +47,6 @@ class Pair:
         interval = self.estimate.interval(confidence)
         return interval and (to_ratio(interval[0]), to_ratio(interval[1]))
 
-    def p_within(self, margin: float) -> float:
-        """p-value of two one-sided tests that the centre lies beyond ± margin.
-
-        Schuirmann, J. Pharmacokin. Biopharm. 15 (1987). On the log scale the margins are
-        ± log(1 + margin), so that the answer is the same when baseline and candidate swap.
-        """
-        if self.estimate is None:
-            return 1.0
-        bound = math.log1p(margin)
-        return max(self.estimate.p_below(bound), self.estimate.p_above(-bound))
-
 
 def pair(table: Table, metric: str, baseline: str, candidate: str) -> Pair:
     """Pair two variants on one metric over the blocks in which both have a value."""

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harness.analysis.comparisons import benjamini_hochberg, holm
+from harness.analysis.decisions import decide
 from harness.analysis.intervals import estimate
-from harness.analysis.sequential import adjust, boundary
+from harness.analysis.sequential import adjust, boundary, spent
 from harness.analysis.words import span
 
 ROOT = np.random.default_rng(7)
@@ -110,12 +111,33 @@ def test_one_look_needs_no_correction() -> None:
     assert adjust(0.03, 10, 10, 10) == 0.03
 
 
-def test_boundaries_spend_the_error_over_the_looks() -> None:
-    walks = ROOT.normal(size=(40_000, 20)).cumsum(axis=1) / np.sqrt(np.arange(1, 21))
-    p = 2 * stats.norm.sf(np.abs(walks[:, 4:]))
-    crossed = p <= np.array(boundary(0.05, 5, 20))
-    assert crossed[:, 0].mean() == pytest.approx(0.05 * 5 / 20, abs=0.002)
-    assert crossed.any(axis=1).mean() == pytest.approx(0.05, abs=0.004)
+@pytest.mark.parametrize(("first", "last"), [(5, 20), (3, 10)])
+def test_boundaries_spend_the_error_over_the_looks(first: int, last: int) -> None:
+    n = np.arange(1, last + 1)
+    draws = ROOT.normal(size=(40_000, last))
+    mean = draws.cumsum(axis=1) / n
+    squares = np.asarray((draws**2).cumsum(axis=1) - n * mean**2)
+    variance = squares[:, 1:] / (n - 1)[1:]
+    t = np.abs(mean[:, 1:]) / np.sqrt(variance / n[1:])
+    p = 2 * stats.t.sf(t, n[1:] - 1)[:, first - 2 :]
+    crossed = p <= np.array(boundary(0.05, first, last))
+    half = (last - first) // 2
+    for look in (0, half, last - first):
+        reached = crossed[:, : look + 1].any(axis=1).mean()
+        assert reached == pytest.approx(0.05 * spent((first + look) / last), abs=0.003)
+
+
+def test_decisions_keep_their_error_over_all_looks() -> None:
+    wrong = {"increase": 0, "decrease": 0, "equivalent": 0}
+    for _ in range(400):
+        same, beyond = ROOT.normal(0, 0.05, 12), ROOT.normal(math.log(1.03), 0.02, 12)
+        for sample, lies in ((same, ("increase", "decrease")), (beyond, ("equivalent",))):
+            answers = (decide(sample[:n], margin=0.03, first=4, last=12) for n in range(4, 13))
+            found = next((a for a in answers if a != "inconclusive"), None)
+            if found is not None and found in lies:
+                wrong[found] += 1
+    assert wrong["increase"] + wrong["decrease"] <= 34  # 20 expected
+    assert 6 <= wrong["equivalent"] <= 34
 
 
 @settings(deadline=None)
