@@ -173,18 +173,7 @@ def start(
     """
     prepared, directory = opened.prepared, opened.directory
     matrix, plan = prepared.matrix, prepared.plan
-    cells = dict.fromkeys((trial.workload, trial.variant) for trial in trials)
-    requests = {}  # variants that differ only in their run environment share a build
-    for workload, name in cells:
-        variant = plan.variant(name)
-        build = variant.build.model_dump_json()
-        requests[workload, variant.toolchain, variant.settings, build] = BuildRequest(
-            source=prepared.sources[workload],
-            toolchain=prepared.toolchains[variant.toolchain],
-            settings=variant.settings,
-            build=variant.build,
-            probe=matrix.spec.probe,
-        )
+    requests = build_requests(prepared, ((trial.workload, trial.variant) for trial in trials))
     manifest = Manifest(
         name=directory.name,
         created=datetime.now(UTC),
@@ -193,7 +182,7 @@ def start(
         matrix_text=matrix.text,
         matrix=matrix.spec,
         toolchains=tuple(_record(t) for t in prepared.toolchains.values()),
-        builds=tuple(build_all(list(requests.values()), prepared.cache, say)),
+        builds=tuple(build_all(requests, prepared.cache, say)),
         supervisor=str(_tool(prepared, "supervisor")),
         load_generator=_load_generator(prepared),
         plan=plan,
@@ -213,6 +202,27 @@ def start(
     clean(directory)
     write_json(directory / MANIFEST, manifest)
     return manifest
+
+
+def build_requests(prepared: Prepared, cells: Iterable[tuple[str, str]]) -> list[BuildRequest]:
+    """What to build for cells; variants that differ only in their run environment share a build.
+
+    Args:
+        prepared: the matrix.
+        cells: workload and variant of each, by name.
+    """
+    requests = {}
+    for workload, name in dict.fromkeys(cells):
+        variant = prepared.plan.variant(name)
+        build = variant.build.model_dump_json()
+        requests[workload, variant.toolchain, variant.settings, build] = BuildRequest(
+            source=prepared.sources[workload],
+            toolchain=prepared.toolchains[variant.toolchain],
+            settings=variant.settings,
+            build=variant.build,
+            probe=prepared.matrix.spec.probe,
+        )
+    return list(requests.values())
 
 
 def measure(directory: Path, manifest: Manifest, trial: Trial) -> TrialRecord:

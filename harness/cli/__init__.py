@@ -15,6 +15,7 @@ import harness
 from harness.errors import HarnessError
 
 COMMANDS = {
+    "plan": ("project", "Show what a run would do: cells, builds, rounds and time."),
     "run": ("measuring", "Measure a matrix and write its report."),
     "merge": ("measuring", "Join runs of one matrix, from shards or several machines."),
     "doctor": (

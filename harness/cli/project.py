@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,6 +13,9 @@ from rich.text import Text
 from harness.cli.options import examples, json_option, reports_option
 from harness.doctor import Finding, gather, judge_host
 from harness.golang.cache import default_cache
+from harness.preview import Estimate, Preview, preview
+from harness.session import prepare
+from harness.spec.load import load
 
 _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 
@@ -42,3 +46,69 @@ def _print_findings(findings: list[Finding]) -> None:
         level = Text(finding.level, style=_COLOURS[finding.level])
         grid.add_row(level, Text(finding.check), words)
     Console(width=None if sys.stdout.isatty() else 100).print(grid)
+
+
+@click.command(
+    epilog=examples("gomatrix plan", "gomatrix plan canary.yaml", "gomatrix plan --json")
+)
+@click.argument(
+    "matrix", default="matrix.yaml", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@reports_option
+@json_option
+def plan(matrix: Path, reports: Path, *, as_json: bool) -> None:
+    """Show what a run would do: cells, builds, rounds and time.
+
+    Nothing is built or measured. Toolchains that are not at hand are downloaded, since only they
+    know their experiments. Earlier runs of the same workloads tell how long trials take.
+    """
+    prepared = prepare(load(matrix), seed=None, say=lambda line: click.echo(line, err=True))
+    found = preview(prepared, reports)
+    if as_json:
+        click.echo(json.dumps({"schema": 1} | found.model_dump(), indent=1))
+    else:
+        click.echo("\n".join(_plan_lines(found)))
+
+
+def _plan_lines(found: Preview) -> Iterator[str]:
+    run = [cell for cell in found.cells if cell.reason is None]
+    yield f"{found.matrix}: {len(run)} of {len(found.cells)} cells run"
+    for cell in found.cells:
+        what = "runs" if cell.reason is None else f"not applicable: {cell.reason}"
+        yield f"  {cell.workload}[{cell.variant}]  {what}"
+    to_do = [build for build in found.builds if not build.cached]
+    cached = len(found.builds) - len(to_do)
+    yield f"builds: {len(found.builds)}, {cached} cached, {len(to_do)} to do"
+    for build in to_do:
+        settings = f"+{','.join(build.settings)}" if build.settings else ""
+        yield f"  {build.workload} with {build.toolchain}{settings}"
+    least, most = found.rounds
+    rounds = f"{least}" if least == most else f"{least} to {most}"
+    lanes = f"{found.lanes} lane{'' if found.lanes == 1 else 's'}"
+    yield f"rounds: {rounds}, so {least * len(run)} to {most * len(run)} trials, on {lanes}"
+    yield from _time_lines(found.estimate)
+
+
+def _time_lines(estimate: Estimate) -> Iterator[str]:
+    most = _duration(estimate.most)
+    if estimate.least is None:
+        yield f"time: at most {most}"
+    else:
+        yield f"time: {_duration(estimate.least)} to {most}"
+    if estimate.builds:
+        yield f"  builds: about {_duration(estimate.builds)}, less where Go has compiled before"
+    for time in estimate.trials:
+        basis = {
+            "earlier run": f"as in {time.run}",
+            "phases": "by its phases",
+            "timeout": "its timeout, since no earlier run tells more",
+        }[time.basis]
+        yield f"  a trial of {time.workload}: {time.seconds:.3g} s, {basis}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -152,6 +152,14 @@ def build_all(
     return [records[index] for index in range(len(requests))]
 
 
+def is_cached(request: BuildRequest, cache: Path) -> bool:
+    """Whether a build is in the cache; one that cannot be made is not."""
+    try:
+        return (cache / "builds" / request.key).is_dir()
+    except HarnessError:
+        return False
+
+
 def build_tool(source: Path, toolchain: Toolchain, cache: Path) -> Path:
     """A program of the harness's own, built once for a toolchain.
 

@@ -1,0 +1,29 @@
+from harness.preview import seconds_per_trial
+from harness.run import TrialRecord
+
+
+def record(workload: str, lane: int, started: float, host: str = "a") -> TrialRecord:
+    return TrialRecord(
+        workload=workload, variant="go1.24.3", round=1, lane=lane, host=host, started=started,
+        outcome="ok",
+    )  # fmt: skip
+
+
+def test_a_trial_takes_as_long_as_its_lane_is_held() -> None:
+    first = [record("a", 0, 10.0), record("b", 0, 12.0), record("a", 0, 15.0)]
+    second = [record("a", 1, 11.0), record("b", 1, 15.0)]
+
+    assert seconds_per_trial([*second, *first]) == {"a": 3.0, "b": 3.0}
+
+
+def test_a_pause_of_a_run_that_was_resumed_does_not_count() -> None:
+    starts = [0.0, 1.0, 2.0, 3600.0, 3601.0, 3602.0]
+
+    assert seconds_per_trial([record("a", 0, at) for at in starts]) == {"a": 1.0}
+
+
+def test_trials_that_never_started_and_other_hosts_lanes_are_told_apart() -> None:
+    records = [record("a", 0, 0.0), record("a", 0, 5.0), record("a", 0, 0.0, "b"),
+               record("a", 0, 4.0, "b"), record("a", 0, 9.0, "b")]  # fmt: skip
+
+    assert seconds_per_trial(records) == {"a": 5.0}
