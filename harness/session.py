@@ -48,6 +48,8 @@ from harness.run import (
 from harness.spec.load import Matrix, load
 from harness.spec.models import WorkloadSpec
 
+STAMP = "%Y%m%dT%H%M%SZ"
+"""How the name of a run directory begins: in UTC."""
 Say = Callable[[str], None]
 """Called with one line of progress at a time."""
 
@@ -81,7 +83,7 @@ def lanes_for(path: Path) -> int:
     Raises:
         HarnessError: the file is no matrix, or this system cannot measure.
     """
-    _require_linux()
+    require_linux()
     return len(available_lanes(load(path).spec.trials.cpus))
 
 
@@ -99,7 +101,7 @@ def prepare(
     Raises:
         HarnessError: what the matrix names cannot be had; with line and column.
     """
-    _require_linux()
+    require_linux()
     spec = matrix.spec
     cache = default_cache()
     toolchains = _toolchains(matrix, cache, say)
@@ -147,7 +149,7 @@ def open_run(
     """
     if resume is None:
         prepared = prepare(matrix, seed=seed, shard=shard, say=say)
-        directory = _new_directory(reports, matrix, datetime.now(UTC))
+        directory = reports / f"{datetime.now(UTC):{STAMP}}-{matrix.name}"
         return Opened(prepared, directory, resumed=False, done=frozenset())
     run = Run.load(resume.resolve())
     plan = run.manifest.plan
@@ -181,10 +183,12 @@ def start(
         matrix_path=str(matrix.path),
         matrix_text=matrix.text,
         matrix=matrix.spec,
-        toolchains=tuple(_record(t) for t in prepared.toolchains.values()),
+        toolchains=tuple(record_of(t) for t in prepared.toolchains.values()),
         builds=tuple(build_all(requests, prepared.cache, say)),
-        supervisor=str(_tool(prepared, "supervisor")),
-        load_generator=_load_generator(prepared),
+        supervisor=str(build_helper("supervisor", prepared.toolchains.values(), prepared.cache)),
+        load_generator=load_generator(
+            matrix.spec.workloads, prepared.toolchains.values(), prepared.cache
+        ),
         plan=plan,
         host=describe_host(),
         lanes=len(available_lanes(matrix.spec.trials.cpus)),
@@ -339,7 +343,12 @@ def clean(directory: Path) -> None:
     shutil.rmtree(directory / "tmp", ignore_errors=True)
 
 
-def _require_linux() -> None:
+def require_linux() -> None:
+    """Refuse to measure elsewhere.
+
+    Raises:
+        HarnessError: this system is not Linux.
+    """
     if sys.platform != "linux":
         raise HarnessError(
             f"measuring needs Linux, and this is {sys.platform}; "
@@ -347,26 +356,29 @@ def _require_linux() -> None:
         )
 
 
-def _new_directory(reports: Path, matrix: Matrix, now: datetime) -> Path:
-    """The path of a new run: ``reports/<utc>-<name>``; not made here."""
-    stem = matrix.path.name.removesuffix(".yaml").removesuffix(".yml").removesuffix(".matrix")
-    name = matrix.spec.name or (matrix.path.resolve().parent.name if stem == "matrix" else stem)
-    return reports / f"{now:%Y%m%dT%H%M%S}Z-{name}"
+def build_helper(name: str, toolchains: Iterable[Toolchain], cache: Path) -> Path:
+    """A program of ``harness.measure`` that trials need, built with the newest of the toolchains.
 
-
-def _tool(prepared: Prepared, name: str) -> Path:
-    newest = max(prepared.toolchains.values(), key=lambda t: GoVersion.parse(t.version))
+    Args:
+        name: ``supervisor`` or ``loadgen``.
+        toolchains: those of the run.
+        cache: the harness's cache directory.
+    """
+    newest = max(toolchains, key=lambda t: GoVersion.parse(t.version))
     with as_file(files("harness.measure") / name / "main.go") as source:
-        return build_tool(source, newest, prepared.cache)
+        return build_tool(source, newest, cache)
 
 
-def _load_generator(prepared: Prepared) -> str:
-    servers = [w.server for w in prepared.matrix.spec.workloads if w.server]
-    needed = any(server.load.url for server in servers)
-    return str(_tool(prepared, "loadgen")) if needed else ""
+def load_generator(
+    workloads: Iterable[WorkloadSpec], toolchains: Iterable[Toolchain], cache: Path
+) -> str:
+    """The path of the program that puts servers under load; empty where none is needed."""
+    needed = any(w.server is not None and w.server.load.url for w in workloads)
+    return str(build_helper("loadgen", toolchains, cache)) if needed else ""
 
 
-def _record(toolchain: Toolchain) -> ToolchainRecord:
+def record_of(toolchain: Toolchain) -> ToolchainRecord:
+    """What a run keeps of a toolchain."""
     return ToolchainRecord(
         name=toolchain.name,
         version=toolchain.version,

@@ -198,7 +198,7 @@ def _exact(name: str, cache: Path, say: Say) -> str:
     """The release that a name stands for: itself, or the newest that a shorthand covers."""
     if not is_shorthand(name):
         return name
-    known, said = _available(cache)
+    known, said = available(cache)
     version = expand_shorthand(name, known)
     if version is None:
         raise HarnessError(_no_provider(name, said, known))
@@ -206,8 +206,8 @@ def _exact(name: str, cache: Path, say: Say) -> str:
     return version
 
 
-def _available(cache: Path) -> tuple[list[str], dict[str, str]]:
-    """Every release that can be had, and what each provider has to say."""
+def available(cache: Path) -> tuple[list[str], dict[str, str]]:
+    """Every release that can be had, in order, and what each provider has to say."""
     here, supplies = at_hand(cache), ask_providers(cache)
     said = {"at hand": ", ".join(here) or "none"} | {s.provider: s.said for s in supplies}
     return every_release(here, supplies), said
@@ -280,7 +280,7 @@ def _fetch(version: str, directory: Path, cache: Path, say: Say) -> None:
         origin = _Origin(version=version, provider=name, sha256=sha256, digest=digest)
         (directory / _ORIGIN).write_text(origin.model_dump_json(), encoding="utf-8")
         return
-    known, _ = _available(cache)
+    known, _ = available(cache)
     raise HarnessError(_no_provider(version, said, known))
 
 

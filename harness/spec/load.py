@@ -39,6 +39,13 @@ class Matrix:
     spec: MatrixSpec
     root: yaml.Node
 
+    @property
+    def name(self) -> str:
+        """What its runs are named after: itself, or the directory of a plain ``matrix.yaml``."""
+        stem = self.path.name.removesuffix(".yaml").removesuffix(".yml").removesuffix(".matrix")
+        here = self.path.resolve().parent.name
+        return self.spec.name or (here if stem == "matrix" else stem)
+
     def error(self, location: Location, message: str) -> SpecError:
         """An error about one place of the file, to be raised by whoever found it."""
         return _error(self.path, self.root, location, message)

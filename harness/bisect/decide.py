@@ -1,0 +1,114 @@
+"""Which end a point is like, and whether the ends differ at all: sequential tests. Pure functions.
+
+A round measures both ends and the point, back to back in random order. What the round's trials have
+in common, such as drift, cancels in the contrast ``point - (good + bad) / 2``, whose mean is minus
+half the gap between the ends for a point that is like the good one, and plus half for the other.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from harness.analysis.intervals import Estimate, estimate
+from harness.analysis.sequential import adjust
+
+ERROR_OF_ENDS = 0.01
+"""Error probability of saying that the ends differ where they do not."""
+ERROR_OF_POINT = 0.001
+"""Error probability of one point's decision: forty of them and the ends stay within 5 %."""
+FIRST_LOOK = 3
+"""Rounds of the ends before the first look: below it no interval is worth its name."""
+LAST_LOOK = 80
+"""Rounds of the ends, at most."""
+_EQUIVALENCE = 0.05
+_CONTRAST_VARIANCE = 0.75
+"""Of a contrast, in the variance of a difference of two trials: (1 + 1/4 + 1/4) / 2."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What earlier rounds tell of the scatter of a contrast around its mean."""
+
+    squares: float
+    """Sum of squared deviations."""
+    df: int
+    """Degrees of freedom of that sum."""
+
+    def joined(self, contrasts: Sequence[float]) -> "Spread":
+        """With the scatter of one more point."""
+        values = np.asarray(contrasts, dtype=np.float64)
+        if values.size < 2:  # noqa: PLR2004 - one value has no scatter
+            return self
+        deviations = values - values.mean()
+        return Spread(self.squares + float(deviations @ deviations), self.df + values.size - 1)
+
+
+def spread_of_ends(differences: Sequence[float]) -> Spread:
+    """The scatter of a contrast, from the paired differences bad - good."""
+    plain = Spread(0.0, 0).joined(differences)
+    return Spread(plain.squares * _CONTRAST_VARIANCE, plain.df)
+
+
+def side(
+    contrasts: Sequence[float], gap: float, spread: Spread, error: float = ERROR_OF_POINT
+) -> Literal["good", "bad"] | None:
+    """The end that a point is like, or ``None`` where further rounds must tell.
+
+    A sequential probability ratio test (Wald, Sequential Analysis, 1947) of the two means; the
+    unknown variance is integrated out with Jeffreys' prior, so that few rounds count for less.
+
+    Args:
+        contrasts: one for each round, in the unit of ``gap``.
+        gap: of the ends, bad - good.
+        spread: of contrasts in earlier rounds of other points.
+        error: probability of naming the wrong end.
+    """
+    odds = log_odds(contrasts, gap, spread)
+    if abs(odds) < math.log((1 - error) / error):
+        return None
+    return "bad" if odds > 0 else "good"
+
+
+def log_odds(contrasts: Sequence[float], gap: float, spread: Spread) -> float:
+    """Logarithm of how much likelier the contrasts are for a point like bad than like good."""
+    values = np.asarray(contrasts, dtype=np.float64)
+    like_good, like_bad = (
+        spread.squares + float(((values - mean) ** 2).sum()) for mean in (-gap / 2, gap / 2)
+    )
+    if like_good == like_bad:
+        return 0.0
+    if min(like_good, like_bad) <= 0:  # without any scatter
+        return math.inf if like_bad < like_good else -math.inf
+    return (spread.df + values.size) / 2 * math.log(like_good / like_bad)
+
+
+def change(
+    differences: Sequence[float], smallest: float, last: int = LAST_LOOK
+) -> Literal["changed", "unchanged"] | None:
+    """Whether two variants differ; ``None`` where further rounds must tell.
+
+    Looked at after each round from ``FIRST_LOOK`` on, with the correction for repeated looks.
+
+    Args:
+        differences: of paired values, one for each round; of logarithms, or of any scale.
+        smallest: differences within ± this are none.
+        last: rounds at most.
+    """
+    found = estimate_of(differences)
+    rounds = len(differences)
+    if found is None or found.doubtful or rounds < FIRST_LOOK:
+        return None
+    within = max(found.p_below(smallest), found.p_above(-smallest))
+    if adjust(2 * within, rounds, FIRST_LOOK, last) / 2 <= _EQUIVALENCE:
+        return "unchanged"
+    if adjust(found.p_different(0.0), rounds, FIRST_LOOK, last) <= ERROR_OF_ENDS:
+        return "changed"
+    return None
+
+
+def estimate_of(values: Sequence[float]) -> Estimate | None:
+    """The centre of paired differences or contrasts, with doubt."""
+    return estimate(np.asarray(values, dtype=np.float64))

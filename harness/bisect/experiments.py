@@ -1,0 +1,108 @@
+"""Which experiments of the newer toolchain carry the change: the attribution of a matrix, reused."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+from harness.analysis import conclude, undecided
+from harness.analysis.models import Verdict
+from harness.bisect.findings import Finding, Point
+from harness.bisect.laboratory import RunLaboratory
+from harness.bisect.span import Span
+from harness.golang.experiments import Experiments, experiment_of
+from harness.plan import variant_name
+from harness.run import Manifest, Run, TrialRecord
+from harness.spec.models import QuestionSpec, TrialsSpec
+
+_TRIALS = TrialsSpec(min=5, max=20)
+_FULL = 2
+"""Suspects up to which every combination is built; with more, each alone, and all together."""
+
+
+def suspects_between(older: Experiments, newer: Experiments) -> tuple[str, ...]:
+    """Experiments of the newer toolchain that it sets otherwise than the older one did."""
+    return tuple(name for name in newer.known if (name in newer.on) != (name in older.on))
+
+
+def flips(newer: Point, suspects: Sequence[str]) -> list[Point]:
+    """The newer point with suspects set the other way: each alone, and together.
+
+    Args:
+        newer: the point after the change.
+        suspects: experiments that its toolchain knows.
+    """
+    sizes = range(1, len(suspects) + 1) if len(suspects) <= _FULL else (1, len(suspects))
+    return [_flipped(newer, chosen) for size in sizes for chosen in combinations(suspects, size)]
+
+
+def _flipped(point: Point, chosen: Sequence[str]) -> Point:
+    experiments = point.toolchain.experiments
+    kept = {experiment_of(s): s for s in point.settings if experiment_of(s) not in chosen}
+    toggled = {
+        name: name if not _is_on(point, name) else f"no{name}"
+        for name in chosen
+        if f"no{name}" not in point.settings and name not in point.settings
+    }  # an explicit setting is taken back by leaving it out
+    settings = experiments.in_order(tuple((kept | toggled).values()))
+    name = variant_name(point.name.partition("+")[0], settings, {})
+    return point.model_copy(update={"name": name, "settings": settings})
+
+
+def _is_on(point: Point, experiment: str) -> bool:
+    if experiment in point.settings:
+        return True
+    return experiment in point.toolchain.experiments.on and f"no{experiment}" not in point.settings
+
+
+def attribute_experiments(
+    span: Span, suspects: Sequence[str], laboratory: RunLaboratory, directory: Path, metric: str
+) -> tuple[Verdict, list[Finding]]:
+    """Measure the newer point with suspects flipped, and judge them as a matrix would.
+
+    Args:
+        span: where the change is.
+        suspects: experiments that the newer toolchain knows.
+        laboratory: builds and measures.
+        directory: the run directory.
+        metric: what changed.
+
+    Returns:
+        The verdict over these points, and a finding for each that does not build.
+    """
+    findings, points = [], []
+    for point in flips(span.newer, suspects):
+        problem = laboratory.build(point)
+        if problem:
+            findings.append(Finding(point=point.name, state="unresolved", reason=problem))
+        else:
+            points.append(point)
+    block = (span.older, span.newer, *points)
+    records = laboratory.records_of(block, _TRIALS.min)
+    while undecided(run := _run(span, suspects, laboratory, directory, metric, block, records)):
+        records += laboratory.records_of(block, 2)
+    return conclude(run), findings
+
+
+def _run(
+    span: Span, suspects: Sequence[str], laboratory: RunLaboratory, directory: Path, metric: str,
+    block: Sequence[Point], records: Sequence[TrialRecord],
+) -> Run:  # fmt: skip
+    """These rounds as a run of their own: a question about the two ends and the suspects."""
+    names = {point.name for point in block}
+    manifest = laboratory.manifest
+    question = QuestionSpec(baseline=span.older.name, candidate=span.newer.name,
+                            suspects=list(suspects), metrics=[metric])  # fmt: skip
+    rounds = {number: rank for rank, number in enumerate(sorted({r.round for r in records}), 1)}
+    plan = manifest.plan.model_copy(update={
+        "variants": tuple(v for v in manifest.plan.variants if v.name in names),
+        "cells": tuple(c for c in manifest.plan.cells if c.variant in names),
+        "rounds": _TRIALS.max,
+    })  # fmt: skip
+    matrix = manifest.matrix.model_copy(
+        update={"question": question, "trials": _TRIALS, "gates": []}
+    )
+    asked: Manifest = manifest.model_copy(update={"matrix": matrix, "plan": plan})
+    renumbered = (r.model_copy(update={"round": rounds[r.round]}) for r in records)
+    return Run(directory, asked, tuple(renumbered))
+
+

@@ -1,0 +1,71 @@
+"""The first step down: between which two releases the change lies."""
+
+from collections.abc import Callable, Sequence
+
+from harness.bisect.bench import Bench
+from harness.bisect.findings import Finding, Point
+from harness.bisect.search import first_change
+from harness.bisect.span import Span, undecided
+from harness.errors import HarnessError
+from harness.golang.versions import GoVersion
+
+PointOf = Callable[[str], Point]
+"""The point of a release, fetched if it is not at hand.
+
+Raises:
+    HarnessError: it cannot be had.
+"""
+
+
+def between(versions: Sequence[str], older: str, newer: str) -> list[str]:
+    """The final releases between two, in order, without both.
+
+    Args:
+        versions: all that can be had.
+        older: a version.
+        newer: a newer one.
+    """
+    low, high = GoVersion.parse(older), GoVersion.parse(newer)
+    parsed = {GoVersion.parse(version): version for version in versions}
+    return [parsed[v] for v in sorted(parsed) if v.released and low < v < high]
+
+
+def newest_of_each_minor(versions: Sequence[str]) -> list[str]:
+    """Of releases in order, the last of each minor version."""
+    last = {GoVersion.parse(version).minor: version for version in versions}
+    return list(last.values())
+
+
+def search_releases(
+    span: Span, versions: Sequence[str], bench: Bench, point_of: PointOf
+) -> tuple[Span, list[Finding], str | None]:
+    """Halve the releases between both ends.
+
+    Args:
+        span: both ends; the bench knows that they differ.
+        versions: the releases between them, in order.
+        bench: measures.
+        point_of: gets a toolchain.
+
+    Returns:
+        The span that is left; the findings in order of version; and, where releases that told
+        nothing lie in it, why.
+    """
+    points = {span.older.name: span.older, span.newer.name: span.newer}
+    found: dict[str, Finding] = {}
+
+    def judge(name: str) -> Finding:
+        try:
+            point = points.setdefault(name, point_of(name))
+        except HarnessError as error:
+            finding = Finding(point=name, state="unresolved", reason=str(error))
+        else:
+            finding = bench.judge(point)
+        found[name] = finding
+        return finding
+
+    line = [span.older.name, *versions, span.newer.name]
+    bracket = first_change(line, judge, span.last)
+    narrowed = span.between(points[line[bracket.low]], points[line[bracket.high]])
+    why = undecided([finding for _, finding in bracket.undecided])
+    return narrowed, [found[name] for name in versions if name in found], why
