@@ -37,7 +37,7 @@ class Laboratory(Protocol):
     def build(self, point: Point) -> str | None:
         """Make a point's binary, once; what went wrong, if it did not work."""
 
-    def rounds(self, points: Sequence[Point], count: int) -> list[Mapping[str, Outcome]]:
+    def rounds(self, points: Sequence[Point], count: int) -> Sequence[Mapping[str, Outcome]]:
         """Measure that many rounds of all the points, by name; asked again, it measures anew."""
 
 

@@ -1,4 +1,4 @@
-"""Which experiments of the newer toolchain carry the change: the attribution of a matrix, reused."""
+"""Which experiments of the newer toolchain carry the change: a matrix's attribution, reused."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -104,5 +104,3 @@ def _run(
     asked: Manifest = manifest.model_copy(update={"matrix": matrix, "plan": plan})
     renumbered = (r.model_copy(update={"round": rounds[r.round]}) for r in records)
     return Run(directory, asked, tuple(renumbered))
-
-

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.bisect.findings import Point
 from harness.errors import HarnessError
 from harness.golang.builds import BuildRequest, build_all
-from harness.golang.records import BuildRecord
+from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.golang.workloads import Source
 from harness.lanes import available_lanes
 from harness.plan import Cell, Trial, Variant
@@ -89,11 +89,17 @@ class RunLaboratory:
         """Of every build."""
         return self._build
 
-    def builds(self) -> list[BuildRecord]:
-        """Every build of this bisection so far, in the order in which they were asked for."""
-        made = {(b.toolchain, b.settings): b for b in self._manifest.builds}
-        variants = [self._manifest.plan.variant(name) for name in self._problems]
-        return [made[v.toolchain, v.settings] for v in variants]
+    @property
+    def builds(self) -> int:
+        """Points that were built for this bisection so far."""
+        return len(self._problems)
+
+    def command(self, name: str) -> str:
+        """What makes a point's binary; empty for one that was never built."""
+        variant = next((v for v in self._manifest.plan.variants if v.name == name), None)
+        if variant is None:
+            return ""
+        return self._manifest.build(self._source.workload, variant).command
 
     def build(self, point: Point) -> str | None:
         """See ``harness.bisect.bench.Laboratory``.
@@ -126,7 +132,7 @@ class RunLaboratory:
             self._grow(point, record, record_of(toolchain))
         return record.error
 
-    def _grow(self, point: Point, build: BuildRecord, toolchain: object) -> None:
+    def _grow(self, point: Point, build: BuildRecord, toolchain: ToolchainRecord) -> None:
         plan = self._manifest.plan
         variant = Variant(name=point.name, toolchain=build.toolchain, settings=point.settings,
                           build=self._build, env=self._env)  # fmt: skip

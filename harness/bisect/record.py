@@ -106,3 +106,10 @@ class Bisection(Frozen):
     """Measured."""
     builds: int = 0
     """Asked for, cached ones included."""
+
+    @property
+    def open(self) -> bool:
+        """Whether something is left to be told that measuring more, or otherwise, might tell."""
+        return self.changed is None or any(
+            stage.stopped for stage in self.stages if stage.kind == "releases"
+        )

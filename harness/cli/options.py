@@ -3,6 +3,9 @@
 from pathlib import Path
 
 import click
+from pydantic import TypeAdapter, ValidationError
+
+from harness.spec.models import Fraction
 
 
 def examples(*lines: str) -> str:
@@ -20,3 +23,14 @@ reports_option = click.option(
     show_default=True, help="The directory of runs.",
 )  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def parse_fraction(
+    _ctx: click.Context, _parameter: click.Parameter, value: str | None
+) -> float | None:
+    """A share, as ``5%`` or ``0.05``, for an option's ``callback=``."""
+    try:
+        return None if value is None else TypeAdapter(Fraction).validate_python(value)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise click.BadParameter(message) from None

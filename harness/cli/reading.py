@@ -4,14 +4,13 @@ import sys
 from pathlib import Path
 
 import click
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from harness.analysis import compare as compare_variants
 from harness.analysis import conclude
-from harness.cli.options import examples, run_argument, runs_argument
+from harness.cli.options import examples, parse_fraction, run_argument, runs_argument
 from harness.errors import HarnessError
 from harness.evidence import read_evidence
 from harness.golang.cache import default_cache
@@ -20,7 +19,6 @@ from harness.golang.profiles import top
 from harness.report import FORMATS, render_history
 from harness.report.terminal import comparison_lines, full_summary
 from harness.run import Run
-from harness.spec.models import Fraction
 
 
 @click.command(
@@ -49,23 +47,13 @@ def report(runs: tuple[Path, ...], output: Path, style: str) -> None:
         stream.write(text)
 
 
-def _parse_margin(
-    _ctx: click.Context, _parameter: click.Parameter, value: str | None
-) -> float | None:
-    try:
-        return None if value is None else TypeAdapter(Fraction).validate_python(value)
-    except ValidationError as error:
-        message = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise click.BadParameter(message) from None
-
-
 @click.command(
     epilog=examples(
         "gomatrix verdict reports/latest", "gomatrix verdict reports/latest --margin 5% --json"
     )
 )
 @run_argument
-@click.option("--margin", callback=_parse_margin, help="Ratios within 1 ± margin are equivalent.")
+@click.option("--margin", callback=parse_fraction, help="Ratios within 1 ± margin are equivalent.")
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json instead of sentences.")
 def verdict(run: Path, *, margin: float | None, as_json: bool) -> None:
     """Conclude anew from a stored run.

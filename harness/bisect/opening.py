@@ -1,0 +1,225 @@
+"""A bisection made ready: matrix, ends, workload, and the run directory to measure into."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import harness
+from harness.admission import memory_budget
+from harness.bisect.ends import End, parse_end
+from harness.bisect.findings import Point
+from harness.bisect.laboratory import RunLaboratory, Say
+from harness.bisect.record import RECORD, Bisection, Request
+from harness.bisect.span import Span
+from harness.errors import HarnessError
+from harness.frozen import Frozen
+from harness.golang.cache import default_cache
+from harness.golang.experiments import explain_unknown
+from harness.golang.toolchains import Toolchain, resolve
+from harness.golang.versions import GoVersion
+from harness.golang.workloads import locate
+from harness.host import describe_host
+from harness.lanes import available_lanes
+from harness.measure.catalogue import CATALOGUE
+from harness.plan import Plan, variant_name
+from harness.run import MANIFEST, Manifest, read_manifest, write_json
+from harness.session import STAMP, build_helper, clean, load_generator, require_linux
+from harness.spec.load import Matrix, load, nearest
+from harness.spec.models import QuestionSpec, WorkloadSpec
+
+
+class Asked(Frozen):
+    """What a command line says; ``None`` for what the matrix, or chance, is to settle."""
+
+    good: str | None = None
+    bad: str | None = None
+    workload: str | None = None
+    metric: str | None = None
+    repository: Path | None = None
+    fix: bool = False
+    smallest: float = 0.01
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A bisection, ready to measure."""
+
+    request: Request
+    matrix: Matrix
+    directory: Path
+    span: Span
+    laboratory: RunLaboratory
+    cache: Path
+    say: Say
+
+
+def request_of(matrix: Matrix, asked: Asked) -> Request:
+    """What is asked for, with what the command line leaves open taken from the matrix.
+
+    Raises:
+        HarnessError: neither names an end or the workload, or a name means nothing here.
+    """
+    question = matrix.spec.question or QuestionSpec()
+    ends = {"good": asked.good or question.baseline, "bad": asked.bad or question.candidate}
+    for flag, end in ends.items():
+        if end is None:
+            raise HarnessError(
+                f"{matrix.path} has no question to take the {flag} end from; give --{flag}"
+            )
+    return Request(
+        matrix=str(matrix.path),
+        matrix_text=matrix.text,
+        workload=_workload(matrix, asked.workload).name,
+        metric=_metric(matrix, asked.metric),
+        good=str(ends["good"]),
+        bad=str(ends["bad"]),
+        repository=str(asked.repository.resolve()) if asked.repository else None,
+        fix=asked.fix,
+        smallest=asked.smallest,
+        seed=secrets.randbelow(1 << 31) if asked.seed is None else asked.seed,
+    )
+
+
+def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say) -> Opened:
+    """Make a new run directory.
+
+    Args:
+        request: what is asked for.
+        reports: where run directories land.
+        command: the command line, for the record.
+        say: told of downloads and builds.
+
+    Raises:
+        HarnessError: an end cannot be had, or the workload is no program.
+    """
+    matrix = load(Path(request.matrix))
+    name = f"{datetime.now(UTC):{STAMP}}-bisect-{request.workload}"
+    return _open(request, matrix, reports / name, command, say)
+
+
+def resume(directory: Path, *, command: tuple[str, ...], say: Say) -> Opened:
+    """Go on with an interrupted bisection.
+
+    Raises:
+        HarnessError: the directory holds none, or its matrix file is another by now.
+    """
+    request = read_bisection(directory).request
+    matrix = load(Path(request.matrix))
+    if matrix.text != request.matrix_text:
+        raise HarnessError(
+            f"{directory} cannot be resumed: {request.matrix} was changed since; start a new "
+            "bisection, or put the old text back"
+        )
+    return _open(request, matrix, directory.resolve(), command, say)
+
+
+def read_bisection(directory: Path) -> Bisection:
+    """A run directory's bisection.
+
+    Raises:
+        HarnessError: it has none.
+    """
+    try:
+        return Bisection.model_validate_json((directory / RECORD).read_bytes())
+    except FileNotFoundError:
+        raise HarnessError(f"{directory} is not a bisection: it has no {RECORD}") from None
+    except ValueError:
+        raise HarnessError(f"{directory / RECORD} was not written by this version") from None
+
+
+def _open(
+    request: Request, matrix: Matrix, directory: Path, command: tuple[str, ...], say: Say
+) -> Opened:
+    require_linux()
+    spec, cache = matrix.spec, default_cache()
+    workload = _workload(matrix, request.workload)
+    repository = Path(request.repository) if request.repository else None
+    ends = [parse_end(text, spec, repository) for text in (request.good, request.bad)]
+    base = matrix.path.parent
+    toolchains = resolve([end.toolchain for end in ends], cache, say, base)
+    good, bad = (_point(end, toolchains) for end in ends)
+    if good.name == bad.name:
+        raise HarnessError(f"{good.name} is both the good and the bad end; name two variants")
+    newest = max(toolchains.values(), key=lambda t: GoVersion.parse(t.version))
+    source = locate(workload, base, newest, cache, spec.build.tags)
+    build = spec.build.choices()[0][1]
+    env = {key: values[0] for key, values in spec.env.items()}
+    manifest = _manifest(directory, matrix, request, (good, bad), toolchains, cache, command)
+    clean(directory)
+    laboratory = RunLaboratory(
+        directory, manifest, source, metric=request.metric, build=build, env=env, cache=cache,
+        say=say,
+    )  # fmt: skip
+    return Opened(request, matrix, directory, _span(good, bad), laboratory, cache, say)
+
+
+def _span(good: Point, bad: Point) -> Span:
+    mended = GoVersion.parse(good.toolchain.version) > GoVersion.parse(bad.toolchain.version)
+    older, newer = (bad, good) if mended else (good, bad)
+    return Span(older=older, newer=newer, regression=not mended)
+
+
+def _point(end: End, toolchains: Mapping[str, Toolchain]) -> Point:
+    toolchain = toolchains[end.toolchain.name]
+    for setting in end.settings:
+        if not toolchain.experiments.knows(setting):
+            unknown = explain_unknown(setting, [toolchain.experiments])
+            raise HarnessError(f"{toolchain.name} does not know {unknown}")
+    settings = toolchain.experiments.in_order(end.settings)
+    name = variant_name(toolchain.name, settings, {})
+    return Point(name=name, toolchain=toolchain, settings=settings)
+
+
+def _manifest(
+    directory: Path, matrix: Matrix, request: Request, ends: tuple[Point, Point],
+    toolchains: Mapping[str, Toolchain], cache: Path, command: tuple[str, ...],
+) -> Manifest:  # fmt: skip
+    if (directory / MANIFEST).exists():
+        return read_manifest(directory)
+    spec = matrix.spec
+    question = QuestionSpec(baseline=ends[0].name, candidate=ends[1].name,
+                            metrics=[request.metric], suspects=[])  # fmt: skip
+    manifest = Manifest(
+        name=directory.name,
+        created=datetime.now(UTC),
+        harness=harness.__version__,
+        matrix_path=str(matrix.path),
+        matrix_text=matrix.text,
+        matrix=spec.model_copy(update={"question": question, "gates": []}),
+        toolchains=(),
+        builds=(),
+        supervisor=str(build_helper("supervisor", toolchains.values(), cache)),
+        load_generator=load_generator(spec.workloads, toolchains.values(), cache),
+        plan=Plan(variants=(), cells=(), rounds=0, seed=request.seed),
+        host=describe_host(),
+        lanes=len(available_lanes(spec.trials.cpus)),
+        memory_budget=memory_budget(),
+        command=command,
+    )
+    directory.mkdir(parents=True)
+    write_json(directory / MANIFEST, manifest)
+    return manifest
+
+
+def _workload(matrix: Matrix, name: str | None) -> WorkloadSpec:
+    workloads = {workload.name: workload for workload in matrix.spec.workloads}
+    if name is None and len(workloads) == 1:
+        return next(iter(workloads.values()))
+    if name is None:
+        raise HarnessError(
+            f"{matrix.path} has several workloads; give --workload, one of {', '.join(workloads)}"
+        )
+    if name not in workloads:
+        raise HarnessError(f"{matrix.path} has no workload {name!r}{nearest(name, [*workloads])}")
+    return workloads[name]
+
+
+def _metric(matrix: Matrix, name: str | None) -> str:
+    metric = name or (matrix.spec.question or QuestionSpec()).metrics[0]
+    own = metric.startswith("/") or any(w.benchmark for w in matrix.spec.workloads)
+    if metric not in CATALOGUE and not own:
+        raise HarnessError(f"there is no metric {metric!r}{nearest(metric, [*CATALOGUE])}")
+    return metric
