@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from harness.analysis.decisions import p_within
 from harness.analysis.intervals import Estimate, estimate
 from harness.analysis.sequential import adjust
 
@@ -101,8 +102,8 @@ def change(
     rounds = len(differences)
     if found is None or found.doubtful or rounds < FIRST_LOOK:
         return None
-    within = max(found.p_below(smallest), found.p_above(-smallest))
-    if adjust(2 * within, rounds, FIRST_LOOK, last) / 2 <= _EQUIVALENCE:
+    within = adjust(2 * p_within(found, math.expm1(smallest)), rounds, FIRST_LOOK, last) / 2
+    if within <= _EQUIVALENCE:
         return "unchanged"
     if adjust(found.p_different(0.0), rounds, FIRST_LOOK, last) <= ERROR_OF_ENDS:
         return "changed"

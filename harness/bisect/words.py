@@ -1,6 +1,6 @@
 """A bisection in sentences. Pure functions."""
 
-from harness.analysis.words import percent
+from harness.analysis.words import percent, span
 from harness.bisect.bench import Change
 from harness.bisect.record import Bisection, Request, Stage
 from harness.bisect.span import Span
@@ -11,18 +11,15 @@ def of_step(request: Request, change: Change) -> str:
     rounds = f"{change.rounds} rounds"
     if change.ratio is None or change.ci is None:
         return f"{request.metric} of {request.workload} differs ({rounds})"
-    word = "more" if change.ratio > 1 else "less"
-    low, high = sorted(abs(bound - 1) for bound in change.ci)
+    word, sign = ("more", 1) if change.ratio > 1 else ("less", -1)
     size = f"{percent(abs(change.ratio - 1))} {word}"
-    return (
-        f"{request.metric} of {request.workload} is {size} "
-        f"({percent(low)} to {percent(high)}, {rounds})"
-    )
+    interval = span(*sorted(sign * (bound - 1) for bound in change.ci))
+    return f"{request.metric} of {request.workload} is {size} ({interval}, {rounds})"
 
 
-def of_ends(request: Request, span: Span, change: Change) -> str:
+def of_ends(request: Request, ends: Span, change: Change) -> str:
     """Whether there is anything to search for."""
-    pair = f"{span.bad.name} and {span.good.name}"
+    pair = f"{ends.bad.name} and {ends.good.name}"
     what = f"{request.metric} of {request.workload}"
     if change.decision == "unchanged":
         return (
@@ -35,7 +32,7 @@ def of_ends(request: Request, span: Span, change: Change) -> str:
             f"no difference between {pair} in {what} could be shown in {change.rounds} rounds "
             f"({_interval(change).removesuffix(', ')}): a search would follow noise"
         )
-    return f"with {span.bad.name} {of_step(request, change)} than with {span.good.name}"
+    return f"with {ends.bad.name} {of_step(request, change)} than with {ends.good.name}"
 
 
 def _interval(change: Change) -> str:
