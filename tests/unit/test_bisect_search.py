@@ -1,0 +1,216 @@
+"""The search over simulated measurements: it is right, frugal, and honest about what it skipped."""
+
+import math
+
+import numpy as np
+import pytest
+from bisecting import Simulation, bench, line, step_at
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.bisect.decide import Spread, change, log_odds, side, spread_of_ends
+from harness.bisect.findings import Finding
+from harness.bisect.releases import between, newest_of_each_minor
+from harness.bisect.search import first_change
+from harness.errors import HarnessError
+
+
+@given(st.integers(2, 200).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n - 1))))
+def test_it_finds_the_step_wherever_it_is_with_a_logarithm_of_questions(
+    case: tuple[int, int],
+) -> None:
+    count, step = case
+    asked = []
+
+    def judge(index: int) -> Finding:
+        asked.append(index)
+        return Finding(point=str(index), state="bad" if index >= step else "good")
+
+    found = first_change(range(count), judge, "bad")
+    assert (found.low, found.high, found.undecided) == (step - 1, step, ())
+    assert len(asked) <= math.ceil(math.log2(count))
+    assert len(set(asked)) == len(asked)
+    assert not {0, count - 1} & set(asked)
+
+
+@given(
+    st.integers(3, 60).flatmap(
+        lambda n: st.tuples(
+            st.just(n), st.integers(1, n - 1), st.sets(st.integers(1, n - 2), max_size=n)
+        )
+    )
+)
+def test_what_tells_nothing_is_passed_over_and_named_only_where_it_matters(
+    case: tuple[int, int, set[int]],
+) -> None:
+    count, step, broken = case
+
+    def judge(index: int) -> Finding:
+        if index in broken:
+            return Finding(point=str(index), state="unresolved", reason="it does not compile")
+        return Finding(point=str(index), state="bad" if index >= step else "good")
+
+    found = first_change(range(count), judge, "bad")
+    sound = [i for i in range(count) if i not in broken]
+    assert found.low == max(i for i in sound if i < step)
+    assert found.high == min(i for i in sound if i >= step)
+    assert {i for i, _ in found.undecided} == set(range(found.low + 1, found.high))
+
+
+def test_a_doubtful_point_is_asked_once_more_when_nothing_else_is_left() -> None:
+    asked: list[int] = []
+
+    def judge(index: int) -> Finding:
+        asked.append(index)
+        doubtful = index == 5 and asked.count(5) == 1
+        state = "bad" if index >= 6 else "good"
+        return Finding(point=str(index), state="doubtful" if doubtful else state)
+
+    found = first_change(range(10), judge, "bad")
+    assert (found.low, found.high, found.undecided) == (5, 6, ())
+    assert asked.count(5) == 2
+
+
+def test_the_direction_of_a_fix_is_the_same_search() -> None:
+    points = line(32)
+    mended = step_at(points, 20, -0.3)
+    laboratory = Simulation(mended, noise=0.01)
+    measured = bench(laboratory, list(reversed(points)))  # the newest is the good one
+    assert measured.compare_ends().decision == "changed"
+    found = first_change(points, measured.judge, "good")
+    assert (found.low, found.high) == (19, 20)
+
+
+def test_three_per_cent_under_three_per_cent_of_noise_over_64_versions() -> None:
+    right, trials = 0, []
+    for seed in range(20):
+        points = line(64)
+        step = int(np.random.default_rng(1000 + seed).integers(1, 64))
+        laboratory = Simulation(step_at(points, step, 0.03), noise=0.03, seed=seed)
+        measured = bench(laboratory, points)
+        if measured.compare_ends().decision != "changed":
+            continue
+        found = first_change(points, measured.judge, "bad")
+        right += (found.low, found.high, found.undecided) == (step - 1, step, ())
+        trials.append(laboratory.trials)
+    assert right >= 19
+    assert np.mean(trials) < 800
+
+
+def test_a_clear_change_costs_two_rounds_a_point() -> None:
+    points = line(64)
+    laboratory = Simulation(step_at(points, 40, 0.2), noise=0.002)
+    measured = bench(laboratory, points)
+    assert measured.compare_ends().rounds == 3
+    first_change(points, measured.judge, "bad")
+    assert {finding.rounds for finding in measured.findings.values()} == {2}
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.0002, 0.03])
+def test_no_change_is_said_before_any_search(noise: float) -> None:
+    """Of twenty A/A pairs, none starts a search; at 1 % of error, two would be a rare event."""
+    decisions = []
+    for seed in range(20):
+        points = line(2)
+        measured = bench(Simulation(lambda _: 1e8, noise=noise, seed=seed), points)
+        decisions.append(measured.compare_ends().decision)
+    assert decisions.count("changed") <= 1
+    if noise < 0.01:
+        assert set(decisions) == {"unchanged"}
+
+
+@pytest.mark.parametrize(("ends", "noise"), [(3, 0.2), (12, 0.5), (40, 1.0)])
+def test_a_wrong_end_is_named_as_rarely_as_promised(ends: int, noise: float) -> None:
+    """As often as searches begin: ends just known to differ by one, trials with that noise."""
+    random = np.random.default_rng(7)
+    wrong, searches, error = 0, 1500, 0.02
+    for _ in range(searches):
+        differences = random.normal(1.0, noise * math.sqrt(2), ends)
+        gap, spread = float(differences.mean()), spread_of_ends(list(differences))
+        contrasts = list(random.normal(-0.5, noise * math.sqrt(1.5), 2))
+        while (decision := side(contrasts, gap, spread, error)) is None:
+            contrasts.append(random.normal(-0.5, noise * math.sqrt(1.5)))
+        wrong += decision == "bad"
+    assert wrong / searches <= error + 2 * math.sqrt(error * (1 - error) / searches)
+
+
+@given(
+    st.lists(st.floats(-10, 10), min_size=1, max_size=8),
+    st.floats(0.01, 5),
+    st.floats(0, 10),
+    st.integers(0, 20),
+)
+def test_mirrored_contrasts_turn_the_answer_round(
+    contrasts: list[float], gap: float, squares: float, df: int
+) -> None:
+    spread = Spread(squares, df)
+    mirrored = [-value for value in contrasts]
+    assert log_odds(mirrored, gap, spread) == pytest.approx(-log_odds(contrasts, gap, spread))
+    assert log_odds(contrasts, -gap, spread) == pytest.approx(-log_odds(contrasts, gap, spread))
+
+
+def test_drift_that_a_round_shares_does_not_matter() -> None:
+    points = line(16)
+    laboratory = Simulation(step_at(points, 9, 0.05), noise=0.003, shared=0.5)
+    measured = bench(laboratory, points)
+    assert measured.compare_ends().decision == "changed"
+    found = first_change(points, measured.judge, "bad")
+    assert (found.low, found.high) == (8, 9)
+    assert laboratory.trials < 100
+
+
+def test_what_does_not_build_or_crashes_is_unresolved_with_its_words() -> None:
+    points = line(5)
+    laboratory = Simulation(
+        step_at(points, 3, 0.5), noise=0.001, broken={"v02": "undefined: x"},
+        crashing=frozenset({"v01"}),
+    )  # fmt: skip
+    measured = bench(laboratory, points)
+    measured.compare_ends()
+    unbuilt, crashed = measured.judge(points[2]), measured.judge(points[1])
+    assert (unbuilt.state, unbuilt.reason) == ("unresolved", "undefined: x")
+    assert (crashed.state, crashed.reason) == ("unresolved", "exit 2\npanic: no")
+    assert measured.judge(points[3]).state == "bad"
+
+
+def test_a_point_between_both_ends_is_doubtful_not_guessed() -> None:
+    points = line(3)
+    values = {"v00": 1e8, "v01": 1.05e8, "v02": 1.1e8}
+    geometric = math.sqrt(values["v00"] * values["v02"])
+    laboratory = Simulation(lambda p: geometric if p.name == "v01" else values[p.name], noise=0.02)
+    measured = bench(laboratory, points)
+    assert measured.compare_ends().decision == "changed"
+    finding = measured.judge(points[1])
+    assert finding.state == "doubtful"
+    assert "like neither end" in (finding.reason or "")
+
+
+def test_a_broken_end_is_an_error_not_a_finding() -> None:
+    points = line(2)
+    broken = Simulation(lambda _: 1e8, noise=0.0, broken={"v01": "undefined: x"})
+    with pytest.raises(HarnessError, match=r"v01 does not build.*\n?.*undefined: x"):
+        bench(broken, points).compare_ends()
+    crashing = Simulation(lambda _: 1e8, noise=0.0, crashing=frozenset({"v00"}))
+    with pytest.raises(HarnessError, match="v00: exit 2"):
+        bench(crashing, points).compare_ends()
+
+
+@pytest.mark.parametrize("values", [[0.0, 0.0, 0.0, 0.0, 0.0], [0.3], [], [math.nan, 1.0, 2.0]])
+def test_few_or_odd_differences_are_no_exception(values: list[float]) -> None:
+    assert change(values, 0.01) in (None, "unchanged")
+
+
+def test_releases_between_two_are_final_ones_in_order() -> None:
+    versions = [
+        "go1.24.0",
+        "go1.24rc1",
+        "go1.23.9",
+        "go1.23.10",
+        "go1.24.3",
+        "go1.22.1",
+        "go1.25.0",
+    ]
+    assert between(versions, "go1.23.9", "go1.24.3") == ["go1.23.10", "go1.24.0"]
+    assert newest_of_each_minor(["go1.22.1", "go1.23.9", "go1.23.10", "go1.24.0"]) == [
+        "go1.22.1", "go1.23.10", "go1.24.0",
+    ]  # fmt: skip
