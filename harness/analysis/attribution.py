@@ -11,8 +11,9 @@ excludes is Fieller's interval (Fieller, J. R. Statist. Soc. B 16, 1954).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import stdtrit
@@ -31,6 +32,10 @@ from harness.plan import Plan
 from harness.spec.models import TrialsSpec
 
 IMPLICATED = 0.5
+ERROR = (1 - CONFIDENCE) / 2
+"""One-sided, of each statement about a share."""
+RESTORED = 1 - CONFIDENCE
+"""One-sided, of the statement that the baseline is restored, as of ``equivalent``."""
 _MIN_ROUNDS = 3
 
 
@@ -45,6 +50,7 @@ class Share:
     """p-value that the share is not below the limit."""
     above_limit: float
     above_half: float
+    below_half: float
     left: float
     """p-value that what is left of the change is not below the limit."""
     left_more: float
@@ -93,7 +99,7 @@ class _Change:
         largest = float(np.abs(rows).max(initial=0.0))
         return rows / (2 * largest) if largest else rows  # shares have no scale, floats have an end
 
-    @property
+    @cached_property
     def logarithmic(self) -> bool:
         """Ratios where the comparison has one, differences elsewhere."""
         return self.comparison.ratio is not None and all(
@@ -101,10 +107,17 @@ class _Change:
             for name in self.found.cells.values()
         )
 
-    def taken_back(self, flipped: Sequence[str]) -> Share:
+    def taken_back(self, flipped: Iterable[str]) -> Share:
         """The share of a set of suspects that was flipped together."""
-        variant = self.found.cells[frozenset(flipped)]
-        return self.share({self.comparison.candidate: 1.0, variant: -1.0})
+        key = frozenset(flipped)
+        if key not in self._shares:
+            variant = self.found.cells[key]
+            self._shares[key] = self.share({self.comparison.candidate: 1.0, variant: -1.0})
+        return self._shares[key]
+
+    @cached_property
+    def _shares(self) -> dict[frozenset[str], Share]:
+        return {}
 
     def shapley(self, suspect: str, among: tuple[str, ...]) -> Share:
         """Shapley's value of a suspect, by weights over the cells of a full factorial.
@@ -152,13 +165,15 @@ def attribute(
         )  # fmt: skip
     complete = found.complete()
     curing, undecided = _minimal_cures(change)
+    together = [names for names in curing if len(names) > 1]
+    together += [names for names in _joint(change) if names not in together]
     suspects = tuple(
-        _judge(change, suspect, complete, curing) for suspect in question.suspects
-    ) + tuple(_judge_set(change, names, curing) for names in _sets(found, curing))
+        _judge(change, suspect, complete, curing, together) for suspect in question.suspects
+    ) + tuple(_judge_set(change, names, curing) for names in _sets(found, together))
     cures = tuple(_cure(comparison, found, names) for names in curing) + _toolchains_with_cure(
         change, plan, toolchains
     )
-    sentence = _explain(change, suspects, curing)
+    sentence = _explain(change, suspects, curing, together)
     singles = [s for s in found.cells if len(s) == 1]
     blamed = any(s.verdict not in ("ruled out", "not applicable") for s in suspects)
     doubtful = any(s.verdict == "inconclusive" and s.share is not None for s in suspects)
@@ -172,7 +187,7 @@ def attribute(
 def _share(part: Values, change: Values, limit: float, trials: TrialsSpec) -> Share:
     n = int(change.size)
     total = _student(change)
-    nothing = Share(None, None, n, 1.0, 1.0, 1.0, 1.0, 1.0)
+    nothing = Share(None, None, n, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
     if total is None or total.centre == 0:
         return nothing
     value = float(part.mean()) / total.centre
@@ -189,6 +204,7 @@ def _share(part: Values, change: Values, limit: float, trials: TrialsSpec) -> Sh
         return below, above
 
     below, above_limit = p(part - limit * change)
+    below_half, above_half = p(part - IMPLICATED * change)
     left, left_more = p((change - part) - limit * change)
     return Share(
         value=value,
@@ -196,7 +212,8 @@ def _share(part: Values, change: Values, limit: float, trials: TrialsSpec) -> Sh
         n=n,
         below=below,
         above_limit=above_limit,
-        above_half=p(part - IMPLICATED * change)[1],
+        above_half=above_half,
+        below_half=below_half,
         left=left,
         left_more=left_more,
     )
@@ -232,43 +249,63 @@ def _minimal_cures(change: _Change) -> tuple[list[tuple[str, ...]], bool]:
     Returns:
         The sets, and whether further rounds may add one.
     """
-    error = (1 - CONFIDENCE) / 2
     cures: list[tuple[str, ...]] = []
     undecided: list[frozenset[str]] = []
-    for flipped in sorted(change.found.cells, key=lambda s: (len(s), sorted(s))):
-        if not flipped or any(set(smaller) <= flipped for smaller in cures):
+    for flipped in _by_size(change.found):
+        if any(set(smaller) <= flipped for smaller in cures):
             continue
         names = tuple(sorted(flipped))
         share = change.taken_back(names)
-        if share.left <= error and not any(smaller < flipped for smaller in undecided):
+        if share.left <= RESTORED and not any(smaller < flipped for smaller in undecided):
             cures.append(names)
-        elif share.left_more > error:
+        elif share.left_more > ERROR:
             undecided.append(flipped)
     return cures, bool(undecided)
 
 
-def _sets(found: Factors, curing: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Sets that need a line of their own: joint cures, and sets never measured apart."""
+def _joint(change: _Change) -> list[tuple[str, ...]]:
+    """Sets that are shown to explain more than half, and each of their subsets less than half.
+
+    It takes fewer rounds to show than a cure: what is left after it has not to be small.
+    """
+    shares = {flipped: change.taken_back(flipped) for flipped in _by_size(change.found)}
+    return [
+        tuple(sorted(flipped))
+        for flipped, share in shares.items()
+        if len(flipped) > 1
+        and share.above_half <= ERROR
+        and all(
+            frozenset(part) in shares and shares[frozenset(part)].below_half <= ERROR
+            for part in subsets(flipped)[1:-1]
+        )
+    ]
+
+
+def _by_size(found: Factors) -> list[frozenset[str]]:
+    return sorted((s for s in found.cells if s), key=lambda s: (len(s), sorted(s)))
+
+
+def _sets(found: Factors, together: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Sets that need a line of their own: those that only act jointly, and those never apart."""
     apart = {name for flipped in found.cells if len(flipped) == 1 for name in flipped}
-    together = [
+    bundled = [
         tuple(sorted(f)) for f in found.cells if len(f) > 1 and not all(name in apart for name in f)
     ]
-    joint = [names for names in curing if len(names) > 1]
-    return list(dict.fromkeys((*joint, *together)))
+    return list(dict.fromkeys((*together, *bundled)))
 
 
 def _verdict(share: Share) -> SuspectVerdict:
-    error = (1 - CONFIDENCE) / 2
-    if share.above_half <= error:
+    if share.above_half <= ERROR:
         return "implicated"
-    if share.below <= error:
+    if share.below <= ERROR:
         return "ruled out"
-    return "contributes" if share.above_limit <= error else "inconclusive"
+    return "contributes" if share.above_limit <= ERROR else "inconclusive"
 
 
 def _judge(
-    change: _Change, suspect: str, complete: tuple[str, ...], curing: Sequence[tuple[str, ...]]
-) -> Suspect:
+    change: _Change, suspect: str, complete: tuple[str, ...], curing: Sequence[tuple[str, ...]],
+    together: Sequence[tuple[str, ...]],
+) -> Suspect:  # fmt: skip
     found = change.found
     if suspect in found.reasons:
         return _suspect(
@@ -293,13 +330,15 @@ def _judge(
     verdict, reason = _verdict(share), _reason(change, (suspect,), alone)
     if share.value is not None:
         reason += f"; over all combinations of suspects it explains {percent(share.value)}"
-    joint = next((names for names in curing if suspect in names and len(names) > 1), None)
+    joint = next((names for names in together if suspect in names), None)
     if (suspect,) in curing:
         verdict = "implicated"
         reason += "; that alone restores the baseline"
-    elif joint is not None:
+    elif joint in curing and joint is not None:
         verdict = "contributes" if verdict == "ruled out" else verdict
         reason += f"; only {listed(joint)} together restore the baseline"
+    elif joint is not None:
+        reason += f"; only {listed(joint)} together are shown to explain more than half"
     return _suspect(change.comparison, (suspect,), verdict, share, reason, design="full factorial")
 
 
@@ -311,6 +350,8 @@ def _judge_set(
     reason = _reason(change, names, share)
     if names in curing:
         reason += "; no smaller set restores the baseline"
+    elif verdict == "implicated" and share.left_more > ERROR:
+        reason += "; whether all of it goes away is not yet shown"
     return _suspect(change.comparison, names, verdict, share, reason, design="together")
 
 
@@ -386,7 +427,7 @@ def _toolchains_with_cure(
         ):
             continue
         share = change.share({comparison.candidate: 1.0, variant.name: -1.0})
-        if share.left <= (1 - CONFIDENCE) / 2:
+        if share.left <= RESTORED:
             newer = _newer(variant.toolchain, candidate.toolchain, toolchains)
             cures.append(
                 Cure(
@@ -406,12 +447,14 @@ def _newer(a: str, b: str, toolchains: Mapping[str, ToolchainRecord]) -> bool | 
 
 
 def _explain(
-    change: _Change, suspects: Sequence[Suspect], curing: Sequence[tuple[str, ...]]
-) -> str:
+    change: _Change, suspects: Sequence[Suspect], curing: Sequence[tuple[str, ...]],
+    together: Sequence[tuple[str, ...]],
+) -> str:  # fmt: skip
     decision = change.comparison.decision
-    if curing:
-        ways = " or ".join(listed(names) for names in curing)
-        return f"flipping {ways} takes the {decision} away"
+    for sets, most in ((curing, ""), (together, "most of ")):
+        if sets:
+            ways = " or ".join(listed(names) for names in sets)
+            return f"flipping {ways} takes {most}the {decision} away"
     blamed = [s for s in suspects if s.verdict in ("implicated", "contributes")]
     if blamed:
         names = dict.fromkeys(name for s in blamed for name in s.experiments)

@@ -358,3 +358,23 @@ def test_chance_does_not_make_a_joint_cure_of_culprit_and_bystander() -> None:
 
         blamed += any(len(s.experiments) > 1 for s in conclude(make_run(measure)).suspects)
     assert blamed <= 1
+
+
+def test_a_pair_that_acts_only_jointly_is_found_under_noise_before_its_cure_is_shown() -> None:
+    found = whole = 0
+    for seed in range(12):
+
+        def measure(_w: str, variant: str, number: int, seed: int = seed) -> Metrics:
+            on = variant.startswith("go1.24") and not (
+                "noswissmap" in variant and "nospinbitmutex" in variant
+            )
+            return {"rss.peak": 1e8 * math.exp(0.18 * on + 0.06 * noise(seed, variant, number))}
+
+        verdict = conclude(make_run(measure, {**ORIGIN, "trials": 12}))
+        pair = suspects(verdict).get(("spinbitmutex", "swissmap"))
+        if pair is not None and pair.verdict == "implicated":
+            found += 1
+            whole += "no smaller set restores the baseline" in pair.reason
+            assert "swissmap" in verdict.attributions[0].sentence
+    assert found >= 11
+    assert whole < found  # some are shown to explain most, not yet to explain all

@@ -8,7 +8,7 @@ from scipy import stats
 
 from harness.analysis.comparisons import benjamini_hochberg, holm
 from harness.analysis.decisions import decide
-from harness.analysis.intervals import estimate
+from harness.analysis.intervals import Sample, estimate
 from harness.analysis.sequential import adjust, boundary, spent
 from harness.analysis.words import span
 
@@ -114,12 +114,12 @@ def test_one_look_needs_no_correction() -> None:
 @pytest.mark.parametrize(("first", "last"), [(5, 20), (3, 10)])
 def test_boundaries_spend_the_error_over_the_looks(first: int, last: int) -> None:
     n = np.arange(1, last + 1)
-    draws = ROOT.normal(size=(40_000, last))
+    draws: Sample = ROOT.normal(size=(40_000, last))
     mean = draws.cumsum(axis=1) / n
-    squares = np.asarray((draws**2).cumsum(axis=1) - n * mean**2)
+    squares: Sample = np.cumsum(draws * draws, axis=1) - n * mean * mean
     variance = squares[:, 1:] / (n - 1)[1:]
     t = np.abs(mean[:, 1:]) / np.sqrt(variance / n[1:])
-    p = 2 * stats.t.sf(t, n[1:] - 1)[:, first - 2 :]
+    p = 2 * np.asarray(stats.t.sf(t, n[1:] - 1))[:, first - 2 :]
     crossed = p <= np.array(boundary(0.05, first, last))
     half = (last - first) // 2
     for look in (0, half, last - first):
