@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -66,6 +67,30 @@ func main() {
 				fmt.Println(fd)
 			}
 		}
+	case "deadlock": // at once
+		select {}
+	case "deadlock-late": // when all that is the probe's has long been waiting
+		time.Sleep(50 * time.Millisecond)
+		make(chan int) <- 1
+	case "goexit":
+		runtime.Goexit()
+	case "goroutines":
+		time.Sleep(20 * time.Millisecond)
+		fmt.Println(runtime.NumGoroutine())
+		stack := make([]byte, 1<<16)
+		fmt.Printf("%s", stack[:runtime.Stack(stack, true)])
+	case "hup": // another, when all that is the probe's has long been waiting
+		time.Sleep(50 * time.Millisecond)
+		syscall.Kill(os.Getpid(), syscall.SIGHUP)
+		select {}
+	case "reset": // handles a signal, and then no more
+		signals := make(chan os.Signal, 1)
+		signal.Notify(signals, syscall.SIGTERM)
+		syscall.Kill(os.Getpid(), syscall.SIGTERM)
+		<-signals
+		signal.Reset(syscall.SIGTERM)
+		syscall.Kill(os.Getpid(), syscall.SIGTERM)
+		time.Sleep(time.Hour)
 	case "forever":
 		time.Sleep(time.Hour)
 	case "hog":

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +12,13 @@ ProbeMode = Literal["full", "metrics", "off"]
 cost in the program; ``off``: no overlay at all."""
 
 _SOURCES = Path(__file__).with_name("probe")
+_ATOMIC = ('"internal/runtime/atomic"', '"runtime/internal/atomic"')
+"""Where the package is from Go 1.23 on, and where it was before."""
+_HANDLER = "src/runtime/signal_unix.go"
+_DEATH = "\tif flags&_SigKill != 0 {\n"
+_CATCH = _DEATH + "\t\tif gomatrixCatch(sig) {\n\t\t\treturn\n\t\t}\n"
+"""What ``sighandler`` does with a signal that nobody handles, from Go 1.21 to 1.27, and what it
+does with the probe. In a runtime that says it otherwise, such a signal kills without a snapshot."""
 _IMPORTER = """package main
 
 import _ "runtime/debug" // holds the probe
@@ -48,9 +54,8 @@ def write_overlay(
         if text is not None:
             replacement.write_bytes(text.encode())
         replace[str(source.parent / name)] = "" if text is None else str(replacement)
-    for name, package in _files(source, mode).items():
-        target = source / package / f"gomatrix_{name}"
-        replace[str(target)] = str(shutil.copy(_SOURCES / name, directory / name))
+    if mode != "off":
+        replace |= _probe(source, directory, mode, patched)
     if package_dir is not None and mode != "off":
         importer = directory / "importer.go"
         importer.write_text(_IMPORTER, encoding="utf-8")
@@ -64,22 +69,33 @@ def probe_digest(mode: ProbeMode = "full") -> str:
     """A digest of all that the probe adds to a build in this mode: part of each build key."""
     digest = hashlib.sha256(mode.encode())
     if mode != "off":
-        digest.update(_IMPORTER.encode())
+        digest.update((_IMPORTER + _DEATH + _CATCH).encode())
         for path in sorted(_SOURCES.glob("*.go")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
-def _files(source: Path, mode: ProbeMode) -> dict[str, str]:
-    """The probe's files for this toolchain, each with the standard package that it joins."""
-    if mode == "off":
-        return {}
-    has_exithook = (source / "internal" / "runtime" / "exithook").is_dir()
-    hook = "hook_exithook.go" if has_exithook else "hook_linkname.go"
-    files = {"probe.go": "runtime/debug", hook: "runtime/debug", "signal.go": "os/signal"}
+def _probe(
+    source: Path, directory: Path, mode: ProbeMode, patched: Mapping[str, str | None]
+) -> dict[str, str]:
+    """The probe's files for this toolchain: their places in its source, and where they are."""
+    runtime = source / "internal" / "runtime"
+    hook = "hook_exithook.go" if (runtime / "exithook").is_dir() else "hook_linkname.go"
+    files = {"probe.go": "runtime/debug", hook: "runtime/debug", "wait.go": "runtime"}
     if mode == "full":
         files["profile.go"] = "runtime/debug"
-    return files
+    texts = {}
+    for name, package in files.items():
+        text = (_SOURCES / name).read_text(encoding="utf-8")
+        if not (runtime / "atomic").is_dir():
+            text = text.replace(*_ATOMIC)
+        texts[source / package / f"gomatrix_{name}"] = text
+    handler = patched.get(_HANDLER) or (source.parent / _HANDLER).read_text(encoding="utf-8")
+    if handler.count(_DEATH) == 1:
+        texts[source.parent / _HANDLER] = handler.replace(_DEATH, _CATCH)
+    for target, text in texts.items():
+        (directory / target.name).write_text(text, encoding="utf-8")
+    return {str(target): str(directory / target.name) for target in texts}
 
 
 def _unused_name(package_dir: Path) -> Path:

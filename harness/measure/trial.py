@@ -114,7 +114,6 @@ def run_trial(request: TrialRequest) -> TrialResult:
         cpus=request.cpus,
         profile=request.profile if request.probe == "full" else None,
         probe=request.probe != "off",
-        signals=not request.benchmark,
         requests=request.server is not None or bool(request.snapshots),
     )
     timeout = request.timeout + (serving.seconds if serving else 0.0)

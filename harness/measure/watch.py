@@ -45,9 +45,6 @@ class Program:
     """Where the probe puts a heap profile."""
     probe: bool = True
     """Whether the binary holds the probe."""
-    signals: bool = True
-    """Whether a signal that the program does not handle ends it only after a snapshot; this costs
-    it a goroutine, which tests for leaked goroutines would find."""
     requests: bool = False
     """Whether snapshots will be asked for in mid-run; this costs the program a thread."""
 
@@ -372,9 +369,8 @@ def _probe_variable(program: Program) -> dict[str, str]:
     if not program.probe:
         return {}
     requests = Supervised.first_file + 1 if program.requests else -1
-    signals = "signals" if program.signals else "-"
     profile = program.profile or ""
-    return {"GOMATRIX_PROBE": f"{Supervised.first_file} {requests} {signals} {profile}"}
+    return {"GOMATRIX_PROBE": f"{Supervised.first_file} {requests} {profile}"}
 
 
 def _enlarge(pipe: int) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from harness.golang.builds import BuildRequest, build_all, build_tool
 from harness.golang.cache import default_cache
-from harness.golang.overlay import ProbeMode
+from harness.golang.overlay import ProbeMode, write_overlay
 from harness.golang.profiles import top
 from harness.golang.toolchains import Toolchain, resolve
 from harness.golang.workloads import locate
@@ -27,6 +28,9 @@ pytestmark = pytest.mark.toolchain
 ROOT = Path(__file__).parents[2]
 MEASURE = ROOT / "harness" / "measure"
 OLDEST, MIDDLE, NEWEST = VERSIONS = ("go1.21.13", "go1.24.3", "go1.27.3")
+
+
+_PLAIN = BuildSpec()
 
 
 class Lab:
@@ -46,12 +50,18 @@ class Lab:
     def toolchain(self, version: str) -> Toolchain:
         return self.toolchains[version]
 
-    def build(self, workload: WorkloadSpec, version: str, probe: ProbeMode = "full") -> Path:
+    def build(
+        self,
+        workload: WorkloadSpec,
+        version: str,
+        probe: ProbeMode = "full",
+        build: BuildSpec = _PLAIN,
+    ) -> Path:
         toolchain = self.toolchains[version]
         newest = self.toolchains[NEWEST]
         source = locate(workload, ROOT, newest, self.cache)
         request = BuildRequest(
-            source=source, toolchain=toolchain, settings=(), build=BuildSpec(), probe=probe
+            source=source, toolchain=toolchain, settings=(), build=build, probe=probe
         )
         (record,) = build_all([request], self.cache, print)
         assert record.error is None, record.error
@@ -168,6 +178,11 @@ def test_a_child_too_quick_to_sample_still_counts(lab: Lab) -> None:
         ("panic", "exit 2", False),
         ("segfault", "exit 2", False),
         ("daemon", "ok", True),
+        ("hup", "signal SIGHUP", True),
+        ("reset", "signal SIGTERM", True),
+        ("deadlock", "exit 2", False),
+        ("deadlock-late", "exit 2", False),
+        ("goexit", "exit 2", False),
     ],
 )
 def test_awkward_programs_come_to_their_own_end(
@@ -183,6 +198,48 @@ def test_awkward_programs_come_to_their_own_end(
         assert result.notes["heap.live"] == "the program ended without a snapshot"
         assert (result.metrics["rss.peak"] or 0) > 1 << 20
         assert "wait4" in result.notes["rss.peak"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_probe_hides_no_deadlock(lab: Lab, version: str) -> None:
+    """Neither the thread that waits for signals nor the one that waits for requests does."""
+    awkward = lab.fixture("awkward", version)
+    for does, snapshots in (("deadlock", ()), ("deadlock-late", (0.02,))):
+        result = lab.run(awkward, does, snapshots=snapshots)
+        assert result.outcome == "exit 2"
+        assert result.log.startswith("fatal error: all goroutines are asleep - deadlock!\n")
+        assert "gomatrix" not in result.log.replace("gomatrix.test", "")
+        assert len(result.marks) == len(snapshots)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_program_does_not_see_the_probes_goroutines(lab: Lab, version: str) -> None:
+    result = lab.run(lab.fixture("awkward", version), "goroutines", snapshots=(60.0,))
+    count, stacks = result.log.split("\n", 1)
+    assert count == "1"
+    assert stacks.count("goroutine ") == 1
+
+
+def test_a_runtime_in_other_words_has_no_snapshot_at_signals(tmp_path: Path) -> None:
+    """The probe's line is put into the runtime's source only where that reads as it is known to."""
+    runtime = tmp_path / "src" / "runtime"
+    runtime.mkdir(parents=True)
+    (runtime / "signal_unix.go").write_text("package runtime // rewritten")
+    replaced = json.loads(write_overlay(tmp_path, None, tmp_path / "o").read_text())["Replace"]
+    assert {Path(path).name for path in replaced} == {
+        "gomatrix_probe.go", "gomatrix_profile.go", "gomatrix_hook_linkname.go", "gomatrix_wait.go"
+    }  # fmt: skip
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="the race detector needs a C compiler")
+def test_race_detector_and_c(lab: Lab) -> None:
+    workload = WorkloadSpec(name="awkward", package="./go_fixtures/awkward")
+    binary = lab.build(workload, NEWEST, build=BuildSpec(race=True))
+    for does, outcome in (("hup", "signal SIGHUP"), ("exit", "exit 3"), ("goroutines", "ok")):
+        result = lab.run(binary, does)
+        assert result.outcome == outcome, result.log
+        assert result.metrics["heap.live"] is not None, does
+        assert "DATA RACE" not in result.log
 
 
 def test_a_descriptor_reused_by_the_program_is_left_alone(lab: Lab) -> None:

@@ -20,7 +20,6 @@ package debug
 
 import (
 	"os"
-	"os/signal"
 	"runtime"
 	"runtime/metrics"
 	"strconv"
@@ -56,20 +55,18 @@ func init() {
 		return
 	}
 	os.Unsetenv(gomatrixVariable)           // children must not speak for this process
-	fields := strings.SplitN(value, " ", 4) // exit socket, request socket, signals, profile
-	if len(fields) != 4 {
+	fields := strings.SplitN(value, " ", 3) // exit socket, request socket, profile
+	if len(fields) != 3 {
 		return
 	}
-	p := &gomatrixState{pid: syscall.Getpid(), profile: fields[3], anchor: new([64]byte)}
+	p := &gomatrixState{pid: syscall.Getpid(), profile: fields[2], anchor: new([64]byte)}
 	if !p.exit.open(fields[0]) {
 		return
 	}
 	gomatrixAddExitHook(p.end)
-	if fields[2] == "signals" {
-		p.watchSignals()
-	}
+	gomatrixOnSignal(p.end)
 	if p.request.open(fields[1]) {
-		go p.serveRequests()
+		gomatrixServe(int32(p.request.fd), p.answer)
 	}
 }
 
@@ -262,47 +259,22 @@ func gomatrixAppendFloat(line []byte, value float64) []byte {
 	return strconv.AppendFloat(line, value, 'g', -1, 64)
 }
 
-// watchSignals lets a signal that the program does not handle end it only after the snapshot.
-func (p *gomatrixState) watchSignals() {
-	signals := make(chan os.Signal, 1)
-	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM} {
-		if !signal.Ignored(s) {
-			signal.Notify(signals, s)
-		}
-	}
-	go func() {
-		for s := range signals {
-			number := s.(syscall.Signal)
-			if signal.GomatrixHandled(number) {
-				continue
-			}
-			p.end()
-			signal.Reset(number)
-			syscall.Kill(p.pid, number)
-		}
-	}()
-}
+// gomatrixOnSignal and gomatrixServe are in the package runtime, in wait.go.
+func gomatrixOnSignal(act func())
+func gomatrixServe(fd int32, answer func(command int32) bool)
 
-func (p *gomatrixState) serveRequests() {
-	for {
-		command, err := p.request.receive()
-		if err == syscall.EAGAIN { // the socket's time limit, which is meant for pauses
-			continue
-		}
-		answered := err == nil && p.request.ours()
-		switch {
-		case !answered:
-		case command == 'p':
-			answered = p.saveProfile(&p.request)
-		case command == 'g':
-			runtime.GC() // twice: the first moves what a sync.Pool or a finalizer holds
-			runtime.GC()
-			answered = p.snapshot(&p.request)
-		default:
-			answered = p.snapshot(&p.request)
-		}
-		if !answered {
-			return
-		}
+// answer does what a byte on the request socket asks for, or tells that there will be no more.
+func (p *gomatrixState) answer(command int32) bool {
+	switch {
+	case command == -int32(syscall.EAGAIN) || command == -int32(syscall.EINTR):
+		return true // the socket's time limit, which is meant for pauses
+	case command < 0 || !p.request.ours():
+		return false
+	case command == 'p':
+		return p.saveProfile(&p.request)
+	case command == 'g':
+		runtime.GC() // twice: the first moves what a sync.Pool or a finalizer holds
+		runtime.GC()
 	}
+	return p.snapshot(&p.request)
 }
