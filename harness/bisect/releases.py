@@ -30,10 +30,17 @@ def between(versions: Sequence[str], older: str, newer: str) -> list[str]:
     return [parsed[v] for v in sorted(parsed) if v.released and low < v < high]
 
 
-def newest_of_each_minor(versions: Sequence[str]) -> list[str]:
-    """Of releases in order, the last of each minor version."""
-    last = {GoVersion.parse(version).minor: version for version in versions}
-    return list(last.values())
+def first_of_each_minor(versions: Sequence[str], after: str) -> list[str]:
+    """Where each minor version begins, which is where most changes arrive.
+
+    Args:
+        versions: releases in order.
+        after: a release; its own minor version does not count.
+    """
+    first: dict[int, str] = {}
+    for version in versions:
+        first.setdefault(GoVersion.parse(version).minor, version)
+    return [version for minor, version in first.items() if minor > GoVersion.parse(after).minor]
 
 
 def search_releases(

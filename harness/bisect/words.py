@@ -17,7 +17,7 @@ def of_step(request: Request, change: Change) -> str:
     return f"{request.metric} of {request.workload} is {size} ({interval}, {rounds})"
 
 
-def of_ends(request: Request, ends: Span, change: Change) -> str:
+def of_ends(request: Request, ends: Span, change: Change, *, worse: bool) -> str:
     """Whether there is anything to search for."""
     pair = f"{ends.bad.name} and {ends.good.name}"
     what = f"{request.metric} of {request.workload}"
@@ -31,6 +31,11 @@ def of_ends(request: Request, ends: Span, change: Change) -> str:
         return (
             f"no difference between {pair} in {what} could be shown in {change.rounds} rounds "
             f"({_interval(change).removesuffix(', ')}): a search would follow noise"
+        )
+    if not worse:
+        return (
+            f"with {ends.bad.name} {of_step(request, change)} than with {ends.good.name}: it is "
+            "not the worse one; swap both ends to find what improved it"
         )
     return f"with {ends.bad.name} {of_step(request, change)} than with {ends.good.name}"
 
@@ -50,7 +55,7 @@ def headline(bisection: Bisection) -> str:
     if not bisection.changed:
         survey = stages.get("survey")
         return stages["ends"].answer + (f"; {survey.answer}" if survey else "")
-    parts = [stages.get("survey", stages["ends"]).answer]
+    parts = [stages["ends"].answer] + [s.answer for s in bisection.stages if s.kind == "survey"]
     parts += [_part(stage) for kind, stage in stages.items() if kind not in ("ends", "survey")]
     return "; ".join(part for part in parts if part)
 

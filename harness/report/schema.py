@@ -8,11 +8,20 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from harness.analysis.models import Verdict
+from harness.bisect.record import Bisection
 from harness.run import Manifest, TrialRecord
 from harness.spec.models import MatrixSpec
 
-SCHEMAS: Mapping[str, type[MatrixSpec | Verdict | Manifest | TrialRecord]] = MappingProxyType(
-    {"matrix": MatrixSpec, "verdict": Verdict, "run": Manifest, "trial": TrialRecord}
+SCHEMAS: Mapping[str, type[MatrixSpec | Verdict | Manifest | TrialRecord | Bisection]] = (
+    MappingProxyType(
+        {
+            "matrix": MatrixSpec,
+            "verdict": Verdict,
+            "run": Manifest,
+            "trial": TrialRecord,
+            "bisect": Bisection,
+        }
+    )
 )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.bisect.decide import Spread, change, log_odds, side, spread_of_ends
 from harness.bisect.findings import Finding
-from harness.bisect.releases import between, newest_of_each_minor
+from harness.bisect.releases import between, first_of_each_minor
 from harness.bisect.search import first_change
 from harness.errors import HarnessError
 
@@ -211,6 +211,5 @@ def test_releases_between_two_are_final_ones_in_order() -> None:
         "go1.25.0",
     ]
     assert between(versions, "go1.23.9", "go1.24.3") == ["go1.23.10", "go1.24.0"]
-    assert newest_of_each_minor(["go1.22.1", "go1.23.9", "go1.23.10", "go1.24.0"]) == [
-        "go1.22.1", "go1.23.10", "go1.24.0",
-    ]  # fmt: skip
+    line = ["go1.23.10", "go1.24.0", "go1.24.3", "go1.25.1", "go1.25.2"]
+    assert first_of_each_minor(line, after="go1.23.9") == ["go1.24.0", "go1.25.1"]

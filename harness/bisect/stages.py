@@ -1,0 +1,224 @@
+"""The stages of a bisection: ends, releases, experiments."""
+
+import math
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from harness.analysis.models import Verdict
+from harness.bisect.bench import Bench, Change
+from harness.bisect.experiments import attribute_experiments, suspects_between
+from harness.bisect.findings import Finding, Point
+from harness.bisect.opening import Opened
+from harness.bisect.record import Bisection, Stage, StageKind, Step
+from harness.bisect.releases import between, first_of_each_minor, search_releases
+from harness.bisect.span import Span
+from harness.bisect.words import headline, of_ends, of_step
+from harness.golang.toolchains import available, parse_toolchain, resolve
+from harness.golang.versions import GoVersion
+from harness.measure.catalogue import describe
+from harness.plan import variant_name
+
+
+@dataclass
+class Course:
+    """One bisection under way."""
+
+    opened: Opened
+    span: Span
+    """Where the change is, as far as known by now."""
+    changed: bool | None = None
+    stages: list[Stage] = field(default_factory=list)
+
+    @property
+    def record(self) -> Bisection:
+        """What is known so far."""
+        opened = self.opened
+        bisection = Bisection(
+            request=opened.request,
+            unit=describe(opened.request.metric).unit,
+            direction="regression" if self.span.regression else "fix",
+            changed=self.changed,
+            headline="",
+            stages=tuple(self.stages),
+            trials=opened.laboratory.trials,
+            builds=opened.laboratory.builds,
+        )
+        return bisection.model_copy(update={"headline": headline(bisection)})
+
+
+def stages(course: Course) -> Iterator[Stage]:
+    """Take each stage in turn, from what the one before left; the course follows.
+
+    Raises:
+        HarnessError: an end does not build or does not run, so that there is nothing to compare.
+    """
+    bench, change = _compare(course, course.span)
+    worse = _is_worse(course.opened.request.metric, change)
+    course.changed = None if change.decision == "undecided" else worse
+    yield _ends(course, change)
+    if not course.changed:
+        found = yield from _survey(course)
+        if found is None:
+            return
+        bench = found
+    yield from _releases(course, bench)
+    yield from _experiments(course)
+
+
+def _compare(course: Course, span: Span) -> tuple[Bench, Change]:
+    bench = Bench(course.opened.laboratory, span.good, span.bad, course.opened.request.smallest)
+    return bench, bench.compare_ends()
+
+
+def _ends(course: Course, change: Change) -> Stage:
+    span = course.span
+    ends = (_finding(span.good, "good", None), _finding(span.bad, "bad", change))
+    answer = of_ends(course.opened.request, span, change, worse=bool(course.changed))
+    return _stage(course, "ends", "Both ends", ends, answer)
+
+
+def _finding(point: Point, state: Literal["good", "bad"], change: Change | None) -> Finding:
+    if change is None:
+        return Finding(point=point.name, state=state, ratio=1.0)
+    return Finding(
+        point=point.name, state=state, ratio=change.ratio, ci=change.ci, rounds=change.rounds
+    )
+
+
+def _survey(course: Course) -> Generator[Stage, None, Bench | None]:
+    """Nothing is worse at the end: has something come and gone on the way?
+
+    Yields:
+        One stage, if minor versions begin between the ends.
+
+    Returns:
+        A bench for the step, where there is one: into the worst of them, or out of it.
+    """
+    span, request = course.span, course.opened.request
+    versions = first_of_each_minor(_between(course, span), after=span.older.toolchain.version)
+    if not versions:
+        return None
+    surveyed = [_against_older(course, version) for version in versions]
+    worse = [s for s in surveyed if _is_worse(request.metric, s.change)]
+    findings = [_finding(s.span.newer, "bad" if s in worse else "good", s.change) for s in surveyed]
+    title = "First releases of the minor versions between the ends"
+    if not worse:
+        answer = f"none of the {len(versions)} minor versions that begin between them is worse"
+        yield _stage(course, "survey", title, findings, answer, span)
+        return None
+    worst = max(worse, key=lambda s: abs(math.log(s.change.ratio)) if s.change.ratio else 0.0)
+    answer = (
+        f"{worst.span.newer.name} is: {of_step(request, worst.change)} than with {span.older.name}"
+    )
+    yield _stage(course, "survey", title, findings, answer, span)
+    course.changed, course.span, bench = True, worst.span, worst.bench
+    if request.fix:
+        course.span = Span(older=worst.span.newer, newer=span.newer, regression=False)
+        bench, _ = _compare(course, course.span)
+    return bench
+
+
+@dataclass(frozen=True)
+class _Surveyed:
+    """A release between the ends, measured against the older one."""
+
+    span: Span
+    bench: Bench
+    change: Change
+
+
+def _against_older(course: Course, version: str) -> _Surveyed:
+    newer = _release(course, version)
+    span = Span(older=course.span.older, newer=newer, regression=True)
+    return _Surveyed(span, *_compare(course, span))
+
+
+def _is_worse(metric: str, change: Change) -> bool:
+    """Whether the bad end is shown to be the worse one; where none is better, to be another."""
+    if change.decision != "changed":
+        return False
+    direction = describe(metric).direction
+    if change.ratio is None or direction == "neutral":
+        return True
+    return (change.ratio > 1) == (direction == "lower is better")
+
+
+def _releases(course: Course, bench: Bench) -> Iterator[Stage]:
+    span = course.span
+    versions = _between(course, span)
+    if not versions:
+        return
+    found, findings, why = search_releases(
+        span, versions, bench, lambda version: _release(course, version)
+    )
+    course.span = found
+    yield _stage(course, "releases", "Releases", findings, found.describe("release"), span, why)
+
+
+def _experiments(course: Course) -> Iterator[Stage]:
+    """What the newer toolchain turns on or off, or the matrix asks about."""
+    span, opened = course.span, course.opened
+    newer = span.newer.toolchain.experiments
+    asked = opened.matrix.spec.question.suspects if opened.matrix.spec.question else None
+    default = suspects_between(span.older.toolchain.experiments, newer)
+    suspects = [name for name in dict.fromkeys((*(asked or ()), *default)) if newer.knows(name)]
+    if not suspects:
+        return
+    verdict, unbuilt = attribute_experiments(
+        span, suspects, opened.laboratory, opened.directory, opened.request.metric
+    )
+    findings = [*_flips(verdict, span, opened.request.metric), *unbuilt]
+    answer = verdict.attributions[0].sentence if verdict.attributions else "nothing was compared"
+    stage = _stage(course, "experiments", "Experiments", findings, answer, span)
+    yield stage.model_copy(update={"suspects": verdict.suspects})
+
+
+def _flips(verdict: Verdict, span: Span, metric: str) -> Iterator[Finding]:
+    """The flipped variants as findings: which end each is equivalent to."""
+    found = {(c.baseline, c.candidate): c for c in verdict.comparisons if c.metric == metric}
+    names = dict.fromkeys(cell.variant for cell in verdict.cells)
+    for name in (n for n in names if n not in (span.older.name, span.newer.name)):
+        against = {state: found.get((end.name, name))
+                   for state, end in (("good", span.good), ("bad", span.bad))}  # fmt: skip
+        alike = [state for state, c in against.items() if c and c.decision == "equivalent"]
+        good = against["good"]
+        yield Finding(
+            point=name,
+            state=alike[0] if len(alike) == 1 else "doubtful",
+            ratio=good.ratio if good else None,
+            ci=good.ci if good else None,
+            rounds=good.n if good else 0,
+            reason=None if len(alike) == 1 else "it is equivalent to neither end alone",
+        )
+
+
+def _between(course: Course, span: Span) -> list[str]:
+    """Releases between the toolchains of two points, in order; none where both are one version."""
+    older, newer = (point.toolchain.version for point in (span.older, span.newer))
+    if GoVersion.parse(older) == GoVersion.parse(newer):
+        return []
+    versions, _ = available(course.opened.cache)
+    return between(versions, older, newer)
+
+
+def _release(course: Course, version: str) -> Point:
+    """A release with the settings of the ends, as far as it knows them."""
+    opened = course.opened
+    found = resolve([parse_toolchain(version)], opened.cache, opened.say)
+    toolchain = found[version]
+    wanted = dict.fromkeys((*course.span.older.settings, *course.span.newer.settings))
+    known = tuple(setting for setting in wanted if toolchain.experiments.knows(setting))
+    settings = toolchain.experiments.in_order(known)
+    name = variant_name(version, settings, {})
+    return Point(name=name, toolchain=toolchain, settings=settings)
+
+
+def _stage(
+    course: Course, kind: StageKind, title: str, findings: Iterable[Finding], answer: str,
+    span: Span | None = None, stopped: str | None = None,
+) -> Stage:  # fmt: skip
+    laboratory, span = course.opened.laboratory, span or course.span
+    steps = tuple(Step(finding=f, command=laboratory.command(f.point)) for f in findings)
+    return Stage(kind=kind, title=title, older=span.older.name, newer=span.newer.name, steps=steps,
+                 answer=answer, stopped=stopped)  # fmt: skip
