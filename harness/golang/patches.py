@@ -70,7 +70,7 @@ def parse(path: Path) -> list[FilePatch]:
         HarnessError: it cannot be read, or is none.
     """
     try:
-        lines = path.read_bytes().decode().splitlines(keepends=True)
+        lines = split_lines(path.read_bytes().decode())
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise HarnessError(f"the patch {path} cannot be read: {reason}") from None
@@ -78,6 +78,11 @@ def parse(path: Path) -> list[FilePatch]:
     if not files:
         raise HarnessError(f"{path} is not a unified diff: it has no '--- ' and '+++ ' lines")
     return files
+
+
+def split_lines(text: str) -> list[str]:
+    """Lines with their ends, as patch(1) and compilers count them: by line feeds alone."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _files(path: Path, lines: list[str]) -> Iterator[FilePatch]:
@@ -135,7 +140,7 @@ def _drop_line_end(sides: tuple[list[str], list[str]], mark: str) -> None:
     r"""Follow ``\ No newline at end of file``."""
     for side, marks in zip(sides, (" -", " +"), strict=True):
         if mark in marks and side:
-            side[-1] = side[-1].rstrip("\r\n")
+            side[-1] = side[-1].removesuffix("\n")
 
 
 def _apply_file(
@@ -208,7 +213,7 @@ def _read(goroot: Path, name: str, changed: Mapping[str, str | None]) -> str:
 
 
 def _apply_hunks(patch: Path, name: str, text: str, hunks: Iterable[Hunk]) -> str:
-    lines = text.splitlines(keepends=True)
+    lines = split_lines(text)
     offset, begin = 0, 0
     failures = []
     for hunk in hunks:

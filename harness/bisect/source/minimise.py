@@ -1,0 +1,105 @@
+"""Delta debugging: the smallest set of changes that still makes the difference.
+
+First by halving: the changes are made one after the other in a fixed order, and a binary search
+finds the one with which the effect comes; it is kept, and the search goes on before it until what
+was kept has the effect by itself. For m changes out of n that matter, and effects that do not come
+and go, this takes about m · log2(n) questions. What is left is minimised by ddmin (Zeller and
+Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002), which needs no such
+assumption.
+"""
+
+import itertools
+from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Literal, TypeVar
+
+Answer = Literal["yes", "no", "unresolved"]
+T = TypeVar("T", bound=Hashable)
+Ask = Callable[[frozenset[T]], Answer]
+"""Whether a set of changes has the effect; asked again, it must give the same answer."""
+
+
+def halve(
+    blocks: Sequence[frozenset[T]],
+    ask: Ask[T],
+    close: Callable[[AbstractSet[T]], frozenset[T]],
+    penalty: Callable[[int], float],
+) -> frozenset[T]:
+    """A small set of changes that has the effect, supposing that all of them have it.
+
+    Args:
+        blocks: all changes, those that belong together in a block, in an order in which no block
+            needs a later one.
+        ask: answers questions.
+        close: adds to a set what it needs.
+        penalty: how unwelcome a cut before block N is, where 1 is a cut at an end instead of the
+            middle.
+    """
+    kept: frozenset[T] = frozenset()
+    high = len(blocks)
+    while True:
+        low, high = _step(blocks, kept, high, ask, close, penalty)
+        kept |= frozenset[T]().union(*blocks[low:high])
+        high = low
+        if high == 0 or ask(close(kept)) == "yes":
+            return close(kept)
+
+
+def _step(
+    blocks: Sequence[frozenset[T]],
+    kept: frozenset[T],
+    high: int,
+    ask: Ask[T],
+    close: Callable[[AbstractSet[T]], frozenset[T]],
+    penalty: Callable[[int], float],
+) -> tuple[int, int]:
+    """Where the effect comes: not with the first ``low`` blocks, but with ``high`` of them."""
+    low = 0
+    unresolved: set[int] = set()
+    while cuts := [n for n in range(low + 1, high) if n not in unresolved]:
+        ends = low + high
+
+        def cost(cut: int, ends: int = ends, width: int = high - low) -> float:
+            return abs(2 * cut - ends) / width + penalty(cut)
+
+        cut = min(cuts, key=cost)
+        answer = ask(close(kept.union(*blocks[:cut])))
+        if answer == "yes":
+            high = cut
+        elif answer == "no":
+            low = cut
+        else:
+            unresolved.add(cut)
+    return low, high
+
+
+def ddmin(changes: Sequence[T], ask: Ask[T]) -> list[T]:
+    """A 1-minimal part of changes that has the effect: without any one of its changes, it has not.
+
+    Args:
+        changes: they have the effect.
+        ask: answers questions.
+    """
+    left = list(changes)
+    parts = 2
+    while len(left) > 1:
+        chunks = _cut(left, parts)
+        reduced = next((chunk for chunk in chunks if ask(frozenset(chunk)) == "yes"), None)
+        if reduced is not None:
+            left, parts = reduced, 2
+            continue
+        rests = ([c for c in left if c not in set(chunk)] for chunk in chunks)
+        reduced = next((rest for rest in rests if rest and ask(frozenset(rest)) == "yes"), None)
+        if reduced is not None:
+            left, parts = reduced, max(parts - 1, 2)
+        elif parts < len(left):
+            parts = min(2 * parts, len(left))
+        else:
+            break
+    return left
+
+
+def _cut(changes: Sequence[T], parts: int) -> list[list[T]]:
+    """Parts of nearly equal length."""
+    ends = [len(changes) * n // parts for n in range(parts + 1)]
+    return [list(changes[a:b]) for a, b in itertools.pairwise(ends)]

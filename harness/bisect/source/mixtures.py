@@ -1,0 +1,116 @@
+"""Mixtures of two toolchains: each is made, named, and put to the judge once."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from harness.bisect.findings import Finding, Judge, Point
+from harness.bisect.source.answer import Direction, Step
+from harness.bisect.source.changes import Edit, FileChange, Unparsable, combine
+from harness.bisect.source.split import Splitter
+from harness.golang.toolchains import Toolchain
+from harness.plan import variant_name
+
+_FEW = 3
+"""So many declarations are named one by one."""
+
+Changes = Mapping[str, FileChange]
+"""By path within the GOROOT."""
+
+
+class Ends(NamedTuple):
+    """What is mixed."""
+
+    good: Toolchain
+    bad: Toolchain
+    settings: tuple[str, ...]
+
+
+class Mixtures:
+    """Asks the judge about mixtures, each one once, and keeps account of it."""
+
+    def __init__(
+        self, ends: Ends, judge: Judge, split: Splitter, say: Callable[[str], None]
+    ) -> None:
+        self.steps: list[Step] = []
+        self.asked = 0
+        """Mixtures that the judge was asked about."""
+        self._ends = ends
+        self._judge = judge
+        self._split = split
+        self._say = say
+        self._known: dict[str, Finding] = {}
+
+    def ask(self, direction: Direction, changes: Changes, edits: AbstractSet[Edit]) -> Finding:
+        """What becomes of one end when some differences are taken over from the other.
+
+        Args:
+            direction: ``forward`` starts from the good end and ``reverse`` from the bad one.
+            changes: all differences.
+            edits: which are taken over.
+        """
+        base = self._ends.good if direction == "forward" else self._ends.bad
+        try:
+            texts = self.texts(direction, changes, edits)
+        except Unparsable as error:
+            name = _name(base, sorted(edits))
+            finding = Finding(point=name, state="unresolved", reason=str(error))
+            return self._note(direction, changes, edits, finding)
+        own = {c.path: c.good if direction == "forward" else c.bad for c in changes.values()}
+        mixed = {path: text for path, text in texts.items() if text != own[path]}
+        name = _name(base, sorted(mixed.items()))
+        if name not in self._known:
+            toolchain = base.model_copy(update={"name": name, "patched": {**base.patched, **mixed}})
+            variant = variant_name(name, self._ends.settings, {})
+            self.asked += 1
+            self._known[name] = self._judge(
+                Point(name=variant, toolchain=toolchain, settings=self._ends.settings)
+            )
+            self._note(direction, changes, edits, self._known[name])
+        return self._known[name]
+
+    def texts(
+        self, direction: Direction, changes: Changes, edits: AbstractSet[Edit]
+    ) -> dict[str, str | None]:
+        """All files that differ, as they are in a mixture.
+
+        Raises:
+            Unparsable: a mixed file is no Go.
+        """
+        chosen = edits
+        if direction == "reverse":
+            chosen = {Edit(c.path, n) for c in changes.values() for n in c.differing} - edits
+        return combine(changes, chosen, self._split)
+
+    def _note(
+        self, direction: Direction, changes: Changes, edits: AbstractSet[Edit], finding: Finding
+    ) -> Finding:
+        words = describe(changes, edits)
+        self.steps.append(Step(direction=direction, edits=words, finding=finding))
+        ratio = "" if finding.ratio is None else f" ({finding.ratio:.3f} of the good end)"
+        self._say(f"{finding.point}, {words}: {finding.state}{ratio}")
+        return finding
+
+
+def describe(changes: Changes, edits: AbstractSet[Edit]) -> str:
+    """Edits in words: by name if they are few, else by where they are."""
+    found = sorted(edits)
+    if len(found) <= _FEW:
+        return ", ".join(dict.fromkeys(_label(changes[e.path], e.piece) for e in found))
+    paths = {edit.path for edit in found}
+    packages = sorted({changes[path].package for path in paths})
+    where = ", ".join(packages) if len(packages) <= _FEW else f"{len(packages)} packages"
+    return f"{len(found)} differences in {len(paths)} files of {where}"
+
+
+def _label(change: FileChange, number: int) -> str:
+    name = change.pieces[number].name
+    return f"{change.package}.{name}" if name else change.path
+
+
+def _name(base: Toolchain, content: Sequence[object]) -> str:
+    """A toolchain's name after what it is mixed with."""
+    digest = hashlib.sha256(json.dumps([base.name, base.digest, content]).encode()).hexdigest()
+    return f"{base.name}{'-' if '~' in base.name else '~'}mix-{digest[:8]}"

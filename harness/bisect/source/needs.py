@@ -1,0 +1,175 @@
+"""Which edits need which others, so that mixtures which cannot compile are seldom tried.
+
+By names alone, which is quick and good enough: where it is wrong, a mixture does not compile, and
+what the compiler complains of tells what else belongs together.
+"""
+
+import heapq
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import pairwise
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from harness.bisect.source.changes import Edit, FileChange, Piece
+
+_COMPLAINTS = (
+    r"undefined: (?:\w+\.)?(\w+)",
+    r"has no field or method (\w+)",
+    r"unknown field (\w+)",
+    r"missing method (\w+)",
+    r"arguments in call to (?:\w+\.)*(\w+)",
+    r"(\w+) redeclared in this block",
+    r"method \w+\.(\w+) already declared",
+    r"missing function body: func (\w+)",
+    r"relocation target (?:[\w./]+\.)?(\w+) not defined",
+    r"(?:symbol|definition of) (?:[\w./]+\.)?(\w+)",
+)
+"""What the Go compiler, type checker and linker say where a name has gone astray."""
+
+
+class Needs:
+    """What each edit needs; it learns from failed builds."""
+
+    def __init__(self, changes: Mapping[str, FileChange]) -> None:
+        self._edits = tuple(edit for change in changes.values() for edit in change.edits)
+        self._pieces = {edit: changes[edit.path].pieces[edit.piece] for edit in self._edits}
+        self._needs: dict[Edit, set[Edit]] = {edit: set() for edit in self._edits}
+        self._introduced_and_removed(changes)
+        self._moved()
+        self._other_signatures()
+
+    def reversed(self) -> "Needs":
+        """For taking edits back: what needed an edit goes before it."""
+        other = object.__new__(Needs)
+        other._edits, other._pieces = self._edits[::-1], self._pieces
+        other._needs = {edit: set() for edit in self._edits}
+        for edit, needed in self._needs.items():
+            for one in needed:
+                other._needs[one].add(edit)
+        return other
+
+    def close(self, edits: AbstractSet[Edit]) -> frozenset[Edit]:
+        """Edits, and all that they need."""
+        closed: set[Edit] = set()
+        pending = list(edits)
+        while pending:
+            edit = pending.pop()
+            if edit not in closed:
+                closed.add(edit)
+                pending += self._needs[edit]
+        return frozenset(closed)
+
+    def blocks(self, edits: AbstractSet[Edit]) -> list[frozenset[Edit]]:
+        """Edits in an order in which none needs a later one; those that need each other together.
+
+        Otherwise in the order of their files, and in a file from its beginning on.
+        """
+        chosen = [edit for edit in self._edits if edit in edits]
+        labels = self._components(chosen)
+        members: dict[int, set[Edit]] = defaultdict(set)
+        for edit, label in zip(chosen, labels, strict=True):
+            members[label].add(edit)
+        place = dict(zip(chosen, labels, strict=True))
+        needed = {
+            label: {place[n] for e in group for n in self._needs[e] if n in place} - {label}
+            for label, group in members.items()
+        }
+        first = {
+            label: chosen.index(next(e for e in chosen if e in members[label])) for label in members
+        }
+        return [frozenset(members[label]) for label in _in_order(needed, first)]
+
+    def learn(self, complaint: str) -> bool:
+        """Tie together the edits that a failed build's complaint is about; whether any were not."""
+        names = {m for form in _COMPLAINTS for m in re.findall(form, complaint)}
+        before = sum(map(len, self._needs.values()))
+        for name in sorted(names):
+            definers = [
+                e for e, p in self._pieces.items() if name in p.good.defines | p.bad.defines
+            ]
+            users = [e for e, p in self._pieces.items() if name in p.good.uses | p.bad.uses]
+            if definers:
+                self._tie({*definers, *users})
+        return sum(map(len, self._needs.values())) > before
+
+    def _components(self, chosen: Sequence[Edit]) -> list[int]:
+        numbers = {edit: number for number, edit in enumerate(chosen)}
+        arrows = [(numbers[e], numbers[n]) for e in chosen for n in self._needs[e] if n in numbers]
+        rows, columns = np.array(arrows, dtype=int).reshape(-1, 2).T
+        graph = coo_array((np.ones(len(arrows)), (rows, columns)), shape=(len(chosen),) * 2)
+        return [int(label) for label in connected_components(graph, connection="strong")[1]]
+
+    def _tie(self, edits: Iterable[Edit]) -> None:
+        """Make edits need each other."""
+        ordered = sorted(edits)
+        for one, other in pairwise(ordered):
+            self._needs[one].add(other)
+            self._needs[other].add(one)
+
+    def _introduced_and_removed(self, changes: Mapping[str, FileChange]) -> None:
+        """A name that only one side knows: its users go with its declaration."""
+        known = [frozenset[str]().union(*_names(changes, side)) for side in (0, 1)]
+        for edit, piece in self._pieces.items():
+            new = piece.bad.defines - known[0]
+            gone = piece.good.defines - known[1]
+            for other, used in self._pieces.items():
+                if new & used.bad.uses and other != edit:
+                    self._needs[other].add(edit)
+                if gone & used.good.uses and other != edit:
+                    self._needs[edit].add(other)
+
+    def _moved(self) -> None:
+        """A declaration that left one place for another of its package does both at once."""
+        places: dict[tuple[str, str], tuple[set[Edit], set[Edit]]] = defaultdict(
+            lambda: (set(), set())
+        )
+        for edit, piece in self._pieces.items():
+            for names, side in ((_symbols(piece, 0), 0), (_symbols(piece, 1), 1)):
+                for name in names - _symbols(piece, 1 - side):
+                    places[edit.path.rpartition("/")[0], name][side].add(edit)
+        for left, came in places.values():
+            if left and came:
+                self._tie(left | came)
+
+    def _other_signatures(self) -> None:
+        """A function that takes or gives something else changes together with its callers."""
+        for edit, piece in self._pieces.items():
+            other = piece.good.signatures ^ piece.bad.signatures
+            if piece.good.signatures and piece.bad.signatures and other:
+                names = {signature.partition(" ")[0] for signature in other}
+                users = {e for e, p in self._pieces.items() if names & (p.good.uses | p.bad.uses)}
+                self._tie({edit, *users})
+
+
+def _names(changes: Mapping[str, FileChange], side: int) -> Iterator[frozenset[str]]:
+    for change in changes.values():
+        for stretch in change.splits[side].stretches:
+            yield stretch.uses | stretch.defines
+
+
+def _symbols(piece: Piece, side: int) -> set[str]:
+    symbols = (piece.bad if side else piece.good).symbols
+    return {s.name for s in symbols} - {"init", "_"}
+
+
+def _in_order(needed: Mapping[int, AbstractSet[int]], place: Mapping[int, int]) -> Iterator[int]:
+    """What is needed before what needs it, and otherwise by place."""
+    missing = {label: len(others) for label, others in needed.items()}
+    needing = defaultdict(set)
+    for label, others in needed.items():
+        for other in others:
+            needing[other].add(label)
+    ready = [(place[label], label) for label, count in missing.items() if not count]
+    heapq.heapify(ready)
+    while ready:
+        _, label = heapq.heappop(ready)
+        yield label
+        for other in needing[label]:
+            missing[other] -= 1
+            if not missing[other]:
+                heapq.heappush(ready, (place[other], other))

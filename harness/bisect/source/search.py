@@ -1,0 +1,284 @@
+"""From two toolchains to the declarations whose difference matters."""
+
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.bisect.findings import Finding, Judge
+from harness.bisect.source.answer import Direction, SourceAnswer
+from harness.bisect.source.changes import Edit, compare
+from harness.bisect.source.minimise import Answer, ddmin, halve
+from harness.bisect.source.mixtures import Changes, Ends, Mixtures
+from harness.bisect.source.needs import Needs
+from harness.bisect.source.patch import culprits, unified_diff
+from harness.bisect.source.split import Splitter, make_splitter
+from harness.bisect.source.used import differences, used_files
+from harness.errors import HarnessError
+from harness.golang.toolchains import Toolchain
+from harness.golang.versions import GoVersion
+from harness.golang.workloads import Source
+from harness.spec.models import BuildSpec
+
+MOST_MIXTURES = 80
+"""So many are asked about in search of declarations, in each direction: some ten minutes."""
+MOST_HUNKS = 16
+"""So many more are spent on making the patch smaller within its declarations."""
+_WANTED: Mapping[Direction, str] = {"forward": "bad", "reverse": "good"}
+
+
+def search_source(
+    good: Toolchain,
+    bad: Toolchain,
+    source: Source,
+    settings: tuple[str, ...],
+    build: BuildSpec,
+    judge: Judge,
+    cache: Path,
+    say: Callable[[str], None],
+) -> SourceAnswer:
+    """Find the smallest part of the standard library's differences that makes the difference.
+
+    Args:
+        good: one end.
+        bad: the other.
+        source: the workload.
+        settings: experiments of both ends.
+        build: build settings of both ends.
+        judge: is asked about mixtures.
+        cache: the harness's cache directory.
+        say: told of each mixture.
+
+    Returns:
+        What was found, and where and why the search ended early if it did. Equal arguments and
+        answers of the judge lead to equal questions in the same order.
+    """
+    newest = max(good, bad, key=lambda toolchain: GoVersion.parse(toolchain.version))
+    split = make_splitter(newest, cache)
+    try:
+        used = [used_files(end, source, settings, build, cache) for end in (good, bad)]
+    except HarnessError as error:
+        return SourceAnswer(used=0, differing=(), elsewhere=0, stopped=str(error))
+    found = differences(good, bad, used[0] | used[1])
+    say(
+        f"the workload is made of {found.used} files of the standard library: "
+        f"{len(found.good)} of them differ, and {found.elsewhere} that it does not use"
+    )
+    changes = compare(found.good, found.bad, split)
+    mixtures = Mixtures(Ends(good, bad, settings), judge, split, say)
+    fields = _Search(mixtures, changes, split).run()
+    return SourceAnswer(
+        used=found.used,
+        differing=tuple(found.good),
+        elsewhere=found.elsewhere,
+        binary=found.binary,
+        edits=sum(len(change.edits) for change in changes.values()),
+        steps=tuple(mixtures.steps),
+        mixtures=mixtures.asked,
+        **fields,
+    )
+
+
+class _Learned(Exception):  # noqa: N818 - a signal, not a fault
+    """A failed build told of edits that belong together: the order of the search changes."""
+
+
+class _Questions:
+    """Answers for delta debugging about sets of edits, within a budget."""
+
+    def __init__(
+        self, mixtures: Mixtures, direction: Direction, changes: Changes, most: int
+    ) -> None:
+        self._mixtures = mixtures
+        self._direction: Direction = direction
+        self._changes = changes
+        self._last = mixtures.asked + most
+        self._known: dict[frozenset[Edit], Answer] = {}
+        self.needs: Needs | None = None
+        """What learns from failed builds, if anything does."""
+        self.spent = False
+        """Whether anything was left unanswered; such sets count as unresolved."""
+
+    def __call__(self, edits: frozenset[Edit]) -> Answer:
+        if edits not in self._known:
+            if self._mixtures.asked >= self._last:
+                self.spent = True
+                return "unresolved"
+            finding = self._mixtures.ask(self._direction, self._changes, edits)
+            self._known[edits] = self._answer(finding)
+            unresolved = finding.state == "unresolved"
+            if unresolved and self.needs and self.needs.learn(finding.reason or ""):
+                raise _Learned
+        return self._known[edits]
+
+    def _answer(self, finding: Finding) -> Answer:
+        if finding.state == "unresolved":
+            return "unresolved"
+        return "yes" if finding.state == _WANTED[self._direction] else "no"
+
+    @property
+    def smallest(self) -> frozenset[Edit] | None:
+        """The smallest set known to have the effect."""
+        having = [edits for edits, answer in self._known.items() if answer == "yes"]
+        return min(having, key=lambda edits: (len(edits), sorted(edits)), default=None)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Edits that have the effect in one direction."""
+
+    changes: Changes
+    edits: frozenset[Edit]
+    declarations: frozenset[Edit]
+    """The same declarations as a whole, where ``edits`` are hunks of them."""
+    spent: bool
+    """Whether the search for a smaller one was broken off."""
+
+
+class _Search:
+    """One search: in the direction in which mixing works, and the other for confirmation."""
+
+    def __init__(self, mixtures: Mixtures, changes: Changes, split: Splitter) -> None:
+        self._mixtures = mixtures
+        self._changes = changes
+        self._split = split
+        self._edits = frozenset(edit for change in changes.values() for edit in change.edits)
+
+    def run(self) -> dict[str, object]:
+        """Fields of the answer."""
+        direction, reason = self._direction()
+        if direction is None:
+            return {"stopped": reason}
+        part = self._smallest(direction)
+        other: Direction = "reverse" if direction == "forward" else "forward"
+        confirmed = self._mixtures.ask(other, part.changes, part.edits)
+        if confirmed.state != _WANTED[other] and part.edits != part.declarations:
+            whole = self._mixtures.ask(other, part.changes, part.declarations)
+            if whole.state == _WANTED[other]:
+                part, confirmed = replace(part, edits=part.declarations), whole
+        findings = {other: confirmed, direction: self._ask(direction, part)}
+        fields = self._describe(part) | findings
+        if confirmed.state != _WANTED[other]:
+            fields |= self._unconfirmed(other, confirmed)
+        elif part.spent:
+            fields["stopped"] = (
+                f"the search ended after {self._mixtures.asked} mixtures; "
+                "some of these differences may not be needed"
+            )
+        return fields
+
+    def _ask(self, direction: Direction, part: _Part) -> Finding:
+        return self._mixtures.ask(direction, part.changes, part.edits)
+
+    def _direction(self) -> tuple[Direction | None, str]:
+        """In which direction the whole has the effect; or why in none."""
+        if not self._edits:
+            return None, (
+                "no code differs in the files that the workload uses: the difference comes from "
+                "the compiler, the assembler, the linker or files that are no text"
+            )
+        forward = self._mixtures.ask("forward", self._changes, self._edits)
+        if forward.state == "bad":
+            return "forward", ""
+        if forward.state != "unresolved":
+            return None, (
+                "with all used files of the bad toolchain the good one stays "
+                f"{_said(forward)}: the difference does not come from the standard library "
+                "alone, but from the compiler, the assembler or the linker"
+            )
+        reverse = self._mixtures.ask("reverse", self._changes, self._edits)
+        if reverse.state == "good":
+            return "reverse", ""
+        return None, (
+            "the standard libraries cannot be mixed. The good toolchain with all used files of "
+            f"the bad one is {_said(forward)}\nThe bad one with those of the good one is "
+            f"{_said(reverse)}"
+        )
+
+    def _smallest(self, direction: Direction) -> _Part:
+        """Declarations, and then hunks of them."""
+        declarations, spent = self._declarations(direction)
+        changes = dict(self._changes)
+        whole: set[Edit] = set()
+        hunks: set[Edit] = set()
+        for path in sorted({edit.path for edit in declarations}):
+            chosen = {edit.piece for edit in declarations if edit.path == path}
+            changes[path], places = changes[path].refined(chosen)
+            inside = {Edit(path, n) for numbers in places.values() for n in numbers}
+            differing = {e for e in inside if e.piece in changes[path].differing}
+            needed = inside & set(changes[path].edits)
+            whole |= differing
+            hunks |= needed or differing
+        questions = _Questions(self._mixtures, direction, changes, MOST_HUNKS)
+        edits = frozenset(whole)
+        if hunks != whole or len(hunks) > 1:
+            edits = frozenset(hunks) if questions(frozenset(hunks)) == "yes" else edits
+        if edits == hunks:
+            edits = frozenset(ddmin(sorted(hunks), questions))
+        return _Part(changes, edits, frozenset(whole), spent)
+
+    def _declarations(self, direction: Direction) -> tuple[frozenset[Edit], bool]:
+        """A 1-minimal set of declarations with the effect; whether the budget ended the search."""
+        questions = _Questions(self._mixtures, direction, self._changes, MOST_MIXTURES)
+        needs = Needs(self._changes)
+        if direction == "reverse":
+            needs = needs.reversed()
+        questions.needs = needs
+        left = self._edits
+        left = _halve(needs, questions, self._edits)
+        questions.needs = None
+        return frozenset(ddmin(sorted(left), questions)), questions.spent
+
+    def _describe(self, part: _Part) -> dict[str, object]:
+        """The patch on the good toolchain, and what it changes."""
+        old = {path: change.good for path, change in part.changes.items()}
+        new = self._mixtures.texts("forward", part.changes, part.edits)
+        return {"culprits": culprits(old, new, self._split), "diff": unified_diff(old, new)}
+
+    def _unconfirmed(self, other: Direction, finding: Finding) -> dict[str, object]:
+        """Why the patch does not work both ways, and what would."""
+        if other == "forward":
+            return {
+                "stopped": "taking these differences back cures the bad toolchain, but the good "
+                f"one with them is {_said(finding)}"
+            }
+        stopped = f"with the patch taken back, the bad toolchain is {_said(finding)}"
+        if self._mixtures.ask("reverse", self._changes, self._edits).state != "good":
+            return {"stopped": f"{stopped}; so it is even with all used files of the good one"}
+        part = self._smallest("reverse")
+        old = {path: change.bad for path, change in part.changes.items()}
+        new = self._mixtures.texts("reverse", part.changes, part.edits)
+        return {
+            "stopped": f"{stopped}: there is more than one cause, see the remedy",
+            "remedy": culprits(old, new, self._split),
+            "remedy_diff": unified_diff(old, new),
+        }
+
+
+def _halve(needs: Needs, questions: _Questions, edits: frozenset[Edit]) -> frozenset[Edit]:
+    """A small part of edits with the effect, begun anew when a failed build taught something."""
+    while True:
+        blocks = needs.blocks(edits)
+
+        def close(some: AbstractSet[Edit], within: frozenset[Edit] = edits) -> frozenset[Edit]:
+            return needs.close(some) & within
+
+        def penalty(cut: int, among: list[frozenset[Edit]] = blocks) -> float:
+            return _cut_penalty(among[cut - 1], among[cut])
+
+        try:
+            return halve(blocks, questions, close, penalty)
+        except _Learned:
+            edits = questions.smallest or edits
+
+
+def _said(finding: Finding) -> str:
+    return f"{finding.state}: {finding.reason}" if finding.reason else finding.state
+
+
+def _cut_penalty(before: frozenset[Edit], after: frozenset[Edit]) -> float:
+    """Cuts between packages are likelier to compile than those between files, and so on."""
+    one, other = min(before).path, min(after).path
+    if one.rpartition("/")[0] != other.rpartition("/")[0]:
+        return 0.0
+    return 0.1 if one != other else 0.3

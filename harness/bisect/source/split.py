@@ -1,0 +1,164 @@
+"""Source files taken apart: the stretches of text that one declaration each takes up."""
+
+import itertools
+import json
+import re
+import subprocess
+from collections.abc import Callable, Sequence
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.frozen import Frozen
+from harness.golang.builds import build_tool
+from harness.golang.patches import split_lines
+from harness.golang.toolchains import Toolchain
+
+_TEXT = re.compile(r"^TEXT\s+([^\s(,]+)\(SB\)")
+"""How a function begins in Go's assembler."""
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+_ASSEMBLY = (".s", ".S")
+
+
+class Symbol(Frozen):
+    """Something that is declared at package level."""
+
+    name: str
+    """As stack traces name it: ``f``, ``T.m``, ``(*T).m``."""
+    text: str
+    """Its declaration."""
+
+
+class Stretch(Frozen):
+    """A part of a file; all of them together are the file."""
+
+    kind: str
+    """``head``, ``imports``, ``const``, ``func``, ``type``, ``var``, ``tail`` or ``text``."""
+    text: str
+    code: str
+    """What the compiler makes something of: a digest, or the text without comments."""
+    symbols: tuple[Symbol, ...] = ()
+    signatures: frozenset[str] = frozenset()
+    """Of Go functions: name and type."""
+    defines: frozenset[str] = frozenset()
+    """Names, those of fields and methods too."""
+    uses: frozenset[str] = frozenset()
+    """All identifiers."""
+    qualifiers: frozenset[str] = frozenset()
+    """Identifiers that may name a package: the ``x`` of ``x.Sel``."""
+
+
+class Import(Frozen):
+    """One import of a Go file."""
+
+    name: str
+    """Empty if the file does not say it."""
+    path: str
+
+
+class Split(Frozen):
+    """A file as stretches."""
+
+    stretches: tuple[Stretch, ...]
+    imports: tuple[Import, ...] = ()
+    error: str = ""
+    """Why a Go file cannot be parsed; it is one stretch then."""
+
+
+Splitter = Callable[[Sequence[tuple[str, str]]], list[Split]]
+"""Takes files apart, each given as path and text."""
+
+
+def make_splitter(toolchain: Toolchain, cache: Path) -> Splitter:
+    """A splitter that asks a small Go program of the harness's own.
+
+    Args:
+        toolchain: the newest of those whose files are split.
+        cache: the harness's cache directory.
+    """
+    with as_file(files("harness.bisect.source") / "decls" / "main.go") as source:
+        tool = build_tool(source, toolchain, cache)
+
+    def split(sources: Sequence[tuple[str, str]]) -> list[Split]:
+        go = [text for path, text in sources if path.endswith(".go")]
+        parsed = iter(_ask(tool, go) if go else [])
+        return [
+            next(parsed) if path.endswith(".go") else _split_other(path, text)
+            for path, text in sources
+        ]
+
+    return split
+
+
+def _ask(tool: Path, texts: Sequence[str]) -> list[Split]:
+    done = subprocess.run(
+        [tool], input=json.dumps(texts).encode(), capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        raise HarnessError(f"{tool} failed: {done.stderr.decode(errors='replace').strip()}")
+    return [
+        _split_go(text, found) for text, found in zip(texts, json.loads(done.stdout), strict=True)
+    ]
+
+
+def _split_go(text: str, found: dict[str, Any]) -> Split:
+    if found["error"]:
+        return Split(stretches=(_whole(text),), error=found["error"])
+    content = text.encode()
+
+    def with_text(place: dict[str, Any]) -> dict[str, Any]:
+        return place | {"text": content[place.pop("start") : place.pop("end")].decode()}
+
+    for stretch in found["stretches"]:
+        stretch["symbols"] = [with_text(symbol) for symbol in stretch["symbols"]]
+    stretches = [with_text(stretch) for stretch in found["stretches"]]
+    return Split.model_validate({"imports": found["imports"], "stretches": stretches})
+
+
+def _split_other(path: str, text: str) -> Split:
+    if not path.endswith(_ASSEMBLY):
+        return Split(stretches=(_whole(text),))
+    lines = split_lines(text)
+    starts = [_with_comment(lines, n) for n, line in enumerate(lines) if _TEXT.match(line)]
+    if not starts:
+        return Split(stretches=(_whole(text),))
+    cuts = sorted({0, *starts, len(lines)})
+    parts = ["".join(lines[a:b]) for a, b in itertools.pairwise(cuts)]
+    return Split(stretches=tuple(_assembly(part, first=n == 0) for n, part in enumerate(parts)))
+
+
+def _with_comment(lines: Sequence[str], number: int) -> int:
+    while number and lines[number - 1].startswith("//"):
+        number -= 1
+    return number
+
+
+def _assembly(text: str, *, first: bool) -> Stretch:
+    found = next((m for line in split_lines(text) if (m := _TEXT.match(line))), None)
+    name = re.sub(r"<.*>$", "", found[1]).rpartition("·")[2] if found else ""
+    names = frozenset({name} - {""})
+    return Stretch(
+        kind="func" if found else "head",
+        text=text,
+        code=text if first else without_comments(text),  # the first may hold build constraints
+        symbols=(Symbol(name=name, text=text),) if name else (),
+        defines=names,
+        uses=frozenset(_IDENTIFIER.findall(text)),
+    )
+
+
+def _whole(text: str) -> Stretch:
+    return Stretch(kind="text", text=text, code=text, uses=frozenset(_IDENTIFIER.findall(text)))
+
+
+def without_comments(text: str) -> str:
+    """A text without lines that are blank or a comment; unless it may be in a string."""
+    if "`" in text or "/*" in text:
+        return text
+    lines = (line.strip() for line in split_lines(text))
+    return "\n".join(line for line in lines if line and not _is_comment(line))
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith("//") and not line.startswith(("//go:", "//line ", "//export "))

@@ -1,0 +1,136 @@
+"""Which files of a GOROOT a workload is made of, and where two GOROOTs differ in them."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.frozen import Frozen
+from harness.golang.command import run_go
+from harness.golang.overlay import write_overlay
+from harness.golang.toolchains import Toolchain
+from harness.golang.workloads import Source
+from harness.spec.models import BuildSpec
+
+_LISTS = (
+    *("GoFiles", "CgoFiles", "CFiles", "CXXFiles", "MFiles", "HFiles", "FFiles", "SFiles"),
+    *("SwigFiles", "SwigCXXFiles", "SysoFiles", "EmbedFiles"),
+)
+"""All that the go command makes a package from (``go help list``)."""
+
+
+class Difference(Frozen):
+    """Where two GOROOTs differ."""
+
+    used: int
+    """Files that the workload's packages are made of, on either side."""
+    good: dict[str, str | None]
+    """Those that differ, by path within the GOROOT; ``None`` where there is no such file."""
+    bad: dict[str, str | None]
+    binary: tuple[str, ...]
+    """Further ones that are no text: no overlay holds them."""
+    elsewhere: int
+    """Files of the standard library that differ and are not used."""
+
+
+def used_files(
+    toolchain: Toolchain, source: Source, settings: tuple[str, ...], build: BuildSpec, cache: Path
+) -> frozenset[str]:
+    """Paths within the GOROOT of all files that a workload's build reads, without the probe's.
+
+    Args:
+        toolchain: whose go command chooses them.
+        source: the workload.
+        settings: experiments.
+        build: its tags, race and cgo choose files too.
+        cache: the harness's cache directory.
+
+    Raises:
+        HarnessError: the go command cannot tell, for example as it does not know an experiment.
+    """
+    lists = "".join("{{range ." + name + '}}{{$d}}/{{.}}{{"\\n"}}{{end}}' for name in _LISTS)
+    form = "{{if .Standard}}{{$d := .Dir}}" + lists + "{{end}}"
+    with tempfile.TemporaryDirectory() as scratch:
+        overlay = []
+        if toolchain.patched:
+            path = write_overlay(toolchain.goroot, None, Path(scratch), "off", toolchain.patched)
+            overlay = [f"-overlay={path}"]
+        text = run_go(
+            toolchain.goroot,
+            toolchain.build_cache(cache),
+            [
+                "list", "-deps", *(["-test"] if source.test else []),
+                *(["-race"] if build.race else []),
+                *([f"-tags={','.join(build.tags)}"] if build.tags else []),
+                *overlay, "-f", form, source.package,
+            ],
+            directory=source.module, settings=settings, build=build, extra=source.workspace,
+        )  # fmt: skip
+    root = toolchain.goroot.resolve()
+    paths = {Path(line) for line in text.splitlines() if line}
+    places = {path.parent.resolve() / path.name for path in paths}
+    return frozenset(str(p.relative_to(root)) for p in places if p.is_relative_to(root))
+
+
+def differences(good: Toolchain, bad: Toolchain, used: frozenset[str]) -> Difference:
+    """Compare two GOROOTs.
+
+    Args:
+        good: one.
+        bad: the other.
+        used: the files to tell apart from the rest.
+    """
+    texts: tuple[dict[str, str | None], dict[str, str | None]] = ({}, {})
+    binary = []
+    differing = set(_differing(good, bad))
+    for path in sorted(used & differing):
+        try:
+            sides = [_text(_content(toolchain, path)) for toolchain in (good, bad)]
+        except UnicodeDecodeError:
+            binary.append(path)
+            continue
+        for side, text in zip(texts, sides, strict=True):
+            side[path] = text
+    return Difference(
+        used=len(used), good=texts[0], bad=texts[1], binary=tuple(binary),
+        elsewhere=len(differing - used),
+    )  # fmt: skip
+
+
+def _differing(good: Toolchain, bad: Toolchain) -> Iterator[str]:
+    sizes = [_library(toolchain) for toolchain in (good, bad)]
+    patched = {*good.patched, *bad.patched}
+    for path in sorted({*sizes[0], *sizes[1], *patched}):
+        other_size = sizes[0].get(path) != sizes[1].get(path)
+        if (other_size and path not in patched) or _content(good, path) != _content(bad, path):
+            yield path
+
+
+def _library(toolchain: Toolchain) -> dict[str, int]:
+    """Sizes of the standard library's files, without tests, their data and the tools."""
+    found = {}
+    for directory, children, names in os.walk(toolchain.goroot / "src"):
+        here = Path(directory).relative_to(toolchain.goroot)
+        children[:] = [c for c in children if c != "testdata" and f"{here}/{c}" != "src/cmd"]
+        for name in names:
+            if not name.endswith("_test.go"):
+                found[f"{here}/{name}"] = Path(directory, name).stat().st_size
+    return found
+
+
+def _content(toolchain: Toolchain, path: str) -> bytes | None:
+    if path in toolchain.patched:
+        text = toolchain.patched[path]
+        return None if text is None else text.encode()
+    try:
+        return (toolchain.goroot / path).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _text(content: bytes | None) -> str | None:
+    if content is None:
+        return None
+    if b"\0" in content:
+        raise UnicodeDecodeError("utf-8", content, 0, 1, "a zero byte")
+    return content.decode()

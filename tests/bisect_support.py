@@ -1,0 +1,75 @@
+"""A judge for tests: real builds, one real trial each, and the middle value as the border."""
+
+import tempfile
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+from harness.bisect.findings import Finding, Point
+from harness.golang.builds import BuildRequest, build_all, build_tool
+from harness.golang.toolchains import Toolchain
+from harness.golang.workloads import Source
+from harness.measure.trial import TrialRequest, run_trial
+from harness.spec.models import BuildSpec
+
+
+@dataclass
+class TrialJudge:
+    """Judges points by one trial each."""
+
+    source: Source
+    ends: tuple[Toolchain, Toolchain]
+    cache: Path
+    settings: tuple[str, ...] = ()
+    build: BuildSpec = field(default_factory=BuildSpec)
+    args: tuple[str, ...] = ()
+    metric: str = "rss.peak"
+    asked: list[str] = field(default_factory=list)
+    border: float = 0.0
+    good_is_less: bool = True
+
+    def __post_init__(self) -> None:
+        good, bad = (self._value(end) for end in self.ends)
+        assert isinstance(good, float), good
+        assert isinstance(bad, float), bad
+        assert abs(good / bad - 1) > 0.05, (good, bad)
+        self.border = (good + bad) / 2
+        self.good_is_less = good < bad
+        self.good = good
+
+    def __call__(self, point: Point) -> Finding:
+        assert point.name not in self.asked
+        self.asked.append(point.name)
+        value = self._value(point.toolchain)
+        if isinstance(value, str):
+            return Finding(point=point.name, state="unresolved", reason=value)
+        is_good = (value < self.border) == self.good_is_less
+        return Finding(
+            point=point.name,
+            state="good" if is_good else "bad",
+            ratio=value / self.good,
+            rounds=1,
+        )
+
+    def _value(self, toolchain: Toolchain) -> float | str:
+        """The metric; or why there is none."""
+        request = BuildRequest(
+            source=self.source, toolchain=toolchain, settings=self.settings, build=self.build
+        )
+        record = build_all([request], self.cache, lambda _: None)[0]
+        if record.error is not None:
+            return record.error
+        main = Path(str(files("harness.measure"))) / "supervisor" / "main.go"
+        with tempfile.TemporaryDirectory() as scratch:
+            result = run_trial(
+                TrialRequest(
+                    supervisor=build_tool(main, self.ends[0], self.cache),
+                    binary=Path(record.binary),
+                    args=self.args,
+                    directory=Path(scratch),
+                )
+            )
+        value = result.metrics.get(self.metric)
+        if result.outcome != "ok" or value is None:
+            return f"{result.outcome}: {result.log}"
+        return float(value)

@@ -1,0 +1,423 @@
+import math
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.bisect.findings import Finding, Point
+from harness.bisect.source.changes import Edit, combine, compare
+from harness.bisect.source.imports import fit_imports
+from harness.bisect.source.minimise import Answer, ddmin, halve
+from harness.bisect.source.mixtures import Ends, Mixtures
+from harness.bisect.source.needs import Needs
+from harness.bisect.source.patch import culprits, unified_diff
+from harness.bisect.source.search import _Search
+from harness.bisect.source.split import Import, Split, Splitter, Stretch, _split_other
+from harness.golang.experiments import Experiments
+from harness.golang.patches import apply_patches, split_lines
+from harness.golang.toolchains import Toolchain
+
+Needed = tuple[int, frozenset[int]]
+
+
+@st.composite
+def monotone(draw: st.DrawFn) -> Needed:
+    """How many changes there are, and which of them matter only together."""
+    size = draw(st.integers(1, 40))
+    needed = draw(st.sets(st.integers(0, size - 1), min_size=1, max_size=4))
+    return size, frozenset(needed)
+
+
+def counted(
+    answer: Callable[[frozenset[int]], Answer],
+) -> tuple[Callable[[frozenset[int]], Answer], dict[frozenset[int], Answer]]:
+    asked: dict[frozenset[int], Answer] = {}
+
+    def ask(changes: frozenset[int]) -> Answer:
+        return asked.setdefault(changes, answer(changes))
+
+    return ask, asked
+
+
+def singles(size: int) -> list[frozenset[int]]:
+    return [frozenset({n}) for n in range(size)]
+
+
+def no_penalty(_: int) -> float:
+    return 0.0
+
+
+@settings(deadline=None)
+@given(monotone())
+def test_halving_finds_what_matters_with_few_questions(case: Needed) -> None:
+    size, needed = case
+    ask, asked = counted(lambda changes: "yes" if needed <= changes else "no")
+    assert halve(singles(size), ask, frozenset, no_penalty) == needed
+    assert len(asked) <= len(needed) * (math.ceil(math.log2(size)) + 2)
+
+
+@settings(deadline=None)
+@given(monotone(), st.data())
+def test_halving_leaves_out_no_needed_change_where_some_sets_do_not_build(
+    case: Needed, data: st.DataObject
+) -> None:
+    size, needed = case
+    broken = data.draw(st.sets(st.integers(0, size)))
+
+    def answer(changes: frozenset[int]) -> Answer:
+        if len(changes) in broken and len(changes) != size:
+            return "unresolved"
+        return "yes" if needed <= changes else "no"
+
+    ask, _ = counted(answer)
+    found = halve(singles(size), ask, frozenset, no_penalty)
+    assert needed <= found
+
+
+@settings(deadline=None)
+@given(monotone(), st.randoms(use_true_random=False))
+def test_ddmin_ends_with_a_set_that_no_single_change_can_leave(
+    case: Needed, random: object
+) -> None:
+    size, _ = case
+    outcomes: dict[frozenset[int], Answer] = {}
+
+    def ask(changes: frozenset[int]) -> Answer:  # any function at all, with unresolved outcomes
+        if len(changes) == size:
+            return "yes"
+        choices: list[Answer] = ["yes", "no", "unresolved"]
+        return outcomes.setdefault(changes, random.choice(choices))  # type: ignore[attr-defined]
+
+    left = ddmin(range(size), ask)
+    assert ask(frozenset(left)) == "yes"
+    if len(left) > 1:
+        assert all(ask(frozenset(left) - {one}) != "yes" for one in left)
+
+
+def split_text(sources: Sequence[tuple[str, str]]) -> list[Split]:
+    return [_split_other(path, text) for path, text in sources]
+
+
+LINES = st.sampled_from(
+    ["TEXT ·a(SB),NOSPLIT,$0\n", "TEXT runtime·b<ABIInternal>(SB),0,$0-8\n", "\tRET\n", "// note\n",
+     '#include "textflag.h"\n', "\tMOVQ AX, BX\n", "\n", "x\u2028y\r\n"]
+)  # fmt: skip
+TEXTS = st.builds(
+    lambda lines, end: "".join(lines) + end, st.lists(LINES), st.sampled_from(["", "end"])
+)
+FILES = st.dictionaries(
+    st.sampled_from(["src/p/a.s", "src/p/b.h", "src/q/c.s"]),
+    st.tuples(st.none() | TEXTS, st.none() | TEXTS), min_size=1,
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(FILES)
+def test_all_edits_make_the_bad_files_and_none_the_good_ones(
+    files: dict[str, tuple[str | None, str | None]],
+) -> None:
+    good = {path: sides[0] for path, sides in files.items()}
+    bad = {path: sides[1] for path, sides in files.items()}
+    changes = compare(good, bad, split_text)
+    everything = {Edit(c.path, n) for c in changes.values() for n in c.differing}
+    everything |= {edit for change in changes.values() for edit in change.edits}
+    assert {**good, **combine(changes, set(), split_text)} == good
+    assert {**good, **combine(changes, everything, split_text)} == bad
+
+
+@settings(deadline=None)
+@given(FILES)
+def test_hunks_make_the_same_files_as_their_declarations(
+    files: dict[str, tuple[str | None, str | None]],
+) -> None:
+    good = {path: sides[0] for path, sides in files.items()}
+    bad = {path: sides[1] for path, sides in files.items()}
+    for path, change in compare(good, bad, split_text).items():
+        chosen = frozenset(edit.piece for edit in change.edits)
+        fine, places = change.refined(chosen)
+        whole = combine({path: change}, set(change.edits), split_text)
+        hunks = {Edit(path, n) for numbers in places.values() for n in numbers}
+        hunks = {edit for edit in hunks if edit.piece in fine.differing} or hunks
+        assert combine({path: fine}, hunks, split_text) == whole
+
+
+def test_assembly_is_split_at_its_functions() -> None:
+    text = (
+        '#include "textflag.h"\n\n// f does it.\nTEXT ·f(SB),NOSPLIT,$0-8\n\tRET\n\n'
+        "TEXT runtime·g<ABIInternal>(SB),0,$0\n\tRET\n"
+    )
+    head, f, g = _split_other("src/p/f.s", text).stretches
+    assert (head.kind, f.symbols[0].name, g.symbols[0].name) == ("head", "f", "g")
+    assert f.text.startswith("// f does it.\n")
+    assert head.text + f.text + g.text == text
+
+
+TOOLCHAIN = Toolchain(
+    name="go1.24.3", version="go1.24.3", goroot=Path("/nowhere"), provider="path", sha256=None,
+    experiments=Experiments(known=(), on=frozenset()), digest="d",
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(FILES)
+def test_the_patch_of_a_change_makes_the_bad_files(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, tuple[str | None, str | None]]
+) -> None:
+    old = {path: sides[0] for path, sides in files.items()}
+    new = {path: sides[1] for path, sides in files.items()}
+    root = tmp_path_factory.mktemp("goroot")
+    for path, text in old.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        if text is not None:
+            (root / path).write_bytes(text.encode())
+    diff = unified_diff(old, new)
+    (root / "culprit.diff").write_bytes(diff.encode())
+    changed = apply_patches(root, [root / "culprit.diff"]) if diff else {}
+    assert {**old, **changed} == new
+
+
+def stretch(name: str, text: str, *uses: str, kind: str = "func", signature: str = "") -> Stretch:
+    return Stretch(
+        kind=kind, text=text, code=text, symbols=({"name": name, "text": text},),
+        signatures=frozenset({f"{name} {signature}"} if kind == "func" else set()),
+        defines=frozenset({name}), uses=frozenset({name, *uses}), qualifiers=frozenset(uses),
+    )  # fmt: skip
+
+
+def splitter_of(splits: dict[str, Split]) -> Splitter:
+    def split(sources: Sequence[tuple[str, str]]) -> list[Split]:
+        return [splits[text] for _, text in sources]
+
+    return split
+
+
+def needs_of(
+    good: dict[str, list[Stretch]], bad: dict[str, list[Stretch]]
+) -> tuple[Needs, dict[str, Edit]]:
+    """Of files named by path; edits by the bad or good text of their declaration."""
+    splits = {}
+    texts: list[dict[str, str | None]] = []
+    for side in (good, bad):
+        for stretches in side.values():
+            splits["".join(s.text for s in stretches)] = Split(stretches=tuple(stretches))
+        texts.append({path: "".join(s.text for s in stretches) for path, stretches in side.items()})
+    changes = compare(texts[0], texts[1], splitter_of(splits))
+    edits = {}
+    for change in changes.values():
+        for edit in change.edits:
+            piece = change.pieces[edit.piece]
+            edits[piece.bad.text or piece.good.text] = edit
+    return Needs(changes), edits
+
+
+def test_a_new_name_is_needed_by_its_users_and_not_the_other_way() -> None:
+    needs, edits = needs_of(
+        {"src/p/a.go": [stretch("user", "old user")]},
+        {"src/p/a.go": [stretch("user", "new user", "fresh"), stretch("fresh", "fresh")]},
+    )
+    assert needs.close({edits["new user"]}) == {edits["new user"], edits["fresh"]}
+    assert needs.close({edits["fresh"]}) == {edits["fresh"]}
+    assert needs.blocks(set(edits.values())) == [{edits["fresh"]}, {edits["new user"]}]
+    back = needs.reversed()
+    assert back.close({edits["fresh"]}) == {edits["new user"], edits["fresh"]}
+
+
+def test_a_name_that_goes_away_needs_its_users_to_change() -> None:
+    needs, edits = needs_of(
+        {"src/p/a.go": [stretch("stale", "stale"), stretch("user", "old user", "stale")]},
+        {"src/p/a.go": [stretch("user", "new user")]},
+    )
+    assert needs.close({edits["stale"]}) == {edits["stale"], edits["new user"]}
+    assert needs.close({edits["new user"]}) == {edits["new user"]}
+
+
+def test_a_function_with_another_signature_goes_with_its_callers() -> None:
+    needs, edits = needs_of(
+        {"src/p/a.go": [stretch("f", "old f"), stretch("g", "old g", "f"), stretch("h", "old h")]},
+        {
+            "src/p/a.go": [
+                stretch("f", "new f", signature="(int)"),
+                stretch("g", "new g", "f"),
+                stretch("h", "new h"),
+            ]
+        },
+    )
+    assert needs.close({edits["new g"]}) == {edits["new f"], edits["new g"]}
+    assert needs.blocks(set(edits.values()))[0] == {edits["new f"], edits["new g"]}
+
+
+def test_a_declaration_that_moves_is_one_change() -> None:
+    x, y, f, moved = (
+        stretch(n, t) for n, t in (("x", "x"), ("y", "y"), ("f", "f"), ("f", "moved f"))
+    )
+    needs, edits = needs_of(
+        {"src/p/a.go": [f, x], "src/p/b.go": [y]}, {"src/p/a.go": [x], "src/p/b.go": [y, moved]}
+    )
+    assert needs.blocks(set(edits.values())) == [{edits["f"], edits["moved f"]}]
+
+
+def test_what_a_failed_build_complains_of_belongs_together() -> None:
+    needs, edits = needs_of(
+        {"src/p/a.go": [stretch("T", "old T", kind="type"), stretch("f", "old f", "T")]},
+        {"src/p/a.go": [stretch("T", "new T", kind="type"), stretch("f", "new f", "T")]},
+    )
+    assert needs.close({edits["new f"]}) == {edits["new f"]}
+    assert not needs.learn("p/a.go:3:4: syntax error: unexpected name")
+    assert needs.learn("p/a.go:3:4: undefined: T")
+    assert needs.close({edits["new f"]}) == set(edits.values())
+    assert not needs.learn("p/a.go:3:4: undefined: T")
+
+
+def imports(text: str, paths: list[str], *used: str) -> tuple[Split, str]:
+    body = Stretch(kind="func", text="", code="", qualifiers=frozenset(used))
+    found = [
+        Import(name=p.partition("=")[0] if "=" in p else "", path=p.rpartition("=")[2])
+        for p in paths
+    ]
+    return Split(stretches=(body,), imports=tuple(found)), text
+
+
+def test_imports_of_a_mixture_are_those_of_a_side_that_fits() -> None:
+    good = imports("good", ["os", "internal/abi"], "os", "abi")
+    bad = imports("bad", ["os", "math/rand/v2"], "os", "rand")
+    assert fit_imports(good, bad, {"os", "abi", "x"}) == "good"
+    assert fit_imports(good, bad, {"os", "rand"}) == "bad"
+
+
+def test_imports_of_a_mixture_are_taken_from_both_sides_if_need_be() -> None:
+    good = imports("good", ["os", "internal/abi", "_=unsafe"], "os", "abi")
+    bad = imports("bad", ["os", "a=strings", "x/not-its-name"], "os", "a")
+    assert fit_imports(good, bad, {"a", "abi"}) == (
+        '\nimport (\n\t"internal/abi"\n\t_ "unsafe"\n\ta "strings"\n)\n\n'
+    )
+    assert fit_imports(good, bad, set()) == '\nimport (\n\t_ "unsafe"\n)\n\n'
+    assert '\t"x/not-its-name"\n' in fit_imports(bad, good, {"abi"})
+
+
+Texts = dict[str, str | None]
+
+
+def functions(**bodies: str) -> str:
+    return "".join(f"TEXT ·{name}(SB),0,$0\n{body}\n" for name, body in bodies.items())
+
+
+def search(
+    good: Texts, bad: Texts, state: Callable[[Texts], str], broken: str = ""
+) -> tuple[dict[str, object], Mixtures]:
+    """Search among assembly files, which need no Go to be split, with a judge of texts.
+
+    No mixture on the end ``broken`` builds.
+    """
+
+    def judge(point: Point) -> Finding:
+        end = point.toolchain.name.partition("~")[0]
+        if end == broken:
+            return Finding(point=point.name, state="unresolved")
+        base = good if end == "good" else bad
+        texts = {**base, **point.toolchain.patched}
+        return Finding(point=point.name, state=state(texts))
+
+    toolchains = [TOOLCHAIN.model_copy(update={"name": name}) for name in ("good", "bad")]
+    changes = compare(good, bad, split_text)
+    mixtures = Mixtures(Ends(toolchains[0], toolchains[1], ()), judge, split_text, lambda _: None)
+    return _Search(mixtures, changes, split_text).run(), mixtures
+
+
+GOOD: Texts = {
+    f"src/p{n}/f.s": functions(**{f"f{n}x{i}": f"\tMOVQ ${i}\n\tNOP\n\tRET" for i in range(6)})
+    for n in range(4)
+}
+BAD: Texts = {path: str(text).replace("NOP", "BAD") for path, text in GOOD.items()}
+
+
+def marks(texts: Texts) -> set[str]:
+    """Names of functions that are the bad ones."""
+    joined = "".join(text or "" for text in texts.values())
+    return {part.partition("(")[0] for part in joined.split("TEXT ·") if "BAD" in part}
+
+
+def names(fields: dict[str, object], key: str = "culprits") -> set[str]:
+    return {culprit.symbol for culprit in fields[key]}  # type: ignore[attr-defined]
+
+
+@settings(deadline=None)
+@given(st.sets(st.sampled_from(sorted(marks(BAD))), min_size=1, max_size=3))
+def test_the_culprits_are_found_and_confirmed_both_ways(culprit: AbstractSet[str]) -> None:
+    fields, mixtures = search(GOOD, BAD, lambda t: "bad" if culprit <= marks(t) else "good")
+    assert names(fields) == culprit
+    assert (fields["forward"].state, fields["reverse"].state) == ("bad", "good")  # type: ignore[attr-defined]
+    assert "stopped" not in fields
+    assert mixtures.asked <= 8 * len(culprit) + 4
+
+
+def test_the_same_search_asks_the_same_questions() -> None:
+    def run() -> list[str]:
+        _, mixtures = search(GOOD, BAD, lambda t: "bad" if {"f2x3", "f0x1"} <= marks(t) else "good")
+        return [step.finding.point for step in mixtures.steps]
+
+    assert run() == run()
+
+
+def test_of_two_sufficient_causes_one_is_found_and_the_remedy_names_both() -> None:
+    fields, _ = search(GOOD, BAD, lambda t: "bad" if marks(t) & {"f1x1", "f3x2"} else "good")
+    assert len(names(fields)) == 1
+    assert fields["reverse"].state == "bad"  # type: ignore[attr-defined]
+    assert names(fields, "remedy") == {"f1x1", "f3x2"}
+    assert "more than one cause" in str(fields["stopped"])
+
+
+def test_nothing_is_searched_where_the_whole_stays_good() -> None:
+    fields, mixtures = search(GOOD, BAD, lambda _: "good")
+    assert "the compiler, the assembler or the linker" in str(fields["stopped"])
+    assert mixtures.asked == 1
+
+
+def test_where_only_the_other_direction_can_be_mixed_it_is_searched_in() -> None:
+    fields, _ = search(GOOD, BAD, lambda t: "bad" if "f1x1" in marks(t) else "good", broken="good")
+    assert names(fields) == {"f1x1"}
+    assert fields["reverse"].state == "good"  # type: ignore[attr-defined]
+
+
+def test_toolchains_that_cannot_be_mixed_are_refused_with_both_reasons() -> None:
+    fields, mixtures = search(GOOD, BAD, lambda _: "unresolved")
+    assert "cannot be mixed" in str(fields["stopped"])
+    assert mixtures.asked == 2
+
+
+def test_differences_in_comments_alone_are_never_tried() -> None:
+    good: Texts = {"src/p/a.s": functions(f="\tRET", g="// one\n\tRET")}
+    bad: Texts = {"src/p/a.s": functions(f="\tRET", g="// two\n\tRET")}
+    fields, mixtures = search(good, bad, lambda _: "bad")
+    assert mixtures.asked == 0
+    assert "no code differs" in str(fields["stopped"])
+
+
+def test_a_patch_within_a_function_is_as_small_as_can_be() -> None:
+    body = "\tNOP\n\tMOVQ AX, BX\n\tNOP\n\tRET"
+    good: Texts = {"src/p/a.s": functions(f=body)}
+    bad: Texts = {"src/p/a.s": functions(f=body.replace("NOP", "BAD", 1).replace("RET", "JMP x"))}
+    fields, _ = search(good, bad, lambda t: "bad" if "BAD" in str(t) else "good")
+    changed = [line for line in str(fields["diff"]).splitlines() if line[:1] in "+-"]
+    assert changed == ["--- a/src/p/a.s", "+++ b/src/p/a.s", "-\tNOP", "+\tBAD"]
+
+
+def test_culprits_are_named_as_stack_traces_name_them() -> None:
+    old: Texts = {
+        "src/p/a.s": functions(f="\tRET", g="\tRET"),
+        "src/p/b.h": "1\n",
+        "src/q/c.s": None,
+    }
+    new: Texts = {
+        "src/p/a.s": functions(f="\tRET", g="\tNOP"),
+        "src/p/b.h": "2\n",
+        "src/q/c.s": functions(h="\tRET"),
+    }
+    found = culprits(old, new, split_text)
+    assert [c.name for c in found] == ["p.g", "src/p/b.h", "q.h"]
+
+
+def test_lines_end_at_line_feeds_only() -> None:
+    assert split_lines("a\r\nb\u2028c\x0cd\ne") == ["a\r\n", "b\u2028c\x0cd\n", "e"]
