@@ -20,6 +20,7 @@ from typing import Self
 from harness.errors import HarnessError
 from harness.frozen import Frozen
 from harness.golang.environment import passed_environment
+from harness.golang.git import run_git
 
 NAME = "git"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -56,10 +57,10 @@ class Repository(Frozen):
         mirror = cache / "git" / hashlib.sha256(url.encode()).hexdigest()[:16]
         if not (mirror / "HEAD").is_file():
             mirror.parent.mkdir(parents=True, exist_ok=True)
-            _git(mirror.parent, "init", "--quiet", "--bare", mirror.name)
+            run_git(mirror.parent, "init", "--quiet", "--bare", mirror.name)
         if _COMMIT.fullmatch(ref) and _has(mirror, ref):
             return cls(directory=mirror, commit=ref)
-        _git(mirror, "fetch", "--quiet", "--depth=1", "--no-tags", "--", url, ref)
+        run_git(mirror, "fetch", "--quiet", "--depth=1", "--no-tags", "--", url, ref)
         return cls(directory=mirror, commit=_commit(mirror, "FETCH_HEAD"))
 
 
@@ -73,7 +74,7 @@ def exported(repository: Repository, directory: Path) -> Iterator[Path]:
     archive = directory / "source.tar"
     tree = directory / "go"
     tree.mkdir()
-    _git(repository.directory, "archive", f"--output={archive}", repository.commit)
+    run_git(repository.directory, "archive", f"--output={archive}", repository.commit)
     with tarfile.open(archive) as tar:
         tar.extractall(tree, filter="data")  # refuses paths and links that leave the tree
     archive.unlink()
@@ -177,30 +178,14 @@ def _version(tree: Path, commit: str) -> str:
 
 
 def _commit(repository: Path, ref: str) -> str:
-    text = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options",
+    text = run_git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options",
                 f"{ref}^{{commit}}")  # fmt: skip
     return text.strip()
 
 
 def _has(repository: Path, commit: str) -> bool:
     try:
-        _git(repository, "cat-file", "-e", f"{commit}^{{commit}}")
+        run_git(repository, "cat-file", "-e", f"{commit}^{{commit}}")
     except HarnessError:
         return False
     return True
-
-
-def _git(directory: Path, *arguments: str) -> str:
-    """Run git; nothing of the caller's, such as ``GIT_DIR`` within a hook, names another place."""
-    git = shutil.which("git")
-    if git is None:
-        raise HarnessError("a {git: …} toolchain needs git, which is not on PATH; install it")
-    done = subprocess.run(
-        [git, "-c", "core.autocrlf=false", *arguments], cwd=directory,
-        env={"GIT_TERMINAL_PROMPT": "0"} | passed_environment(os.environ) | {"LC_ALL": "C"},
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        message = done.stderr.strip() or "it has no such commit"
-        raise HarnessError(f"git {arguments[0]} in {directory}, {arguments[-1]!r}: {message}")
-    return done.stdout

@@ -1,0 +1,1 @@
+"""From two releases or commits to the commit between them that made the change."""

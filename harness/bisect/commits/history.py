@@ -1,0 +1,241 @@
+"""A Go source repository's history: where a release is in it, and which commits lie between two."""
+
+import re
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.frozen import Frozen
+from harness.golang.git import run_git
+from harness.golang.versions import GoVersion
+
+GOVERSION = "src/internal/goversion/goversion.go"
+"""Its ``const Version`` is the minor version that a development tree leads to."""
+_RELEASE = re.compile(r"go1\.\d+(\.\d+)?((rc|beta)\d+)?")
+_VERSION = re.compile(r"^const Version = (\d+)$", re.MULTILINE)
+_MARK = "\x01"
+"""Begins a commit in git's output; no file name of a Go tree holds it."""
+
+
+class Commit(Frozen):
+    """One commit of a first-parent history."""
+
+    hash: str
+    title: str
+    author: str
+    date: str
+    """The author's, ISO 8601."""
+    files: tuple[str, ...] = ()
+    """What it changed against its first parent, deleted files and old names included."""
+
+    @property
+    def short(self) -> str:
+        """As toolchains are named after it."""
+        return self.hash[:12]
+
+
+class Place(Frozen):
+    """Where one end of a search is in the history."""
+
+    name: str
+    """What the user wrote."""
+    commit: str
+    exact: bool
+    """Whether the commit is the end itself, or only where its branch left the main line."""
+    how: str
+    """By what it was found, for the report."""
+    release: str | None
+    """The release that the commit's VERSION file names, or that was asked for."""
+
+
+def place(repository: Path, name: str, *, earlier: bool) -> Place:
+    """Find a release, branch, tag or commit.
+
+    A release is its tag or the commit that writes it into VERSION. Where a repository has neither,
+    as a clone of the main line alone, its branch left the main line at some commit between the one
+    that promotes the API of its minor version and the one that opens the next.
+
+    Args:
+        repository: a directory of the repository.
+        name: what to find.
+        earlier: which of these two stands for a release that is on no branch here, so that two of
+            them surely have between them what came into the later release by the main line.
+
+    Raises:
+        HarnessError: the repository does not have it.
+    """
+    if _RELEASE.fullmatch(name):
+        return _place_release(repository, name, earlier=earlier)
+    commit = commit_of(repository, name)
+    return Place(
+        name=name, commit=commit, exact=True, how=f"{name} is {commit[:12]}",
+        release=release_at(repository, commit),
+    )  # fmt: skip
+
+
+def commit_of(repository: Path, ref: str) -> str:
+    """The full hash of a commit.
+
+    Raises:
+        HarnessError: the repository does not have it.
+    """
+    try:
+        return run_git(
+            repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
+        ).strip()
+    except HarnessError:
+        raise HarnessError(f"{repository} has no commit, branch or tag {ref!r}") from None
+
+
+def release_at(repository: Path, commit: str) -> str | None:
+    """The release that a commit's VERSION file names, if it has one."""
+    text = _file(repository, commit, "VERSION")
+    first = text.split("\n", maxsplit=1)[0].strip() if text else ""
+    return first if _RELEASE.fullmatch(first) else None
+
+
+def merge_base(repository: Path, one: str, other: str) -> str:
+    """The commit where two histories parted.
+
+    Raises:
+        HarnessError: they have nothing in common.
+    """
+    try:
+        return run_git(repository, "merge-base", one, other).strip()
+    except HarnessError:
+        raise HarnessError(
+            f"{one[:12]} and {other[:12]} have no common history in {repository}; "
+            "if it is a shallow clone, run git fetch --unshallow there"
+        ) from None
+
+
+def parent_of(repository: Path, commit: str) -> str:
+    """A commit's first parent.
+
+    Raises:
+        HarnessError: it has none.
+    """
+    return commit_of(repository, f"{commit}^1")
+
+
+def path_between(repository: Path, start: str, end: str) -> list[Commit]:
+    """The first-parent history after ``start`` up to and with ``end``, oldest first."""
+    text = run_git(
+        repository, "log", "--first-parent", "--diff-merges=first-parent", "--reverse",
+        "--topo-order", "--no-renames", "--name-only", "-z",
+        f"--format={_MARK}%H%x02%an%x02%aI%x02%s%x02", f"{start}..{end}",
+    )  # fmt: skip
+    commits = []
+    for entry in text.split(_MARK)[1:]:
+        digest, author, date, title, names = entry.split("\x02", maxsplit=4)
+        files = tuple(name for name in names.replace("\n", "").split("\0") if name)
+        commits.append(Commit(hash=digest, author=author, date=date, title=title, files=files))
+    return commits
+
+
+def diff_stat(repository: Path, commit: str) -> str:
+    """What ``git show --stat`` prints of a commit's changes."""
+    return run_git(
+        repository, "show", "--format=", "--stat=100", "--diff-merges=first-parent", commit
+    ).strip("\n")
+
+
+def _place_release(repository: Path, name: str, *, earlier: bool) -> Place:
+    tagged = _tag(repository, name)
+    if tagged:
+        return Place(
+            name=name, commit=tagged, exact=True, how=f"{name} is its tag, {tagged[:12]}",
+            release=name,
+        )  # fmt: skip
+    written = _written(repository, name)
+    if written:
+        return Place(
+            name=name, commit=written, exact=True, release=name,
+            how=f"{name} is {written[:12]}, which writes it into VERSION",
+        )  # fmt: skip
+    minor = GoVersion.parse(name).minor
+    promoted = run_git(
+        repository, "log", "--first-parent", "-n1", "--diff-filter=A", "--format=%H", "HEAD", "--",
+        f"api/go1.{minor}.txt",
+    ).strip()  # fmt: skip
+    if earlier and promoted:
+        return Place(
+            name=name, commit=promoted, exact=False, release=name,
+            how=f"{name} has no tag there; its branch left the main line after "
+                f"{promoted[:12]}, which promotes the API of 1.{minor}",
+        )  # fmt: skip
+    opened = _opened(repository, minor + 1)
+    if opened:
+        last = parent_of(repository, opened)
+        return Place(
+            name=name, commit=last, exact=False, release=name,
+            how=f"{name} has no tag there; its branch left the main line before "
+                f"{opened[:12]}, which opens the development of 1.{minor + 1}",
+        )  # fmt: skip
+    if _opened(repository, minor):
+        head = commit_of(repository, "HEAD")
+        return Place(
+            name=name, commit=head, exact=False, release=name,
+            how=f"{name} has no tag there; {head[:12]} is the last commit, "
+                f"and leads to 1.{minor}",
+        )  # fmt: skip
+    raise HarnessError(
+        f"{repository} has neither {name} nor the development of 1.{minor}; fetch its tag "
+        f"(git fetch origin tag {name}), or name a commit"
+    )
+
+
+def _tag(repository: Path, name: str) -> str | None:
+    try:
+        return commit_of(repository, f"refs/tags/{name}")
+    except HarnessError:
+        return None
+
+
+def _written(repository: Path, release: str) -> str | None:
+    """The commit that makes VERSION name a release, on a branch whose VERSION names one like it."""
+    minor = GoVersion.parse(release).minor
+    branches = run_git(repository, "for-each-ref", "--format=%(refname)", "refs/heads",
+                       "refs/remotes").split()  # fmt: skip
+    for branch in branches:
+        now = release_at(repository, branch)
+        if now is None or GoVersion.parse(now).minor != minor:
+            continue
+        found = _last_change(repository, branch, "VERSION")
+        while found and (now := release_at(repository, found)) and now != release:
+            found = _last_change(repository, f"{found}^1", "VERSION")
+        if found and now == release:
+            return found
+    return None
+
+
+def _opened(repository: Path, minor: int) -> str | None:
+    """The commit of the main line that opens the development of a minor version."""
+    start = "HEAD"
+    while found := _last_change(repository, start, GOVERSION):
+        leads_to = _leads_to(repository, found)
+        start = f"{found}^1"
+        if leads_to is not None and leads_to < minor:
+            return None
+        if leads_to == minor != _leads_to(repository, start):
+            return found
+    return None
+
+
+def _leads_to(repository: Path, commit: str) -> int | None:
+    line = _VERSION.search(_file(repository, commit, GOVERSION) or "")
+    return int(line[1]) if line else None
+
+
+def _last_change(repository: Path, start: str, path: str) -> str | None:
+    try:
+        text = run_git(repository, "log", "--first-parent", "-n1", "--format=%H", start, "--", path)
+    except HarnessError:  # before the first commit
+        return None
+    return text.strip() or None
+
+
+def _file(repository: Path, commit: str, path: str) -> str | None:
+    try:
+        return run_git(repository, "cat-file", "blob", f"{commit}:{path}")
+    except HarnessError:
+        return None
