@@ -119,10 +119,18 @@ def parent_of(repository: Path, commit: str) -> str:
 
 def path_between(repository: Path, start: str, end: str) -> list[Commit]:
     """The first-parent history after ``start`` up to and with ``end``, oldest first."""
+    return _log(repository, "--reverse", "--topo-order", f"{start}..{end}")
+
+
+def commit_at(repository: Path, commit: str) -> Commit:
+    """One commit."""
+    return _log(repository, "-n1", commit)[0]
+
+
+def _log(repository: Path, *which: str) -> list[Commit]:
     text = run_git(
-        repository, "log", "--first-parent", "--diff-merges=first-parent", "--reverse",
-        "--topo-order", "--no-renames", "--name-only", "-z",
-        f"--format={_MARK}%H%x02%an%x02%aI%x02%s%x02", f"{start}..{end}",
+        repository, "log", "--first-parent", "--diff-merges=first-parent", "--no-renames",
+        "--name-only", "-z", f"--format={_MARK}%H%x02%an%x02%aI%x02%s%x02", *which,
     )  # fmt: skip
     commits = []
     for entry in text.split(_MARK)[1:]:

@@ -60,9 +60,7 @@ def _export(repository: Path, commit: str, directory: Path) -> None:
     if "src" not in present:
         raise HarnessError(f"commit {commit[:12]} of {repository} has no src")
     archive = directory / "source.tar"
-    run_git(
-        repository, "archive", f"--output={archive}", commit, "--", *present, *_LEFT_OUT
-    )
+    run_git(repository, "archive", f"--output={archive}", commit, "--", *present, *_LEFT_OUT)
     with tarfile.open(archive) as tar:
         tar.extractall(directory / "go", filter="data")  # refuses what leaves the tree
     archive.unlink()

@@ -1,9 +1,9 @@
 """Toolchains built from a Go source repository, at a commit.
 
 ``src/make.bash`` builds the compiler three times over, and then every command and the whole
-standard library. A workload's build needs one compiler that its own source made, a linker, an
-assembler, cgo and the go command. So the source's own ``cmd/dist`` is run only up to the point
-where these can be made by ``go install``; that gives the same tools in about half the time.
+standard library. A workload's build needs one compiler of that source, a linker, an assembler, cgo
+and the go command. So the source's own ``cmd/dist`` is run only up to the point where compiler,
+assembler and linker are there and the others can be made by ``go install``.
 """
 
 import hashlib
@@ -26,7 +26,9 @@ NAME = "git"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _STOP = re.compile(r'^\ttimelog\("build", "toolchain2"\)$', re.MULTILINE)
 """In ``cmd/dist/build.go``, 1.21 to 1.27: here compiler and go command have been bootstrapped."""
-_COMMANDS = ("asm", "cgo", "compile", "link", "preprofile", "pprof", "go")
+_COMMANDS = ("cgo", "preprofile", "pprof", "go")
+"""Made by the bootstrapped tools. Assembler, compiler and linker themselves stay as bootstrapped:
+they are the same source, and compile and link the same binaries, as if they had made themselves."""
 _FIRST_GATEWAY = 21
 _LOG_TAIL = 15
 
@@ -97,7 +99,9 @@ def bootstrap_release(tree: Path) -> str:
     return f"go1.{max(_minor(tree) - 1, _FIRST_GATEWAY)}"
 
 
-def build(tree: Path, commit: str, bootstrap: Path, caches: Path, directory: Path) -> None:
+def build(
+    tree: Path, commit: str, bootstrap: Path, caches: Path, directory: Path, *, whole: bool = True
+) -> None:
     """Build a source tree in place, into a GOROOT.
 
     Args:
@@ -106,6 +110,8 @@ def build(tree: Path, commit: str, bootstrap: Path, caches: Path, directory: Pat
         bootstrap: GOROOT of the Go to build with.
         caches: Go's build cache for it.
         directory: a scratch directory beside it; ``build.log`` is left there.
+        whole: whether it gets all that a matrix may ask for. Without, it is compiler, assembler,
+            linker and a go command that cannot reach the network.
 
     Raises:
         HarnessError: it does not build; the message ends with the last lines of the log.
@@ -136,11 +142,14 @@ def build(tree: Path, commit: str, bootstrap: Path, caches: Path, directory: Pat
         run(compiler, src / "cmd" / "dist", **old, GOROOT=str(bootstrap))
         dist_source.write_bytes(original)
         run([dist, "bootstrap", "-a", "-no-banner"], src, **old, GOROOT=str(tree))
-        if count == 1:
+        bootstrapped = next((tree / "pkg" / "tool").glob("*/go_bootstrap"), None)
+        if count == 1 and bootstrapped and not whole:
+            (tree / "bin").mkdir(exist_ok=True)
+            shutil.copy(bootstrapped, tree / "bin" / "go")
+        elif count == 1 and bootstrapped:
             packages = [f"cmd/{name}" for name in _COMMANDS if (src / "cmd" / name).is_dir()]
-            go = next((tree / "pkg" / "tool").iterdir()) / "go_bootstrap"
             new = {"GOCACHE": str(scratch / "cache"), "GOROOT": str(tree)}
-            run([go, "install", "-pgo=off", *packages], src, **new)
+            run([bootstrapped, "install", "-pgo=off", *packages], src, **new)
     shutil.rmtree(scratch)
     shutil.rmtree(tree / "pkg" / "obj", ignore_errors=True)
     shutil.rmtree(tree / "pkg" / "bootstrap", ignore_errors=True)
