@@ -28,9 +28,14 @@ def cut_lanes(
     return whole or [tuple(ordered[:cpus])]
 
 
-def available_lanes(cpus: int) -> list[tuple[int, ...]]:
-    """The lanes that this process's own CPU affinity and control group allow."""
-    return cut_lanes(os.sched_getaffinity(0), cpus, cpu_quota())
+def available_lanes(cpus: int, most: int | None = None) -> list[tuple[int, ...]]:
+    """The lanes that this process's own CPU affinity and control group allow.
+
+    Args:
+        cpus: CPUs of a lane (``trials.cpus``).
+        most: no more lanes than that (``trials.lanes``).
+    """
+    return cut_lanes(os.sched_getaffinity(0), cpus, cpu_quota())[:most]
 
 
 def cpu_quota(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> float:

@@ -100,7 +100,7 @@ def preview(prepared: Prepared, reports: Path) -> Preview:
         )
         for request in requests
     )
-    lanes = len(available_lanes(spec.trials.cpus))
+    lanes = len(available_lanes(spec.trials.cpus, spec.trials.lanes))
     missing = [r for r, build in zip(requests, builds, strict=True) if not build.cached]
     return Preview(
         matrix=str(prepared.matrix.path),

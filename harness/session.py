@@ -84,7 +84,8 @@ def lanes_for(path: Path) -> int:
         HarnessError: the file is no matrix, or this system cannot measure.
     """
     require_linux()
-    return len(available_lanes(load(path).spec.trials.cpus))
+    trials = load(path).spec.trials
+    return len(available_lanes(trials.cpus, trials.lanes))
 
 
 def prepare(
@@ -191,7 +192,7 @@ def start(
         ),
         plan=plan,
         host=describe_host(),
-        lanes=len(available_lanes(matrix.spec.trials.cpus)),
+        lanes=len(available_lanes(matrix.spec.trials.cpus, matrix.spec.trials.lanes)),
         memory_budget=memory_budget(),
         command=command,
     )
@@ -241,7 +242,7 @@ def measure(directory: Path, manifest: Manifest, trial: Trial) -> TrialRecord:
     build = manifest.build(trial.workload, manifest.plan.variant(trial.variant))
     if build.error is not None:
         return _trial_record(manifest, trial, outcome="build failed", log=build.error)
-    lanes = available_lanes(limits.cpus)
+    lanes = available_lanes(limits.cpus, limits.lanes)
     shared = temporary_directory(directory)
     ledger = Ledger(shared, manifest.memory_budget)
     with (

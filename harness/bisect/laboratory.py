@@ -70,7 +70,8 @@ class RunLaboratory:
     @contextmanager
     def open(self) -> Iterator["RunLaboratory"]:
         """Ready to measure, as many trials at a time as there are lanes."""
-        lanes = len(available_lanes(self._manifest.matrix.trials.cpus))
+        limits = self._manifest.matrix.trials
+        lanes = len(available_lanes(limits.cpus, limits.lanes))
         with ThreadPoolExecutor(max_workers=lanes) as self._pool:
             yield self
 

@@ -195,7 +195,7 @@ def _manifest(
         load_generator=load_generator(spec.workloads, toolchains.values(), cache),
         plan=Plan(variants=(), cells=(), rounds=0, seed=request.seed),
         host=describe_host(),
-        lanes=len(available_lanes(spec.trials.cpus)),
+        lanes=len(available_lanes(spec.trials.cpus, spec.trials.lanes)),
         memory_budget=memory_budget(),
         command=command,
     )

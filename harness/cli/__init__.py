@@ -15,6 +15,7 @@ import harness
 from harness.errors import HarnessError
 
 COMMANDS = {
+    "init": ("project", "Write a commented matrix.yaml for the Go module in this directory."),
     "plan": ("project", "Show what a run would do: cells, builds, rounds and time."),
     "run": ("measuring", "Measure a matrix and write its report."),
     "merge": ("measuring", "Join runs of one matrix, from shards or several machines."),

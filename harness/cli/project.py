@@ -12,6 +12,7 @@ from rich.text import Text
 
 from harness.cli.options import examples, json_option, reports_option
 from harness.doctor import Finding, gather, judge_host
+from harness.draft import draft
 from harness.golang.cache import default_cache
 from harness.preview import Estimate, Preview, preview
 from harness.session import prepare
@@ -46,6 +47,27 @@ def _print_findings(findings: list[Finding]) -> None:
         level = Text(finding.level, style=_COLOURS[finding.level])
         grid.add_row(level, Text(finding.check), words)
     Console(width=None if sys.stdout.isatty() else 100).print(grid)
+
+
+@click.command(epilog=examples("gomatrix init", "gomatrix init && gomatrix run"))
+def init() -> None:
+    """Write a commented matrix.yaml for the Go module in this directory.
+
+    It finds main packages and benchmarks, takes go.mod's version as baseline and the newest stable
+    one as candidate, and toggles the experiments that differ. It asks nothing, and leaves a
+    matrix.yaml that is there as it is. Go need not be installed; toolchains that are not at hand
+    are downloaded, since only they know their experiments.
+    """
+    path = Path("matrix.yaml")
+    present = next((p for p in (path, Path("matrix.yml")) if p.exists()), None)
+    if present:
+        click.echo(f"{present} is there already; it is left as it is")
+        return
+    text, remarks = draft(Path.cwd(), default_cache(), lambda line: click.echo(line, err=True))
+    path.write_text(text, encoding="utf-8")
+    for line in remarks:
+        click.echo(line)
+    click.echo(f"wrote {path}; see what it does with gomatrix plan, and measure with gomatrix run")
 
 
 @click.command(

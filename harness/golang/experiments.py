@@ -3,10 +3,12 @@
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from harness.frozen import Frozen
 
 _FLAGS_STRUCT = re.compile(r"^type Flags struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+_COMMENTED_FIELD = re.compile(r"((?:^[ \t]+//.*\n)+)^[ \t]+([A-Z]\w*)\s+bool\b", re.MULTILINE)
 _FIELD = re.compile(r"^\s+([A-Z]\w*)\s+bool\b", re.MULTILINE)
 
 
@@ -55,6 +57,26 @@ def parse_flag_names(source: str) -> tuple[str, ...]:
     if struct is None:
         raise ValueError("no Flags struct in internal/goexperiment/flags.go")
     return tuple(name.lower() for name in _FIELD.findall(struct[1]))
+
+
+def parse_meanings(source: str) -> dict[str, str]:
+    """The first sentence of each experiment's comment in ``flags.go``, where it has one."""
+    struct = _FLAGS_STRUCT.search(source)
+    found = {}
+    for comment, name in _COMMENTED_FIELD.findall(struct[1] if struct else ""):
+        lines = [line.strip().removeprefix("//").strip() for line in comment.splitlines()]
+        paragraph = " ".join(lines[: lines.index("")] if "" in lines else lines)
+        found[name.lower()] = re.split(r"(?<=\.)\s", paragraph, maxsplit=1)[0]
+    return found
+
+
+def experiment_meanings(goroot: Path) -> dict[str, str]:
+    """What a toolchain's source says of its experiments, by name; empty if it says nothing."""
+    path = goroot / "src" / "internal" / "goexperiment" / "flags.go"
+    try:
+        return parse_meanings(path.read_text(encoding="utf-8"))
+    except OSError:
+        return {}
 
 
 def parse_tool_tags(tags: str) -> frozenset[str]:

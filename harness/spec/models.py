@@ -384,6 +384,8 @@ class TrialsSpec(Frozen):
     min: Annotated[int, Field(ge=1)] = 5
     max: Annotated[int, Field(ge=1)] = 10
     cpus: Annotated[int, Field(ge=1)] = 1
+    lanes: Annotated[int, Field(ge=1)] | None = None
+    """Trials at a time at most; by default as many as there are CPUs for."""
     timeout: Seconds = 60.0
     memory_limit: Bytes | None = None
     seed: int | None = None

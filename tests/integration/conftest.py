@@ -24,3 +24,10 @@ def broken_project(project: Project) -> Callable[[str, str], Project]:
         return project
 
     return make
+
+
+@pytest.fixture
+def empty_project(tmp_path: Path) -> Project:
+    """A directory with nothing in it."""
+    (tmp_path / "empty").mkdir()
+    return Project(tmp_path / "empty")

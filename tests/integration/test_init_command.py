@@ -1,0 +1,86 @@
+import json
+
+import pytest
+from projects import Project
+
+pytestmark = pytest.mark.toolchain
+
+SERVER = """\
+package main
+
+import (
+	"flag"
+	"log"
+	"net/http"
+)
+
+func main() {
+	address := flag.String("listen", ":8080", "where to listen")
+	flag.Parse()
+	http.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {})
+	http.HandleFunc("GET /orders", func(w http.ResponseWriter, r *http.Request) {
+		w.Write(make([]byte, 1000))
+	})
+	log.Fatal(http.ListenAndServe(*address, nil))
+}
+"""
+PROGRAM = "package main\n\nfunc main() { println(len(make([]byte, 1<<20))) }\n"
+BENCHMARK = """\
+package codec
+
+import "testing"
+
+func BenchmarkSum(b *testing.B) {
+	data := make([]byte, 1000)
+	for i := 0; i < b.N; i++ {
+		for j := range data {
+			data[j]++
+		}
+	}
+}
+"""
+
+
+def test_what_init_writes_runs_without_another_step(empty_project: Project) -> None:
+    root = empty_project.root
+    for name, text in {
+        "go.mod": "module example.com/orders\n\ngo 1.26\n", "cmd/api/main.go": SERVER,
+        "cmd/tool/main.go": PROGRAM, "codec/codec_test.go": BENCHMARK,
+        "codec/codec.go": "package codec\n",
+    }.items():  # fmt: skip
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+    written = empty_project.gomatrix("init")
+    assert written.returncode == 0, written.stderr
+    text = (root / "matrix.yaml").read_text()
+    quick = text.replace("min: 5, max: 10", "min: 1, max: 1").replace("5s", "500ms")
+    assert quick != text
+    (root / "matrix.yaml").write_text(quick)
+    done = empty_project.gomatrix("run")
+
+    assert done.returncode == 0, done.stdout
+    assert (empty_project.latest / "report.html").exists()
+    verdict = json.loads((empty_project.latest / "verdict.json").read_text())
+    assert {c["workload"] for c in verdict["comparisons"]} == {"api", "tool", "codec-bench"}
+    again = empty_project.gomatrix("init")
+    assert (again.returncode, "left as it is" in again.stdout) == (0, True)
+    assert (root / "matrix.yaml").read_text() == quick
+
+
+def test_where_nothing_can_be_reached_init_makes_do(
+    empty_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (empty_project.root / "go.mod").write_text("module m\n\ngo 1.24\n")
+    (empty_project.root / "main.go").write_text(PROGRAM)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("HOME", str(empty_project.root))
+    monkeypatch.setenv("GOMATRIX_CACHE", str(empty_project.root / "cache"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("GOPROXY", "off")
+
+    written = empty_project.gomatrix("init")
+
+    assert written.returncode == 0, written.stderr
+    assert "no Go is at hand and no provider can be reached" in written.stdout
+    assert "go: [go1.24, stable]" in (empty_project.root / "matrix.yaml").read_text()
