@@ -1,13 +1,14 @@
 """A bisection made ready: matrix, ends, workload, and the run directory to measure into."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import harness
 from harness.admission import memory_budget
+from harness.bisect.commits.released import end_of
 from harness.bisect.ends import End, parse_end
 from harness.bisect.findings import Point
 from harness.bisect.laboratory import RunLaboratory, Say
@@ -27,7 +28,7 @@ from harness.plan import Plan, variant_name
 from harness.run import MANIFEST, Manifest, read_manifest, write_json
 from harness.session import STAMP, build_helper, clean, load_generator, require_linux
 from harness.spec.load import Matrix, load, nearest
-from harness.spec.models import QuestionSpec, WorkloadSpec
+from harness.spec.models import QuestionSpec, ToolchainSpec, WorkloadSpec
 
 
 class Asked(Frozen):
@@ -139,7 +140,7 @@ def _open(
     repository = Path(request.repository) if request.repository else None
     ends = [parse_end(text, spec, repository) for text in (request.good, request.bad)]
     base = matrix.path.parent
-    toolchains = resolve([end.toolchain for end in ends], cache, say, base)
+    toolchains = _toolchains([end.toolchain for end in ends], base, cache, say)
     good, bad = (_point(end, toolchains) for end in ends)
     if good.name == bad.name:
         raise HarnessError(f"{good.name} is both the good and the bad end; name two variants")
@@ -154,6 +155,15 @@ def _open(
         say=say,
     )  # fmt: skip
     return Opened(request, matrix, directory, _span(good, bad), laboratory, cache, say)
+
+
+def _toolchains(
+    specs: Sequence[ToolchainSpec], base: Path, cache: Path, say: Say
+) -> dict[str, Toolchain]:
+    """By name; a commit that leaves a release's tools alone need not build its own."""
+    made = {spec.name: end_of(spec, base, cache, say) for spec in specs}
+    others = resolve([spec for spec in specs if made[spec.name] is None], cache, say, base)
+    return others | {name: toolchain for name, toolchain in made.items() if toolchain}
 
 
 def _span(good: Point, bad: Point) -> Span:

@@ -39,3 +39,12 @@ class CommitsAnswer(Frozen):
     """Wall time of making toolchains."""
     again: tuple[str, ...] = ()
     """Commands that show the answer."""
+
+    @property
+    def effort(self) -> str:
+        """How much of the history was looked at, in one sentence."""
+        return (
+            f"{self.relevant} of the {self.commits} commits between can change the workload's "
+            f"binary; {self.measured} were measured, with {self.true_builds} true and "
+            f"{self.mixed_builds} mixed builds, which took {self.seconds:.0f} s to make"
+        )

@@ -17,7 +17,6 @@ from harness.bisect.commits.history import (
 from harness.bisect.findings import Point, State
 from harness.bisect.span import Span
 from harness.errors import HarnessError
-from harness.golang.toolchains import Toolchain
 
 _OF_COMMIT = re.compile(r"(?:git|tools|mixed)-([0-9a-f]{40,64})\b")
 """Names of the cache's entries that were made of a commit."""
@@ -35,8 +34,8 @@ class Line:
     """Of the last commit."""
     known: tuple[bool, bool]
     """Whether its first and its last commit are the ends themselves, whose states are known."""
-    toolchains: tuple[Toolchain, Toolchain]
-    """The ends', as they belong to the first and the last commit."""
+    ends: tuple[Point, Point]
+    """As they belong to the first and the last commit."""
 
 
 def place_ends(repository: Path, span: Span) -> tuple[Place, Place]:
@@ -59,7 +58,7 @@ def lines_between(repository: Path, span: Span, older: Place, newer: Place) -> I
     """
     base = merge_base(repository, older.commit, newer.commit)
     first: State = "good" if span.regression else "bad"
-    forth = (span.older.toolchain, span.newer.toolchain)
+    forth = (span.older, span.newer)
     if base != newer.commit:
         known = (base == older.commit and older.exact, newer.exact)
         commits = _history(repository, base, newer.commit)

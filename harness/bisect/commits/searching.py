@@ -8,13 +8,14 @@ from harness.bisect.commits.history import Commit, diff_stat
 from harness.bisect.commits.hunt import Hunt
 from harness.bisect.commits.line import Line, lines_between, place_ends
 from harness.bisect.commits.notes import release_note
+from harness.bisect.commits.released import release_named
 from harness.bisect.commits.relevance import packages_of, relevant
 from harness.bisect.commits.workshop import Made, Workshop
 from harness.bisect.findings import Finding, Judge
 from harness.bisect.record import Culprit
 from harness.bisect.span import Span
 from harness.errors import HarnessError
-from harness.golang.toolchains import Say
+from harness.golang.toolchains import Say, Toolchain
 from harness.golang.workloads import Source
 from harness.spec.models import BuildSpec
 
@@ -44,9 +45,8 @@ def search_commits(
     settings = tuple(dict.fromkeys((*span.older.settings, *span.newer.settings)))
     answer = None
     for line in lines_between(repository, span, older, newer):
-        workshop = Workshop(
-            repository, line.commits, line.toolchains, settings, build, cache, say
-        )  # fmt: skip
+        bases = _bases(repository, line, cache, say)
+        workshop = Workshop(repository, line.commits, bases, settings, build, cache, say)
         positions = relevant(line.commits, packages, build)
         hunt = Hunt(line.commits, positions, workshop, judge, line.first, line.last)
         answer = _follow(repository, line, hunt, workshop)
@@ -70,6 +70,18 @@ def _packages(span: Span, source: Source, build: BuildSpec, cache: Path) -> froz
         if source.needs_newer(point.toolchain.version) is None:
             packages |= packages_of(source, point.toolchain, point.settings, build, cache)
     return packages
+
+
+def _bases(repository: Path, line: Line, cache: Path, say: Say) -> dict[int, Toolchain]:
+    """True builds that are there already: the ends, or releases that an end has the tools of."""
+    bases = {}
+    for position, end in zip((0, len(line.commits) - 1), line.ends, strict=True):
+        toolchain: Toolchain | None = end.toolchain
+        if not (end.toolchain.goroot / "src" / "cmd" / "compile").is_dir():
+            toolchain = release_named(repository, line.commits[position].hash, cache, say)
+        if toolchain is not None:
+            bases[position] = toolchain
+    return bases
 
 
 def _is_beside(hunt: Hunt, line: Line) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ from harness.bisect.commits.truebuild import true_build
 from harness.bisect.findings import Point
 from harness.errors import HarnessError
 from harness.golang.toolchains import Say, Toolchain
+from harness.golang.versions import GoVersion
 from harness.plan import variant_name
 from harness.spec.models import BuildSpec
 
@@ -55,15 +56,15 @@ class Workshop:
     """Points of the commits of one line."""
 
     def __init__(
-        self, repository: Path, line: Sequence[Commit], ends: tuple[Toolchain, Toolchain],
+        self, repository: Path, line: Sequence[Commit], bases: Mapping[int, Toolchain],
         settings: tuple[str, ...], build: BuildSpec, cache: Path, say: Say,
     ) -> None:  # fmt: skip
-        """Take both ends as the first bases: a release is a true build of its tag.
+        """Take what is there: a release is a true build of its tag.
 
         Args:
             repository: a directory of the repository.
             line: commits, oldest first.
-            ends: toolchains that belong to its first and last commit, or near them.
+            bases: true builds at hand, by the position of a commit that each is near to.
             settings: experiments; each point gets those that its toolchain knows.
             build: build settings.
             cache: the harness's cache directory.
@@ -75,11 +76,10 @@ class Workshop:
         algorithm = object_format(repository)
         self._bases = [
             Base(
-                end, _label(end), parts_of_goroot(end.goroot, algorithm), position,
-                end.version.startswith("go1.") and not end.patched,
+                base, _label(base), parts_of_goroot(base.goroot, algorithm), position,
+                released=GoVersion.parse(base.version).stage >= 0 and not base.patched,
             )
-            for position, end in zip((0, len(line) - 1), ends, strict=True)
-            if (end.goroot / "src" / "cmd" / "compile").is_dir()  # else its tools are another's
+            for position, base in bases.items()
         ]  # fmt: skip
         self._parts: dict[int, Parts] = {}
         self._fits: dict[tuple[str, int], Fit] = {}
