@@ -7,5 +7,9 @@ class Frozen(BaseModel):
     """An immutable model that refuses fields it does not know."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        serialize_by_alias=True,
+        use_attribute_docstrings=True,
     )

@@ -23,7 +23,10 @@ COMMANDS = {
         "project",
         "Check whether this machine is fit to measure, with a remedy for each finding.",
     ),
-    "bisect": ("bisecting", "Find the release, flag, function or commit that made it worse."),
+    "bisect": (
+        "bisecting",
+        "Find what made a workload worse: the release, the experiment, the function, the commit.",
+    ),
     "report": ("reading", "Write the report of a run; of several, how they compare over time."),
     "verdict": ("reading", "Conclude anew from a stored run."),
     "compare": ("reading", "Compare any two variants of a stored run on every metric."),

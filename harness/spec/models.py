@@ -171,14 +171,22 @@ class BuildAxesSpec(Frozen):
     tags: Annotated[list[str], BeforeValidator(_one_or_many)] = []
     """All of these; the one setting that a list does not make an axis of."""
     gcflags: OneOrMany[str] = [""]
+    """For the compiler, as for ``go build -gcflags``."""
     ldflags: OneOrMany[str] = [""]
+    """For the linker."""
     race: OneOrMany[bool] = [False]
+    """Whether the race detector is built in; it needs a C compiler."""
     cgo: OneOrMany[bool] = [False]
+    """Whether C code may be compiled."""
     pgo: OneOrMany[str] = ["off"]
+    """``off``, ``default.pgo`` for the profile in the workload's package, or a profile's
+    path relative to the matrix file."""
     goamd64: OneOrMany[Annotated[str, StringConstraints(pattern=r"^(v[1-4])?$")]] = [""]
+    """The instruction set on amd64, as ``v3``; empty for Go's default."""
     goarm64: OneOrMany[Annotated[str, StringConstraints(pattern=r"^(v[89]\.\d[a-z0-9,]*)?$")]] = [
         ""
     ]
+    """The same on arm64, as ``v8.1``."""
 
     def choices(self) -> list[tuple[dict[str, str], BuildSpec]]:
         """Every combination, with the values of its axes as they appear in variants' names."""
@@ -206,17 +214,24 @@ class CellSpec(Frozen):
     """A pattern over cells: every field that is given must match (``exclude``)."""
 
     go: str | None = None
+    """A toolchain's name."""
     experiments: list[Setting] | None = None
+    """Exactly these settings, in any order; ``[]`` for a toolchain's default."""
     env: dict[EnvName, str] | None = None
+    """These values of the run environment, among others."""
     workload: str | None = None
+    """A workload's name."""
 
 
 class IncludedCell(Frozen):
     """A variant added to the product of the axes (``include``)."""
 
     go: Toolchain
+    """As in ``go:``; it need not be listed there."""
     experiments: list[Setting] = []
+    """Experiment settings."""
     env: dict[EnvName, str] = {}
+    """Run environment."""
 
 
 def _check_url(value: str) -> str:
@@ -276,9 +291,13 @@ class LoadSpec(Frozen):
     duration: Seconds | None = None
     """How long the load lasts. Needed for ``url``; a command that runs longer is stopped."""
     method: str = "GET"
+    """Of each request."""
     headers: dict[str, str] = {}
+    """Of each request."""
     body: str = ""
+    """Of each request."""
     request_timeout: Seconds = 10.0
+    """A request that takes longer counts as failed."""
     max_in_flight: Annotated[int, Field(ge=1)] = 1000
     """Requests that may be unanswered at once; one that is due beyond that counts as failed."""
     max_failed: Fraction = 0.01
@@ -303,7 +322,9 @@ class ServerSpec(Frozen):
     """
 
     ready: Annotated[ReadySpec, BeforeValidator(_expand_ready)]
+    """When it is ready: a URL that is asked until it answers, or a line of its output."""
     ready_within: Seconds = 30.0
+    """How long that may take; after it, the outcome is ``not ready``."""
     ports: Annotated[list[Name], BeforeValidator(_one_or_many), Field(min_length=1)] = ["http"]
     """A free port for each name; ``{port}`` is the first."""
     idle: NonNegativeSeconds = 0.5
@@ -311,6 +332,7 @@ class ServerSpec(Frozen):
     warmup: NonNegativeSeconds = 0.0
     """How long the load runs before the one that is measured."""
     load: LoadSpec
+    """What it is put under."""
     settle: NonNegativeSeconds = 1.0
     """Time between the end of the load and the ``after`` snapshot."""
     stop: Annotated[str, AfterValidator(_check_signal)] = "SIGTERM"
@@ -334,6 +356,7 @@ class WorkloadSpec(Frozen):
     """A Go program and its inputs."""
 
     name: Name
+    """Its name in node ids, reports and ``-k``."""
     package: str | None = None
     """An import path, or a path that begins with ``./`` relative to the matrix file."""
     module: ModuleVersion | None = None
@@ -344,6 +367,7 @@ class WorkloadSpec(Frozen):
     """May hold ``{tmp}`` (the trial's own directory), ``{here}`` (the matrix file's), ``{port}``.
     """
     env: dict[EnvName, str] = {}
+    """Environment variables; nothing of the caller's passes. May hold placeholders."""
     server: ServerSpec | None = None
     """For a program that does not end by itself."""
     snapshots: list[Seconds] = []
@@ -382,13 +406,20 @@ class TrialsSpec(Frozen):
     """How often and within which limits each variant runs."""
 
     min: Annotated[int, Field(ge=1)] = 5
+    """Rounds before the question may count as decided."""
     max: Annotated[int, Field(ge=1)] = 10
+    """Rounds after which the run ends in any case."""
     cpus: Annotated[int, Field(ge=1)] = 1
+    """CPUs of a trial, which is pinned to them; also its ``GOMAXPROCS``."""
     lanes: Annotated[int, Field(ge=1)] | None = None
     """Trials at a time at most; by default as many as there are CPUs for."""
     timeout: Seconds = 60.0
+    """A trial that takes longer is ended; a server's phases come on top."""
     memory_limit: Bytes | None = None
+    """A trial whose processes together hold more is ended; also what is set aside for it
+    before its first peak is known."""
     seed: int | None = None
+    """For the order of trials within rounds; by default a new one for each run."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -405,29 +436,45 @@ class GateSpec(Frozen):
     """A limit on candidate against baseline that the run must keep."""
 
     metric: str
+    """A metric's name."""
     max_increase: Fraction
+    """The run fails where the whole interval of the ratio is above 1 + this."""
     workload: str | None = None
     """Only this workload; by default every one."""
     baseline: str | None = None
+    """A variant's name; by default the question's."""
     candidate: str | None = None
+    """A variant's name; by default the question's."""
 
 
 class MatrixSpec(Frozen):
     """A whole ``matrix.yaml``."""
 
     name: Name | None = None
+    """What run directories are called; by default the directory or the file."""
     go: Annotated[list[Toolchain], BeforeValidator(_one_or_many), Field(min_length=1)]
+    """Toolchains to compare."""
     experiments: Annotated[
         list[Annotated[list[Setting], BeforeValidator(_one_or_many)]], Field(min_length=1)
     ] = [[]]
+    """Sets of experiment settings, each crossed with every toolchain; ``[]`` is a
+    toolchain's own default."""
     env: dict[EnvName, Annotated[list[str], BeforeValidator(_one_or_many)]] = {}
+    """Run-time axes: variables with the values that each variant gets one of; no rebuild."""
     build: BuildAxesSpec = BuildAxesSpec()
+    """Settings of every build; a list of values makes an axis."""
     include: list[IncludedCell] = []
+    """Variants beside the product of the axes."""
     exclude: list[CellSpec] = []
+    """Cells to leave out; each entry is a pattern."""
     question: QuestionSpec | None = None
+    """What the run is to answer."""
     workloads: Annotated[list[WorkloadSpec], Field(min_length=1)]
+    """Programs to measure."""
     trials: Annotated[TrialsSpec, BeforeValidator(_expand_trials)] = TrialsSpec()
+    """How often and within which limits; a number stands for ``min`` and ``max``."""
     gates: list[GateSpec] = []
+    """Limits that the run must keep, or it fails."""
     probe: Literal["full", "metrics", "off"] = "full"
     """What is added to each binary: a probe with heap profiles, one without, or nothing."""
 

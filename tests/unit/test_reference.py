@@ -1,0 +1,20 @@
+from pathlib import Path
+
+from harness.report import json_schema
+from harness.spec.reference import markdown
+
+
+def test_the_reference_of_the_matrix_is_current() -> None:
+    page = Path(__file__).parents[2] / "docs" / "matrix.md"
+
+    assert page.read_text(encoding="utf-8") == markdown(), "python -m harness.spec.reference"
+
+
+def test_every_key_of_the_matrix_is_described_on_the_page_and_in_the_schema() -> None:
+    schema = json_schema("matrix")
+    page = markdown()
+
+    for part in (schema, *schema["$defs"].values()):
+        for key, field in part.get("properties", {}).items():
+            assert field.get("description"), f"{part['title']}.{key}"
+            assert f"| `{key}` |" in page
