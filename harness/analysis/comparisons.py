@@ -124,18 +124,24 @@ def _decide(
     if alone is None:
         alone = not (families[True] and families[False])
     adjusted: dict[int, float] = {}
+    words: dict[bool, str] = {}
     for primary, family in families.items():
         part = 1.0 if alone else PRIMARY_PART if primary else 1 - PRIMARY_PART
         correct = holm if primary else benjamini_hochberg
         tested = [a for a in family if a.p is not None]
         values = correct([a.p for a in tested if a.p is not None])
+        name = "Holm" if primary else "Benjamini and Hochberg"
+        words[primary] = f"{name} over {len(tested)} {'primary' if primary else 'secondary'}"
         for item, value in zip(tested, values, strict=True):
             adjusted[id(item)] = min(1.0, value / part)
-    return tuple(_comparison(a, adjusted.get(id(a)), question.margin, trials) for a in asked)
+    return tuple(
+        _comparison(a, adjusted.get(id(a)), words[a.primary], question.margin, trials)
+        for a in asked
+    )
 
 
 def _comparison(
-    asked: _Asked, adjusted: float | None, margin: float, trials: TrialsSpec
+    asked: _Asked, adjusted: float | None, correction: str, margin: float, trials: TrialsSpec
 ) -> Comparison:
     found = asked.pair
     decision = _decision(found, adjusted, margin, trials)
@@ -157,6 +163,7 @@ def _comparison(
         method=_method(found),
         p=found.estimate.p_different(0.0) if asked.p is not None and found.estimate else None,
         p_adjusted=adjusted,
+        correction=correction if adjusted is not None else "",
         difference=found.difference,
         scale=found.scale,
         more_rounds=more_rounds(found, margin) if decision == "inconclusive" else None,

@@ -46,6 +46,8 @@ class Comparison(Frozen):
     p_adjusted: float | None = None
     """The same, for repeated looks and for all comparisons of the run: an ``increase`` or a
     ``decrease`` needs 1 - ``confidence`` or less."""
+    correction: str = ""
+    """The procedure behind ``p_adjusted``, with the number of comparisons that it is for."""
     difference: float | None = None
     """Candidate less baseline, median over the rounds, in ``unit``."""
     scale: str | None = None
