@@ -42,6 +42,7 @@ def render_html(run: Run, verdict: Verdict) -> str:
         changed_elsewhere=sum(row.changed for row in folded),
         glossary=sections.glossary(verdict),
         methods=sections.methods(verdict),
+        corrections=sections.corrections(verdict),
         troubles=sections.troubles(run, verdict),
         again=again(run),
         command=shlex.join(run.manifest.command),

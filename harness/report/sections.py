@@ -217,6 +217,12 @@ def methods(verdict: Verdict) -> list[tuple[str, int]]:
     return counted.most_common()
 
 
+def corrections(verdict: Verdict) -> list[str]:
+    """Procedures that p-values were corrected with, primary comparisons first."""
+    ordered = sorted(verdict.comparisons, key=lambda c: not c.primary)
+    return list(dict.fromkeys(c.correction for c in ordered if c.correction))
+
+
 def gates_by_state(verdict: Verdict) -> list[GateResult]:
     """Those that failed first."""
     return sorted(verdict.gates, key=lambda gate: gate.passed)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from harness.analysis.models import Comparison, Verdict
-from harness.analysis.words import amount, percent, span
+from harness.analysis.words import amount, listed, percent, span
 from harness.report.wording import visible
 
 
@@ -41,13 +41,25 @@ def full_summary(verdict: Verdict) -> list[str]:
 
 
 def comparison_lines(comparisons: Sequence[Comparison]) -> list[str]:
-    """One aligned line for each metric of two variants."""
+    """One aligned line for each metric of two variants, then how intervals and p were made."""
     rows = [_HEADER, *map(_row, comparisons)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
-    return [
+    lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+    methods: dict[str, list[str]] = {}
+    for c in comparisons:
+        if c.ci is not None or c.p is not None:
+            methods.setdefault(c.method, []).append(c.metric)
+    for method, metrics in methods.items():
+        names = listed(tuple(dict.fromkeys(metrics)))
+        lines.append(f"interval of {visible(names)}: {visible(method)}")
+    lines += [
+        f"corrected p: for repeated looks, then {name} comparisons"
+        for name in dict.fromkeys(c.correction for c in comparisons if c.correction)
+    ]
+    return lines
 
 
 _HEADER = (
@@ -58,8 +70,14 @@ _HEADER = (
     "change",
     "95 % interval",
     "n",
+    "p",
+    "corrected",
     "decision",
 )
+
+
+def _p(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2g}"
 
 
 def _row(c: Comparison) -> tuple[str, ...]:
@@ -70,6 +88,6 @@ def _row(c: Comparison) -> tuple[str, ...]:
     interval = span(c.ci[0] - 1, c.ci[1] - 1) if c.ci else "-"
     cells = (
         c.workload, c.metric, value(c.baseline_value), value(c.candidate_value), change,
-        interval, str(c.n), c.decision,
+        interval, str(c.n), _p(c.p), _p(c.p_adjusted), c.decision,
     )  # fmt: skip
     return tuple(visible(cell) for cell in cells)

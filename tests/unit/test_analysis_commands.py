@@ -47,6 +47,8 @@ def test_compare_takes_any_two_variants(stored: Path) -> None:
     done = call("compare", stored, "go1.24.3+nospinbitmutex,noswissmap", "go1.24.11")
     assert done.exit_code == 0
     assert "increase" in done.output
+    assert "interval of rss.peak: Student's t on 6 paired rounds" in done.output
+    assert "corrected p: for repeated looks, then Benjamini and Hochberg over 1 sec" in done.output
     unknown = call("compare", stored, "go1.24.4", "go1.24.11")
     assert unknown.exit_code == 2
     assert "did you mean 'go1.24.3'" in unknown.output

@@ -75,6 +75,12 @@ def test_a_culprit_is_implicated_and_the_other_ruled_out() -> None:
     assert found["spinbitmutex",].verdict == "ruled out"
 
 
+def test_both_corrections_are_told() -> None:
+    found = {c.primary: c for c in conclude(make_run(origin)).comparisons}
+    assert found[True].correction == "Holm over 1 primary"
+    assert found[False].correction.startswith("Benjamini and Hochberg over ")
+
+
 def test_improvements_are_attributed_too() -> None:
     verdict = conclude(make_run(factorial(lambda a, _b: -0.2 * a)))
     assert primary(verdict).decision == "decrease"

@@ -9,7 +9,7 @@ from scipy import stats
 from harness.analysis.comparisons import benjamini_hochberg, holm
 from harness.analysis.decisions import decide
 from harness.analysis.intervals import Sample, estimate
-from harness.analysis.sequential import adjust, boundary, spent
+from harness.analysis.sequential import adjust, boundary, spent, stopped_error
 from harness.analysis.words import span
 
 ROOT = np.random.default_rng(7)
@@ -138,6 +138,24 @@ def test_decisions_keep_their_error_over_all_looks() -> None:
                 wrong[found] += 1
     assert wrong["increase"] + wrong["decrease"] <= 34  # 20 expected
     assert 6 <= wrong["equivalent"] <= 34
+
+
+def test_intervals_of_stopped_runs_keep_their_coverage() -> None:
+    first, last, truth, hits, plain = 5, 20, 0.12, 0, 0
+    for _ in range(1500):
+        sample = ROOT.normal(truth, 0.15, last)
+        n = next(
+            (n for n in range(first, last)
+             if decide(sample[:n], margin=0.03, first=first, last=last) != "inconclusive"),
+            last,
+        )  # fmt: skip
+        found = estimate(sample[:n])
+        for error in (stopped_error(0.05, n, first, last), 0.05):
+            interval = found.interval(1 - error) if found else None
+            covered = interval is not None and interval[0] <= truth <= interval[1]
+            hits, plain = hits + covered * (error != 0.05), plain + covered * (error == 0.05)
+    assert 1395 <= hits <= 1470  # 93 to 98 %
+    assert plain < hits
 
 
 @settings(deadline=None)
