@@ -9,7 +9,7 @@ from harness.analysis.models import Verdict
 from harness.bisect.findings import Finding, Point
 from harness.bisect.laboratory import RunLaboratory
 from harness.bisect.span import Span
-from harness.golang.experiments import Experiments, experiment_of
+from harness.golang.experiments import experiment_of
 from harness.plan import variant_name
 from harness.run import Manifest, Run, TrialRecord
 from harness.spec.models import QuestionSpec, TrialsSpec
@@ -19,9 +19,10 @@ _FULL = 2
 """Suspects up to which every combination is built; with more, each alone, and all together."""
 
 
-def suspects_between(older: Experiments, newer: Experiments) -> tuple[str, ...]:
-    """Experiments of the newer toolchain that it sets otherwise than the older one did."""
-    return tuple(name for name in newer.known if (name in newer.on) != (name in older.on))
+def suspects_between(older: Point, newer: Point) -> tuple[str, ...]:
+    """Experiments of the newer point's toolchain that are on in only one of both points."""
+    known = newer.toolchain.experiments.known
+    return tuple(name for name in known if _is_on(newer, name) != _is_on(older, name))
 
 
 def flips(newer: Point, suspects: Sequence[str]) -> list[Point]:
@@ -70,7 +71,8 @@ def attribute_experiments(
         The verdict over these points, and a finding for each that does not build.
     """
     findings, points = [], []
-    for point in flips(span.newer, suspects):
+    ends = (span.older.name, span.newer.name)
+    for point in (p for p in flips(span.newer, suspects) if p.name not in ends):
         problem = laboratory.build(point)
         if problem:
             findings.append(Finding(point=point.name, state="unresolved", reason=problem))

@@ -161,7 +161,7 @@ def _experiments(course: Course) -> Iterator[Stage]:
     span, opened = course.span, course.opened
     newer = span.newer.toolchain.experiments
     asked = opened.matrix.spec.question.suspects if opened.matrix.spec.question else None
-    default = suspects_between(span.older.toolchain.experiments, newer)
+    default = suspects_between(span.older, span.newer)
     suspects = [name for name in dict.fromkeys((*(asked or ()), *default)) if newer.knows(name)]
     if not suspects:
         return

@@ -1,0 +1,121 @@
+"""``gomatrix bisect`` as a user runs it, on real toolchains."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from projects import Project
+
+from harness.bisect.record import Bisection
+from harness.run import Run
+
+pytestmark = pytest.mark.toolchain
+
+MATRIX = """\
+go: [go1.24.3, {go: go1.24.3, name: again}]
+workloads:
+  - {name: live-map, package: ./go_fixtures/livemap, args: ["-entries=100000"]}
+"""
+SETTING = ("bisect", "--good", "go1.24.3", "--bad", "go1.24.3+noswissmap", "--seed", "3")
+
+
+@pytest.fixture
+def maps(project: Project) -> Project:
+    project.write(MATRIX)
+    return project
+
+
+def _found(project: Project) -> Bisection:
+    return Bisection.model_validate_json((project.latest / "bisect.json").read_bytes())
+
+
+def test_the_experiment_is_found_and_told(maps: Project) -> None:
+    done = maps.gomatrix(*SETTING)
+    assert done.returncode == 0, done.stderr
+    found = _found(maps)
+    assert found.finished
+    assert found.changed
+    experiments = next(s for s in found.stages if s.kind == "experiments")
+    assert [(s.experiments, s.verdict) for s in experiments.suspects] == [
+        (("swissmap",), "implicated")
+    ]
+    assert "swissmap" in found.headline
+    assert found.headline in done.stdout
+    page = (maps.latest / "report.html").read_text(encoding="utf-8")
+    assert "go1.24.3+noswissmap" in page
+    assert "<svg" in page
+    run = Run.load(maps.latest)  # any other command can read it
+    assert {trial.outcome for trial in run.trials} == {"ok"}
+    compared = maps.gomatrix("compare", "reports/latest", "go1.24.3+noswissmap", "go1.24.3")
+    assert compared.returncode == 0
+    assert "rss.peak" in compared.stdout
+
+
+def test_a_killed_bisection_goes_on_and_measures_each_trial_once(maps: Project) -> None:
+    program = str(Path(sys.executable).with_name("gomatrix"))
+    process = subprocess.Popen([program, *SETTING], cwd=maps.root, stdout=subprocess.DEVNULL)
+    trials = _await_trials(maps.root, 3)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = trials.read_bytes()
+    with trials.open("ab") as file:
+        file.write(b'{"schema": 1, "workl')  # a line cut short
+    done = maps.gomatrix("bisect", "--resume", str(trials.parent))
+    assert done.returncode == 0, done.stderr
+    assert trials.read_bytes().startswith(before)
+    ids = [trial.trial.id for trial in Run.load(maps.latest).trials]
+    assert len(ids) == len(set(ids)) == _found(maps).trials
+    again = maps.gomatrix("bisect", "--resume", str(trials.parent))
+    assert again.returncode == 0
+    assert [trial.trial.id for trial in Run.load(maps.latest).trials] == ids
+
+
+def _await_trials(root: Path, count: int) -> Path:
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        for path in root.glob("reports/*-bisect-*/trials.jsonl"):
+            if path.read_bytes().count(b"\n") >= count:
+                return path
+        time.sleep(0.02)
+    raise AssertionError("no trial was measured")
+
+
+def test_where_nothing_differs_nothing_is_searched(maps: Project) -> None:
+    done = maps.gomatrix("bisect", "--good", "go1.24.3", "--bad", "again", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["changed"] is False
+    assert [stage["kind"] for stage in found["stages"]] == ["ends"]
+    assert "nothing to search for" in found["headline"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--good", "go1.24.3"], "no question to take the bad end from; give --bad"),
+        (["--good", "again", "--bad", "again"], "both the good and the bad end"),
+        (["--good", "go1.24.3", "--bad", "again", "--workload", "live-mop"], "'live-map'?"),
+        (["--good", "go1.24.3", "--bad", "again", "--metric", "rss.peek"], "'rss.peak'?"),
+        (["--good", "go1.24.3", "--bad", "go1.24.3+noswisstable"], "no + 'swisstable'"),
+        (["--good", "go1.24.3", "--bad", "abc123"], "a commit needs --repo"),
+    ],
+)
+def test_mistakes_end_with_one_message(maps: Project, arguments: list[str], message: str) -> None:
+    done = maps.gomatrix("bisect", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(maps.root.glob("reports/*bisect*"))
+
+
+def test_a_changed_matrix_cannot_be_resumed(maps: Project) -> None:
+    assert maps.gomatrix("bisect", "--good", "go1.24.3", "--bad", "again").returncode == 0
+    maps.write(MATRIX.replace("100000", "100001"))
+    done = maps.gomatrix("bisect", "--resume", "reports/latest")
+    assert done.returncode == 2
+    assert "was changed since" in done.stderr
