@@ -1,18 +1,24 @@
 """What the probe and the harness cost a program, and how well their numbers agree with its own.
 
-Run as ``python benchmarks/probe.py [agreement|effect|overhead …]``; without a word, all of it.
-Prints one line a finding, ends with status 1 if a limit is broken. Wants a machine that does little
-else; it interleaves what it compares.
+Run as ``python benchmarks/probe.py [agreement|faults|gc|overhead …]``; without a word, all of it.
+``faults`` and ``gc`` compare a program that faults pages in, or collects garbage, with and without
+the probe. Prints one line a finding, ends with status 1 if a limit is broken. What it compares runs
+in turns on one CPU; lines that begin with "null" compare a program with itself, which shows what
+the machine's noise leaves of that.
 """
 
 import json
 import os
 import resource
+import signal
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +29,19 @@ from harness.golang.cache import default_cache
 from harness.golang.overlay import ProbeMode
 from harness.golang.toolchains import Toolchain, resolve
 from harness.golang.workloads import locate
+from harness.measure import procfs
 from harness.measure.supervised import Supervised
+from harness.measure.tree import children
 from harness.measure.trial import TrialRequest, environment, run_trial
 from harness.spec.models import BuildSpec, ToolchainSpec, WorkloadSpec
 
 ROOT = Path(__file__).parents[1]
 VERSIONS = ("go1.21.13", "go1.22.10", "go1.23.9", "go1.24.3", "go1.25.5", "go1.26.6", "go1.27.3")
 PAIRS = 20
+ROUNDS = 3
+"""Of the program's work; it takes some 0.3 to 0.7 s."""
+TURN = 0.010
+"""Seconds."""
 TRIALS = 60
 TIME_LIMIT = 0.02
 """Share by which wall and CPU may change."""
@@ -113,41 +125,93 @@ def agreement(bench: Bench) -> bool:
     return good
 
 
-def effect(bench: Bench) -> bool:
+def effect(bench: Bench, kind: str) -> bool:
     """The program's own account of itself, with probe and samples against without either."""
     good = True
     for version in (VERSIONS[0], VERSIONS[-1]):
         full, off = (bench.build("effort", version, mode) for mode in ("full", "off"))
-        for kind, rounds in (("faults", 6), ("gc", 6)):
-            args = (f"-kind={kind}", f"-rounds={rounds}")
-            with_probe: list[dict[str, float]] = []
-            without: list[dict[str, float]] = []
-
-            def watched(
-                into: list[dict[str, float]] = with_probe, args: tuple[str, ...] = args,
-                binary: Path = full,
-            ) -> None:  # fmt: skip
-                into.append(json.loads(run_trial(bench.request(binary, *args)).log))
-
-            def unwatched(
-                into: list[dict[str, float]] = without, args: tuple[str, ...] = args,
-                binary: Path = off,
-            ) -> None:  # fmt: skip
-                into.append(json.loads(bench.alone(binary, *args)))
-
-            for pair in range(PAIRS):
-                order: list[Callable[[], None]] = [watched, unwatched]
-                for run in order if pair % 2 else reversed(order):
-                    run()
-            good &= _judge(f"effect {version} {kind}", with_probe, without)
+        without = partial(_without, bench, off)
+        good &= _judge(
+            f"effect {version} {kind}", _pairs((partial(_with_probe, bench, full), without), kind)
+        )
+        _judge(f"null {version} {kind}", _pairs((without, without), kind))
     return good
 
 
-def _judge(name: str, full: list[dict[str, float]], off: list[dict[str, float]]) -> bool:
+Run = Callable[..., str]
+Cost = dict[str, float]
+"""``wall`` and ``cpu`` in seconds, ``peak`` in bytes."""
+
+
+def _with_probe(bench: Bench, binary: Path, *args: str) -> str:
+    return run_trial(bench.request(binary, *args)).log
+
+
+def _without(bench: Bench, binary: Path, *args: str) -> str:
+    return bench.alone(binary, *args)
+
+
+def _pairs(runs: tuple[Run, Run], kind: str) -> list[tuple[Cost, Cost]]:
+    """What two programs cost, again and again; which comes first alternates."""
+    pairs = []
+    for number in range(PAIRS):
+        order = (0, 1) if number % 2 else (1, 0)
+        costs = _in_turns([runs[i] for i in order], kind)
+        pairs.append((costs[order.index(0)], costs[order.index(1)]))
+    return pairs
+
+
+def _in_turns(runs: Sequence[Run], kind: str) -> list[Cost]:
+    """Run programs on one CPU in short turns, so that what disturbs one disturbs the other.
+
+    A program's wall time is what of its turns lies before its own end. A machine's noise comes and
+    goes within seconds, and would make up most of the difference between runs one after the other.
+    """
+    args = (f"-kind={kind}", f"-rounds={ROUNDS}", "-stopped")
+    futures: list[Future[str]] = []
+    processes: list[int] = []
+    with ThreadPoolExecutor(len(runs)) as pool:
+        for run in runs:
+            futures.append(pool.submit(run, *args))
+            processes.append(_stopped(set(processes)))
+        turns: list[list[tuple[float, float]]] = [[] for _ in runs]
+        while not all(future.done() for future in futures):
+            for future, process, mine in zip(futures, processes, turns, strict=True):
+                if future.done():
+                    continue
+                began = time.monotonic()
+                _signal(process, signal.SIGCONT)
+                wait([future], timeout=TURN)
+                _signal(process, signal.SIGSTOP)
+                mine.append((began, time.monotonic()))
+    costs = []
+    for future, mine in zip(futures, turns, strict=True):
+        said = json.loads(future.result())
+        wall = sum(max(0.0, min(until, said["ended"]) - since) for since, until in mine)
+        costs.append({"wall": wall, "cpu": said["cpu"], "peak": said["peak"]})
+    return costs
+
+
+def _stopped(known: set[int]) -> int:
+    """The process id of a new grandchild, once it has stopped itself."""
+    while True:
+        for supervisor in children(os.getpid()):
+            for pid in children(supervisor):
+                stat = procfs.parse_stat(procfs.read(pid, "stat") or b"")
+                if pid not in known and stat and stat.state == "T":
+                    return pid
+        time.sleep(0.002)
+
+
+def _signal(process: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # it has ended; nobody else gets its number so soon
+        os.kill(process, number)
+
+
+def _judge(name: str, pairs: list[tuple[Cost, Cost]]) -> bool:
     good = True
     for what in ("wall", "cpu", "peak"):
-        a = np.array([r[what] for r in full])
-        b = np.array([r[what] for r in off])
+        a, b = np.array([[one[what], other[what]] for one, other in pairs]).T
         limit = TIME_LIMIT if what != "peak" else PEAK_SHARE + PEAK_BYTES / np.median(b)
         logs = np.log(a) - np.log(b)
         change = float(np.expm1(np.median(logs)))
@@ -159,7 +223,8 @@ def _judge(name: str, full: list[dict[str, float]], off: list[dict[str, float]])
         good &= fine
         print(
             f"{name}: {what} {np.median(b):.6g} without, changes by {change:+.2%} "
-            f"[{low:+.2%}, {high:+.2%}] over {len(a)} pairs, limit {limit:.2%}{_mark(fine)}"
+            f"[{low:+.2%}, {high:+.2%}] over {len(pairs)} pairs, limit {limit:.2%}{_mark(fine)}",
+            flush=True,
         )
     return good
 
@@ -197,7 +262,12 @@ def _mark(fine: bool) -> str:  # noqa: FBT001 - read as a word in each message
 
 def main() -> int:
     """Do what the command line asks for."""
-    parts = {"agreement": agreement, "effect": effect, "overhead": overhead}
+    parts: dict[str, Callable[[Bench], bool]] = {
+        "agreement": agreement,
+        "faults": partial(effect, kind="faults"),
+        "gc": partial(effect, kind="gc"),
+        "overhead": overhead,
+    }
     words = sys.argv[1:] or list(parts)
     if unknown := set(words) - set(parts):
         raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(parts)}")

@@ -279,20 +279,33 @@ def point_latest(path: Path) -> None:
     temporary.replace(link)
 
 
-def series_to_json(series: Series, tree: Series = ()) -> dict[str, Any]:
+def series_to_json(
+    series: Series, tree: Series = (), children: Sequence[Series] = ()
+) -> dict[str, Any]:
     """Memory over time as columns: seconds since the start, resident bytes.
 
     Args:
         series: of the program.
         tree: of the program with its children, from the first child on.
+        children: of each child, in the order of the trial's ``processes``.
     """
-    return {"schema": 1, "seconds": [t for t, _ in series], "rss": [rss for _, rss in series],
-            "tree_seconds": [t for t, _ in tree], "tree_rss": [rss for _, rss in tree]}  # fmt: skip
+    return {
+        "schema": 1,
+        "seconds": [t for t, _ in series],
+        "rss": [rss for _, rss in series],
+        "tree_seconds": [t for t, _ in tree],
+        "tree_rss": [rss for _, rss in tree],
+        "children": [
+            {"seconds": [t for t, _ in child], "rss": [rss for _, rss in child]}
+            for child in children
+        ],
+    }
 
 
-def write_series(path: Path, series: Series, tree: Series = ()) -> None:
+def write_series(
+    path: Path, series: Series, tree: Series = (), children: Sequence[Series] = ()
+) -> None:
     """Store one trial's series."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        json.dumps(series_to_json(series, tree), separators=(",", ":")), encoding="utf-8"
-    )
+    content = series_to_json(series, tree, children)
+    path.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")

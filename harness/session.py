@@ -285,6 +285,7 @@ def _run_build(
                 profile=(directory / profile).absolute(),
                 probe=spec.probe,
                 snapshots=tuple(workload.snapshots),
+                gctrace=workload.gctrace,
                 benchmark=workload.benchmark is not None,
                 working_directory=Path(build.directory) if workload.benchmark else None,
                 server=workload.server,
@@ -294,7 +295,7 @@ def _run_build(
         )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    write_series(directory / series, result.series, result.tree_series)
+    write_series(directory / series, result.series, result.tree_series, result.child_series)
     return _trial_record(
         manifest,
         trial,

@@ -1,5 +1,6 @@
 // Effort works hard with memory and prints, last of all, what that cost by its own account:
-// {"wall": seconds, "cpu": seconds, "peak": bytes}.
+// {"ended": seconds of the monotonic clock, "cpu": seconds, "peak": bytes}. With -stopped it stops before
+// it begins, until somebody sends SIGCONT.
 package main
 
 import (
@@ -11,7 +12,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"syscall"
-	"time"
+	"unsafe"
 )
 
 type node struct {
@@ -20,11 +21,14 @@ type node struct {
 }
 
 func main() {
-	began := time.Now()
 	kind := flag.String("kind", "faults", "faults, or gc")
 	mib := flag.Int("mib", 400, "MiB at the peak")
 	rounds := flag.Int("rounds", 3, "how often")
+	stopped := flag.Bool("stopped", false, "wait for SIGCONT")
 	flag.Parse()
+	if *stopped {
+		syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+	}
 	switch *kind {
 	case "faults":
 		faults(*mib, *rounds)
@@ -33,13 +37,14 @@ func main() {
 	}
 	var usage syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
-	wall := time.Since(began)
+	var now syscall.Timespec
+	syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, 1, uintptr(unsafe.Pointer(&now)), 0)
 	status, _ := os.ReadFile("/proc/self/status")
 	kib, _ := strconv.Atoi(string(regexp.MustCompile(`VmHWM:\s+(\d+)`).FindSubmatch(status)[1]))
 	json.NewEncoder(os.Stdout).Encode(map[string]float64{
-		"wall": wall.Seconds(),
-		"cpu":  float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9,
-		"peak": float64(kib << 10),
+		"ended": float64(now.Nano()) / 1e9,
+		"cpu":   float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9,
+		"peak":  float64(kib << 10),
 	})
 }
 

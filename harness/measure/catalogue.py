@@ -20,8 +20,8 @@ class Metric:
     """Who says so: the kernel, the Go runtime, or both."""
     meaning: str
     caveat: str = ""
-    scope: Literal["any", "server"] = "any"
-    """Which workloads have it."""
+    scope: Literal["any", "server", "gctrace"] = "any"
+    """Which workloads have it: those with ``server:`` or with ``gctrace: true`` only, or any."""
 
 
 _KERNEL = "kernel"
@@ -30,6 +30,18 @@ _LOWER: Direction = "lower is better"
 _HIGHER: Direction = "higher is better"
 _NEUTRAL: Direction = "neutral"
 _LOAD = "load generator"
+
+_GCTRACE: tuple[tuple[str, Unit, Direction, str], ...] = (
+    ("cycles", "count", _NEUTRAL, "collections traced"),
+    ("stopped", "seconds", _LOWER, "time that the world was stopped for sweeping and marking"),
+    ("mark", "seconds", _LOWER, "time in which collections marked beside the program"),
+    ("assist.cpu", "seconds", _LOWER, "CPU time of marking that allocations were made to do"),
+    ("background.cpu", "seconds", _LOWER, "CPU time of marking in the background"),
+    ("idle.cpu", "seconds", _LOWER, "CPU time of marking on processors that were idle"),
+    ("heap.start", "bytes", _LOWER, "largest heap at the start of a collection"),
+    ("heap.peak", "bytes", _LOWER, "largest heap at the end of a collection"),
+    ("goal.peak", "bytes", _NEUTRAL, "largest goal"),
+)
 
 _METRICS = (
     Metric("rss.peak", "bytes", _LOWER, _KERNEL, "highest resident set size (VmHWM)"),
@@ -74,6 +86,9 @@ _METRICS = (
         "a lower bound: the sum over processes at one sample, or the exact peak of any one of "
         "them, whichever is more; pages that processes share count in each",
     ),
+    Metric("tree.pss", "bytes", _LOWER, _KERNEL,
+           "proportional set size of the program with its children when main ends",
+           "of those children that still live then"),
     Metric("tree.cpu.user", "seconds", _LOWER, _KERNEL, "CPU time in user mode, with all children",
            "holds the probe's own end, a garbage collection and the heap profile"),
     Metric("tree.cpu.system", "seconds", _LOWER, _KERNEL, "CPU time in the kernel, with children",
@@ -122,6 +137,10 @@ _METRICS = (
     Metric("requests.failed", "count", _LOWER, _LOAD,
            "requests that failed, or were not sent in time", scope="server"),
     Metric("requests.rate", "1/s", _HIGHER, _LOAD, "requests answered in a second", scope="server"),
+    *(
+        Metric(f"gctrace.{name}", unit, direction, "gctrace", meaning, scope="gctrace")
+        for name, unit, direction, meaning in _GCTRACE
+    ),
     *(
         Metric(f"latency.{name}", "seconds", _LOWER, _LOAD,
                f"{meaning} from the instant at which a request was due to the end of its answer",

@@ -1,7 +1,7 @@
 """A snapshot: one instant of a process, seen by the kernel and by the Go runtime."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.measure import procfs
@@ -38,12 +38,13 @@ class Snapshot:
     """All scalars of ``runtime/metrics`` by their own names."""
     histograms: Mapping[str, list[list[float | None]]] = field(default_factory=dict)
     """``[low, high, count]`` of each bucket that is not empty; ``None`` for an infinity."""
+    children_pss: int = 0
+    """Bytes of PSS in all children, read just after."""
 
     def with_runtime(self, report: Mapping[str, Any]) -> "Snapshot":
         """The same instant with the runtime's report."""
-        return Snapshot(
-            kernel=self.kernel,
-            pause=self.pause,
+        return replace(
+            self,
             version=report["version"],
             runtime=report["metrics"],
             histograms=report["histograms"],

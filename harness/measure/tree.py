@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from harness.frozen import Frozen
 from harness.measure import procfs
+from harness.measure.seen import Series
 
 LIMIT = 256
 """Processes of one tree that are watched; a tree of more is watched in part."""
@@ -21,7 +22,9 @@ class ChildProcess(Frozen):
     cpu: float
     """Seconds of CPU, as last seen."""
     pss: int | None = None
-    """Bytes, at the end of main; ``None`` for a child that had gone by then."""
+    """Bytes, at the last snapshot that found it alive; ``None`` where none did."""
+    uss: int | None = None
+    """Bytes of its own alone, at the same instant."""
 
 
 @dataclass
@@ -32,6 +35,8 @@ class _Child:
     peak: int = 0
     cpu: float = 0.0
     pss: int | None = None
+    uss: int | None = None
+    series: Series = field(default_factory=list)
 
 
 @dataclass
@@ -61,8 +66,12 @@ class Tree:
                 child.cpu = stat.user + stat.system
             child.name = _name(pid) or child.name  # it changes at exec
 
-    def sample(self) -> int:
-        """Bytes resident in all children together."""
+    def sample(self, at: float) -> int:
+        """Bytes resident in all children together.
+
+        Args:
+            at: seconds since the start of the trial.
+        """
         for pid, child in list(self._alive.items()):
             try:
                 rss = procfs.parse_statm(os.pread(child.statm, 256, 0))
@@ -71,13 +80,24 @@ class Tree:
                 continue
             child.rss = rss or 0
             child.peak = max(child.peak, child.rss)
+            if child.rss:  # a zombie has no memory
+                child.series.append((at, child.rss))
         return sum(child.rss for child in self._alive.values())
 
-    def read_pss(self) -> None:
-        """Read each child's proportional set size; only at a snapshot, for it is costly."""
+    def read_shares(self) -> int:
+        """Read each child's PSS and USS; only at a snapshot, for it is costly.
+
+        Returns:
+            Bytes of PSS in all children together.
+        """
+        total = 0
         for pid, child in self._alive.items():
             rollup = procfs.parse_status(procfs.read(pid, "smaps_rollup") or b"")
-            child.pss = rollup.get("Pss")
+            if "Pss" in rollup:
+                child.pss = rollup["Pss"]
+                child.uss = rollup.get("Private_Clean", 0) + rollup.get("Private_Dirty", 0)
+                total += child.pss
+        return total
 
     def close(self) -> None:
         """Forget the living."""
@@ -88,9 +108,13 @@ class Tree:
     def report(self) -> list[ChildProcess]:
         """Every child that was seen, in the order of discovery."""
         return [
-            ChildProcess(pid=pid, name=c.name, peak=c.peak, cpu=c.cpu, pss=c.pss)
+            ChildProcess(pid=pid, name=c.name, peak=c.peak, cpu=c.cpu, pss=c.pss, uss=c.uss)
             for pid, c in self._seen
         ]
+
+    def series(self) -> list[Series]:
+        """The samples of each of them."""
+        return [child.series for _, child in self._seen]
 
     def _add(self, pid: int) -> None:
         try:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from harness.frozen import Frozen
 from harness.measure import benchmarks, elf, metrics
 from harness.measure.catalogue import CATALOGUE
+from harness.measure.gctrace import GCTrace
 from harness.measure.placeholders import fill, free_ports, values
 from harness.measure.seen import Seen
 from harness.measure.server import Served, Serving
@@ -54,6 +55,8 @@ class TrialRequest(Frozen):
     """What the binary was built with."""
     snapshots: tuple[float, ...] = ()
     """Seconds after the start at which to take snapshots."""
+    gctrace: bool = False
+    """Whether the garbage collector is to print what it does, for metrics of its own."""
     benchmark: bool = False
     """Whether the binary is a test binary that prints benchmark results."""
     working_directory: Path | None = None
@@ -84,6 +87,8 @@ class TrialResult(Frozen):
     """The same with all children, from the first child on."""
     processes: list[ChildProcess] = []
     """The children."""
+    child_series: list[list[tuple[float, int]]] = []
+    """Of each of them."""
     marks: dict[str, dict[str, float | None]] = {}
     """Metrics of snapshots in mid-run: a server's ``idle``, ``loaded``, ``after``, ``settled``, or
     the seconds that were asked for."""
@@ -118,15 +123,18 @@ def run_trial(request: TrialRequest) -> TrialResult:
     )
     timeout = request.timeout + (serving.seconds if serving else 0.0)
     keep = BENCHMARK_OUTPUT if request.benchmark else LOG_TAIL
-    with Watch(program, timeout, request.memory_limit, keep) as watch:
+    trace = GCTrace() if request.gctrace else None
+    with Watch(program, timeout, request.memory_limit, keep, trace) as watch:
         served = serving.run(watch) if serving else _run_to_end(watch, request.snapshots)
-    return _result(request, watch, served)
+    return _result(request, watch, served, trace.metrics() if trace else {})
 
 
 def environment(request: TrialRequest, words: Mapping[str, str]) -> dict[str, str]:
     """The program's whole environment: nothing of the caller's reaches it."""
     home = str(request.directory)
     own = {name: fill(value, words) for name, value in request.env.items()}
+    if request.gctrace:
+        own["GODEBUG"] = ",".join(filter(None, (own.get("GODEBUG"), "gctrace=1")))
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": home,
@@ -189,7 +197,9 @@ def _run_to_end(watch: Watch, snapshots: tuple[float, ...]) -> Served:
     return served
 
 
-def _result(request: TrialRequest, watch: Watch, served: Served) -> TrialResult:
+def _result(
+    request: TrialRequest, watch: Watch, served: Served, traced: dict[str, float | None]
+) -> TrialResult:
     seen = watch.seen
     executable = str(request.binary.resolve())
     end = served.marks.get("after") if request.server else seen.end
@@ -199,7 +209,7 @@ def _result(request: TrialRequest, watch: Watch, served: Served) -> TrialResult:
         outcome = "exit 0"  # it ended before anybody told it to
     marks = {name: metrics.of_snapshot(s, executable) for name, s in served.marks.items()}
     found, notes = metrics.of_end(seen, end, executable, alone=not watch.children)
-    found |= _binary(request.binary) | _of_marks(marks) | served.load
+    found |= _binary(request.binary) | _of_marks(marks) | served.load | traced
     if request.benchmark:
         results = benchmarks.parse(watch.log)
         found |= results
@@ -207,12 +217,13 @@ def _result(request: TrialRequest, watch: Watch, served: Served) -> TrialResult:
             outcome = "no benchmark"
     return TrialResult(
         outcome=outcome,
-        metrics=_complete(found, server=request.server is not None),
+        metrics=_complete(found, _scopes(request)),
         notes=notes | _reasons(found, request, end) | _profile_note(request, seen),
         smaps=metrics.classes(end, executable),
         series=seen.series,
         tree_series=seen.tree_series,
         processes=watch.children,
+        child_series=watch.child_series,
         marks=marks,
         runtime=metrics.all_runtime(end),
         log=watch.log[-LOG_TAIL:],
@@ -221,9 +232,15 @@ def _result(request: TrialRequest, watch: Watch, served: Served) -> TrialResult:
     )
 
 
-def _complete(found: Mapping[str, float | None], *, server: bool) -> dict[str, float | None]:
+def _scopes(request: TrialRequest) -> set[str]:
+    """Which metrics of the catalogue apply."""
+    server = {"server"} if request.server else set()
+    return {"any"} | server | ({"gctrace"} if request.gctrace else set())
+
+
+def _complete(found: Mapping[str, float | None], scopes: set[str]) -> dict[str, float | None]:
     """Every metric of the catalogue that applies, then those without a fixed name."""
-    names = [m.name for m in CATALOGUE.values() if m.scope == "any" or server]
+    names = [m.name for m in CATALOGUE.values() if m.scope in scopes]
     return {name: found.get(name) for name in names} | {
         name: value for name, value in found.items() if name not in CATALOGUE
     }
@@ -263,10 +280,12 @@ def _reasons(
     """For each metric of the catalogue that is ``None``: why."""
     reasons = {}
     for name, metric in CATALOGUE.items():
-        if found.get(name) is not None or (metric.scope == "server" and not request.server):
+        if found.get(name) is not None or metric.scope not in _scopes(request):
             continue
         if name.startswith(("latency.", "requests")):
             reason = "the load was not the built-in generator's, or did not report"
+        elif metric.scope == "gctrace":
+            reason = "the garbage collector printed nothing"
         elif metric.scope == "server":
             reason = "the server did not come that far, or did not answer the probe"
         elif name == "rss.avg":

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness.measure import procfs
-from harness.measure.seen import Seen
+from harness.measure.gctrace import GCTrace
+from harness.measure.seen import Seen, Series
 from harness.measure.snapshot import KernelView, Snapshot
 from harness.measure.supervised import Supervised, parse_answer
 from harness.measure.tree import ChildProcess, Tree
@@ -57,15 +58,22 @@ class Watch:
         timeout: seconds until it is killed with outcome ``timeout``.
         memory_limit: bytes resident in the tree; above it, the outcome is ``memory limit``.
         keep: bytes at the end of its output to keep.
+        trace: takes the collector's lines out of the output.
     """
 
     def __init__(
-        self, program: Program, timeout: float, memory_limit: int | None, keep: int = LOG_TAIL
+        self,
+        program: Program,
+        timeout: float,
+        memory_limit: int | None,
+        keep: int = LOG_TAIL,
+        trace: GCTrace | None = None,
     ) -> None:
         self.seen = Seen()
         self.tree: Tree | None = None
         self._memory_limit = memory_limit
         self._keep = keep
+        self._trace = trace
         self._log = b""
         self._buffers: dict[int, bytes] = {}
         self._answer: Snapshot | str | None = None
@@ -120,12 +128,18 @@ class Watch:
     @property
     def log(self) -> str:
         """The end of the program's output so far."""
-        return self._log.decode("utf-8", "replace")
+        log = self._log + (self._trace.held if self._trace else b"")
+        return log.decode("utf-8", "replace")
 
     @property
     def children(self) -> list[ChildProcess]:
         """The processes that the program started, as far as they were seen."""
         return self.tree.report() if self.tree else []
+
+    @property
+    def child_series(self) -> list[Series]:
+        """The samples of each of them."""
+        return self.tree.series() if self.tree else []
 
     @property
     def elapsed(self) -> float:
@@ -187,7 +201,8 @@ class Watch:
             "minflt": stat.minor_faults,
             "majflt": stat.major_faults,
         }
-        return Snapshot(KernelView.read(self.seen.pid), pause)
+        kernel = KernelView.read(self.seen.pid)
+        return Snapshot(kernel, pause, children_pss=self._children_pss())
 
     def save_profile(self) -> None:
         """Have the program write its heap profile, after a collection."""
@@ -196,6 +211,8 @@ class Watch:
 
     def _ask(self, command: bytes) -> Snapshot | str | None:
         self._answer = None
+        if command != b"s":
+            self._end_trace()
         try:
             self._requests.send(command, socket.MSG_NOSIGNAL)
         except OSError:  # it has gone
@@ -217,7 +234,7 @@ class Watch:
             self.tree.discover()
             self._next_discovery = now + DISCOVER_INTERVAL
         rss = self._sample_main(now)
-        children = self.tree.sample()
+        children = self.tree.sample(now - self.seen.started)
         if children or self.seen.tree_series:
             self.seen.tree_series.append((now - self.seen.started, rss + children))
         if self._memory_limit and rss + children > self._memory_limit:
@@ -258,6 +275,7 @@ class Watch:
     def _read_exit(self) -> None:
         for message in self._messages(self._exit):
             if message["event"] == "pause":
+                self._end_trace()
                 self.seen.end = self._take(self._exit, message)
                 self._end_series(self.seen.end)
             elif message["event"] == "runtime" and self.seen.end:
@@ -281,10 +299,19 @@ class Watch:
         kernel = KernelView.read(self.seen.pid)
         with suppress(OSError):  # it has gone; what was read still counts
             channel.send(b"\n", socket.MSG_NOSIGNAL)
-        if self.tree:
-            self.tree.discover()
-            self.tree.read_pss()
-        return Snapshot(kernel, pause)
+        return Snapshot(kernel, pause, children_pss=self._children_pss())
+
+    def _children_pss(self) -> int:
+        if self.tree is None:
+            return 0
+        self.tree.discover()
+        return self.tree.read_shares()
+
+    def _end_trace(self) -> None:
+        """Count no more collections: those that follow are the probe's doing."""
+        if self._trace and self._trace.counting:
+            self._read_log()
+            self._trace.counting = False
 
     def _end_series(self, snapshot: Snapshot) -> None:
         """End the series with the snapshot: what follows is the probe's own doing."""
@@ -328,7 +355,8 @@ class Watch:
                 if not data:  # closed
                     self._log_waits = False
                     return
-                self._log = (self._log + data)[-self._keep :]
+                own = self._trace.feed(data) if self._trace else data
+                self._log = (self._log + own)[-self._keep :]
 
     def _read_rest(self) -> None:
         """Read what the dead have left."""

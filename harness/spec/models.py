@@ -372,6 +372,8 @@ class WorkloadSpec(Frozen):
     """For a program that does not end by itself."""
     snapshots: list[Seconds] = []
     """Times after the start at which to look at the program as at its end."""
+    gctrace: bool = False
+    """Runs it with ``GODEBUG=gctrace=1`` and makes metrics ``gctrace.*`` of what that prints."""
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:

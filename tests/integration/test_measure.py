@@ -142,6 +142,17 @@ def test_heap_profile_is_one_that_pprof_reads(lab: Lab, version: str) -> None:
     assert within(change.flat, 192 << 20, 0.1)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_trace_of_the_collector(lab: Lab, version: str) -> None:
+    args = ("-kind=gc", "-mib=8", "-rounds=5")
+    result = lab.run(lab.fixture("effort", version), *args, gctrace=True)
+    assert result.outcome == "ok"
+    assert result.metrics["gctrace.cycles"] == result.metrics["gc.cycles"] >= 5  # type: ignore[operator]
+    assert (result.metrics["gctrace.heap.peak"] or 0) >= 8 << 20
+    assert result.log.startswith("{")
+    assert "gctrace.cycles" not in lab.run(lab.fixture("burst")).metrics
+
+
 def test_peak_of_a_burst_is_the_kernels(lab: Lab) -> None:
     result = lab.run(lab.fixture("burst"))
     assert result.outcome == "ok"
@@ -158,6 +169,17 @@ def test_children_are_part_of_the_tree(lab: Lab) -> None:
     assert max(rss for _, rss in result.tree_series) >= 320 << 20
     (child,) = result.processes
     assert child.peak >= 300 << 20
+    (series,) = result.child_series
+    assert max(rss for _, rss in series) == child.peak
+
+
+def test_children_have_shares_at_a_snapshot(lab: Lab) -> None:
+    result = lab.run(lab.fixture("family"), "-linger=2s", snapshots=(1.5,))
+    mark = result.marks["1.5s"]
+    (child,) = result.processes
+    assert (child.pss or 0) >= (child.uss or 0) >= 50 << 20  # more than the parent has
+    assert (mark["tree.pss"] or 0) == (mark["pss"] or 0) + (child.pss or 0)
+    assert (result.metrics["tree.pss"] or 0) < 100 << 20  # the child has gone
 
 
 def test_a_child_too_quick_to_sample_still_counts(lab: Lab) -> None:

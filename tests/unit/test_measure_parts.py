@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from harness.measure import benchmarks, elf, metrics, placeholders, smaps
 from harness.measure.catalogue import CATALOGUE, describe, markdown
+from harness.measure.gctrace import GCTrace
 from harness.measure.load import parse_report
 from harness.measure.procfs import Mapping
 from harness.measure.seen import Seen
@@ -144,6 +145,37 @@ def test_documentation_of_metrics_is_up_to_date() -> None:
 
 def test_runtime_metrics_are_in_the_catalogue() -> None:
     assert metrics.RUNTIME.keys() <= CATALOGUE.keys()
+
+
+TRACE = (
+    b"gc 1 @0.010s 2%: 0.5+10+1.5 ms clock, 0.5+0.25/4.0/3.0+1.5 ms cpu, 4->6->1 MB, 5 MB goal, "
+    b"0 MB stacks, 0 MB globals, 1 P\n"
+    b"gc 2 @0.100s 3%: 1+20+2 ms clock, 1+0.75/6.0/0+2 ms cpu, 9->8->2 MB, 7 MB goal, 0 MB stacks, "
+    b"0 MB globals, 1 P (forced)\n"
+)
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 1000])
+def test_the_collectors_lines_are_added_up_and_leave_the_output(size: int) -> None:
+    text = b"first\n" + TRACE[:-1] + b"\nlast, gc 3 @ no line"
+    trace = GCTrace()
+    own = b"".join(trace.feed(text[i : i + size]) for i in range(0, len(text), size))
+    assert own + trace.held == b"first\nlast, gc 3 @ no line"
+    found = trace.metrics()
+    assert found == {
+        "gctrace.cycles": 2, "gctrace.stopped": pytest.approx(0.005),
+        "gctrace.mark": pytest.approx(0.030), "gctrace.assist.cpu": pytest.approx(0.001),
+        "gctrace.background.cpu": pytest.approx(0.010), "gctrace.idle.cpu": pytest.approx(0.003),
+        "gctrace.heap.start": 9 << 20, "gctrace.heap.peak": 8 << 20, "gctrace.goal.peak": 7 << 20,
+    }  # fmt: skip
+    assert set(GCTrace().metrics()) == set(found) == {m for m in CATALOGUE if "gctrace" in m}
+
+
+@given(st.binary())
+def test_the_trace_survives_anything(foreign: bytes) -> None:
+    trace = GCTrace()
+    trace.feed(TRACE + foreign)
+    assert (trace.metrics()["gctrace.cycles"] or 0) >= 2
 
 
 def test_placeholders() -> None:
