@@ -8,6 +8,7 @@ from pathlib import Path
 
 import harness
 from harness.admission import memory_budget
+from harness.bisect.commits.line import comes_after
 from harness.bisect.commits.released import end_of
 from harness.bisect.ends import End, parse_end
 from harness.bisect.findings import Point
@@ -154,7 +155,7 @@ def _open(
         directory, manifest, source, metric=request.metric, build=build, env=env, cache=cache,
         say=say,
     )  # fmt: skip
-    return Opened(request, matrix, directory, _span(good, bad), laboratory, cache, say)
+    return Opened(request, matrix, directory, _span(good, bad, repository), laboratory, cache, say)
 
 
 def _toolchains(
@@ -166,8 +167,11 @@ def _toolchains(
     return others | {name: toolchain for name, toolchain in made.items() if toolchain}
 
 
-def _span(good: Point, bad: Point) -> Span:
-    mended = GoVersion.parse(good.toolchain.version) > GoVersion.parse(bad.toolchain.version)
+def _span(good: Point, bad: Point, repository: Path | None) -> Span:
+    one, other = (GoVersion.parse(point.toolchain.version) for point in (good, bad))
+    mended = one > other
+    if one == other and repository is not None:
+        mended = comes_after(repository, good, bad)
     older, newer = (bad, good) if mended else (good, bad)
     return Span(older=older, newer=newer, regression=not mended)
 

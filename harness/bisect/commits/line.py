@@ -50,6 +50,15 @@ def place_ends(repository: Path, span: Span) -> tuple[Place, Place]:
     )
 
 
+def comes_after(repository: Path, one: Point, other: Point) -> bool:
+    """Whether a point's commit has another's in its history, as far as the repository knows."""
+    try:
+        places = [_place(repository, point, earlier=False) for point in (one, other)]
+        return merge_base(repository, places[0].commit, places[1].commit) == places[1].commit
+    except HarnessError:
+        return False
+
+
 def lines_between(repository: Path, span: Span, older: Place, newer: Place) -> Iterator[Line]:
     """The line that the change is on if it came with the newer end, then any other that it may be.
 
