@@ -3,10 +3,12 @@
 import math
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from harness.analysis.models import Verdict
 from harness.bisect.bench import Bench, Change
+from harness.bisect.commits.searching import search_commits
 from harness.bisect.experiments import attribute_experiments, suspects_between
 from harness.bisect.findings import Finding, Point
 from harness.bisect.opening import Opened
@@ -14,6 +16,7 @@ from harness.bisect.record import Bisection, Stage, StageKind, Step
 from harness.bisect.releases import between, first_of_each_minor, search_releases
 from harness.bisect.span import Span
 from harness.bisect.words import headline, of_ends, of_step
+from harness.errors import HarnessError
 from harness.golang.toolchains import available, parse_toolchain, resolve
 from harness.golang.versions import GoVersion
 from harness.measure.catalogue import describe
@@ -64,6 +67,7 @@ def stages(course: Course) -> Iterator[Stage]:
         bench = found
     yield from _releases(course, bench)
     yield from _experiments(course)
+    yield from _commits(course, bench)
 
 
 def _compare(course: Course, span: Span) -> tuple[Bench, Change]:
@@ -191,6 +195,28 @@ def _flips(verdict: Verdict, span: Span, metric: str) -> Iterator[Finding]:
             rounds=good.n if good else 0,
             reason=None if len(alike) == 1 else "it is equivalent to neither end alone",
         )
+
+
+def _commits(course: Course, bench: Bench) -> Iterator[Stage]:
+    """With a repository: which commit between both toolchains."""
+    opened, laboratory = course.opened, course.opened.laboratory
+    if opened.request.repository is None:
+        return
+    try:
+        found = search_commits(
+            Path(opened.request.repository), course.span, laboratory.source,
+            laboratory.build_settings, bench.judge, opened.cache, opened.say,
+        )  # fmt: skip
+    except HarnessError as error:
+        yield _stage(course, "commits", "Commits", (), "no commit was found", stopped=str(error))
+        return
+    stage = _stage(
+        course, "commits", "Commits", found.findings, found.answer, stopped=found.stopped
+    )
+    yield stage.model_copy(update={
+        "culprit": found.culprit, "confirmed": found.confirmed, "again": found.again,
+        "passed_over": (*found.places, found.effort, *found.passed_over),
+    })  # fmt: skip
 
 
 def _between(course: Course, span: Span) -> list[str]:

@@ -237,8 +237,8 @@ class Bench:
         base = Base(point("base").toolchain, "base", Parts({}, str), 0, released=True)
         return base, "near"
 
-    def release(self, position: int) -> Base | None:
-        del position
+    def release(self, _: int) -> Base | None:
+        return None
 
     def mixed(self, position: int, base: Base, how: Fit) -> Made:
         return Made(point(f"{position}~on-{base.label}"), how, base.label)
