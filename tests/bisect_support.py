@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.bisect.findings import Finding, Point
 from harness.golang.builds import BuildRequest, build_all, build_tool
+from harness.golang.overlay import ProbeMode
 from harness.golang.toolchains import Toolchain
 from harness.golang.workloads import Source
 from harness.measure.trial import TrialRequest, run_trial
@@ -23,6 +24,7 @@ class TrialJudge:
     settings: tuple[str, ...] = ()
     build: BuildSpec = field(default_factory=BuildSpec)
     args: tuple[str, ...] = ()
+    probe: ProbeMode = "off"
     metric: str = "rss.peak"
     asked: list[str] = field(default_factory=list)
     border: float = 0.0
@@ -54,7 +56,11 @@ class TrialJudge:
     def _value(self, toolchain: Toolchain) -> float | str:
         """The metric; or why there is none."""
         request = BuildRequest(
-            source=self.source, toolchain=toolchain, settings=self.settings, build=self.build
+            source=self.source,
+            toolchain=toolchain,
+            settings=self.settings,
+            build=self.build,
+            probe=self.probe,
         )
         record = build_all([request], self.cache, lambda _: None)[0]
         if record.error is not None:
@@ -67,6 +73,7 @@ class TrialJudge:
                     binary=Path(record.binary),
                     args=self.args,
                     directory=Path(scratch),
+                    probe=self.probe,
                 )
             )
         value = result.metrics.get(self.metric)

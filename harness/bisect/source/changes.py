@@ -168,7 +168,7 @@ def combine(
 
 def _whole(change: FileChange, numbers: AbstractSet[int]) -> tuple[str | None] | None:
     """The file as it is on one side, if that is what the edits make it."""
-    wanted = frozenset(edit.piece for edit in change.edits)
+    wanted = frozenset(edit.piece for edit in change.edits) or change.differing
     if not numbers or (change.one_sided and not numbers & wanted):
         return (change.good,)
     if numbers >= (wanted if change.one_sided else change.differing):
