@@ -95,7 +95,7 @@ def edited(
 
 DECOYS = (
     ("src/container/list/list.go", "// Next returns the next list", "// Next gives the next list"),
-    ("src/container/list/list.go", "\treturn l.len\n", "\tn := l.len\n\treturn n\n"),
+    ("src/container/list/list.go", "int { return l.len }", "int { return 0 + l.len }"),
     ("src/container/ring/ring.go", "\tn := 0\n", "\tn := 1 - 1\n"),
     ("src/math/floor.go", "\treturn floor(x)\n", "\ty := floor(x)\n\treturn y\n"),
     ("src/container/heap/heap.go", "\tn := h.Len()\n\tfor", "\tn := h.Len() + 0\n\tfor"),
