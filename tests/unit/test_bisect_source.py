@@ -179,11 +179,11 @@ def test_the_patch_of_a_change_makes_the_bad_files(
     assert {**old, **changed} == new
 
 
-def stretch(name: str, text: str, *uses: str, kind: str = "func", signature: str = "") -> Stretch:
+def stretch(name: str, text: str, *uses: str, types: tuple[str, ...] = ()) -> Stretch:
     return Stretch(
-        kind=kind, text=text, code=text, symbols=({"name": name, "text": text},),
-        signatures=frozenset({f"{name} {signature}"} if kind == "func" else set()),
-        defines=frozenset({name}), uses=frozenset({name, *uses}), qualifiers=frozenset(uses),
+        kind="func", text=text, code=text, symbols=({"name": name, "text": text},),
+        signatures=frozenset(types), defines=frozenset({name, *(t.split()[0] for t in types)}),
+        uses=frozenset({name, *uses}), qualifiers=frozenset(uses),
     )  # fmt: skip
 
 
@@ -234,13 +234,20 @@ def test_a_name_that_goes_away_needs_its_users_to_change() -> None:
     assert needs.close({edits["new user"]}) == {edits["new user"]}
 
 
-def test_a_function_with_another_signature_goes_with_its_callers() -> None:
+@pytest.mark.parametrize("named", ["f", "field"])
+def test_what_has_another_type_goes_with_its_users(named: str) -> None:
     needs, edits = needs_of(
-        {"src/p/a.go": [stretch("f", "old f"), stretch("g", "old g", "f"), stretch("h", "old h")]},
         {
             "src/p/a.go": [
-                stretch("f", "new f", signature="(int)"),
-                stretch("g", "new g", "f"),
+                stretch("f", "old f", types=(f"{named} int",)),
+                stretch("g", "old g", named),
+                stretch("h", "old h"),
+            ]
+        },
+        {
+            "src/p/a.go": [
+                stretch("f", "new f", types=(f"{named} string",)),
+                stretch("g", "new g", named),
                 stretch("h", "new h"),
             ]
         },
@@ -261,8 +268,8 @@ def test_a_declaration_that_moves_is_one_change() -> None:
 
 def test_what_a_failed_build_complains_of_belongs_together() -> None:
     needs, edits = needs_of(
-        {"src/p/a.go": [stretch("T", "old T", kind="type"), stretch("f", "old f", "T")]},
-        {"src/p/a.go": [stretch("T", "new T", kind="type"), stretch("f", "new f", "T")]},
+        {"src/p/a.go": [stretch("T", "old T"), stretch("f", "old f", "T")]},
+        {"src/p/a.go": [stretch("T", "new T"), stretch("f", "new f", "T")]},
     )
     assert needs.close({edits["new f"]}) == {edits["new f"]}
     assert not needs.learn("p/a.go:3:4: syntax error: unexpected name")
@@ -343,7 +350,7 @@ def names(fields: dict[str, object], key: str = "culprits") -> set[str]:
     return {culprit.symbol for culprit in fields[key]}  # type: ignore[attr-defined]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(st.sets(st.sampled_from(sorted(marks(BAD))), min_size=1, max_size=3))
 def test_the_culprits_are_found_and_confirmed_both_ways(culprit: AbstractSet[str]) -> None:
     fields, mixtures = search(GOOD, BAD, lambda t: "bad" if culprit <= marks(t) else "good")

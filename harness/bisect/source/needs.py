@@ -41,7 +41,7 @@ class Needs:
         self._needs: dict[Edit, set[Edit]] = {edit: set() for edit in self._edits}
         self._introduced_and_removed(changes)
         self._moved()
-        self._other_signatures()
+        self._other_types()
 
     def reversed(self) -> "Needs":
         """For taking edits back: what needed an edit goes before it."""
@@ -136,14 +136,22 @@ class Needs:
             if left and came:
                 self._tie(left | came)
 
-    def _other_signatures(self) -> None:
-        """A function that takes or gives something else changes together with its callers."""
+    def _other_types(self) -> None:
+        """A function, field or variable of another type changes together with its users."""
         for edit, piece in self._pieces.items():
-            other = piece.good.signatures ^ piece.bad.signatures
-            if piece.good.signatures and piece.bad.signatures and other:
-                names = {signature.partition(" ")[0] for signature in other}
-                users = {e for e, p in self._pieces.items() if names & (p.good.uses | p.bad.uses)}
-                self._tie({edit, *users})
+            sides = [_named(stretch.signatures) for stretch in (piece.good, piece.bad)]
+            names = {n for n in sides[0].keys() & sides[1].keys() if sides[0][n] != sides[1][n]}
+            users = {e for e, p in self._pieces.items() if names & (p.good.uses | p.bad.uses)}
+            self._tie({edit, *users})
+
+
+def _named(signatures: AbstractSet[str]) -> dict[str, set[str]]:
+    """Types by name."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for signature in signatures:
+        name, _, text = signature.partition(" ")
+        found[name].add(text)
+    return found
 
 
 def _names(changes: Mapping[str, FileChange], side: int) -> Iterator[frozenset[str]]:

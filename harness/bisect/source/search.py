@@ -129,8 +129,8 @@ class _Part:
 
     changes: Changes
     edits: frozenset[Edit]
-    declarations: frozenset[Edit]
-    """The same declarations as a whole, where ``edits`` are hunks of them."""
+    whole: frozenset[Edit]
+    """All that differs in the same declarations, where ``edits`` are some hunks of them."""
     spent: bool
     """Whether the search for a smaller one was broken off."""
 
@@ -152,10 +152,10 @@ class _Search:
         part = self._smallest(direction)
         other: Direction = "reverse" if direction == "forward" else "forward"
         confirmed = self._mixtures.ask(other, part.changes, part.edits)
-        if confirmed.state != _WANTED[other] and part.edits != part.declarations:
-            whole = self._mixtures.ask(other, part.changes, part.declarations)
-            if whole.state == _WANTED[other]:
-                part, confirmed = replace(part, edits=part.declarations), whole
+        if confirmed.state != _WANTED[other] and part.edits != part.whole:
+            again = self._mixtures.ask(other, part.changes, part.whole)
+            if again.state == _WANTED[other]:
+                part, confirmed = replace(part, edits=part.whole), again
         findings = {other: confirmed, direction: self._ask(direction, part)}
         fields = self._describe(part) | findings
         if confirmed.state != _WANTED[other]:
@@ -182,7 +182,7 @@ class _Search:
             return "forward", ""
         if forward.state != "unresolved":
             return None, (
-                "with all used files of the bad toolchain the good one stays "
+                "with all used files of the bad toolchain the good one is "
                 f"{_said(forward)}: the difference does not come from the standard library "
                 "alone, but from the compiler, the assembler or the linker"
             )
@@ -210,12 +210,10 @@ class _Search:
             whole |= differing
             hunks |= needed or differing
         questions = _Questions(self._mixtures, direction, changes, MOST_HUNKS)
-        edits = frozenset(whole)
-        if hunks != whole or len(hunks) > 1:
-            edits = frozenset(hunks) if questions(frozenset(hunks)) == "yes" else edits
-        if edits == hunks:
-            edits = frozenset(ddmin(sorted(hunks), questions))
-        return _Part(changes, edits, frozenset(whole), spent)
+        if hunks != whole and questions(frozenset(hunks)) != "yes":
+            return _Part(changes, frozenset(whole), frozenset(whole), spent)
+        edits = frozenset(ddmin(sorted(hunks), questions))
+        return _Part(changes, edits, frozenset(hunks), spent)
 
     def _declarations(self, direction: Direction) -> tuple[frozenset[Edit], bool]:
         """A 1-minimal set of declarations with the effect; whether the budget ended the search."""

@@ -40,7 +40,7 @@ class Stretch(Frozen):
     """What the compiler makes something of: a digest, or the text without comments."""
     symbols: tuple[Symbol, ...] = ()
     signatures: frozenset[str] = frozenset()
-    """Of Go functions: name and type."""
+    """Names with their types: of Go's functions, fields, and variables that say theirs."""
     defines: frozenset[str] = frozenset()
     """Names, those of fields and methods too."""
     uses: frozenset[str] = frozenset()

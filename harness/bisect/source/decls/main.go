@@ -34,7 +34,7 @@ type stretch struct {
 	Start      int      `json:"start"`
 	End        int      `json:"end"`
 	Code       string   `json:"code"`       // a digest without comments, but with directives; empty without any
-	Signatures []string `json:"signatures"` // of functions: name and type
+	Signatures []string `json:"signatures"` // names with their types, those of fields too
 	Defines    []string `json:"defines"`    // names, those of fields and methods too
 	Uses       []string `json:"uses"`       // all identifiers
 	Qualifiers []string `json:"qualifiers"` // what may be a package's name: the x of x.Sel
@@ -181,10 +181,7 @@ func (s *splitter) describe(part *stretch, decl ast.Decl) {
 	case *ast.FuncDecl:
 		s.declare(part, method(d), part.Start, part.End)
 		part.Defines = append(part.Defines, d.Name.Name)
-		var text bytes.Buffer
-		if printer.Fprint(&text, s.set, d.Type) == nil {
-			part.Signatures = append(part.Signatures, d.Name.Name+" "+text.String())
-		}
+		s.sign(part, d.Name, d.Type)
 	case *ast.GenDecl:
 		for _, spec := range d.Specs {
 			start, end := s.offset(spec.Pos()), s.offset(spec.End())
@@ -195,11 +192,12 @@ func (s *splitter) describe(part *stretch, decl ast.Decl) {
 			case *ast.TypeSpec:
 				s.declare(part, spec.Name.Name, start, end)
 				part.Defines = append(part.Defines, spec.Name.Name)
-				part.Defines = append(part.Defines, members(spec.Type)...)
+				s.members(part, spec)
 			case *ast.ValueSpec:
 				for _, name := range spec.Names {
 					s.declare(part, name.Name, start, end)
 					part.Defines = append(part.Defines, name.Name)
+					s.sign(part, name, spec.Type)
 				}
 			}
 		}
@@ -253,10 +251,18 @@ func unparen(expr ast.Expr) ast.Expr {
 	}
 }
 
-// members are the names of a type's fields and interface methods.
-func members(expr ast.Expr) []string {
-	var names []string
-	ast.Inspect(expr, func(node ast.Node) bool {
+// sign notes what type a name has, if the declaration says it.
+func (s *splitter) sign(part *stretch, name *ast.Ident, typ ast.Expr) {
+	var text bytes.Buffer
+	if typ != nil && printer.Fprint(&text, s.set, typ) == nil {
+		part.Signatures = append(part.Signatures, name.Name+" "+text.String())
+	}
+}
+
+// members notes a type's fields and interface methods; or of another type, what it stands for.
+func (s *splitter) members(part *stretch, spec *ast.TypeSpec) {
+	has := false
+	ast.Inspect(spec.Type, func(node ast.Node) bool {
 		var fields *ast.FieldList
 		switch n := node.(type) {
 		case *ast.StructType:
@@ -266,16 +272,21 @@ func members(expr ast.Expr) []string {
 		case *ast.FuncType:
 			return false
 		}
-		if fields != nil {
-			for _, field := range fields.List {
-				for _, name := range field.Names {
-					names = append(names, name.Name)
-				}
+		if fields == nil {
+			return true
+		}
+		has = true
+		for _, field := range fields.List {
+			for _, name := range field.Names {
+				part.Defines = append(part.Defines, name.Name)
+				s.sign(part, name, field.Type)
 			}
 		}
 		return true
 	})
-	return names
+	if !has {
+		s.sign(part, spec.Name, spec.Type)
+	}
 }
 
 // digest fills in what each stretch is to the compiler.
