@@ -159,8 +159,9 @@ def _residency(seen: _Seen) -> Iterator[tuple[str, str]]:
     if not seen.material(unseen):
         return
     heap = seen.of_classes(["go heap"])
-    released = seen.of_metric("heap.released")
-    kept = seen.material(released) and seen.shown(released - _MOST * unseen)
+    released, free = seen.of_metric("heap.released"), seen.of_classes(["go heap"], "free")
+    lazily = seen.material(free) and seen.shown(free - _MOST * unseen)
+    kept = lazily or (seen.material(released) and seen.shown(released - _MOST * unseen))
     if not kept and np.isfinite(heap).any() and not seen.material(heap):
         return
     numbers = (
@@ -175,6 +176,15 @@ def _residency(seen: _Seen) -> Iterator[tuple[str, str]]:
             (
                 f"{numbers}; {_amount(huge)} {seen.more} of the Go heap is in huge pages, "
                 "which make whole 2 MiB resident where a part is touched"
+            ),
+        )
+    elif lazily:
+        yield (
+            signature + "pages not returned to the OS",
+            (
+                f"{numbers}; {_amount(free)} {seen.more} of the Go heap was given back by "
+                "MADV_FREE, which the kernel counts as resident until it needs the pages: "
+                "GODEBUG=madvdontneed=1 returns them at once"
             ),
         )
     elif kept:

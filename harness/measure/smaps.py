@@ -25,6 +25,7 @@ _KINDS = {
     "dirty": "Private_Dirty",
     "huge": "AnonHugePages",
     "swap": "Swap",
+    "free": "LazyFree",
 }
 _NAMED = {
     "[heap]": "c heap",
@@ -47,7 +48,8 @@ def classify(
     """Bytes by class and by kind.
 
     Kinds: ``size`` (address space), ``reserved`` (the part of it without access, such as what
-    arenas have not grown into), ``rss``, ``pss``, ``dirty``, ``huge``, ``swap``.
+    arenas have not grown into), ``rss``, ``pss``, ``dirty``, ``huge``, ``swap``, ``free`` (given
+    back by MADV_FREE, and resident until the kernel needs it).
 
     Args:
         mappings: of one process, in order of address.

@@ -13,6 +13,7 @@ from harness.evidence import read_evidence
 from harness.run import Run
 
 pytestmark = pytest.mark.toolchain
+HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 SHAPES = """\
 go: [go1.24.3]
@@ -26,6 +27,14 @@ workloads:
   - {name: mapped, package: ./go_fixtures/mapped}
   - {name: fragments, package: ./go_fixtures/fragments}
   - {name: peak, package: ./go_fixtures/peak}
+  - {name: hugepages, package: ./go_fixtures/hugepages}
+trials: 5
+"""
+KEPT = """\
+go: [go1.24.3]
+env: {GODEBUG: [madvdontneed=1, madvdontneed=0]}
+question: {baseline: go1.24.3 GODEBUG=madvdontneed=1, candidate: go1.24.3 GODEBUG=madvdontneed=0}
+workloads: [{name: peak, package: ./go_fixtures/peak}]
 trials: 5
 """
 ORIGIN = """\
@@ -33,7 +42,7 @@ go: [go1.23.9, go1.24.3]
 question: {baseline: go1.23.9, candidate: go1.24.3}
 workloads:
   - {name: large-buffers, package: ./go_fixtures/largebuffers, args: ["-retain-mib=64"]}
-  - {name: live-map, package: ./go_fixtures/livemap, args: ["-entries=300000"]}
+  - {name: live-map, package: ./go_fixtures/livemap, args: ["-entries=450000"]}
 trials: 5
 """
 
@@ -96,6 +105,26 @@ def test_the_same_under_two_names_has_no_diagnosis_and_no_change(shapes: Run) ->
     assert primary.decision == "equivalent"
 
 
+@pytest.mark.skipif(
+    "[never]" in HUGE.read_text() if HUGE.exists() else True, reason="no huge pages here"
+)
+def test_huge_pages_are_told_from_untouched_ones(shapes: Run) -> None:
+    found = {
+        d.signature: d.evidence for d in found_in(shapes, "hugepages", "BEHAVIOUR=on").diagnosis
+    }
+    assert list(found) == ["resident but unseen by the runtime: transparent huge pages"]
+    assert "of the Go heap is in huge pages" in next(iter(found.values()))
+
+
+def test_pages_that_the_kernel_has_not_taken_back_are_told_from_untouched_ones(
+    tmp_path: Path,
+) -> None:
+    run = measured(tmp_path, KEPT)
+    (found,) = conclude(run, evidence=read_evidence(run)).diagnosis
+    assert found.signature == "resident but unseen by the runtime: pages not returned to the OS"
+    assert "given back by MADV_FREE" in found.evidence
+
+
 def test_the_origins_regression_is_found_where_the_runtime_does_not_look(tmp_path: Path) -> None:
     run = measured(tmp_path, ORIGIN)
     verdict = conclude(run, evidence=read_evidence(run))
@@ -103,4 +132,4 @@ def test_the_origins_regression_is_found_where_the_runtime_does_not_look(tmp_pat
     unseen = "resident but unseen by the runtime: untouched heap pages became resident"
     assert ("large-buffers", unseen) in told
     assert [w for w, _ in told].count("large-buffers") == 1
-    assert any("main.main" in text for (w, _), text in told.items() if w == "live-map")
+    assert "most of it in main.fill (-" in told["live-map", "live heap shrank"]
