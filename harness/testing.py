@@ -147,14 +147,27 @@ def obtain_run(
     measured = shared / "gomatrix-run"
     with FileLock(shared / "gomatrix-run.lock"):
         if not measured.exists():
-            measured.write_text(str(_measure(matrix, reports)), encoding="utf-8")
+            measured.write_text(
+                str(measure_matrix(matrix, reports=reports).run.path), encoding="utf-8"
+            )
     return MatrixRun.load(Path(measured.read_text(encoding="utf-8")))
 
 
-def _measure(matrix: Path, reports: Path) -> Path:
+def measure_matrix(matrix: Path, *, reports: Path = Path("reports")) -> MatrixRun:
+    """Measure a matrix now, as ``gomatrix run`` does: builds, shuffled rounds, verdict, report.
+
+    A gate or trial that fails is no error here: ``verdict.json`` and ``run.trials`` tell of it.
+
+    Args:
+        matrix: the matrix file.
+        reports: where the run directory is put.
+
+    Raises:
+        HarnessError: nothing could be measured; the message is that of ``gomatrix run``.
+    """
     command = [sys.executable, "-m", "harness", "run", str(matrix), "--reports", str(reports)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode >= _USAGE:
         output = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise HarnessError(f"{matrix} could not be measured: {output[-1] if output else ''}")
-    return (reports / "latest").resolve()
+    return MatrixRun.load((reports / "latest").resolve())

@@ -1,0 +1,3 @@
+module example.test/comparisons-as-tests
+
+go 1.21

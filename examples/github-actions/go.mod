@@ -1,0 +1,3 @@
+module example.test/github-actions
+
+go 1.21

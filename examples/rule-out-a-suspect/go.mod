@@ -1,0 +1,3 @@
+module example.test/rule-out-a-suspect
+
+go 1.21

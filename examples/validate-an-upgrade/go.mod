@@ -1,0 +1,3 @@
+module example.test/validate-an-upgrade
+
+go 1.21

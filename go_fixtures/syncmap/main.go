@@ -1,0 +1,41 @@
+// Syncmap fills a sync.Map and reads it from several goroutines.
+//
+// It exercises sync.Map.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"sync"
+)
+
+// entries outlive main, so that the heap profile, taken after it, shows who made them.
+var entries sync.Map
+
+func main() {
+	count := flag.Int("entries", 200_000, "entries of the map")
+	readers := flag.Int("readers", 4, "goroutines that read it")
+	reads := flag.Int("reads", 500_000, "reads of each")
+	flag.Parse()
+
+	for i := 0; i < *count; i++ {
+		entries.Store(i, i)
+	}
+	var done sync.WaitGroup
+	found := make([]int, *readers)
+	for r := range found {
+		done.Add(1)
+		go func(r int) {
+			defer done.Done()
+			for i := 0; i < *reads; i++ {
+				if _, ok := entries.Load((i*31 + r) % (2 * *count)); ok {
+					found[r]++
+				}
+			}
+		}(r)
+	}
+	done.Wait()
+	runtime.GC()
+	fmt.Println("found", found)
+}
