@@ -1,4 +1,4 @@
-"""The stages of a bisection: ends, releases, experiments."""
+"""The stages of a bisection: ends, releases, experiments, source, commits."""
 
 import math
 from collections.abc import Generator, Iterable, Iterator
@@ -14,8 +14,10 @@ from harness.bisect.findings import Finding, Point
 from harness.bisect.opening import Opened
 from harness.bisect.record import Bisection, Stage, StageKind, Step
 from harness.bisect.releases import between, first_of_each_minor, search_releases
+from harness.bisect.source.answer import SourceAnswer
+from harness.bisect.source.search import search_source
 from harness.bisect.span import Span
-from harness.bisect.words import headline, of_ends, of_step
+from harness.bisect.words import headline, of_ends, of_source, of_step
 from harness.errors import HarnessError
 from harness.golang.toolchains import available, parse_toolchain, resolve
 from harness.golang.versions import GoVersion
@@ -67,7 +69,8 @@ def stages(course: Course) -> Iterator[Stage]:
         bench = found
     yield from _releases(course, bench)
     yield from _experiments(course)
-    yield from _commits(course, bench)
+    yield from _source(course)
+    yield from _commits(course)
 
 
 def _compare(course: Course, span: Span) -> tuple[Bench, Change]:
@@ -197,15 +200,65 @@ def _flips(verdict: Verdict, span: Span, metric: str) -> Iterator[Finding]:
         )
 
 
-def _commits(course: Course, bench: Bench) -> Iterator[Stage]:
+def _source(course: Course) -> Iterator[Stage]:
+    """Which declarations of the standard library, where the two libraries can be mixed."""
+    span, opened, laboratory = course.span, course.opened, course.opened.laboratory
+    if span.good.settings != span.bad.settings or (
+        span.good.toolchain.identity == span.bad.toolchain.identity
+    ):
+        return  # not a question of source
+    bench, change = _compare(course, span)
+    if change.decision != "changed":
+        yield _unclear(course, "source", "Source")
+        return
+    found = search_source(
+        span.good.toolchain, span.bad.toolchain, laboratory.source, span.bad.settings,
+        laboratory.build_settings, bench.judge, opened.cache, opened.say,
+    )  # fmt: skip
+    names = dict.fromkeys(step.finding.point for step in found.steps)
+    measured = [bench.findings[name] for name in names if name in bench.findings]
+    answer = of_source(found, span)
+    stage = _stage(course, "source", "Source", measured, answer, stopped=found.stopped)
+    confirmed = (
+        (f"{span.good.name} with the patch", found.forward),
+        (f"{span.bad.name} with the patch taken back", found.reverse),
+    )
+    yield stage.model_copy(update={
+        "functions": tuple(culprit.name for culprit in found.culprits),
+        "files": tuple(dict.fromkeys(culprit.path for culprit in found.culprits)),
+        "confirmed": tuple(f"{what} is {finding.state}" for what, finding in confirmed if finding),
+        "patch": found.diff or None,
+        "passed_over": tuple(_passed_over(found)),
+    })  # fmt: skip
+
+
+def _unclear(course: Course, kind: StageKind, title: str) -> Stage:
+    """A stage that cannot begin."""
+    return _stage(course, kind, title, (), "nothing was searched",
+                  stopped="the two points that are left do not differ clearly enough")  # fmt: skip
+
+
+def _passed_over(found: SourceAnswer) -> Iterator[str]:
+    if found.elsewhere:
+        yield f"{found.elsewhere} files that differ, but are no part of the workload"
+    refused = sum(step.finding.state == "unresolved" for step in found.steps)
+    if refused:
+        yield f"{refused} mixtures that do not build or run"
+
+
+def _commits(course: Course) -> Iterator[Stage]:
     """With a repository: which commit between both toolchains."""
-    opened, laboratory = course.opened, course.opened.laboratory
+    span, opened, laboratory = course.span, course.opened, course.opened.laboratory
     if opened.request.repository is None:
+        return
+    bench, change = _compare(course, span)
+    if change.decision != "changed":
+        yield _unclear(course, "commits", "Commits")
         return
     try:
         found = search_commits(
-            Path(opened.request.repository), course.span, laboratory.source,
-            laboratory.build_settings, bench.judge, opened.cache, opened.say,
+            Path(opened.request.repository), span, laboratory.source, laboratory.build_settings,
+            bench.judge, opened.cache, opened.say,
         )  # fmt: skip
     except HarnessError as error:
         yield _stage(course, "commits", "Commits", (), "no commit was found", stopped=str(error))

@@ -1,8 +1,9 @@
 """A bisection in sentences. Pure functions."""
 
-from harness.analysis.words import percent, span
+from harness.analysis.words import listed, percent, span
 from harness.bisect.bench import Change
 from harness.bisect.record import Bisection, Request, Stage
+from harness.bisect.source.answer import SourceAnswer
 from harness.bisect.span import Span
 
 
@@ -38,6 +39,14 @@ def of_ends(request: Request, ends: Span, change: Change, *, worse: bool) -> str
             "not the worse one; swap both ends to find what improved it"
         )
     return f"with {ends.bad.name} {of_step(request, change)} than with {ends.good.name}"
+
+
+def of_source(found: SourceAnswer, ends: Span) -> str:
+    """Which declarations, out of how many that differ."""
+    names = listed([f"{c.name} in {c.path.removeprefix('src/')}" for c in found.culprits])
+    if not names:
+        return f"no part of the standard library was found that makes {ends.bad.name} bad"
+    return f"what makes it {ends.bad.name}'s is {names}"
 
 
 def _interval(change: Change) -> str:
