@@ -34,6 +34,12 @@ class Project:
     def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self._run(sys.executable, "-m", "pytest", *arguments)
 
+    def shell(self, line: str) -> subprocess.CompletedProcess[str]:
+        """A command line as a reader would type it, with the harness's own commands on PATH."""
+        programs = Path(sys.executable).parent
+        path = f"PATH={programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        return self._run("env", path, "bash", "-c", line)
+
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
         outer = ("PYTEST_", "COV_")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(outer)}

@@ -11,8 +11,8 @@ from importlib import import_module
 import click
 from click.shell_completion import CompletionItem
 
-import harness
 from harness.errors import HarnessError
+from harness.provenance import provenance
 
 COMMANDS = {
     "init": ("project", "Write a commented matrix.yaml for the Go module in this directory."),
@@ -35,6 +35,7 @@ COMMANDS = {
     "cache": ("keeping", "Keep the cache of toolchains and builds in hand."),
     "experiments": ("toolchains", "List the experiments of toolchains."),
     "schema": ("schemas", "Print the JSON Schema of matrix.yaml, or of a file of a run."),
+    "completion": ("completing", "Print what makes a shell complete gomatrix's commands."),
 }
 """By name: the module that holds a command, and what it does, for the list of commands."""
 
@@ -86,7 +87,16 @@ class Commands(click.Group):
             sys.exit(2)
 
 
+def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: object) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"gomatrix {provenance()}")
+        ctx.exit()
+
+
 @click.group(cls=Commands)
-@click.version_option(harness.__version__, prog_name="gomatrix")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
+    help="Show version, commit, Python and system.",
+)  # fmt: skip
 def main() -> None:
     """Which Go feature is to blame? Measure a matrix of Go versions and experiments."""

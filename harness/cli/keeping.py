@@ -1,12 +1,13 @@
 """Commands that keep the directory of runs and the cache in hand."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from harness.cli.options import examples, reports_option
+from harness.cli.options import examples, json_option, reports_option
 from harness.golang.cache import Entry, default_cache, list_entries
 from harness.golang.cache import prune as prune_cache
 from harness.reports import list_runs, prune_runs
@@ -18,11 +19,18 @@ def runs() -> None:
     """Keep the directory of runs in hand."""
 
 
-@runs.command("list", epilog=examples("gomatrix runs list"))
+@runs.command("list", epilog=examples("gomatrix runs list", "gomatrix runs list --json"))
 @reports_option
-def list_command(reports: Path) -> None:
+@json_option
+def list_command(reports: Path, *, as_json: bool) -> None:
     """List the runs, oldest first."""
-    for run in list_runs(reports):
+    found = list_runs(reports)
+    if as_json:
+        rows = [{"path": str(run.path), "created": run.created.isoformat(),
+                 "trials": run.trials, "bytes": run.size} for run in found]  # fmt: skip
+        click.echo(json.dumps({"schema": 1, "runs": rows}, indent=1))
+        return
+    for run in found:
         click.echo(
             f"{run.path.name}  {run.created:%Y-%m-%d %H:%M}  "
             f"{run.trials} trials  {run.size / (1 << 20):.1f} MiB"
@@ -45,10 +53,15 @@ def cache() -> None:
     """Keep the cache of toolchains and builds in hand."""
 
 
-@cache.command("list", epilog=examples("gomatrix cache list"))
-def cache_list() -> None:
+@cache.command("list", epilog=examples("gomatrix cache list", "gomatrix cache list --json"))
+@json_option
+def cache_list(*, as_json: bool) -> None:
     """List what the cache holds, the longest unused first."""
     entries = list_entries(default_cache())
+    if as_json:
+        rows = [entry.model_dump(mode="json") for entry in entries]
+        click.echo(json.dumps({"schema": 1, "entries": rows}, indent=1))
+        return
     for entry in entries:
         click.echo(_describe_entry(entry))
     total = sum(entry.size for entry in entries)

@@ -1,5 +1,6 @@
 """Commands that read a stored run, on any machine."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from rich.table import Table
 
 from harness.analysis import compare as compare_variants
 from harness.analysis import conclude
-from harness.cli.options import examples, parse_fraction, run_argument, runs_argument
+from harness.cli.options import examples, json_option, parse_fraction, run_argument, runs_argument
 from harness.errors import HarnessError
 from harness.evidence import read_evidence
 from harness.golang.cache import default_cache
@@ -66,13 +67,24 @@ def verdict(run: Path, *, margin: float | None, as_json: bool) -> None:
     sys.exit(0 if all(gate.passed for gate in found.gates) else 1)
 
 
-@click.command(epilog=examples("gomatrix compare reports/latest go1.24.11 go1.24.3"))
+@click.command(
+    epilog=examples(
+        "gomatrix compare reports/latest go1.24.11 go1.24.3",
+        "gomatrix compare reports/latest go1.24.11 go1.24.3 --json",
+    )
+)
 @run_argument
 @click.argument("candidate")
 @click.argument("baseline")
-def compare(run: Path, candidate: str, baseline: str) -> None:
+@json_option
+def compare(run: Path, candidate: str, baseline: str, *, as_json: bool) -> None:
     """Compare any two variants of a stored run on every metric."""
-    for line in comparison_lines(compare_variants(Run.load(run), candidate, baseline)):
+    found = compare_variants(Run.load(run), candidate, baseline)
+    if as_json:
+        rows = [comparison.model_dump(mode="json") for comparison in found]
+        click.echo(json.dumps({"schema": 1, "comparisons": rows}, indent=1))
+        return
+    for line in comparison_lines(found):
         click.echo(line)
 
 

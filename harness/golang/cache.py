@@ -86,8 +86,9 @@ def obtain(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> tu
 
 
 def _unwritable(cache: Path, error: OSError) -> HarnessError:
+    place = f"{error.filename}: " if error.filename else ""
     return HarnessError(
-        f"the cache directory {cache} cannot be written ({error.strerror}); "
+        f"the cache directory {cache} cannot be written ({place}{error.strerror}); "
         "make room, or set GOMATRIX_CACHE to one that can"
     )
 

@@ -1,0 +1,51 @@
+"""The reference of all commands as a page, ``docs/commands.md``, made from their own help.
+
+``python -m harness.cli.reference > docs/commands.md``
+"""
+
+import sys
+from collections.abc import Iterator
+
+import click
+
+from harness.cli import COMMANDS, main
+
+_PAGE = """\
+# Commands
+
+Made from the commands' own help by `python -m harness.cli.reference`.
+
+A user's mistake ends a command with one message and a status of 2; `NO_COLOR` turns colours off.
+Commands that scripts may want to read have `--json`. Shells complete commands and options after
+`gomatrix completion`.
+
+{sections}"""
+
+
+def markdown() -> str:
+    """The page."""
+    root = click.Context(main, info_name="gomatrix")
+    sections = []
+    for name in COMMANDS:
+        command = main.get_command(root, name)
+        if command is not None:
+            sections += list(_sections(command, root, name))
+    return _PAGE.format(sections="\n".join(sections))
+
+
+def _sections(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:
+    context = click.Context(
+        command, info_name=name, parent=parent, terminal_width=90, max_content_width=90
+    )
+    if isinstance(command, click.Group):
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            if found is not None:
+                yield from _sections(found, context, inner)
+        return
+    lines = [line.rstrip() for line in command.get_help(context).splitlines()]
+    yield "\n".join([f"## {context.command_path}", "", "```text", *lines, "```", ""])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
