@@ -80,6 +80,9 @@ class Stage(Frozen):
     """What was shown of the answer beyond the search, a sentence each."""
     patch: str | None = None
     """A unified diff against the good toolchain that makes it bad; also in ``culprit.diff``."""
+    remedy: str | None = None
+    """Only where taking that back is not enough: one against the bad toolchain that makes it good;
+    also in ``remedy.diff``."""
     culprit: Culprit | None = None
     passed_over: tuple[str, ...] = ()
     """What was not measured, and why, a sentence each."""

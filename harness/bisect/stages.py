@@ -228,6 +228,7 @@ def _source(course: Course) -> Iterator[Stage]:
         "files": tuple(dict.fromkeys(culprit.path for culprit in found.culprits)),
         "confirmed": tuple(f"{what} is {finding.state}" for what, finding in confirmed if finding),
         "patch": found.diff or None,
+        "remedy": found.remedy_diff or None,
         "passed_over": tuple(_passed_over(found)),
     })  # fmt: skip
 

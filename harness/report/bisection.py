@@ -19,8 +19,9 @@ def write_bisection(directory: Path, bisection: Bisection) -> None:
     (directory / "report.html").write_text(render_bisection(bisection), encoding="utf-8")
     (directory / "report.md").write_text(bisection_markdown(bisection), encoding="utf-8")
     for stage in bisection.stages:
-        if stage.patch is not None:
-            (directory / "culprit.diff").write_text(stage.patch, encoding="utf-8")
+        for name, patch in (("culprit.diff", stage.patch), ("remedy.diff", stage.remedy)):
+            if patch is not None:
+                (directory / name).write_bytes(patch.encode())  # its line ends are its own
 
 
 def render_bisection(bisection: Bisection) -> str:
