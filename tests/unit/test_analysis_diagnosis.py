@@ -260,13 +260,15 @@ def machine(**metrics: float) -> Run:
     return make_run(lambda _w, _v, r: {"rss.peak": 1e8 + r, **metrics}, MATRIX)
 
 
-@pytest.mark.parametrize(("spread", "busy"), [(0.5, True), (0.02, False)])
-def test_a_busy_machine_is_named(*, spread: float, busy: bool) -> None:
+@pytest.mark.parametrize(
+    ("spread", "work", "busy"), [(0.5, 0.02, True), (0.25, 0.15, True), (0.02, 0.02, False)]
+)
+def test_a_busy_machine_is_named(*, spread: float, work: float, busy: bool) -> None:
     run = make_run(
         lambda _w, v, r: {
             "rss.peak": 1e8 + r,
             "wall": math.exp(spread * noise("wall", v, r)),
-            "cpu.user": 0.5 * math.exp(0.02 * noise("cpu", v, r)),
+            "cpu.user": 0.4 * math.exp(work * noise("cpu", v, r)),
             "cpu.system": 0.1,
         },
         MATRIX,
