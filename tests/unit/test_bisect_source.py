@@ -376,6 +376,20 @@ def test_of_two_sufficient_causes_one_is_found_and_the_remedy_names_both() -> No
     assert "more than one cause" in str(fields["stopped"])
 
 
+def test_where_the_patch_cannot_be_taken_back_a_part_of_it_may_be_the_remedy() -> None:
+    def state(texts: Texts) -> str:
+        bad = marks(texts)
+        if "f0x5" in bad and "f1x1" not in bad:
+            return "unresolved"  # f0x5 uses what f1x1 declares, and so does f2x2
+        return "bad" if {"f1x1", "f2x2"} <= bad else "good"
+
+    fields, _ = search(GOOD, BAD, state)
+    assert names(fields) == {"f1x1", "f2x2"}
+    assert fields["reverse"].state == "unresolved"  # type: ignore[attr-defined]
+    assert names(fields, "remedy") == {"f2x2"}
+    assert "it takes another patch" in str(fields["stopped"])
+
+
 def test_nothing_is_searched_where_the_whole_stays_good() -> None:
     fields, mixtures = search(GOOD, BAD, lambda _: "good")
     assert "the compiler, the assembler or the linker" in str(fields["stopped"])

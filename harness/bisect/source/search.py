@@ -131,6 +131,8 @@ class _Part:
     edits: frozenset[Edit]
     whole: frozenset[Edit]
     """All that differs in the same declarations, where ``edits`` are some hunks of them."""
+    declarations: frozenset[Edit]
+    """These declarations, among all differences as they were before any was taken apart."""
     spent: bool
     """Whether the search for a smaller one was broken off."""
 
@@ -149,7 +151,7 @@ class _Search:
         direction, reason = self._direction()
         if direction is None:
             return {"stopped": reason}
-        part = self._smallest(direction)
+        part = self._smallest(direction, self._edits)
         other: Direction = "reverse" if direction == "forward" else "forward"
         confirmed = self._mixtures.ask(other, part.changes, part.edits)
         if confirmed.state != _WANTED[other] and part.edits != part.whole:
@@ -159,7 +161,7 @@ class _Search:
         findings = {other: confirmed, direction: self._ask(direction, part)}
         fields = self._describe(part) | findings
         if confirmed.state != _WANTED[other]:
-            fields |= self._unconfirmed(other, confirmed)
+            fields |= self._unconfirmed(other, confirmed, part)
         elif part.spent:
             fields["stopped"] = (
                 f"the search ended after {self._mixtures.asked} mixtures; "
@@ -195,9 +197,9 @@ class _Search:
             f"{_said(reverse)}"
         )
 
-    def _smallest(self, direction: Direction) -> _Part:
-        """Declarations, and then hunks of them."""
-        declarations, spent = self._declarations(direction)
+    def _smallest(self, direction: Direction, among: frozenset[Edit]) -> _Part:
+        """Declarations, and then hunks of them, out of a set that has the effect."""
+        declarations, spent = self._declarations(direction, among)
         changes = dict(self._changes)
         whole: set[Edit] = set()
         hunks: set[Edit] = set()
@@ -211,19 +213,18 @@ class _Search:
             hunks |= needed or differing
         questions = _Questions(self._mixtures, direction, changes, MOST_HUNKS)
         if hunks != whole and questions(frozenset(hunks)) != "yes":
-            return _Part(changes, frozenset(whole), frozenset(whole), spent)
+            return _Part(changes, frozenset(whole), frozenset(whole), declarations, spent)
         edits = frozenset(ddmin(sorted(hunks), questions))
-        return _Part(changes, edits, frozenset(hunks), spent)
+        return _Part(changes, edits, frozenset(hunks), declarations, spent)
 
-    def _declarations(self, direction: Direction) -> tuple[frozenset[Edit], bool]:
+    def _declarations(
+        self, direction: Direction, among: frozenset[Edit]
+    ) -> tuple[frozenset[Edit], bool]:
         """A 1-minimal set of declarations with the effect; whether the budget ended the search."""
         questions = _Questions(self._mixtures, direction, self._changes, MOST_MIXTURES)
-        needs = Needs(self._changes)
-        if direction == "reverse":
-            needs = needs.reversed()
+        needs = self._needs(direction)
         questions.needs = needs
-        left = self._edits
-        left = _halve(needs, questions, self._edits)
+        left = _halve(needs, questions, among)
         questions.needs = None
         return frozenset(ddmin(sorted(left), questions)), questions.spent
 
@@ -233,7 +234,11 @@ class _Search:
         new = self._mixtures.texts("forward", part.changes, part.edits)
         return {"culprits": culprits(old, new, self._split), "diff": unified_diff(old, new)}
 
-    def _unconfirmed(self, other: Direction, finding: Finding) -> dict[str, object]:
+    def _needs(self, direction: Direction) -> Needs:
+        needs = Needs(self._changes)
+        return needs if direction == "forward" else needs.reversed()
+
+    def _unconfirmed(self, other: Direction, finding: Finding, part: _Part) -> dict[str, object]:
         """Why the patch does not work both ways, and what would."""
         if other == "forward":
             return {
@@ -241,13 +246,20 @@ class _Search:
                 f"one with them is {_said(finding)}"
             }
         stopped = f"with the patch taken back, the bad toolchain is {_said(finding)}"
-        if self._mixtures.ask("reverse", self._changes, self._edits).state != "good":
+        related = self._needs("reverse").close(part.declarations)
+        for among in (related, self._edits):
+            if self._mixtures.ask("reverse", self._changes, among).state == "good":
+                break
+        else:
             return {"stopped": f"{stopped}; so it is even with all used files of the good one"}
-        part = self._smallest("reverse")
-        old = {path: change.bad for path, change in part.changes.items()}
-        new = self._mixtures.texts("reverse", part.changes, part.edits)
+        remedy = self._smallest("reverse", among)
+        old = {path: change.bad for path, change in remedy.changes.items()}
+        new = self._mixtures.texts("reverse", remedy.changes, remedy.edits)
+        cause = (
+            "there is more than one cause" if finding.state == "bad" else "it takes another patch"
+        )
         return {
-            "stopped": f"{stopped}: there is more than one cause, see the remedy",
+            "stopped": f"{stopped}: {cause}, see the remedy",
             "remedy": culprits(old, new, self._split),
             "remedy_diff": unified_diff(old, new),
         }
