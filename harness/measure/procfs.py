@@ -118,6 +118,14 @@ def read(pid: int, name: str) -> bytes | None:
         return None
 
 
+def read_self(name: str) -> str:
+    """``/proc/self/NAME``; empty where there is none."""
+    try:
+        return Path(f"/proc/self/{name}").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
 def open_files(pid: int) -> int | None:
     """How many files a process has open."""
     try:

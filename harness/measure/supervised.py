@@ -24,11 +24,12 @@ class Supervised:
         cpus: on which it runs.
         output: descriptor for what it writes.
         files: descriptors to hand over; they become ``first_file`` and up in the workload.
+        cgroup: directory of the one in which the workload is to start, if not in ours.
     """
 
     first_file = _FIRST_FILE
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that a process needs, each of a kind of its own
         self,
         supervisor: Path,
         binary: Path,
@@ -38,6 +39,7 @@ class Supervised:
         cpus: Sequence[int],
         output: int,
         files: Sequence[int],
+        cgroup: Path | None = None,
     ) -> None:
         job = {
             "Parent": os.getpid(),
@@ -46,6 +48,7 @@ class Supervised:
             "Env": [f"{name}={value}" for name, value in sorted(env.items())],
             "Directory": str(directory),
             "CPUs": list(cpus),
+            "Cgroup": str(cgroup or ""),
             "Output": output,
             "Files": list(files),
             "FirstFile": _FIRST_FILE,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness.measure import procfs
+from harness.measure.cgroup import memory_group
 from harness.measure.gctrace import GCTrace
 from harness.measure.seen import Seen, Series
 from harness.measure.snapshot import KernelView, Snapshot
@@ -88,6 +89,7 @@ class Watch:
         self._output, output_theirs = os.pipe2(os.O_CLOEXEC)
         _enlarge(self._output)
         os.set_blocking(self._output, False)
+        self._group = memory_group(memory_limit) if memory_limit else None
         files = [exit_theirs, requests_theirs][: program.probe * (1 + program.requests)]
         try:
             self._supervised = Supervised(
@@ -99,6 +101,7 @@ class Watch:
                 cpus=program.cpus,
                 output=output_theirs,
                 files=[file.fileno() for file in files],
+                cgroup=self._group.path if self._group else None,
             )
         except BaseException:
             self._close()
@@ -257,6 +260,8 @@ class Watch:
             answer = parse_answer(line)
             if answer["event"] == "ended":
                 self.seen.ended = answer
+                if self._group and self._group.exceeded():
+                    self.seen.fault = self.seen.fault or "memory limit"
             elif answer["error"]:
                 self.seen.fault = "not started"
                 self._log = answer["error"].encode()
@@ -377,6 +382,8 @@ class Watch:
         self._stop_sampling()
         if self.tree:
             self.tree.close()
+        if self._group:
+            self._group.close()
         self._selector.close()
         self._exit.close()
         self._requests.close()

@@ -19,7 +19,8 @@ from harness.golang.overlay import ProbeMode, write_overlay
 from harness.golang.profiles import top
 from harness.golang.toolchains import Toolchain, resolve
 from harness.golang.workloads import locate
-from harness.measure import benchmarks, procfs
+from harness.measure import benchmarks, procfs, watch
+from harness.measure.cgroup import delegated
 from harness.measure.trial import TrialRequest, TrialResult, run_trial
 from harness.spec.models import BuildSpec, ServerSpec, ToolchainSpec, WorkloadSpec
 
@@ -308,6 +309,23 @@ def test_timeout_and_memory_limit(lab: Lab) -> None:
     big = lab.run(awkward, "hog", memory_limit=100 << 20)
     assert big.outcome == "memory limit"
     assert max(rss for _, rss in big.series) < 4 << 30
+
+
+@pytest.mark.skipif(
+    delegated(procfs.read_self("cgroup"), procfs.read_self("mountinfo")) is None,
+    reason="no cgroup v2 with the memory controller is delegated to this process",
+)
+def test_the_kernel_keeps_the_memory_limit(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sampler sees nothing here; a child's memory counts too, and no cgroup is left."""
+    monkeypatch.setattr(watch, "SAMPLE_INTERVAL", 1000.0)
+    parent = delegated(procfs.read_self("cgroup"), procfs.read_self("mountinfo"))
+    assert parent is not None
+    before = set(parent.glob("gomatrix-*"))
+    awkward, family = lab.fixture("awkward"), lab.fixture("family")
+    assert lab.run(awkward, "hog", memory_limit=100 << 20).outcome == "memory limit"
+    assert lab.run(family, memory_limit=100 << 20).outcome == "memory limit"
+    assert lab.run(family, memory_limit=1 << 30).outcome == "ok"
+    assert set(parent.glob("gomatrix-*")) <= before
 
 
 def test_output_is_capped_and_its_end_kept(lab: Lab) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.measure import benchmarks, elf, metrics, placeholders, smaps
+from harness.measure import benchmarks, cgroup, elf, metrics, placeholders, smaps
 from harness.measure.catalogue import CATALOGUE, describe, markdown
 from harness.measure.gctrace import GCTrace
 from harness.measure.load import parse_report
@@ -200,6 +200,44 @@ def test_sections_of_a_binary_and_of_no_binary(tmp_path: Path) -> None:
         path = tmp_path / str(cut)
         path.write_bytes(data[:cut])
         assert elf.section_sizes(path) == {}
+
+
+MOUNTS = """\
+31 24 0:27 / /sys rw - sysfs sysfs rw
+35 31 0:30 /slice /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate
+"""
+
+
+@pytest.mark.parametrize(
+    ("membership", "group"),
+    [
+        ("0::/slice/run.scope\n", "/sys/fs/cgroup/run.scope"),
+        ("4:memory:/old\n0::/slice\n", "/sys/fs/cgroup"),
+        ("0::/elsewhere\n", None),  # mounted from a cgroup that ours is not below
+        ("4:memory:/old\n", None),
+        ("", None),
+    ],
+)
+def test_our_own_cgroup(membership: str, group: str | None) -> None:
+    place = cgroup.own_group(membership, MOUNTS)
+    assert place == (group and (Path(group), Path("/sys/fs/cgroup")))
+    assert cgroup.own_group(membership, "") is None
+
+
+def test_the_nearest_cgroup_that_shares_memory_out_is_used(tmp_path: Path) -> None:
+    scope = tmp_path / "app.slice" / "run.scope"
+    scope.mkdir(parents=True)
+    for group in (tmp_path, scope.parent, scope):
+        (group / "cgroup.procs").touch()
+        (group / "cgroup.subtree_control").touch()
+    (scope / "cgroup.controllers").write_text("cpu\n")
+    mounts = f"35 31 0:30 / {tmp_path} rw - cgroup2 cgroup2 rw"
+    membership = "0::/app.slice/run.scope"
+    assert cgroup.delegated(membership, mounts) is None
+    (tmp_path / "cgroup.subtree_control").write_text("cpu memory pids\n")
+    assert cgroup.delegated(membership, mounts) == tmp_path
+    (scope.parent / "cgroup.subtree_control").write_text("memory\n")
+    assert cgroup.delegated(membership, mounts) == scope.parent
 
 
 def test_load_report() -> None:

@@ -30,6 +30,7 @@ type job struct {
 	Env       []string
 	Directory string
 	CPUs      []int
+	Cgroup    string // directory; empty for the supervisor's own
 	Output    int // descriptor for standard output and standard error
 	// Descriptors to hand over, at index FirstFile and above in the workload.
 	Files     []int
@@ -95,12 +96,21 @@ func main() {
 		os.Exit(2)
 	}
 
+	attributes := syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if j.Cgroup != "" {
+		group, err := syscall.Open(j.Cgroup, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
+		if err != nil {
+			answer(started{Event: "started", Error: err.Error()})
+			os.Exit(2)
+		}
+		attributes.UseCgroupFD, attributes.CgroupFD = true, group
+	}
 	begin := monotonic()
 	pid, err := syscall.ForkExec(j.Path, j.Args, &syscall.ProcAttr{
 		Dir:   j.Directory,
 		Env:   j.Env,
 		Files: files(j),
-		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+		Sys:   &attributes,
 	})
 	if err != nil {
 		answer(started{Event: "started", Error: err.Error()})
