@@ -8,14 +8,16 @@ from harness.analysis.models import GateResult
 from harness.analysis.pairing import Pair, pair, to_ratio
 from harness.analysis.question import Question, find_variant
 from harness.analysis.samples import Table
+from harness.analysis.sequential import stopped_error
 from harness.analysis.words import percent
 from harness.plan import Plan
-from harness.spec.models import GateSpec
+from harness.spec.models import GateSpec, TrialsSpec
 
 
 def judge_gates(
-    gates: list[GateSpec], tables: Mapping[str, Table], question: Question, plan: Plan
-) -> tuple[GateResult, ...]:
+    gates: list[GateSpec], tables: Mapping[str, Table], question: Question, plan: Plan,
+    trials: TrialsSpec,
+) -> tuple[GateResult, ...]:  # fmt: skip
     """Every gate for every workload that it holds for."""
     results = []
     for gate in gates:
@@ -23,7 +25,7 @@ def judge_gates(
         candidate = _variant(gate.candidate, question.candidate, plan)
         for workload, table in tables.items():
             if gate.workload in (None, workload):
-                results.append(_judge(gate, table, baseline, candidate))
+                results.append(_judge(gate, table, baseline, candidate, trials))
     return tuple(results)
 
 
@@ -32,14 +34,16 @@ def _variant(asked: str | None, default: str | None, plan: Plan) -> str:
     return name or asked or "?"
 
 
-def _judge(gate: GateSpec, table: Table, baseline: str, candidate: str) -> GateResult:
+def _judge(
+    gate: GateSpec, table: Table, baseline: str, candidate: str, trials: TrialsSpec
+) -> GateResult:
     """A gate fails where the limit is shown to be exceeded, or where nothing can be shown.
 
     An interval that reaches across the limit passes: on noisy metrics a gate on the point estimate
     would fail by chance, and would be switched off. With one round there is only the estimate.
     """
     found = pair(table, gate.metric, baseline, candidate)
-    ratio, interval = _ratio(found)
+    ratio, interval = _ratio(found, trials)
     limit = 1 + gate.max_increase
     what = f"{table.workload}: {gate.metric} of {candidate} against {baseline}"
     if ratio is None:
@@ -64,11 +68,12 @@ def _judge(gate: GateSpec, table: Table, baseline: str, candidate: str) -> GateR
     )  # fmt: skip
 
 
-def _ratio(found: Pair) -> tuple[float | None, tuple[float, float] | None]:
+def _ratio(found: Pair, trials: TrialsSpec) -> tuple[float | None, tuple[float, float] | None]:
     """The ratio, or 1 + the difference as part of the reference where there is none."""
     if found.estimate is None:
         return None, None
-    interval = found.estimate.interval(CONFIDENCE)
+    error = stopped_error(1 - CONFIDENCE, found.n, trials.min, trials.max)
+    interval = found.estimate.interval(1 - error)
     as_ratio = to_ratio if found.logarithmic else (lambda x: 1 + x)
     ratio = as_ratio(found.estimate.centre)
     if not math.isfinite(ratio):

@@ -168,6 +168,18 @@ def test_gates(limit: str) -> None:
     assert "+56 %" in gate.message
 
 
+def test_a_gate_and_its_comparison_have_the_same_interval_where_a_run_may_stop() -> None:
+    gates = [{"metric": "rss.peak", "max_increase": "5%"}]
+    matrix = {**ORIGIN, "gates": gates, "trials": {"min": 3, "max": 20}}
+    verdict = conclude(sequential(matrix, 9, factorial(lambda a, _b: 0.06 * a, sd=0.05)))
+    assert verdict.gates[0].ci == pytest.approx(primary(verdict).ci)
+    fixed = {**ORIGIN, "gates": gates, "trials": 9}
+    alone = conclude(make_run(factorial(lambda a, _b: 0.06 * a, sd=0.05), fixed)).gates[0]
+    assert alone.ci is not None
+    assert verdict.gates[0].ci is not None
+    assert verdict.gates[0].ci[1] > alone.ci[1]
+
+
 def test_a_gate_that_cannot_be_judged_fails() -> None:
     matrix = {**ORIGIN, "gates": [{"metric": "rss.avg", "max_increase": "5%"}]}
     (gate,) = conclude(make_run(origin, matrix)).gates
