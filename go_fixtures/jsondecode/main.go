@@ -1,6 +1,9 @@
 // Jsondecode decodes one JSON document many times.
 //
-// It exercises encoding/json.
+// It exercises encoding/json, which Go 1.27 builds upon encoding/json/v2 (experiment jsonv2, from 1.25 on).
+// With 1.27.3 the program allocated 5 % less than with 1.25.5 where it decodes into structs, and 6 % more,
+// at well over one and a half times the CPU time, where it decodes into any; nojsonv2 took all of either
+// away.
 package main
 
 import (

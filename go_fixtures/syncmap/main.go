@@ -1,6 +1,8 @@
 // Syncmap fills a sync.Map and reads it from several goroutines.
 //
-// It exercises sync.Map.
+// It exercises sync.Map, which is a concurrent hash trie since Go 1.24 (experiment synchashtriemap, no
+// longer a choice from 1.26 on). With the defaults the program took 15 to 16 % more resident memory with
+// 1.24.3 than with 1.23.9; with nosynchashtriemap that was gone, and noswissmap made no difference.
 package main
 
 import (

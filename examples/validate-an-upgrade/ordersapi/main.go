@@ -58,8 +58,8 @@ func (c *cache) get(id uint64, load func(uint64) *order) *order {
 func main() {
 	address := flag.String("address", "127.0.0.1:8080", "where to listen")
 	orders := flag.Uint64("orders", 20_000, "how many orders there are")
-	cached := flag.Int("cached", 5_000, "how many the cache keeps")
-	lines := flag.Int("lines", 40, "lines of an order")
+	cached := flag.Int("cached", 2_000, "how many the cache keeps; it is full from the beginning")
+	lines := flag.Int("lines", 200, "lines of an order")
 	flag.Parse()
 
 	// A few orders are asked for often and most seldom; the same ones in every run.
@@ -77,6 +77,9 @@ func main() {
 			made.Lines = append(made.Lines, fmt.Sprintf("%d pieces of article %d", i+1, id+uint64(i)))
 		}
 		return made
+	}
+	for id := 0; id < *cached; id++ {
+		store.get(uint64(id), load)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
