@@ -285,6 +285,8 @@ def _run_build(
                 profile=(directory / profile).absolute(),
                 probe=spec.probe,
                 snapshots=tuple(workload.snapshots),
+                profile_at=workload.profile_at,
+                sample_every=spec.trials.sample_every,
                 gctrace=workload.gctrace,
                 benchmark=workload.benchmark is not None,
                 working_directory=Path(build.directory) if workload.benchmark else None,

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 var fromInit = os.Getenv("GOMATRIX_PROBE")
@@ -67,6 +68,21 @@ func main() {
 				fmt.Println(fd)
 			}
 		}
+	case "fork": // without exec; the child is one that SIGTERM ends
+		child, _, errno := syscall.RawSyscall(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0)
+		if errno != 0 {
+			panic(errno)
+		}
+		for child == 0 {
+			pause := syscall.Timespec{Sec: 1}
+			syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&pause)), 0, 0)
+		}
+		time.Sleep(20 * time.Millisecond)
+		check(syscall.Kill(int(child), syscall.SIGTERM))
+		var status syscall.WaitStatus
+		_, err := syscall.Wait4(int(child), &status, 0, nil)
+		check(err)
+		fmt.Println("child ended by", status.Signal())
 	case "deadlock": // at once
 		select {}
 	case "deadlock-late": // when all that is the probe's has long been waiting
@@ -93,6 +109,15 @@ func main() {
 		time.Sleep(time.Hour)
 	case "forever":
 		time.Sleep(time.Hour)
+	case "let-go": // of 128 MiB, after a second
+		var keep [][]byte
+		for i := 0; i < 128; i++ {
+			keep = append(keep, make([]byte, 1<<20))
+		}
+		time.Sleep(time.Second)
+		runtime.KeepAlive(keep)
+		keep = nil
+		runtime.GC()
 	case "hog":
 		var keep [][]byte
 		for {

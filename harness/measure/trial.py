@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from harness.measure.seen import Seen
 from harness.measure.server import Served, Serving
 from harness.measure.snapshot import Snapshot
 from harness.measure.tree import ChildProcess
-from harness.measure.watch import LOG_TAIL, Program, Watch
+from harness.measure.watch import LOG_TAIL, SAMPLE_INTERVAL, Limits, Program, Watch
 from harness.spec.models import ServerSpec
 
 BENCHMARK_OUTPUT = 1 << 20
@@ -55,6 +55,10 @@ class TrialRequest(Frozen):
     """What the binary was built with."""
     snapshots: tuple[float, ...] = ()
     """Seconds after the start at which to take snapshots."""
+    profile_at: float | None = None
+    """Seconds after the start at which to write the heap profile, instead of at the end."""
+    sample_every: float = SAMPLE_INTERVAL
+    """Seconds between two samples of resident memory."""
     gctrace: bool = False
     """Whether the garbage collector is to print what it does, for metrics of its own."""
     benchmark: bool = False
@@ -119,13 +123,14 @@ def run_trial(request: TrialRequest) -> TrialResult:
         cpus=request.cpus,
         profile=request.profile if request.probe == "full" else None,
         probe=request.probe != "off",
-        requests=request.server is not None or bool(request.snapshots),
+        requests=request.server is not None or bool(_moments(request)),
     )
     timeout = request.timeout + (serving.seconds if serving else 0.0)
     keep = BENCHMARK_OUTPUT if request.benchmark else LOG_TAIL
     trace = GCTrace() if request.gctrace else None
-    with Watch(program, timeout, request.memory_limit, keep, trace) as watch:
-        served = serving.run(watch) if serving else _run_to_end(watch, request.snapshots)
+    limits = Limits(timeout, request.memory_limit)
+    with Watch(program, limits, keep, request.sample_every, trace) as watch:
+        served = serving.run(watch) if serving else _run_to_end(watch, _moments(request))
     return _result(request, watch, served, trace.metrics() if trace else {})
 
 
@@ -187,11 +192,22 @@ def _serving(request: TrialRequest, words: Mapping[str, str]) -> Serving | None:
     )
 
 
-def _run_to_end(watch: Watch, snapshots: tuple[float, ...]) -> Served:
+def _moments(request: TrialRequest) -> list[tuple[float, bool]]:
+    """Seconds after the start at which to look at the program, and whether for its profile."""
+    profile = request.profile_at is not None and request.probe == "full"
+    at = [(request.profile_at or 0.0, True)] if profile else []
+    return sorted([(at, False) for at in request.snapshots] + at)
+
+
+def _run_to_end(watch: Watch, moments: Sequence[tuple[float, bool]]) -> Served:
     served = Served()
-    for at in sorted(snapshots):
+    for at, profile in moments:
         watch.run(seconds=at - watch.elapsed)
-        if watch.running() and (snapshot := watch.snapshot() or watch.outside()):
+        if not watch.running():
+            break
+        if profile:
+            watch.save_profile()
+        elif snapshot := watch.snapshot() or watch.outside():
             served.marks[f"{at:g}s"] = snapshot
     watch.run()
     return served

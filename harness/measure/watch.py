@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from harness.measure import procfs
 from harness.measure.cgroup import memory_group
@@ -22,7 +22,7 @@ from harness.measure.supervised import Supervised, parse_answer
 from harness.measure.tree import ChildProcess, Tree
 
 SAMPLE_INTERVAL = 0.010
-"""Seconds between two readings of statm, each of which costs 0.02 ms."""
+"""Seconds between two readings of statm, by default; each costs 0.02 ms."""
 DISCOVER_INTERVAL = 0.100
 """Seconds between two searches for new children."""
 PAUSE_LIMIT = 10
@@ -51,28 +51,38 @@ class Program:
     """Whether snapshots will be asked for in mid-run; this costs the program a thread."""
 
 
+class Limits(NamedTuple):
+    """What a program may not pass."""
+
+    timeout: float
+    """Seconds until it is killed with outcome ``timeout``."""
+    memory: int | None = None
+    """Bytes resident in the tree; above it, the outcome is ``memory limit``."""
+
+
 class Watch:
     """A program from its start until nothing of it is left.
 
     Args:
         program: what to start.
-        timeout: seconds until it is killed with outcome ``timeout``.
-        memory_limit: bytes resident in the tree; above it, the outcome is ``memory limit``.
+        limits: what ends it.
         keep: bytes at the end of its output to keep.
+        sample_every: seconds between two samples.
         trace: takes the collector's lines out of the output.
     """
 
     def __init__(
         self,
         program: Program,
-        timeout: float,
-        memory_limit: int | None,
+        limits: Limits,
         keep: int = LOG_TAIL,
+        sample_every: float = SAMPLE_INTERVAL,
         trace: GCTrace | None = None,
     ) -> None:
         self.seen = Seen()
         self.tree: Tree | None = None
-        self._memory_limit = memory_limit
+        self._memory_limit = limits.memory
+        self._sample_every = sample_every
         self._keep = keep
         self._trace = trace
         self._log = b""
@@ -89,7 +99,7 @@ class Watch:
         self._output, output_theirs = os.pipe2(os.O_CLOEXEC)
         _enlarge(self._output)
         os.set_blocking(self._output, False)
-        self._group = memory_group(memory_limit) if memory_limit else None
+        self._group = memory_group(limits.memory) if limits.memory else None
         files = [exit_theirs, requests_theirs][: program.probe * (1 + program.requests)]
         try:
             self._supervised = Supervised(
@@ -115,7 +125,7 @@ class Watch:
         self._on(self._requests.fileno(), self._read_requests)
         self._on(self._output, self._read_log)
         self._created = self._next_sample = self._next_discovery = time.monotonic()
-        self._deadline = self._next_sample + timeout
+        self._deadline = self._next_sample + limits.timeout
 
     def __enter__(self) -> Self:
         return self
@@ -166,7 +176,7 @@ class Watch:
                 self.give_up("timeout")
             if now >= self._next_sample:
                 self._sample(now)
-                self._next_sample = max(self._next_sample + SAMPLE_INTERVAL, now)
+                self._next_sample = max(self._next_sample + self._sample_every, now)
             wait = min(self._next_sample, limit or self._next_sample) - time.monotonic()
             for key, _ in self._selector.select(max(0.0, wait)):
                 key.data()

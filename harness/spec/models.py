@@ -372,6 +372,8 @@ class WorkloadSpec(Frozen):
     """For a program that does not end by itself."""
     snapshots: list[Seconds] = []
     """Times after the start at which to look at the program as at its end."""
+    profile_at: Seconds | None = None
+    """Time after the start at which its heap profile is written, instead of at the end of main."""
     gctrace: bool = False
     """Runs it with ``GODEBUG=gctrace=1`` and makes metrics ``gctrace.*`` of what that prints."""
 
@@ -384,6 +386,11 @@ class WorkloadSpec(Frozen):
             )
         if self.benchmark is not None and (self.server or self.args):
             raise ValueError(f"workload {self.name!r} is a benchmark: it has no server: or args:")
+        if self.server is not None and (self.snapshots or self.profile_at is not None):
+            raise ValueError(
+                f"workload {self.name!r} is a server, which is looked at in each phase: it has no "
+                "snapshots: or profile_at:"
+            )
         return self
 
 
@@ -417,6 +424,8 @@ class TrialsSpec(Frozen):
     """Trials at a time at most; by default as many as there are CPUs for."""
     timeout: Seconds = 60.0
     """A trial that takes longer is ended; a server's phases come on top."""
+    sample_every: Annotated[Seconds, Field(ge=0.001)] = 0.010
+    """Time between two samples of a trial's resident memory."""
     memory_limit: Bytes | None = None
     """A trial whose processes together hold more is ended; also what is set aside for it
     before its first peak is known."""

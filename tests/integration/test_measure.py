@@ -19,7 +19,7 @@ from harness.golang.overlay import ProbeMode, write_overlay
 from harness.golang.profiles import top
 from harness.golang.toolchains import Toolchain, resolve
 from harness.golang.workloads import locate
-from harness.measure import benchmarks, procfs, watch
+from harness.measure import benchmarks, procfs
 from harness.measure.cgroup import delegated
 from harness.measure.trial import TrialRequest, TrialResult, run_trial
 from harness.spec.models import BuildSpec, ServerSpec, ToolchainSpec, WorkloadSpec
@@ -154,6 +154,23 @@ def test_trace_of_the_collector(lab: Lab, version: str) -> None:
     assert "gctrace.cycles" not in lab.run(lab.fixture("burst")).metrics
 
 
+def test_a_heap_profile_in_mid_run(lab: Lab) -> None:
+    """It holds what the program had then, and the end does not write over it."""
+    request = lab.request(lab.fixture("awkward"), "let-go", profile_at=0.8)
+    result = run_trial(request)
+    assert result.outcome == "ok"
+    assert "profile" not in result.notes
+    assert request.profile is not None
+    (held, *_) = top([request.profile], (), lab.toolchain(MIDDLE).goroot, lab.cache)
+    assert within(held.flat, 128 << 20, 0.1)
+    assert 0 < (result.metrics["heap.live"] or 0) < 1 << 20
+
+
+def test_samples_at_another_rate(lab: Lab) -> None:
+    result = lab.run(lab.fixture("awkward"), "forever", timeout=1.0, sample_every=0.2)
+    assert 2 <= len(result.series) <= 7
+
+
 def test_peak_of_a_burst_is_the_kernels(lab: Lab) -> None:
     result = lab.run(lab.fixture("burst"))
     assert result.outcome == "ok"
@@ -203,6 +220,7 @@ def test_a_child_too_quick_to_sample_still_counts(lab: Lab) -> None:
         ("daemon", "ok", True),
         ("hup", "signal SIGHUP", True),
         ("reset", "signal SIGTERM", True),
+        ("fork", "ok", True),
         ("deadlock", "exit 2", False),
         ("deadlock-late", "exit 2", False),
         ("goexit", "exit 2", False),
@@ -315,16 +333,17 @@ def test_timeout_and_memory_limit(lab: Lab) -> None:
     delegated(procfs.read_self("cgroup"), procfs.read_self("mountinfo")) is None,
     reason="no cgroup v2 with the memory controller is delegated to this process",
 )
-def test_the_kernel_keeps_the_memory_limit(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kernel_keeps_the_memory_limit(lab: Lab) -> None:
     """The sampler sees nothing here; a child's memory counts too, and no cgroup is left."""
-    monkeypatch.setattr(watch, "SAMPLE_INTERVAL", 1000.0)
     parent = delegated(procfs.read_self("cgroup"), procfs.read_self("mountinfo"))
     assert parent is not None
     before = set(parent.glob("gomatrix-*"))
     awkward, family = lab.fixture("awkward"), lab.fixture("family")
-    assert lab.run(awkward, "hog", memory_limit=100 << 20).outcome == "memory limit"
-    assert lab.run(family, memory_limit=100 << 20).outcome == "memory limit"
-    assert lab.run(family, memory_limit=1 << 30).outcome == "ok"
+    assert (
+        lab.run(awkward, "hog", memory_limit=100 << 20, sample_every=1000).outcome == "memory limit"
+    )
+    assert lab.run(family, memory_limit=100 << 20, sample_every=1000).outcome == "memory limit"
+    assert lab.run(family, memory_limit=1 << 30, sample_every=1000).outcome == "ok"
     assert set(parent.glob("gomatrix-*")) <= before
 
 

@@ -18,7 +18,10 @@ const (
 	gomatrixCaught uint32 = 256
 )
 
-var gomatrixSignal uint32
+var (
+	gomatrixSignal  uint32
+	gomatrixProcess int // the one whose thread waits
+)
 
 // gomatrixOnSignal has act called when a signal is about to kill the program, which then dies of it.
 //
@@ -28,6 +31,7 @@ var gomatrixSignal uint32
 //
 //go:linkname gomatrixOnSignal runtime/debug.gomatrixOnSignal
 func gomatrixOnSignal(act func()) {
+	gomatrixProcess = getpid()
 	atomic.Store(&gomatrixSignal, gomatrixReady)
 	go gomatrixAwaitSignal(act)
 	for atomic.Load(&gomatrixSignal) == gomatrixReady {
@@ -48,7 +52,7 @@ func gomatrixCatch(signal uint32) bool {
 	for {
 		state := atomic.Load(&gomatrixSignal)
 		switch {
-		case state == gomatrixOff:
+		case state == gomatrixOff || getpid() != gomatrixProcess: // in the child of a bare fork
 			return false
 		case state >= gomatrixCaught:
 			return true // it dies of the first

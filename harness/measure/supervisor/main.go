@@ -31,7 +31,7 @@ type job struct {
 	Directory string
 	CPUs      []int
 	Cgroup    string // directory; empty for the supervisor's own
-	Output    int // descriptor for standard output and standard error
+	Output    int    // descriptor for standard output and standard error
 	// Descriptors to hand over, at index FirstFile and above in the workload.
 	Files     []int
 	FirstFile int
