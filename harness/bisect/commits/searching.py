@@ -1,5 +1,6 @@
 """From two points to the commit between them."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -145,7 +146,7 @@ def _answer(
         true_builds=workshop.true_builds,
         mixed_builds=workshop.mixtures,
         seconds=round(workshop.seconds, 1),
-        again=(f"git -C {repository} show {high.hash}",) if culprit else (),
+        again=(shlex.join(["git", "-C", str(repository), "show", high.hash]),) if culprit else (),
     )
 
 
