@@ -85,7 +85,8 @@ def _ask(goroot: Path, caches: Path) -> Facts:
     except (OSError, ValueError) as error:
         raise HarnessError(f"{goroot} has no complete source tree: {error}") from None
     return Facts(
-        version=version, experiments=Experiments(known=known, on=parse_tool_tags(tags.strip()))
+        version=_plain(version),
+        experiments=Experiments(known=known, on=parse_tool_tags(tags.strip())),
     )
 
 
