@@ -52,7 +52,7 @@ def search_commits(
         hunt = Hunt(line.commits, positions, workshop, judge, line.first, line.last)
         answer = _follow(repository, line, hunt, workshop)
         facts = {
-            "places": (older.how, newer.how),
+            "places": tuple(p.how for p in (older, newer) if p.name != p.commit),
             "commits": len(line.commits) - 1,
             "relevant": len(positions - {0}),
         }
