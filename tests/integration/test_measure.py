@@ -57,10 +57,11 @@ class Lab:
         version: str,
         probe: ProbeMode = "full",
         build: BuildSpec = _PLAIN,
+        base: Path = ROOT,
     ) -> Path:
         toolchain = self.toolchains[version]
         newest = self.toolchains[NEWEST]
-        source = locate(workload, ROOT, newest, self.cache)
+        source = locate(workload, base, newest, self.cache)
         request = BuildRequest(
             source=source, toolchain=toolchain, settings=(), build=build, probe=probe
         )
@@ -281,6 +282,32 @@ def test_race_detector_and_c(lab: Lab) -> None:
         assert result.outcome == outcome, result.log
         assert result.metrics["heap.live"] is not None, does
         assert "DATA RACE" not in result.log
+
+
+ODD = {
+    "go.mod": "module odd.test/m\n\ngo 1.21\n",
+    "main.go": "package main\n\nfunc main() { println(gomatrixVariable, probe(), order) }\n",
+    "zz_gomatrix_probe.go": 'package main\n\nconst gomatrixVariable = "mine"\n',
+    "zz_gomatrix_probe2x.go": 'package main\n\nfunc probe() string { return "mine too" }\n',
+    "a.go": "package main\n\nvar order = 1\n\nfunc init() { order *= 10 }\n",
+    "b.go": "package main\n\nfunc init() { order += 2 }\n",
+    "other_windows.go": 'package main\n\nimport _ "no.such/package"\n',
+    "generate.go": "//go:build ignore\n\npackage other\n",
+    "odd_test.go": "package main_test\n",
+}
+"""A program that imports nothing and has files, and names in them, like the probe's."""
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_a_program_with_names_like_the_probes(lab: Lab, version: str) -> None:
+    directory = lab.scratch()
+    for name, text in ODD.items():
+        (directory / name).write_text(text)
+    binary = lab.build(WorkloadSpec(name="odd", package="."), version, base=directory)
+    result = lab.run(binary)
+    assert (result.outcome, result.log) == ("ok", "mine mine too 12\n")
+    assert result.go_version == version
+    assert sorted(p.name for p in directory.iterdir()) == sorted(ODD)  # nothing was added
 
 
 def test_a_descriptor_reused_by_the_program_is_left_alone(lab: Lab) -> None:
