@@ -14,11 +14,20 @@ cost in the program; ``off``: no overlay at all."""
 _SOURCES = Path(__file__).with_name("probe")
 _ATOMIC = ('"internal/runtime/atomic"', '"runtime/internal/atomic"')
 """Where the package is from Go 1.23 on, and where it was before."""
-_HANDLER = "src/runtime/signal_unix.go"
 _DEATH = "\tif flags&_SigKill != 0 {\n"
 _CATCH = _DEATH + "\t\tif gomatrixCatch(sig) {\n\t\t\treturn\n\t\t}\n"
 """What ``sighandler`` does with a signal that nobody handles, from Go 1.21 to 1.27, and what it
-does with the probe. In a runtime that says it otherwise, such a signal kills without a snapshot."""
+does with the probe."""
+_NEEDED = {
+    "proc.go": ("func entersyscallblock() {", "func exitsyscall() {", "func checkdead() {",
+                "\trun := mcount() - sched.nmidle - sched.nmidlelocked - sched.nmsys\n"),
+    "os_linux.go": ("func futexsleep(addr *uint32, val uint32, ns int64) {",
+                    "func futexwakeup(addr *uint32, cnt uint32) {"),
+    "stubs2.go": ("func read(fd int32, p unsafe.Pointer, n int32) int32",),
+    "signal_unix.go": ("func dieFromSignal(sig uint32) {", _DEATH),
+}  # fmt: skip
+"""What ``wait.go`` uses of the runtime, from Go 1.21 to 1.27. With one that has it not, a patched
+or a future one, programs see the probe's goroutine, and signals kill without a snapshot."""
 _IMPORTER = """package main
 
 import _ "runtime/debug" // holds the probe
@@ -69,7 +78,7 @@ def probe_digest(mode: ProbeMode = "full") -> str:
     """A digest of all that the probe adds to a build in this mode: part of each build key."""
     digest = hashlib.sha256(mode.encode())
     if mode != "off":
-        digest.update((_IMPORTER + _DEATH + _CATCH).encode())
+        digest.update(f"{_IMPORTER}{_CATCH}{_NEEDED}".encode())
         for path in sorted(_SOURCES.glob("*.go")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
@@ -80,22 +89,37 @@ def _probe(
 ) -> dict[str, str]:
     """The probe's files for this toolchain: their places in its source, and where they are."""
     runtime = source / "internal" / "runtime"
-    hook = "hook_exithook.go" if (runtime / "exithook").is_dir() else "hook_linkname.go"
-    files = {"probe.go": "runtime/debug", hook: "runtime/debug", "wait.go": "runtime"}
+    handler, hides = _handler(source, patched)
+    has_exithook = (runtime / "exithook").is_dir()
+    files = {
+        "probe.go": "runtime/debug",
+        "hook_exithook.go" if has_exithook else "hook_linkname.go": "runtime/debug",
+        "wait_link.go" if hides else "wait_plain.go": "runtime/debug",
+    }
+    if hides:
+        files["wait.go"] = "runtime"
     if mode == "full":
         files["profile.go"] = "runtime/debug"
-    texts = {}
+    texts = {source / "runtime" / "signal_unix.go": handler} if hides else {}
     for name, package in files.items():
         text = (_SOURCES / name).read_text(encoding="utf-8")
         if not (runtime / "atomic").is_dir():
             text = text.replace(*_ATOMIC)
         texts[source / package / f"gomatrix_{name}"] = text
-    handler = patched.get(_HANDLER) or (source.parent / _HANDLER).read_text(encoding="utf-8")
-    if handler.count(_DEATH) == 1:
-        texts[source.parent / _HANDLER] = handler.replace(_DEATH, _CATCH)
     for target, text in texts.items():
         (directory / target.name).write_text(text, encoding="utf-8")
     return {str(target): str(directory / target.name) for target in texts}
+
+
+def _handler(source: Path, patched: Mapping[str, str | None]) -> tuple[str, bool]:
+    """The runtime's signal handler with the probe's line, and whether the runtime is as known."""
+    texts = {}
+    for name in _NEEDED:
+        path = source / "runtime" / name
+        text = patched.get(f"src/runtime/{name}", path.read_text("utf-8") if path.exists() else "")
+        texts[name] = text or ""
+    known = all(texts[name].count(word) == 1 for name, words in _NEEDED.items() for word in words)
+    return texts["signal_unix.go"].replace(_DEATH, _CATCH), known
 
 
 def _unused_name(package_dir: Path) -> Path:

@@ -259,10 +259,6 @@ func gomatrixAppendFloat(line []byte, value float64) []byte {
 	return strconv.AppendFloat(line, value, 'g', -1, 64)
 }
 
-// gomatrixOnSignal and gomatrixServe are in the package runtime, in wait.go.
-func gomatrixOnSignal(act func())
-func gomatrixServe(fd int32, answer func(command int32) bool)
-
 // answer does what a byte on the request socket asks for, or tells that there will be no more.
 func (p *gomatrixState) answer(command int32) bool {
 	switch {
