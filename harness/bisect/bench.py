@@ -73,6 +73,8 @@ class Bench:
         self._contrasts: dict[str, list[float]] = {}
         self._ratios: dict[str, list[float]] = {}
         self._failures: dict[str, int] = {}
+        self.change = Change("undecided", None, None, 0)
+        """Of both ends, once they have been compared."""
         self.findings: dict[str, Finding] = {}
         """By name, in the order in which points were first asked about."""
 
@@ -105,7 +107,9 @@ class Bench:
             self._differences = [self._scale(bad) - self._scale(good) for good, bad in values]
             decision = decide.change(self._differences, self._tolerance(values))
         self._spread = decide.spread_of_ends(self._differences)
-        return Change(decision or "undecided", *self._effect(self._differences), len(values))
+        effect = self._effect(self._differences)
+        self.change = Change(decision or "undecided", *effect, len(values))
+        return self.change
 
     def judge(self, point: Point) -> Finding:
         """Sort a point to one end; see ``harness.bisect.findings.Judge``."""

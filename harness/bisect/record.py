@@ -37,6 +37,8 @@ class Step(Frozen):
     """One point on the way, measured or passed over."""
 
     finding: Finding
+    what: str = ""
+    """What the point is made of, where its name does not tell."""
     command: str = ""
     """To copy into a shell: makes the same binary, without the probe; empty where none was made."""
 

@@ -79,15 +79,18 @@ def _compare(course: Course, span: Span) -> tuple[Bench, Change]:
 
 
 def _ends(course: Course, change: Change) -> Stage:
-    span = course.span
-    ends = (_finding(span.good, "good", None), _finding(span.bad, "bad", change))
-    answer = of_ends(course.opened.request, span, change, worse=bool(course.changed))
-    return _stage(course, "ends", "Both ends", ends, answer)
+    answer = of_ends(course.opened.request, course.span, change, worse=bool(course.changed))
+    return _stage(course, "ends", "Both ends", _ends_measured(course.span, change), answer)
 
 
-def _finding(point: Point, state: Literal["good", "bad"], change: Change | None) -> Finding:
-    if change is None:
-        return Finding(point=point.name, state=state, ratio=1.0)
+def _ends_measured(span: Span, change: Change) -> tuple[Finding, Finding]:
+    """Both as findings, the older one first."""
+    good = Finding(point=span.good.name, state="good", ratio=1.0, rounds=change.rounds)
+    bad = _finding(span.bad, "bad", change)
+    return (good, bad) if span.regression else (bad, good)
+
+
+def _finding(point: Point, state: Literal["good", "bad"], change: Change) -> Finding:
     return Finding(
         point=point.name, state=state, ratio=change.ratio, ci=change.ci, rounds=change.rounds
     )
@@ -160,7 +163,9 @@ def _releases(course: Course, bench: Bench) -> Iterator[Stage]:
         span, versions, bench, lambda version: _release(course, version)
     )
     course.span = found
-    yield _stage(course, "releases", "Releases", findings, found.describe("release"), span, why)
+    older, newer = _ends_measured(span, bench.change)
+    path = (older, *findings, newer)
+    yield _stage(course, "releases", "Releases", path, found.describe("release"), span, why)
 
 
 def _experiments(course: Course) -> Iterator[Stage]:
@@ -215,15 +220,17 @@ def _source(course: Course) -> Iterator[Stage]:
         span.good.toolchain, span.bad.toolchain, laboratory.source, span.bad.settings,
         laboratory.build_settings, bench.judge, opened.cache, opened.say,
     )  # fmt: skip
-    names = dict.fromkeys(step.finding.point for step in found.steps)
-    measured = [bench.findings[name] for name in names if name in bench.findings]
+    asked = {step.finding.point: step.edits for step in found.steps}
+    measured = [bench.findings[name] for name in asked if name in bench.findings]
     answer = of_source(found, span)
     stage = _stage(course, "source", "Source", measured, answer, stopped=found.stopped)
+    steps = [s.model_copy(update={"what": asked[s.finding.point]}) for s in stage.steps]
     confirmed = (
         (f"{span.good.name} with the patch", found.forward),
         (f"{span.bad.name} with the patch taken back", found.reverse),
     )
     yield stage.model_copy(update={
+        "steps": tuple(steps),
         "functions": tuple(culprit.name for culprit in found.culprits),
         "files": tuple(dict.fromkeys(culprit.path for culprit in found.culprits)),
         "confirmed": tuple(f"{what} is {finding.state}" for what, finding in confirmed if finding),

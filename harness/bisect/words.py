@@ -46,7 +46,7 @@ def of_source(found: SourceAnswer, ends: Span) -> str:
     names = listed([f"{c.name} in {c.path.removeprefix('src/')}" for c in found.culprits])
     if not names:
         return f"no part of the standard library was found that makes {ends.bad.name} bad"
-    return f"what makes it {ends.bad.name}'s is {names}"
+    return f"the difference is made by {names}"
 
 
 def _interval(change: Change) -> str:

@@ -9,7 +9,7 @@ from harness.bisect.record import Bisection, Stage
 from harness.report.drawing import PLAIN, Figure, draw, tip
 from harness.report.markdown import code, plain
 from harness.report.page import render_page
-from harness.report.wording import interval, percent, visible
+from harness.report.wording import interval, percent, sentence, visible
 
 _COLORS = {"good": "#2e8b57", "bad": "#c9382e", "doubtful": "#b98a12", "unresolved": PLAIN}
 
@@ -51,11 +51,11 @@ def bisection_markdown(bisection: Bisection) -> str:
     request = bisection.request
     what = f"{code(request.metric)} of {plain(request.workload)}"
     head = f"## {what}: {plain(request.good)} (good) to {plain(request.bad)} (bad)"
-    lines = [head, "", plain(bisection.headline) + "."]
+    lines = [head, "", plain(sentence(bisection.headline))]
     for stage in bisection.stages:
-        lines += ["", f"### {stage.title}", "", plain(stage.answer) + "."]
+        lines += ["", f"### {stage.title}", "", plain(sentence(stage.answer))]
         lines += [f"Stopped: {plain(stage.stopped)}."] if stage.stopped else []
-        lines += [f"- {plain(sentence)}" for sentence in (*stage.confirmed, *stage.passed_over)]
+        lines += [f"- {plain(fact)}" for fact in (*stage.confirmed, *stage.passed_over)]
         if stage.steps:
             lines += [
                 "",
@@ -98,5 +98,6 @@ def _path(stage: Stage, bisection: Bisection) -> Figure | None:
     )
     rules = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", axis=axis), x2="high:Q")
     note = "Points on the way, with 95 % intervals; green is like the good end, red like the bad."
-    svg = draw((rules + points).properties(width=560), title)
+    chart = (rules + points).properties(width=560, padding={"left": 24, "right": 12})
+    svg = draw(chart, title)
     return Figure(f"path-{stage.kind}", f"{stage.title}: {title}", note, svg)

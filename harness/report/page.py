@@ -129,6 +129,7 @@ def _environment() -> Environment:
         raw=wording.raw,
         brief=wording.brief,
         percent=wording.percent,
+        sentence=wording.sentence,
         effect=wording.effect,
         interval=wording.interval,
         share=wording.share,

@@ -118,6 +118,13 @@ def effect(comparison: Comparison) -> str:
     return sign + quantity(comparison.difference, comparison.unit)
 
 
+def sentence(text: str) -> str:
+    """With a capital, unless it begins with a name such as ``go1.24.3``, and a full stop."""
+    first = text.partition(" ")[0]
+    capital = text if any(not c.isalpha() for c in first) else text[:1].upper() + text[1:]
+    return capital if capital.endswith(".") else f"{capital}."
+
+
 def interval(ci: tuple[float, float] | None) -> str:
     """An interval of ratios as signed changes."""
     if ci is None:
