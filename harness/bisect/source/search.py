@@ -24,6 +24,8 @@ MOST_MIXTURES = 80
 """So many are asked about in search of declarations, in each direction: some ten minutes."""
 MOST_HUNKS = 16
 """So many more are spent on making the patch smaller within its declarations."""
+REASON_LINES = 6
+"""So much of a reason is passed on."""
 _WANTED: Mapping[Direction, str] = {"forward": "bad", "reverse": "good"}
 
 
@@ -283,7 +285,12 @@ def _halve(needs: Needs, questions: _Questions, edits: frozenset[Edit]) -> froze
 
 
 def _said(finding: Finding) -> str:
-    return f"{finding.state}: {finding.reason}" if finding.reason else finding.state
+    """A state, with the beginning of its reason: compilers complain at length."""
+    if not finding.reason:
+        return finding.state
+    lines = finding.reason.strip().splitlines()
+    more = ["…"] if len(lines) > REASON_LINES else []
+    return "\n".join([f"{finding.state}: {lines[0]}", *lines[1:REASON_LINES], *more])
 
 
 def _cut_penalty(before: frozenset[Edit], after: frozenset[Edit]) -> float:
