@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from click.testing import CliRunner
 import harness
 from harness.cli import main
 from harness.provenance import provenance
+
+GIT = shutil.which("git") or "git"
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -24,7 +27,7 @@ def test_the_version_says_where_it_comes_from() -> None:
     assert text.startswith(f"gomatrix {harness.__version__}")
     assert f"Python {sys.version.split()[0]}" in text
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=Path(harness.__file__).parent,
+        [GIT, "rev-parse", "--short", "HEAD"], cwd=Path(harness.__file__).parent,
         capture_output=True, text=True, check=True,
     ).stdout.strip()  # fmt: skip
     assert commit in text
@@ -33,7 +36,7 @@ def test_the_version_says_where_it_comes_from() -> None:
 def test_an_installed_package_below_another_repository_claims_no_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    subprocess.run([GIT, "init", "-q", tmp_path], check=True)
     (tmp_path / "site" / "harness").mkdir(parents=True)
     monkeypatch.setattr(harness, "__file__", str(tmp_path / "site" / "harness" / "__init__.py"))
 
