@@ -297,6 +297,7 @@ class TestHunt:
         hunt = bench.hunt()
         assert hunt.run() == (19, 20)
         assert {19, 20} <= hunt.shown.keys()
+        assert len(bench.true_builds) <= 6 + 3  # after the first contradiction, none is believed
 
     def test_commits_that_do_not_build_are_passed_over_and_told(self) -> None:
         bench = Bench(count=16, step=8, near=False, broken=frozenset({7, 8}))
