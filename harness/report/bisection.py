@@ -98,6 +98,8 @@ def _path(stage: Stage, bisection: Bisection) -> Figure | None:
     )
     rules = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", axis=axis), x2="high:Q")
     note = "Points on the way, with 95 % intervals; green is like the good end, red like the bad."
-    chart = (rules + points).properties(width=560, padding={"left": 24, "right": 12})
+    chart = (rules + points).properties(
+        width=560, padding={"left": 24, "right": 12, "top": 5, "bottom": 10}
+    )
     svg = draw(chart, title)
     return Figure(f"path-{stage.kind}", f"{stage.title}: {title}", note, svg)

@@ -12,7 +12,10 @@ from profiles import field, profile, varint
 from synthetic import ORIGIN, make_run
 
 from harness.analysis import conclude
+from harness.bisect.findings import Finding
+from harness.bisect.record import Bisection, Culprit, Request, Stage, Step
 from harness.report import render_history, render_html
+from harness.report.bisection import render_bisection
 from harness.run import Run, write_series
 
 pytestmark = pytest.mark.browser
@@ -223,15 +226,56 @@ def test_without_scripts_every_chart_and_number_is_there(visit: Opener, report: 
 def test_no_serious_violation_of_accessibility(visit: Opener, report: Path, scheme: str) -> None:
     page = visit(report, color_scheme=scheme, bypass_csp=True)
     unfold(page)
+    assert serious_violations(page) == []
+
+
+def serious_violations(page: Page) -> list[tuple[str, str, list[str]]]:
     page.add_script_tag(path=AXE)
     found = page.evaluate("axe.run()")
     assert found["passes"]
-    serious = [
+    return [
         (v["id"], v["help"], [n["html"][:160] for n in v["nodes"][:3]])
         for v in found["violations"]
         if v["impact"] in ("serious", "critical")
     ]
-    assert serious == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("text", ["go1.24.3", HOSTILE])
+def test_the_page_of_a_bisection_is_inert_fits_and_is_accessible(
+    visit: Opener, tmp_path: Path, scheme: str, text: str
+) -> None:
+    target = tmp_path / "bisection.html"
+    target.write_text(render_bisection(bisection_of(text)), encoding="utf-8")
+    page = visit(target, (360, 740), color_scheme=scheme, bypass_csp=True)
+    unfold(page)
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.hit") is None
+    assert page.locator("img").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.locator("svg.chart").count() == 1
+    assert "+59.8" in (page.locator("body").text_content() or "")
+    assert serious_violations(page) == []
+
+
+def bisection_of(text: str) -> Bisection:
+    """Every field that may hold foreign text does."""
+    request = Request(matrix=text, matrix_text=text, workload=text, metric="rss.peak", good=text,
+                      bad=text, repository=text, seed=1)  # fmt: skip
+    findings = (
+        Finding(point=text, state="good", ratio=1.0, ci=(0.99, 1.01), rounds=3),
+        Finding(point=f"{text}.", state="bad", ratio=1.598, ci=(1.59, 1.6), rounds=3),
+        Finding(point=f"{text}..", state="unresolved", reason=text),
+    )
+    culprit = Culprit(commit=text, title=text, author=text, date=text, stat=text, note=text)
+    stage = Stage(
+        kind="commits", title="Commits", older=text, newer=text, answer=text, stopped=text,
+        steps=tuple(Step(finding=f, command=text, what=text) for f in findings),
+        functions=(text,), files=(text,), confirmed=(text,), patch=text, remedy=text,
+        culprit=culprit, passed_over=(text,), again=(text,),
+    )  # fmt: skip
+    return Bisection(request=request, unit="bytes", direction="regression", changed=True,
+                     headline=text, stages=(stage,), finished=True)  # fmt: skip
 
 
 def test_the_history_of_hostile_runs_is_inert_and_fits(visit: Opener, tmp_path: Path) -> None:
