@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import pytest
 
+from harness.advice import advise
 from harness.plan import Cell, Plan, Trial
 from harness.run import Manifest, TrialRecord, read_manifest
 from harness.session import measure
@@ -83,7 +84,7 @@ class MatrixFile(pytest.File):
         def run_trial() -> None:
             item.record = record = self.collection.measure(self.path.resolve(), trial)
             if not record.ok:
-                pytest.fail(f"{record.outcome}\n{record.log}".rstrip(), pytrace=False)
+                pytest.fail(self.collection.explain(self.path.resolve(), record), pytrace=False)
 
         item: MatrixItem = MatrixItem.from_parent(self, name=trial.id, callobj=run_trial)
         item.add_marker(pytest.mark.gomatrix(workload=trial.workload, variant=trial.variant))
@@ -115,6 +116,13 @@ class Collection:
         if directory not in self.manifests:
             self.manifests[directory] = read_manifest(directory)
         return measure(directory, self.manifests[directory], trial)
+
+    def explain(self, path: Path, record: TrialRecord) -> str:
+        """Why a trial does not count: its outcome, its last output, what to do."""
+        spec = self.manifests[self.assignments[path].directory].matrix
+        workload = next(w for w in spec.workloads if w.name == record.workload)
+        advice = advise(record.outcome, record.log, workload, spec.trials)
+        return "\n".join([record.outcome, *record.log.splitlines(), f"→ {advice}"])
 
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector

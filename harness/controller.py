@@ -10,6 +10,7 @@ import pytest
 
 from harness.analysis.models import Verdict
 from harness.collection import Assignment, Collection
+from harness.errors import HarnessError
 from harness.golang.cache import default_cache, in_use
 from harness.plan import parse_shard
 from harness.plugin import relative, user_errors
@@ -67,7 +68,7 @@ class Controller:
                     reports=config.getoption("reports") or config.invocation_params.dir / "reports",
                     resume=config.getoption("matrix_resume"),
                     seed=config.getoption("matrix_seed"),
-                    shard=parse_shard(config.getoption("matrix_shard")),
+                    shard=_shard(config.getoption("matrix_shard")),
                     say=self._say,
                 )
             self._runs[path.resolve()] = OngoingRun(opened)
@@ -98,7 +99,8 @@ class Controller:
             finally:
                 for path, run in self._runs.items():
                     if run.progress is not None:
-                        run.verdict = finish(run.directory)
+                        with user_errors():
+                            run.verdict = finish(run.directory)
                         self._report_gates(path, run.verdict)
 
     @pytest.hookimpl(trylast=True)
@@ -119,7 +121,8 @@ class Controller:
             return
         record = TrialRecord.model_validate_json(sent[1])
         run = self._runs[Path(sent[0])]
-        append_trial(run.directory, record)
+        with user_errors():
+            append_trial(run.directory, record)
         if run.stopping and run.progress:
             run.stopping.note(record)
             line = run.progress.note(record)
@@ -144,8 +147,14 @@ class Controller:
                     terminalreporter.write_line(line)
                 terminalreporter.write_line(f"report: {run.directory / 'report.html'}")
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Without workers; with them, ``start`` is told what they collected."""
+        if not session.config.option.collectonly:
+            self._require_selection([item.nodeid for item in session.items])
+
     def start(self, node_ids: Sequence[str]) -> None:
         """Build for the trials that were selected."""
+        self._require_selection(node_ids)
         for path, run in self._runs.items():
             names = {n.partition("::")[2] for n in node_ids if self._file_of(n) == path}
             trials = [trial for trial in run.opened.prepared.plan.trials() if trial.id in names]
@@ -166,6 +175,17 @@ class Controller:
     def lost(self, node_id: str) -> None:
         """Say that a trial is run again, since its worker died."""
         self._say(f"{node_id}: its worker died; it is run again")
+
+    def _require_selection(self, node_ids: Sequence[str]) -> None:
+        """A word that selects nothing is a mistake, and not a run without trials."""
+        chosen = self._config.option.keyword or self._config.option.markexpr
+        if chosen and not node_ids:
+            cells = [c for run in self._runs.values() for c in run.opened.prepared.plan.cells]
+            names = ", ".join(dict.fromkeys(cell.workload for cell in cells))
+            raise pytest.UsageError(
+                f"no trial matches {chosen!r}; workloads: {names}; "
+                "pytest --collect-only -q MATRIX lists all trials"
+            )
 
     def _file_of(self, node_id: str) -> Path:
         return (self._config.rootpath / node_id.partition("::")[0]).resolve()
@@ -194,3 +214,10 @@ class Controller:
         if reporter is not None and self._config.option.verbose >= 0:
             reporter.ensure_newline()
             reporter.write_line(line)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    try:
+        return parse_shard(text)
+    except ValueError as error:
+        raise HarnessError(str(error)) from None

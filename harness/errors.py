@@ -1,5 +1,9 @@
 """The one error class for mistakes that a user can mend."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class HarnessError(Exception):
     """Something the user can put right; its text is the whole message and needs no traceback.
@@ -7,3 +11,24 @@ class HarnessError(Exception):
     The message says what happened, where, and what to do. ``gomatrix`` and pytest print it on one
     line and exit with a status of 2 or above.
     """
+
+
+@contextmanager
+def writing(place: Path, otherwise: str) -> Iterator[None]:
+    """What cannot be written there is the user's to mend.
+
+    Args:
+        place: the file or directory.
+        otherwise: what to do besides making room or getting the permission.
+
+    Raises:
+        HarnessError: instead of an ``OSError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        what = f" ({error.filename})" if error.filename not in (None, str(place)) else ""
+        raise HarnessError(
+            f"{place} cannot be written: {error.strerror}{what}; make room or get write "
+            f"permission, or {otherwise}"
+        ) from None

@@ -6,6 +6,7 @@ send their records home in test reports: ``harness.collection``. Both are import
 is a matrix to run, since this plugin is loaded by every pytest that it is installed beside.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,7 +105,8 @@ def user_errors() -> Iterator[None]:
     try:
         yield
     except HarnessError as error:
-        raise pytest.UsageError(*str(error).splitlines()) from None
+        messages = re.split(r"\n(?! )", str(error))  # an indented line belongs to that before it
+        raise pytest.UsageError(*messages) from None
 
 
 def matrix_files(config: pytest.Config) -> list[Path]:

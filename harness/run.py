@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, writing
 from harness.frozen import Frozen
 from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.host import Host
@@ -164,31 +164,48 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return Manifest.model_validate_json((path / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise HarnessError(f"{path} is not a run directory: it has no {MANIFEST}") from None
+        raise HarnessError(
+            f"{path} is not a run directory: it has no {MANIFEST}; gomatrix runs list shows those "
+            "that there are, and gomatrix run makes one"
+        ) from None
     except ValidationError as error:
         raise HarnessError(
-            f"{path / MANIFEST} was not written by this version: {error.errors()[0]['msg']}"
+            f"{path / MANIFEST} was not written by this version: "
+            f"{error.errors()[0]['msg']}; measure again, or read it with the version that wrote it"
         ) from None
 
 
 def read_trials(path: Path) -> list[TrialRecord]:
-    """Every whole line of a run's ``trials.jsonl``, in the order of writing."""
+    """Every whole line of a run's ``trials.jsonl``, in the order of writing.
+
+    Raises:
+        HarnessError: a line is whole, and yet no trial.
+    """
     try:
         lines = (path / TRIALS).read_bytes().splitlines()
     except FileNotFoundError:
         return []
     records = []
-    for line in lines:
+    for number, line in enumerate(lines, start=1):
         try:
             records.append(TrialRecord.model_validate_json(line))
-        except ValidationError:  # a line cut short when its writer was killed
-            continue
+        except ValidationError as error:
+            if error.errors()[0]["type"] == "json_invalid":
+                continue  # a line cut short when its writer was killed
+            raise HarnessError(
+                f"{path / TRIALS}:{number}: is no trial of this version: "
+                f"{error.errors()[0]['msg']}; remove the line, or read the run with the version "
+                "that wrote it"
+            ) from None
     return records
 
 
 def append_trial(path: Path, record: TrialRecord) -> None:
     """Add one line to ``trials.jsonl``; after a line that was cut short, on a line of its own."""
-    with (path / TRIALS).open("ab+", buffering=0) as file:
+    with (
+        writing(path, "go on elsewhere with --resume"),
+        (path / TRIALS).open("ab+", buffering=0) as file,
+    ):
         data = (record.model_dump_json() + "\n").encode()
         if file.tell() > 0:
             file.seek(-1, os.SEEK_END)
@@ -205,6 +222,12 @@ def continued(old: Manifest, new: Manifest) -> Manifest:
     check_same_origin(old, new, "resumed")
     builds = {b.key: b for b in (*new.builds, *old.builds)}
     return old.model_copy(update={"builds": tuple(builds.values())})
+
+
+_INSTEAD = {
+    "resumed": "start a new run, or take the change back",
+    "merged": "measure both from the same matrix, sources and toolchains",
+}
 
 
 def check_same_origin(
@@ -231,7 +254,8 @@ def check_same_origin(
     difference = _first_difference(before, after, "")
     if difference:
         raise HarnessError(
-            f"{old.name} cannot be {purpose}, since it was made from something else: {difference}"
+            f"{old.name} cannot be {purpose}, since it was made from something else: {difference}; "
+            f"{_INSTEAD[purpose]}"
         )
 
 

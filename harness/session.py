@@ -20,7 +20,7 @@ import harness
 from harness.admission import Ledger, memory_budget
 from harness.analysis.models import Verdict
 from harness.analysis.question import QuestionError, resolve_question
-from harness.errors import HarnessError
+from harness.errors import HarnessError, writing
 from harness.golang.builds import BuildRequest, build_all, build_tool
 from harness.golang.cache import default_cache
 from harness.golang.experiments import explain_unknown
@@ -50,6 +50,8 @@ from harness.spec.models import WorkloadSpec
 
 STAMP = "%Y%m%dT%H%M%SZ"
 """How the name of a run directory begins: in UTC."""
+ELSEWHERE = "name another place with --reports"
+"""What to do where a run directory cannot be written."""
 Say = Callable[[str], None]
 """Called with one line of progress at a time."""
 
@@ -150,6 +152,7 @@ def open_run(
     """
     if resume is None:
         prepared = prepare(matrix, seed=seed, shard=shard, say=say)
+        _require_cells(prepared)
         directory = reports / f"{datetime.now(UTC):{STAMP}}-{matrix.name}"
         return Opened(prepared, directory, resumed=False, done=frozenset())
     run = Run.load(resume.resolve())
@@ -157,6 +160,16 @@ def open_run(
     prepared = prepare(matrix, seed=plan.seed, shard=plan.shard, say=say)
     done = frozenset(record.trial.id for record in run.trials)
     return Opened(prepared, run.path, resumed=True, done=done)
+
+
+def _require_cells(prepared: Prepared) -> None:
+    """A run in which no cell is applicable would pass, and say nothing."""
+    if all(cell.reason is not None for cell in prepared.plan.cells):
+        reasons = dict.fromkeys(cell.reason or "" for cell in prepared.plan.cells)
+        raise HarnessError(
+            f"{prepared.matrix.path}: no cell is applicable ({'; '.join(reasons)}); add a newer Go "
+            "under go:, or change experiments: and exclude:"
+        )
 
 
 def start(
@@ -198,14 +211,15 @@ def start(
     )
     if opened.resumed:
         manifest = continued(read_manifest(directory), manifest)
-    try:
-        directory.mkdir(parents=True, exist_ok=opened.resumed)
-    except FileExistsError:
-        raise HarnessError(
-            f"{directory} was made by another run in this second; start again"
-        ) from None
-    clean(directory)
-    write_json(directory / MANIFEST, manifest)
+    with writing(directory, ELSEWHERE):
+        try:
+            directory.mkdir(parents=True, exist_ok=opened.resumed)
+        except FileExistsError:
+            raise HarnessError(
+                f"{directory} was made by another run in this second; start again"
+            ) from None
+        clean(directory)
+        write_json(directory / MANIFEST, manifest)
     return manifest
 
 
@@ -337,8 +351,9 @@ def temporary_directory(directory: Path) -> Path:
 
 def finish(directory: Path) -> Verdict:
     """Judge a run and make it the latest."""
-    verdict = judge_apart(directory)
-    point_latest(directory)
+    with writing(directory, "take the run to another machine and use gomatrix report there"):
+        verdict = judge_apart(directory)
+        point_latest(directory)
     return verdict
 
 

@@ -5,6 +5,7 @@ them is used, so that ``gomatrix --version`` and the shell's completion do not w
 """
 
 import difflib
+import errno
 import sys
 from importlib import import_module
 
@@ -84,6 +85,12 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except HarnessError as error:
             click.echo(f"gomatrix: {error}", err=True)
+            sys.exit(2)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read the output has seen enough
+                raise
+            place = f"{error.filename}: " if error.filename else ""
+            click.echo(f"gomatrix: {place}{error.strerror}; make room or get permission", err=True)
             sys.exit(2)
 
 

@@ -7,11 +7,17 @@ from pathlib import Path
 import click
 import pytest
 
-from harness.cli.options import examples, runs_argument
+from harness.cli.options import examples, matrix_argument, runs_argument
 from harness.judge import judge
 from harness.merge import merge as merge_runs
 from harness.report import terminal_summary
 from harness.run import Run
+
+
+def _parse_lanes(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if value != "auto" and not value.isdecimal():
+        raise click.BadParameter(f"{value!r} is wrong; write a number, or auto")
+    return value
 
 
 @click.command(
@@ -19,10 +25,14 @@ from harness.run import Run
         "gomatrix run", "gomatrix run -k large-buffers --seed 7", "gomatrix run --resume"
     )
 )
-@click.argument(
-    "matrix", default="matrix.yaml", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+@matrix_argument
+@click.option(
+    "-n",
+    "--lanes",
+    default="auto",
+    callback=_parse_lanes,
+    help="Trials at a time: a number, or auto.",
 )
-@click.option("-n", "--lanes", default="auto", help="Trials at a time: a number, or auto.")
 @click.option("-k", "select", metavar="EXPRESSION", help="Only the trials whose names match.")
 @click.option("--seed", type=int, help="For the order of trials within rounds.")
 @click.option("--shard", metavar="K/N", help="Do only every N-th round, from the K-th on.")

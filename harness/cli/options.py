@@ -1,6 +1,7 @@
 """What several commands share: options, and how help shows examples."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +14,21 @@ def examples(*lines: str) -> str:
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
+class _MatrixFile(click.Path):
+    """A matrix file that exists."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:  # as of click's own type
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message} gomatrix init writes one.", param, ctx)
+
+
+matrix_argument = click.argument(
+    "matrix", default="matrix.yaml", type=_MatrixFile(exists=True, dir_okay=False, path_type=Path)
+)
 run_argument = click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 runs_argument = click.argument(
     "runs", nargs=-1, required=True,

@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.options import examples, json_option, reports_option
+from harness.cli.options import examples, json_option, matrix_argument, reports_option
 from harness.doctor import Finding, gather, judge_host
 from harness.draft import draft
+from harness.errors import writing
 from harness.golang.cache import default_cache
 from harness.preview import Estimate, Preview, preview
 from harness.session import prepare
@@ -64,7 +65,8 @@ def init() -> None:
         click.echo(f"{present} is there already; it is left as it is")
         return
     text, remarks = draft(Path.cwd(), default_cache(), lambda line: click.echo(line, err=True))
-    path.write_text(text, encoding="utf-8")
+    with writing(path, "go to a directory of your own"):
+        path.write_text(text, encoding="utf-8")
     for line in remarks:
         click.echo(line)
     click.echo(f"wrote {path}; see what it does with gomatrix plan, and measure with gomatrix run")
@@ -73,9 +75,7 @@ def init() -> None:
 @click.command(
     epilog=examples("gomatrix plan", "gomatrix plan canary.yaml", "gomatrix plan --json")
 )
-@click.argument(
-    "matrix", default="matrix.yaml", type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+@matrix_argument
 @reports_option
 @json_option
 def plan(matrix: Path, reports: Path, *, as_json: bool) -> None:

@@ -290,6 +290,8 @@ def _no_provider(name: str, said: Mapping[str, str], known: Sequence[str]) -> st
     if known:
         near = known[-5:] if name in ("stable", "oldstable") else nearest_versions(name, known)
         lines.append(f"  the nearest that can be had: {', '.join(near)}")
+    else:
+        lines.append("  gomatrix doctor says what to do about each; or name a local Go: {path: …}")
     return "\n".join(lines)
 
 

@@ -1,5 +1,6 @@
 """Workload sources: where a workload's main package is, what it needs, what it is made of."""
 
+import difflib
 import hashlib
 import json
 import os
@@ -130,7 +131,9 @@ class _Search:
             return self.find(package, self.base, package, test=test)
         start = (self.base / Path(package).expanduser()).resolve()
         if not start.is_dir():
-            raise HarnessError(f"there is no directory {package!r} beside the matrix file")
+            raise HarnessError(
+                f"there is no directory {package!r} beside the matrix file{_near(package, start)}"
+            )
         return self.find(package, start, ".", test=test)
 
     def find(
@@ -149,7 +152,10 @@ class _Search:
                 raise HarnessError(f"package {said!r}: {' '.join(str(error).split())}") from None
             return Source(**base, package=said, directory=start, module=start, go=needed, digest="")
         if found["Name"] != "main" and not test:
-            raise HarnessError(f"package {said!r} is package {found['Name']}, not package main")
+            raise HarnessError(
+                f"package {said!r} is package {found['Name']}, not package main; name a directory "
+                "that has a func main, or write benchmark: for its benchmarks"
+            )
         directory = Path(found["Dir"])
         if directory.is_relative_to(module_cache(os.environ)):
             raise HarnessError(
@@ -182,6 +188,17 @@ class _Search:
             )
         )
         return found
+
+
+def _near(package: str, start: Path) -> str:
+    """A suggestion: the directory beside the one that is missing with the nearest name."""
+    try:
+        beside = [path.name for path in start.parent.iterdir() if path.is_dir()]
+    except OSError:
+        return ""
+    close = difflib.get_close_matches(start.name, beside, n=1)
+    head = package.rstrip("/").rpartition("/")[0]
+    return f"; did you mean {f'{head}/{close[0]}'!r}?" if close else ""
 
 
 def _asks_for_newer(start: Path, version: str) -> str | None:
