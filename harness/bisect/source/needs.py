@@ -38,6 +38,10 @@ class Needs:
     def __init__(self, changes: Mapping[str, FileChange]) -> None:
         self._edits = tuple(edit for change in changes.values() for edit in change.edits)
         self._pieces = {edit: changes[edit.path].pieces[edit.piece] for edit in self._edits}
+        self._users: dict[str, set[Edit]] = defaultdict(set)
+        for edit, piece in self._pieces.items():
+            for name in piece.good.uses | piece.bad.uses:
+                self._users[name].add(edit)
         self._needs: dict[Edit, set[Edit]] = {edit: set() for edit in self._edits}
         self._introduced_and_removed(changes)
         self._moved()
@@ -46,7 +50,7 @@ class Needs:
     def reversed(self) -> "Needs":
         """For taking edits back: what needed an edit goes before it."""
         other = object.__new__(Needs)
-        other._edits, other._pieces = self._edits[::-1], self._pieces
+        other._edits, other._pieces, other._users = self._edits[::-1], self._pieces, self._users
         other._needs = {edit: set() for edit in self._edits}
         for edit, needed in self._needs.items():
             for one in needed:
@@ -92,9 +96,8 @@ class Needs:
             definers = [
                 e for e, p in self._pieces.items() if name in p.good.defines | p.bad.defines
             ]
-            users = [e for e, p in self._pieces.items() if name in p.good.uses | p.bad.uses]
             if definers:
-                self._tie({*definers, *users})
+                self._tie(self._users[name].union(definers))
         return sum(map(len, self._needs.values())) > before
 
     def _components(self, chosen: Sequence[Edit]) -> list[int]:
@@ -115,13 +118,11 @@ class Needs:
         """A name that only one side knows: its users go with its declaration."""
         known = [frozenset[str]().union(*_names(changes, side)) for side in (0, 1)]
         for edit, piece in self._pieces.items():
-            new = piece.bad.defines - known[0]
-            gone = piece.good.defines - known[1]
-            for other, used in self._pieces.items():
-                if new & used.bad.uses and other != edit:
-                    self._needs[other].add(edit)
-                if gone & used.good.uses and other != edit:
-                    self._needs[edit].add(other)
+            for name in piece.bad.defines - known[0]:
+                for user in self._users[name] - {edit}:
+                    self._needs[user].add(edit)
+            for name in piece.good.defines - known[1]:
+                self._needs[edit] |= self._users[name] - {edit}
 
     def _moved(self) -> None:
         """A declaration that left one place for another of its package does both at once."""
@@ -141,8 +142,7 @@ class Needs:
         for edit, piece in self._pieces.items():
             sides = [_named(stretch.signatures) for stretch in (piece.good, piece.bad)]
             names = {n for n in sides[0].keys() & sides[1].keys() if sides[0][n] != sides[1][n]}
-            users = {e for e, p in self._pieces.items() if names & (p.good.uses | p.bad.uses)}
-            self._tie({edit, *users})
+            self._tie({edit}.union(*(self._users[name] for name in names)))
 
 
 def _named(signatures: AbstractSet[str]) -> dict[str, set[str]]:
