@@ -11,10 +11,10 @@ import psutil
 from harness.frozen import Frozen
 from harness.golang.supplies import Supply, ask_providers, at_hand
 from harness.lanes import cpu_quota
+from harness.measure.cgroup import own_group
 
 _SYS = Path("/sys")
 _PROC = Path("/proc")
-_CONTROLLERS = ("cpu", "memory")
 
 
 class Place(Frozen):
@@ -123,16 +123,18 @@ def _governors() -> set[str]:
 
 
 def _cgroup() -> str:
-    """Which control groups there are, and whether this user may limit processes by them."""
+    """Which control groups there are, and whether this user may limit a trial's memory by them."""
+    place = own_group(_read(_PROC / "self/cgroup") or "", _read(_PROC / "self/mountinfo") or "")
     root = _SYS / "fs/cgroup"
-    if not (root / "cgroup.controllers").exists():
+    if place is None:
         return "version 1" if root.is_dir() and any(root.iterdir()) else "none"
-    lines = (_read(_PROC / "self/cgroup") or "").splitlines()
-    own = root / next((x.removeprefix("0::/") for x in lines if x.startswith("0::")), "")
-    available = (_read(own / "cgroup.controllers") or "").split()
-    usable = all(name in available for name in _CONTROLLERS)
-    writable = os.access(own, os.W_OK) and os.access(own / "cgroup.subtree_control", os.W_OK)
-    return "delegated" if usable and writable else "version 2"
+    own, top = place
+    groups = [group for group in (own, *own.parents) if group.is_relative_to(top)]
+    usable = [g for g in groups if "memory" in (_read(g / "cgroup.controllers") or "").split()]
+    if not usable and any(root.glob("memory*")):
+        return "version 1"  # version 2 is there, beside it, and limits nothing
+    writable = any(os.access(g, os.W_OK) and os.access(g / "cgroup.procs", os.W_OK) for g in usable)
+    return "delegated" if writable else "version 2"
 
 
 def _place(purpose: str, path: Path) -> Place:
