@@ -1,8 +1,8 @@
 """What the probe and the harness cost a program, and how well their numbers agree with its own.
 
-Run as ``python benchmarks/probe.py [agreement|faults|gc|overhead …]``; without a word, all of it.
-``faults`` and ``gc`` compare a program that faults pages in, or collects garbage, with and without
-the probe. Prints one line a finding, ends with status 1 if a limit is broken. What it compares runs
+Run as ``python benchmarks/probe.py [agreement|effect|gc|faults|overhead …]``; without a word, all.
+``gc`` and ``faults``, together ``effect``, compare a program that collects garbage, or faults pages
+in, with and without the probe. Prints one line a finding, ends with status 1 if a limit is broken. What it compares runs
 in turns on one CPU; lines that begin with "null" compare a program with itself, which shows what
 the machine's noise leaves of that.
 """
@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ from harness.spec.models import BuildSpec, ToolchainSpec, WorkloadSpec
 ROOT = Path(__file__).parents[1]
 VERSIONS = ("go1.21.13", "go1.22.10", "go1.23.9", "go1.24.3", "go1.25.5", "go1.26.6", "go1.27.3")
 PAIRS = 20
+NULL_PAIRS = 8
 ROUNDS = 3
 """Of the program's work; it takes some 0.3 to 0.7 s."""
 TURN = 0.010
@@ -125,16 +127,14 @@ def agreement(bench: Bench) -> bool:
     return good
 
 
-def effect(bench: Bench, kind: str) -> bool:
+def effect(bench: Bench, kinds: Sequence[str] = ("gc", "faults")) -> bool:
     """The program's own account of itself, with probe and samples against without either."""
     good = True
-    for version in (VERSIONS[0], VERSIONS[-1]):
+    for version, kind in product((VERSIONS[-1], VERSIONS[0]), kinds):
         full, off = (bench.build("effort", version, mode) for mode in ("full", "off"))
-        without = partial(_without, bench, off)
-        good &= _judge(
-            f"effect {version} {kind}", _pairs((partial(_with_probe, bench, full), without), kind)
-        )
-        _judge(f"null {version} {kind}", _pairs((without, without), kind))
+        probed, plain = partial(_with_probe, bench, full), partial(_without, bench, off)
+        good &= _judge(f"effect {version} {kind}", _pairs((probed, plain), kind, PAIRS))
+        _judge(f"null {version} {kind}", _pairs((plain, plain), kind, NULL_PAIRS))
     return good
 
 
@@ -151,10 +151,10 @@ def _without(bench: Bench, binary: Path, *args: str) -> str:
     return bench.alone(binary, *args)
 
 
-def _pairs(runs: tuple[Run, Run], kind: str) -> list[tuple[Cost, Cost]]:
+def _pairs(runs: tuple[Run, Run], kind: str, count: int) -> list[tuple[Cost, Cost]]:
     """What two programs cost, again and again; which comes first alternates."""
     pairs = []
-    for number in range(PAIRS):
+    for number in range(count):
         order = (0, 1) if number % 2 else (1, 0)
         costs = _in_turns([runs[i] for i in order], kind)
         pairs.append((costs[order.index(0)], costs[order.index(1)]))
@@ -264,11 +264,12 @@ def main() -> int:
     """Do what the command line asks for."""
     parts: dict[str, Callable[[Bench], bool]] = {
         "agreement": agreement,
-        "faults": partial(effect, kind="faults"),
-        "gc": partial(effect, kind="gc"),
+        "effect": effect,
+        "gc": partial(effect, kinds=("gc",)),
+        "faults": partial(effect, kinds=("faults",)),
         "overhead": overhead,
     }
-    words = sys.argv[1:] or list(parts)
+    words = sys.argv[1:] or ["agreement", "effect", "overhead"]
     if unknown := set(words) - set(parts):
         raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
     with tempfile.TemporaryDirectory() as directory:
