@@ -177,7 +177,8 @@ class Watch:
             if now >= self._next_sample:
                 self._sample(now)
                 self._next_sample = max(self._next_sample + self._sample_every, now)
-            wait = min(self._next_sample, limit or self._next_sample) - time.monotonic()
+            due = min(self._next_sample, self._deadline, float("inf") if limit is None else limit)
+            wait = due - time.monotonic()
             for key, _ in self._selector.select(max(0.0, wait)):
                 key.data()
         self._read_rest()

@@ -424,7 +424,7 @@ class TrialsSpec(Frozen):
     """Trials at a time at most; by default as many as there are CPUs for."""
     timeout: Seconds = 60.0
     """A trial that takes longer is ended; a server's phases come on top."""
-    sample_every: Annotated[Seconds, Field(ge=0.001)] = 0.010
+    sample_every: Annotated[Seconds, Field(ge=0.001, le=1)] = 0.010
     """Time between two samples of a trial's resident memory."""
     memory_limit: Bytes | None = None
     """A trial whose processes together hold more is ended; also what is set aside for it

@@ -175,8 +175,10 @@ def test_a_heap_profile_in_mid_run(lab: Lab) -> None:
 
 
 def test_samples_at_another_rate(lab: Lab) -> None:
-    result = lab.run(lab.fixture("awkward"), "forever", timeout=1.0, sample_every=0.2)
+    awkward = lab.fixture("awkward")
+    result = lab.run(awkward, "forever", timeout=1.0, sample_every=0.2)
     assert 2 <= len(result.series) <= 7
+    assert lab.run(awkward, "forever", timeout=0.5, sample_every=1000.0).outcome == "timeout"
 
 
 def test_peak_of_a_burst_is_the_kernels(lab: Lab) -> None:
