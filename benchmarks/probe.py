@@ -2,9 +2,9 @@
 
 Run as ``python benchmarks/probe.py [agreement|effect|gc|faults|overhead …]``; without a word, all.
 ``gc`` and ``faults``, together ``effect``, compare a program that collects garbage, or faults pages
-in, with and without the probe. Prints one line a finding, ends with status 1 if a limit is broken. What it compares runs
-in turns on one CPU; lines that begin with "null" compare a program with itself, which shows what
-the machine's noise leaves of that.
+in, with and without the probe. Prints one line a finding, ends with status 1 if a limit is broken.
+What it compares runs in turns on one CPU; lines that begin with "null" compare a program with
+itself, which shows what the machine's noise leaves of that.
 """
 
 import json
