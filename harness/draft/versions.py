@@ -68,7 +68,8 @@ def choose_versions(
         )
     baseline = _closest(wanted, available)
     remark = ""
-    if not is_shorthand(wanted) and baseline != wanted:
+    asked = expand_shorthand(wanted, [baseline]) if is_shorthand(wanted) else wanted
+    if baseline != asked:
         remark = f"{baseline} stands for {wanted}, which cannot be had"
     try:
         found = resolve([parse_toolchain(name) for name in (baseline, newest)], cache, say)
@@ -87,10 +88,9 @@ def _closest(wanted: str, available: Sequence[str]) -> str:
     """The release that a go line stands for: the newest of its minor version, or the next one."""
     if wanted in available:
         return wanted
-    minor = GoVersion.parse(wanted).minor
-    same = expand_shorthand(f"go1.{minor}", available)
-    later = [v for v in available if GoVersion.parse(v) >= GoVersion.parse(wanted)]
-    return same or min(later, key=GoVersion.parse)
+    enough = [v for v in available if GoVersion.parse(v) >= GoVersion.parse(wanted)]
+    same = expand_shorthand(f"go1.{GoVersion.parse(wanted).minor}", enough)
+    return same or min(enough, key=GoVersion.parse)
 
 
 def _suspects(baseline: Toolchain, candidate: Toolchain) -> list[Suspect]:

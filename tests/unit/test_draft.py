@@ -6,7 +6,7 @@ from harness.draft.constraints import belongs
 from harness.draft.programs import Program
 from harness.draft.survey import Survey, survey
 from harness.draft.text import matrix_text, remarks
-from harness.draft.versions import Suspect, Versions
+from harness.draft.versions import Suspect, Versions, _closest
 from harness.errors import HarnessError
 from harness.golang.experiments import parse_meanings
 from harness.spec.load import Matrix, load
@@ -278,3 +278,16 @@ def test_what_experiments_mean_is_read_from_gos_source() -> None:
 
     meanings = {"swissmap": "SwissMap enables swiss maps.", "two": "Two ends"}
     assert parse_meanings(source) == meanings
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen"),
+    [("go1.24", "go1.24.11"), ("go1.24.3", "go1.24.3"), ("go1.24.12", "go1.25.0"),
+     ("go1.22", "go1.24.3"), ("go1.25", "go1.25.0")],
+)  # fmt: skip
+def test_the_baseline_is_the_modules_own_go_or_the_next_that_can_build_it(
+    wanted: str, chosen: str
+) -> None:
+    available = ["go1.21.13", "go1.24.3", "go1.24.11", "go1.25.0", "go1.26rc1"]
+
+    assert _closest(wanted, available) == chosen
