@@ -9,9 +9,10 @@ from typing import Any, Self
 import pytest
 
 from harness.advice import advise
+from harness.errors import HarnessError, writing
 from harness.plan import Cell, Plan, Trial
 from harness.run import Manifest, TrialRecord, read_manifest
-from harness.session import measure
+from harness.session import ELSEWHERE, measure
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,15 @@ class MatrixFile(pytest.File):
 
     def _trial(self, trial: Trial) -> MatrixItem:
         def run_trial() -> None:
-            item.record = record = self.collection.measure(self.path.resolve(), trial)
-            if not record.ok:
-                pytest.fail(self.collection.explain(self.path.resolve(), record), pytrace=False)
+            failure = None
+            try:
+                item.record = record = self.collection.measure(self.path.resolve(), trial)
+                if not record.ok:
+                    failure = self.collection.explain(self.path.resolve(), record)
+            except HarnessError as error:
+                failure = str(error)
+            if failure is not None:  # out of the handler, so that pytest shows no chain
+                pytest.fail(failure, pytrace=False)
 
         item: MatrixItem = MatrixItem.from_parent(self, name=trial.id, callobj=run_trial)
         item.add_marker(pytest.mark.gomatrix(workload=trial.workload, variant=trial.variant))
@@ -115,7 +122,8 @@ class Collection:
         directory = self.assignments[path].directory
         if directory not in self.manifests:
             self.manifests[directory] = read_manifest(directory)
-        return measure(directory, self.manifests[directory], trial)
+        with writing(directory, ELSEWHERE):
+            return measure(directory, self.manifests[directory], trial)
 
     def explain(self, path: Path, record: TrialRecord) -> str:
         """Why a trial does not count: its outcome, its last output, what to do."""

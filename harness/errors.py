@@ -1,5 +1,6 @@
 """The one error class for mistakes that a user can mend."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,14 @@ class HarnessError(Exception):
     """
 
 
+_NOT_WRITABLE = {
+    errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS
+}  # fmt: skip
+
+
 @contextmanager
 def writing(place: Path, otherwise: str) -> Iterator[None]:
-    """What cannot be written there is the user's to mend.
+    """A full disk, a quota, a missing permission there are the user's to mend.
 
     Args:
         place: the file or directory.
@@ -27,6 +33,8 @@ def writing(place: Path, otherwise: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno not in _NOT_WRITABLE:
+            raise
         what = f" ({error.filename})" if error.filename not in (None, str(place)) else ""
         raise HarnessError(
             f"{place} cannot be written: {error.strerror}{what}; make room or get write "

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.analysis import conclude
 from harness.analysis.models import Verdict
-from harness.errors import HarnessError
+from harness.errors import HarnessError, writing
 from harness.evidence import read_evidence
 from harness.report import write_reports
 from harness.run import Run, write_json
@@ -44,8 +44,8 @@ def judge_apart(directory: Path) -> Verdict:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise HarnessError(
-            f"{directory} was measured but could not be judged; try gomatrix report {directory}: "
-            f"{done.stderr.strip()}"
+            f"{directory} was measured but could not be judged; gomatrix report {directory} tries "
+            f"again: {done.stderr.strip()}"
         )
     text = (directory / "verdict.json").read_text(encoding="utf-8")
     return Verdict.model_validate_json(text)
@@ -53,4 +53,8 @@ def judge_apart(directory: Path) -> Verdict:
 
 if __name__ == "__main__":
     step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    judge(Path(sys.argv[1]), summary=Path(step_summary) if step_summary else None)
+    try:
+        with writing(Path(sys.argv[1]), "copy it to a place with room"):
+            judge(Path(sys.argv[1]), summary=Path(step_summary) if step_summary else None)
+    except HarnessError as failure:
+        sys.exit(str(failure))

@@ -351,8 +351,8 @@ def temporary_directory(directory: Path) -> Path:
 
 def finish(directory: Path) -> Verdict:
     """Judge a run and make it the latest."""
-    with writing(directory, "take the run to another machine and use gomatrix report there"):
-        verdict = judge_apart(directory)
+    verdict = judge_apart(directory)
+    with writing(directory, ELSEWHERE):
         point_latest(directory)
     return verdict
 

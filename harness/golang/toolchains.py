@@ -29,6 +29,8 @@ from harness.spec.models import ToolchainSpec
 
 Say = Callable[[str], None]
 _ORIGIN = "origin.json"
+_ROOM = 350 << 20
+"""Bytes for an archive (1.24: 78 MiB) and its content (258 MiB), which meet in the cache."""
 
 
 class Toolchain(Frozen):
@@ -248,6 +250,12 @@ def _fetch(version: str, directory: Path, cache: Path, say: Say) -> None:
     Raises:
         HarnessError: none does; the message holds what each said.
     """
+    free = shutil.disk_usage(directory).free
+    if free < _ROOM:
+        raise HarnessError(
+            f"the cache directory {cache} has no room for {version}: {free >> 20} MiB are free, "
+            f"and it takes {_ROOM >> 20} MiB; make room, or set GOMATRIX_CACHE to another place"
+        )
     said = {"at hand": ", ".join(at_hand(cache)) or "none"}
     gateway = find_gateway(cache)
 
