@@ -1,6 +1,7 @@
 """Collection of matrix files: the same items in every process, and their records sent home."""
 
 import json
+import os
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,7 +138,12 @@ class Collection:
     ) -> pytest.Collector | None:
         if file_path.resolve() not in self.assignments:
             return None
-        collector: MatrixFile = MatrixFile.from_parent(parent, path=file_path)
+        collector: MatrixFile = MatrixFile.from_parent(
+            parent,
+            path=file_path,
+            # pytest's own has no path in it for a file that lies outside of the root directory
+            nodeid=Path(os.path.relpath(file_path, parent.config.rootpath)).as_posix(),
+        )
         collector.collection = self
         return collector
 
