@@ -182,7 +182,7 @@ CASES = {
         "gomatrix run", "'many' is not a whole number", "matrix.yaml:2:9",
         GOOD.replace("trials: 1", "trials: many"),
     ),
-    "not YAML": Case("gomatrix run", "is not valid YAML", "matrix.yaml:5:", GOOD + "a: [\n"),
+    "not YAML": Case("gomatrix run", "is not valid YAML", "matrix.yaml:6:1", GOOD + "a: [\n"),
     "empty file": Case(
         "gomatrix run", "the file is empty", "it needs at least go and workloads", ""
     ),
