@@ -248,7 +248,7 @@ def _pacing(seen: _Seen) -> Iterator[tuple[str, str]]:
     yield (
         "GC pacing",
         (
-            f"the live heap stayed about the same ({seen.level('heap.live')}), "
+            f"the live heap explains little of it ({seen.level('heap.live')}), "
             f"but {told}: the collector runs {'less' if seen.sign > 0 else 'more'} often "
             f"and lets {seen.more} garbage gather{_holder(seen)}"
         ),

@@ -73,7 +73,8 @@ def _interval(c: Comparison) -> str:
 
 
 def _doubt(c: Comparison) -> str:
-    more = f"; about {c.more_rounds} more rounds would tell" if c.more_rounds else ""
+    noun = "round" if c.more_rounds == 1 else "rounds"
+    more = f"; about {c.more_rounds} more {noun} would tell" if c.more_rounds else ""
     return f"{_interval(c)}n = {c.n}{more}"
 
 
