@@ -26,11 +26,18 @@ def copied(name: str, target: Path) -> Project:
     return Project(target / name)
 
 
+def one_round(matrix: Path) -> str:
+    """The first round with at most one experiment: each more costs a standard library or two."""
+    experiments = yaml.safe_load(matrix.read_text(encoding="utf-8")).get("experiments", [])
+    further = dict.fromkeys(setting for settings in experiments[2:] for setting in settings)
+    return " and ".join(["r01", *(f"not {setting}" for setting in further)])
+
+
 @pytest.mark.parametrize(
     "matrix", sorted(EXAMPLES.glob("*.matrix.yaml")), ids=lambda path: path.name.split(".")[0]
 )
 def test_every_fixture_runs_in_a_matrix(matrix: Path, tmp_path: Path) -> None:
-    done = Project(tmp_path).gomatrix("run", str(matrix), "-k", "r01")
+    done = Project(tmp_path).gomatrix("run", str(matrix), "-k", one_round(matrix))
     assert done.returncode == 0, done.stdout + done.stderr
     run = Run.load(tmp_path / "reports" / "latest")
     assert {trial.workload for trial in run.trials} == {
