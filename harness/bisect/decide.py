@@ -88,9 +88,7 @@ def log_odds(contrasts: Sequence[float], gap: float, spread: Spread) -> float:
     return (spread.df + values.size) / 2 * math.log(like_good / like_bad)
 
 
-def change(
-    differences: Sequence[float], smallest: float, last: int = LAST_LOOK
-) -> Literal["changed", "unchanged"] | None:
+def change(differences: Sequence[float], smallest: float) -> Literal["changed", "unchanged"] | None:
     """Whether two variants differ; ``None`` where further rounds must tell.
 
     Looked at after each round from ``FIRST_LOOK`` on, with the correction for repeated looks.
@@ -98,16 +96,15 @@ def change(
     Args:
         differences: of paired values, one for each round; of logarithms, or of any scale.
         smallest: differences within ± this are none.
-        last: rounds at most.
     """
     found = estimate_of(differences)
     rounds = len(differences)
     if found is None or found.doubtful or rounds < FIRST_LOOK:
         return None
-    within = adjust(2 * p_within(found, math.expm1(smallest)), rounds, FIRST_LOOK, last) / 2
+    within = adjust(2 * p_within(found, math.expm1(smallest)), rounds, FIRST_LOOK, LAST_LOOK) / 2
     if within <= _EQUIVALENCE:
         return "unchanged"
-    if adjust(found.p_different(0.0), rounds, FIRST_LOOK, last) <= ERROR_OF_ENDS:
+    if adjust(found.p_different(0.0), rounds, FIRST_LOOK, LAST_LOOK) <= ERROR_OF_ENDS:
         return "changed"
     return None
 

@@ -27,15 +27,6 @@ class Span(Frozen):
         """The state of the newer end: what a search looks for the first of."""
         return "bad" if self.regression else "good"
 
-    @property
-    def ends(self) -> tuple[Finding, Finding]:
-        """Both as findings: what a stage takes for granted."""
-        first: State = "good" if self.regression else "bad"
-        return (
-            Finding(point=self.older.name, state=first),
-            Finding(point=self.newer.name, state=self.last),
-        )
-
     def between(self, older: Point, newer: Point) -> "Span":
         """A part of it."""
         return self.model_copy(update={"older": older, "newer": newer})
