@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +18,11 @@ from harness.frozen import Frozen
 from harness.golang.archives import sha256_of
 from harness.golang.cache import obtain
 from harness.golang.command import ALONE, run_go
+from harness.golang.elf import functions
 from harness.golang.experiments import experiment_of, parse_tool_tags, turns_on
 from harness.golang.identity import content_digest
-from harness.golang.overlay import ProbeMode, probe_digest, write_overlay
+from harness.golang.layout import MACHINES, choose
+from harness.golang.overlay import OverlayMode, ProbeMode, probe_digest, write_overlay
 from harness.golang.records import BuildRecord
 from harness.golang.toolchains import Toolchain
 from harness.golang.workloads import Source
@@ -248,20 +250,15 @@ def _fill(request: BuildRequest, cache: Path, directory: Path) -> None:
     scratch = directory / "scratch"
     scratch.mkdir()
     overlay = []
-    if request.probe != "off" or toolchain.patched:
-        path = write_overlay(
-            toolchain.goroot, None if source.test else source.directory, directory / "overlay",
-            request.probe, toolchain.patched,
-        )  # fmt: skip
-        overlay = [f"-overlay={path}"]
+    if request.probe != "off":
+        overlay = _overlay(
+            request, directory / "overlay", request.probe, _pads(request, cache, scratch)
+        )
+    elif toolchain.patched:
+        overlay = _overlay(request, directory / "overlay", "off")
     effective = _effective(request, cache, overlay)
     binary = directory / "binary"
-    arguments = [*request.verb, *request.arguments, *overlay, "-o", str(binary), source.package]
-    run_go(
-        toolchain.goroot, toolchain.build_cache(cache), arguments, directory=source.module,
-        settings=request.settings, build=request.build,
-        extra={"GOTMPDIR": str(scratch)} | source.workspace,
-    )  # fmt: skip
+    _compile(request, cache, scratch, [*overlay, "-o", str(binary)])
     info = run_go(
         toolchain.goroot, toolchain.build_cache(cache), ["version", "-m", str(binary)], extra=ALONE
     )
@@ -277,6 +274,42 @@ def _fill(request: BuildRequest, cache: Path, directory: Path) -> None:
         _keep_patches(toolchain, directory, cache / "builds" / request.key)
     facts = {"schema": 1, "sha256": sha256_of(binary), "size": binary.stat().st_size}
     (directory / _RECORD).write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _overlay(
+    request: BuildRequest, directory: Path, mode: OverlayMode, pads: Collection[str] = ()
+) -> list[str]:
+    source, toolchain = request.source, request.toolchain
+    package = None if source.test else source.directory
+    path = write_overlay(toolchain.goroot, package, directory, mode, toolchain.patched, pads)
+    return [f"-overlay={path}"]
+
+
+def _compile(request: BuildRequest, cache: Path, scratch: Path, more: Sequence[str]) -> None:
+    """Run the go command with further flags, of which a later one overrides the user's."""
+    source, toolchain = request.source, request.toolchain
+    run_go(
+        toolchain.goroot, toolchain.build_cache(cache),
+        [*request.verb, *request.arguments, *more, source.package], directory=source.module,
+        settings=request.settings, build=request.build,
+        extra={"GOTMPDIR": str(scratch)} | source.workspace,
+    )  # fmt: skip
+
+
+def _pads(request: BuildRequest, cache: Path, scratch: Path) -> frozenset[str]:
+    """What keeps the code where it is without the probe, found by linking with it and without."""
+    if os.uname().machine not in MACHINES:
+        return frozenset()
+    layouts = []
+    modes: tuple[OverlayMode, ...] = ("runtime", request.probe)
+    for mode in modes:
+        binary = scratch / mode
+        symbols_only = f"-ldflags={request.build.ldflags} -s=false -w"
+        overlay = _overlay(request, scratch / f"overlay-{mode}", mode)
+        _compile(request, cache, scratch, [symbols_only, *overlay, "-o", str(binary)])
+        layouts.append(functions(binary))
+        binary.unlink()
+    return choose(*layouts)
 
 
 def _keep_patches(toolchain: Toolchain, directory: Path, entry: Path) -> None:

@@ -2,22 +2,28 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
+
+from harness.golang.layout import END, PADS, pad_source, table_source
 
 ProbeMode = Literal["full", "metrics", "off"]
 """``full``: runtime metrics and heap profile; ``metrics``: no profile, and none of the profiler's
 cost in the program; ``off``: no overlay at all."""
 
+OverlayMode = ProbeMode | Literal["runtime"]
+"""``runtime``: what the runtime gets in the first two modes, and no probe. With the same runtime,
+packages are compiled once for programs with and without the probe."""
+
 _SOURCES = Path(__file__).with_name("probe")
 _ATOMIC = ('"internal/runtime/atomic"', '"runtime/internal/atomic"')
 """Where the package is from Go 1.23 on, and where it was before."""
-_DEATH = "\tif flags&_SigKill != 0 {\n"
-_CATCH = _DEATH + "\t\tif gomatrixCatch(sig) {\n\t\t\treturn\n\t\t}\n"
+_DEATH = "\tif flags&_SigKill != 0 {\n\t\tdieFromSignal(sig)\n"
+_CATCH = "\tif flags&_SigKill != 0 {\n\t\tgomatrixDie(sig)\n"
 """What ``sighandler`` does with a signal that nobody handles, from Go 1.21 to 1.27, and what it
-does with the probe."""
+does with the probe: as many bytes of code, so that what follows it stays in its place."""
 _NEEDED = {
     "proc.go": ("func entersyscallblock() {", "func exitsyscall() {", "func checkdead() {",
                 "\trun := mcount() - sched.nmidle - sched.nmidlelocked - sched.nmsys\n"),
@@ -38,8 +44,9 @@ def write_overlay(
     goroot: Path,
     package_dir: Path | None,
     directory: Path,
-    mode: ProbeMode = "full",
+    mode: OverlayMode = "full",
     patched: Mapping[str, str | None] = MappingProxyType({}),
+    pads: Collection[str] = (),
 ) -> Path:
     """Write an overlay for ``go build -overlay`` that adds the probe, and a toolchain's patches.
 
@@ -51,6 +58,7 @@ def write_overlay(
         mode: ``off`` adds patches only; without any, such a build has no use for an overlay.
         patched: files of the GOROOT, by their path within it, with the text that takes their
             place; ``None`` for one that goes away.
+        pads: names of the :mod:`~harness.golang.layout` pads to link.
 
     Returns:
         The JSON file.
@@ -64,8 +72,8 @@ def write_overlay(
             replacement.write_bytes(text.encode())
         replace[str(source.parent / name)] = "" if text is None else str(replacement)
     if mode != "off":
-        replace |= _probe(source, directory, mode, patched)
-    if package_dir is not None and mode != "off":
+        replace |= _probe(source, directory, mode, patched, pads)
+    if package_dir is not None and mode not in {"off", "runtime"}:
         importer = directory / "importer.go"
         importer.write_text(_IMPORTER, encoding="utf-8")
         replace[str(_unused_name(package_dir.resolve()))] = str(importer)
@@ -78,37 +86,48 @@ def probe_digest(mode: ProbeMode = "full") -> str:
     """A digest of all that the probe adds to a build in this mode: part of each build key."""
     digest = hashlib.sha256(mode.encode())
     if mode != "off":
-        digest.update(f"{_IMPORTER}{_CATCH}{_NEEDED}".encode())
+        digest.update(f"{_IMPORTER}{_CATCH}{_NEEDED}{PADS}{END}".encode())
         for path in sorted(_SOURCES.glob("*.go")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
 def _probe(
-    source: Path, directory: Path, mode: ProbeMode, patched: Mapping[str, str | None]
+    source: Path,
+    directory: Path,
+    mode: OverlayMode,
+    patched: Mapping[str, str | None],
+    pads: Collection[str],
 ) -> dict[str, str]:
     """The probe's files for this toolchain: their places in its source, and where they are."""
-    runtime = source / "internal" / "runtime"
     handler, hides = _handler(source, patched)
-    has_exithook = (runtime / "exithook").is_dir()
-    files = {
-        "probe.go": "runtime/debug",
-        "hook_exithook.go" if has_exithook else "hook_linkname.go": "runtime/debug",
-        "wait_link.go" if hides else "wait_plain.go": "runtime/debug",
-    }
+    runtime, debug = source / "runtime", source / "runtime" / "debug"
+    texts = {runtime / f"{pad.name}_gomatrix_pad.go": pad_source(pad) for pad in PADS}
+    texts[source / "syscall" / "zz_gomatrix_environment.go"] = _text("environment.go", source)
     if hides:
-        files["wait.go"] = "runtime"
-    if mode == "full":
-        files["profile.go"] = "runtime/debug"
-    texts = {source / "runtime" / "signal_unix.go": handler} if hides else {}
-    for name, package in files.items():
-        text = (_SOURCES / name).read_text(encoding="utf-8")
-        if not (runtime / "atomic").is_dir():
-            text = text.replace(*_ATOMIC)
-        texts[source / package / f"gomatrix_{name}"] = text
+        texts[runtime / "signal_unix.go"] = handler
+        texts[runtime / "zz_gomatrix_wait.go"] = _text("wait.go", source)
+    if mode != "runtime":
+        has_exithook = (source / "internal" / "runtime" / "exithook").is_dir()
+        names = [
+            "probe.go",
+            "hook_exithook.go" if has_exithook else "hook_linkname.go",
+            "wait_link.go" if hides else "wait_plain.go",
+            *(["profile.go"] if mode == "full" else []),
+        ]
+        texts |= {debug / f"gomatrix_{name}": _text(name, source) for name in names}
+        texts[debug / "gomatrix_pads.go"] = table_source(pads)
     for target, text in texts.items():
         (directory / target.name).write_text(text, encoding="utf-8")
     return {str(target): str(directory / target.name) for target in texts}
+
+
+def _text(name: str, source: Path) -> str:
+    """One of the probe's files as this toolchain takes it."""
+    text = (_SOURCES / name).read_text(encoding="utf-8")
+    if (source / "internal" / "runtime" / "atomic").is_dir():
+        return text
+    return text.replace(*_ATOMIC)
 
 
 def _handler(source: Path, patched: Mapping[str, str | None]) -> tuple[str, bool]:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.frozen import Frozen
-from harness.measure import benchmarks, elf, metrics
+from harness.golang import elf
+from harness.measure import benchmarks, metrics
 from harness.measure.catalogue import CATALOGUE
 from harness.measure.gctrace import GCTrace
+from harness.measure.heap import encode_profile, parse_records
 from harness.measure.placeholders import fill, free_ports, values
 from harness.measure.seen import Seen
 from harness.measure.server import Served, Serving
@@ -71,6 +73,10 @@ class TrialRequest(Frozen):
     here: Path = Path()
     """The matrix file's directory."""
 
+    def beside(self, what: str) -> Path:
+        """A path next to the program's own directory, which the program does not look into."""
+        return self.directory.with_name(f"{self.directory.name}.{what}")
+
 
 class TrialResult(Frozen):
     """What came of a trial."""
@@ -113,6 +119,8 @@ def run_trial(request: TrialRequest) -> TrialResult:
     """
     ports = free_ports(request.server.ports if request.server else ["http"])
     words = values(ports, request.directory, request.here)
+    wanted = request.profile is not None and request.probe == "full"
+    records = request.beside("records") if wanted else None
     serving = _serving(request, words)
     program = Program(
         supervisor=request.supervisor,
@@ -121,7 +129,8 @@ def run_trial(request: TrialRequest) -> TrialResult:
         env=environment(request, words),
         directory=request.working_directory or request.directory,
         cpus=request.cpus,
-        profile=request.profile if request.probe == "full" else None,
+        copy=request.beside("program"),
+        records=records,
         probe=request.probe != "off",
         requests=request.server is not None or bool(_moments(request)),
     )
@@ -131,6 +140,8 @@ def run_trial(request: TrialRequest) -> TrialResult:
     limits = Limits(timeout, request.memory_limit)
     with Watch(program, limits, keep, request.sample_every, trace) as watch:
         served = serving.run(watch) if serving else _run_to_end(watch, _moments(request))
+    if records is not None:
+        _write_profile(request, records, watch.seen)
     return _result(request, watch, served, trace.metrics() if trace else {})
 
 
@@ -217,7 +228,7 @@ def _result(
     request: TrialRequest, watch: Watch, served: Served, traced: dict[str, float | None]
 ) -> TrialResult:
     seen = watch.seen
-    executable = str(request.binary.resolve())
+    executable = str(request.beside("program").resolve() / request.binary.name)
     end = served.marks.get("after") if request.server else seen.end
     stop = signal.Signals[request.server.stop] if request.server and served.told else None
     outcome = outcome_of(seen, stop)
@@ -281,6 +292,18 @@ def _of_marks(marks: Mapping[str, Mapping[str, Any]]) -> dict[str, float | None]
         before, under = marks["idle"], marks["loaded"]
         found["load.cpu"] = sum(under[n] - before[n] for n in ("cpu.user", "cpu.system"))
     return found
+
+
+def _write_profile(request: TrialRequest, records: Path, seen: Seen) -> None:
+    """Make a heap profile of the records that the probe has left, if it has."""
+    assert request.profile is not None  # noqa: S101 - there would be no records
+    try:
+        if seen.profile_error == "":
+            request.profile.write_bytes(encode_profile(parse_records(records.read_bytes())))
+    except (OSError, ValueError) as error:
+        seen.profile_error = str(error)
+    finally:
+        records.unlink(missing_ok=True)
 
 
 def _profile_note(request: TrialRequest, seen: Seen) -> dict[str, str]:

@@ -43,10 +43,12 @@ class Program:
     env: Mapping[str, str]
     directory: Path
     cpus: Sequence[int]
-    profile: Path | None = None
-    """Where the probe puts a heap profile."""
+    records: Path | None = None
+    """Where the probe puts the memory profiler's records."""
     probe: bool = True
     """Whether the binary holds the probe."""
+    copy: Path | None = None
+    """Where a copy of the binary is made to be run in its place."""
     requests: bool = False
     """Whether snapshots will be asked for in mid-run; this costs the program a thread."""
 
@@ -112,6 +114,7 @@ class Watch:
                 output=output_theirs,
                 files=[file.fileno() for file in files],
                 cgroup=self._group.path if self._group else None,
+                copy=program.copy,
             )
         except BaseException:
             self._close()
@@ -219,7 +222,7 @@ class Watch:
         return Snapshot(kernel, pause, children_pss=self._children_pss())
 
     def save_profile(self) -> None:
-        """Have the program write its heap profile, after a collection."""
+        """Have the program write its memory profiler's records, after a collection."""
         answer = self._ask(b"p")
         self.seen.profile_error = answer if isinstance(answer, str) else "no answer"
 
@@ -415,8 +418,7 @@ def _probe_variable(program: Program) -> dict[str, str]:
     if not program.probe:
         return {}
     requests = Supervised.first_file + 1 if program.requests else -1
-    profile = program.profile or ""
-    return {"GOMATRIX_PROBE": f"{Supervised.first_file} {requests} {profile}"}
+    return {"GOMATRIX_PROBE": f"{Supervised.first_file} {requests} {program.records or ''}"}
 
 
 def _enlarge(pipe: int) -> None:

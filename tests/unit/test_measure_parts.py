@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.measure import benchmarks, cgroup, elf, metrics, placeholders, smaps
+from harness.golang import elf
+from harness.measure import benchmarks, cgroup, metrics, placeholders, smaps
 from harness.measure.catalogue import CATALOGUE, describe, markdown
 from harness.measure.gctrace import GCTrace
 from harness.measure.load import parse_report

@@ -11,15 +11,14 @@
 //	probe:   {"event":"pause", ...}     the program is at its end, or at a requested point
 //	harness: reads /proc/PID/*, then sends one byte
 //	probe:   {"event":"runtime", ...}   runtime/metrics, read just before the pause
-//	probe:   {"event":"profile", ...}   at the end only, after a garbage collection
+//	probe:   {"event":"profile", ...}   at the end only: the memory profiler's records are written
 //
 // A second socket, where there is one, carries requests of one byte, each answered there:
-// 's' asks for such a pause, 'g' for garbage collections and then a pause, 'p' for a heap profile.
+// 's' asks for such a pause, 'g' for garbage collections and then a pause, 'p' for the memory profiler's records.
 
 package debug
 
 import (
-	"os"
 	"runtime"
 	"runtime/metrics"
 	"strconv"
@@ -31,8 +30,8 @@ import (
 
 const gomatrixVariable = "GOMATRIX_PROBE"
 
-// gomatrixWriteProfile is set where the probe mode has profiles.
-var gomatrixWriteProfile func(path string) error
+// gomatrixWriteRecords is set where the probe mode has heap profiles.
+var gomatrixWriteRecords func(path string) error
 
 type gomatrixSocket struct {
 	fd       int
@@ -43,23 +42,27 @@ type gomatrixState struct {
 	pid     int
 	exit    gomatrixSocket
 	request gomatrixSocket
-	profile string
+	records string    // path for what the memory profiler has
 	anchor  *[64]byte // an object in the heap, whose address tells where the arenas lie
 	once    sync.Once // for the end
-	saved   sync.Once // for the profile: one asked for in mid-run is not overwritten at the end
+	saved   sync.Once // for the records: those asked for in mid-run are not overwritten at the end
 }
 
+func gomatrixTakeEnv(key string) (value string, found bool)
+
 func init() {
-	value, ok := os.LookupEnv(gomatrixVariable)
+	value, ok := gomatrixTakeEnv(gomatrixVariable) // children must not speak for this process
 	if !ok {
 		return
 	}
-	os.Unsetenv(gomatrixVariable)           // children must not speak for this process
-	fields := strings.SplitN(value, " ", 3) // exit socket, request socket, profile
+	fields := strings.SplitN(value, " ", 3) // exit socket, request socket, records
 	if len(fields) != 3 {
 		return
 	}
-	p := &gomatrixState{pid: syscall.Getpid(), profile: fields[2], anchor: new([64]byte)}
+	for _, pad := range gomatrixPads { // so that the linker keeps them
+		(*pad)()
+	}
+	p := &gomatrixState{pid: syscall.Getpid(), records: fields[2], anchor: new([64]byte)}
 	if !p.exit.open(fields[0]) {
 		return
 	}
@@ -126,16 +129,16 @@ func (p *gomatrixState) end() {
 		if syscall.Getpid() != p.pid || !p.snapshot(&p.exit) {
 			return
 		}
-		p.saveProfile(&p.exit)
+		p.saveRecords(&p.exit)
 	})
 }
 
-func (p *gomatrixState) saveProfile(s *gomatrixSocket) bool {
+func (p *gomatrixState) saveRecords(s *gomatrixSocket) bool {
 	message := ""
 	p.saved.Do(func() {
-		if gomatrixWriteProfile == nil || p.profile == "" {
+		if gomatrixWriteRecords == nil || p.records == "" {
 			message = "not asked for"
-		} else if err := gomatrixWriteProfile(p.profile); err != nil {
+		} else if err := gomatrixWriteRecords(p.records); err != nil {
 			message = err.Error()
 		}
 	})
@@ -267,7 +270,7 @@ func (p *gomatrixState) answer(command int32) bool {
 	case command < 0 || !p.request.ours():
 		return false
 	case command == 'p':
-		return p.saveProfile(&p.request)
+		return p.saveRecords(&p.request)
 	case command == 'g':
 		runtime.GC() // twice: the first moves what a sync.Pool or a finalizer holds
 		runtime.GC()

@@ -45,8 +45,18 @@ func gomatrixAwaitSignal(act func()) {
 	dieFromSignal(atomic.Load(&gomatrixSignal) & (gomatrixCaught - 1))
 }
 
-// gomatrixCatch tells whether the probe takes charge of a signal. sighandler calls it instead of
-// dieFromSignal, so it runs in a signal handler. The thread that waits is hidden no more from here
+// gomatrixDie is what sighandler calls instead of dieFromSignal. If the probe takes charge of the
+// signal, it returns, and so does sighandler.
+//
+//go:noinline
+//go:nowritebarrierrec
+func gomatrixDie(signal uint32) {
+	if !gomatrixCatch(signal) {
+		dieFromSignal(signal)
+	}
+}
+
+// gomatrixCatch tells whether the probe takes charge of a signal. The thread that waits is hidden no more from here
 // on, for the program may fall asleep before that thread has woken.
 func gomatrixCatch(signal uint32) bool {
 	for {

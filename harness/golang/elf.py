@@ -1,0 +1,100 @@
+"""What an ELF binary is made of: its sections and its functions (System V ABI, chapter 4)."""
+
+import mmap
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
+_SECTION = struct.Struct("<IIQQQQIIQQ")
+_SYMBOL = struct.Struct("<IBBHQQ")
+_ALLOC = 0x2
+_SYMBOL_TABLE = 2
+_FUNCTION, _TYPE = 2, 0xF
+
+
+class Function(NamedTuple):
+    """Where a function lies."""
+
+    address: int
+    size: int
+    """Bytes, without what follows it to the next one's alignment."""
+
+
+class _Section(NamedTuple):
+    name: int
+    type: int
+    flags: int
+    address: int
+    offset: int
+    size: int
+    link: int
+    info: int
+    alignment: int
+    entry_size: int
+
+
+def section_sizes(path: Path) -> dict[str, int]:
+    """Bytes of each section that is loaded into memory, by name.
+
+    Empty for a file that is not a 64-bit little-endian ELF binary.
+    """
+    sizes: dict[str, int] = {}
+    with _mapped(path) as data:
+        sections, names = _sections(data)
+        for section in sections:
+            if section.flags & _ALLOC:
+                name = _text(data, sections[names], section.name)
+                sizes[name] = sizes.get(name, 0) + section.size
+    return sizes
+
+
+def functions(path: Path) -> dict[str, Function]:
+    """Every function of the symbol table, by its linker symbol; of equal names the last.
+
+    Empty for a binary without a symbol table, and where :func:`section_sizes` is.
+    """
+    found: dict[str, Function] = {}
+    with _mapped(path) as data:
+        sections, _ = _sections(data)
+        for table in sections:
+            if table.type != _SYMBOL_TABLE or table.link >= len(sections):
+                continue
+            symbols = data[table.offset : table.offset + table.size]
+            whole = symbols[: len(symbols) // _SYMBOL.size * _SYMBOL.size]
+            for name, info, _other, _section, value, size in _SYMBOL.iter_unpack(whole):
+                if info & _TYPE == _FUNCTION:
+                    found[_text(data, sections[table.link], name)] = Function(value, size)
+    return found
+
+
+_Data = bytes | mmap.mmap
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[_Data]:
+    """A file's content, of which only what is looked at is read."""
+    with path.open("rb") as file:
+        if not path.stat().st_size:  # nothing to map
+            yield b""
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield data
+
+
+def _sections(data: _Data) -> tuple[list[_Section], int]:
+    """The section table, and which of its entries holds the sections' names."""
+    if len(data) < _HEADER.size or data[:6] != b"\x7fELF\x02\x01":
+        return [], 0
+    (*_, offset, _flags, _size, _psize, _pnum, entry, count, names) = _HEADER.unpack_from(data)
+    if entry != _SECTION.size or names >= count or offset + entry * count > len(data):
+        return [], 0
+    table = data[offset : offset + entry * count]
+    return [_Section(*fields) for fields in _SECTION.iter_unpack(table)], names
+
+
+def _text(data: _Data, strings: _Section, position: int) -> str:
+    start = strings.offset + position
+    return data[start : data.find(b"\0", start)].decode("utf-8", "replace")
