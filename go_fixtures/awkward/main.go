@@ -58,6 +58,13 @@ func main() {
 		for _, err := os.Stat("pid"); err != nil; _, err = os.Stat("pid") {
 			time.Sleep(time.Millisecond)
 		}
+	case "itself": // which file it is, and whether that can be started again
+		path, err := os.Executable()
+		check(err)
+		var stat syscall.Stat_t
+		check(syscall.Stat(path, &stat))
+		fmt.Println(path, stat.Ino)
+		check(exec.Command(path, "nothing").Run())
 	case "environment":
 		fmt.Println(strings.Join(os.Environ(), "\n"))
 		fmt.Printf("at init: %q\n", fromInit)

@@ -27,7 +27,8 @@ class Pad(NamedTuple):
     name: str
     """Of the file after which it lies; the runtime's files are compiled in their names' order."""
     landmark: str
-    """A function behind it that is in every program."""
+    """A function behind it that is in every program, and to which no package links by name: such
+    functions are compiled behind all others."""
 
 
 PADS = (
@@ -37,7 +38,7 @@ PADS = (
     Pad("mgc", "runtime.gcDrain"),
     Pad("mprof", "runtime.(*addrRanges).init"),
     Pad("mstats", "runtime.schedinit"),
-    Pad("runtime", "runtime.growslice"),
+    Pad("runtime", "runtime.copystack"),
     Pad("zz", "runtime.memmove"),
 )
 """In the order of their places, from Go 1.21 to 1.27: one behind each file that has functions which

@@ -67,7 +67,7 @@ def parse_records(data: bytes) -> Records:
         result = Records(rate=rate, records=records, frames=frames)
     except (ValueError, TypeError, IndexError, KeyError) as error:
         raise ValueError(f"the records cannot be read: {error}") from None
-    if any(number >= len(frames) for record in records for number in record.stack):
+    if not all(0 <= number < len(frames) for record in records for number in record.stack):
         raise ValueError("the records are cut short")
     return result
 
@@ -75,8 +75,9 @@ def parse_records(data: bytes) -> Records:
 def encode_profile(found: Records) -> bytes:
     """A gzipped profile of the heap: objects and bytes, allocated and in use, by stack.
 
-    Frames of the runtime itself below the function that allocated are left out, as runtime/pprof
-    does from Go 1.27 on, so that stacks of different versions compare.
+    Of a stack the runtime's own functions below the one that allocated are left out, and
+    ``runtime.goexit``, as runtime/pprof does; the former in all versions as from Go 1.27 on, so
+    that stacks of different versions compare.
     """
     strings: dict[str, int] = {"": 0}
     functions: dict[tuple[str, str], int] = {}
@@ -86,8 +87,8 @@ def encode_profile(found: Records) -> bytes:
     for record in found.records:
         allocated = _unsampled(*record.allocated, found.rate)
         in_use = _unsampled(*record.in_use, found.rate)
-        stack = _without_runtime([found.frames[number] for number in record.stack], record.stack)
-        content = _packed(1, [number + 1 for number in stack]) + _packed(2, allocated + in_use)
+        stack = [number + 1 for number in _shown(record.stack, found.frames)]
+        content = _packed(1, stack) + _packed(2, allocated + in_use)
         body += _message(2, content)
     body += _message(3, _numbers({1: 1, 7: 1, 8: 1, 9: 1}))  # a mapping that has names and lines
     for number, frame in enumerate(found.frames, 1):
@@ -116,10 +117,10 @@ def _unsampled(count: int, size: int, rate: int) -> tuple[int, int]:
     return int(count * scale), int(size * scale)
 
 
-def _without_runtime(frames: Sequence[Frame], numbers: Sequence[int]) -> list[int]:
-    pairs = zip(frames, numbers, strict=True)
-    outside = list(dropwhile(lambda pair: pair[0].function.startswith(_RUNTIME), pairs))
-    return [number for _, number in outside] or list(numbers)
+def _shown(stack: Sequence[int], frames: Sequence[Frame]) -> list[int]:
+    called = [number for number in stack if frames[number].function != "runtime.goexit"]
+    allocating = dropwhile(lambda number: frames[number].function.startswith(_RUNTIME), called)
+    return list(allocating) or called
 
 
 def _value_type(kind: tuple[str, str], strings: dict[str, int]) -> bytes:

@@ -1,5 +1,6 @@
 """Trials of real programs, built by real toolchains with the probe."""
 
+import base64
 import json
 import os
 import re
@@ -8,13 +9,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from harness.golang.builds import BuildRequest, build_all, build_tool
 from harness.golang.cache import default_cache
+from harness.golang.elf import functions
+from harness.golang.layout import END, MACHINES, PADS
 from harness.golang.overlay import ProbeMode, write_overlay
 from harness.golang.profiles import top
 from harness.golang.toolchains import Toolchain, resolve
@@ -22,6 +26,7 @@ from harness.golang.workloads import locate
 from harness.measure import benchmarks, procfs
 from harness.measure.cgroup import delegated
 from harness.measure.trial import TrialRequest, TrialResult, run_trial
+from harness.report.pprof import Stack, parse_heap
 from harness.spec.models import BuildSpec, ServerSpec, ToolchainSpec, WorkloadSpec
 
 pytestmark = pytest.mark.toolchain
@@ -149,6 +154,60 @@ def test_heap_profile_is_one_that_pprof_reads(lab: Lab, version: str) -> None:
     (change, *_) = top(after, before, goroot, lab.cache)
     assert change.function == "main.main"
     assert within(change.flat, 192 << 20, 0.1)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_heap_profile_is_what_the_runtime_would_have_written(lab: Lab, version: str) -> None:
+    """The program writes its own by runtime/pprof just before its end; nothing happens between."""
+    request = lab.request(lab.fixture("ownprofile", version))
+    result = run_trial(request)
+    assert result.outcome == "ok", result.log
+    assert request.profile is not None
+    theirs, ours = (
+        {kind: parse_heap(data, kind) for kind in ("inuse_space", "alloc_objects")}
+        for data in (base64.b64decode(result.log), request.profile.read_bytes())
+    )
+    for kind in ("inuse_space", "alloc_objects"):
+        own, written = _of_main(ours[kind]), _of_main(theirs[kind])
+        assert own == written
+        assert any("größe" in name for stack in own for name in stack)
+        assert len({stack for stack in own if "main.deep" in stack}) == 1
+
+
+def _of_main(stacks: Mapping[Stack, float]) -> dict[Stack, float]:
+    """Stacks of the program's own allocations, by the names of their 24 innermost functions."""
+    found: dict[Stack, float] = defaultdict(float)
+    for stack, size in stacks.items():
+        if stack[-1].startswith("main.") and "profile" not in stack[-1]:
+            found[tuple(re.sub(r"\[.*\]", "[...]", name) for name in stack[-24:])] += size
+    return dict(found)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("fixture", ["effort", "ordersapi"])
+@pytest.mark.skipif(os.uname().machine not in MACHINES, reason="pads are for amd64")
+def test_code_keeps_its_place_in_the_cache_line(lab: Lab, fixture: str, version: str) -> None:
+    """Programs that differ in what they need of the runtime by themselves."""
+    without, full, metrics = (
+        functions(lab.fixture(fixture, version, mode)) for mode in ("off", "full", "metrics")
+    )
+    for probed in (full, metrics):
+        moved = {p.landmark: probed[p.landmark][0] - without[p.landmark][0] for p in (*PADS, END)}
+        assert moved[END.landmark], "the probe has moved nothing, so there is nothing to see"
+        assert {name: shift % 64 for name, shift in moved.items()} == dict.fromkeys(moved, 0)
+
+
+def test_each_trial_runs_a_copy_of_its_own(lab: Lab) -> None:
+    """Under the binary's name, in a file that a program can start again, and that then is gone."""
+    binary = lab.fixture("awkward")
+    results = [lab.run(binary, "itself") for _ in range(2)]
+    assert [result.outcome for result in results] == ["ok", "ok"]
+    paths, numbers = zip(*(result.log.split() for result in results), strict=True)
+    assert str(binary.stat().st_ino) not in numbers
+    assert len(set(paths)) == 2
+    for path in map(Path, paths):
+        assert path.name == binary.name
+        assert not path.parent.exists()
 
 
 @pytest.mark.parametrize("version", VERSIONS)

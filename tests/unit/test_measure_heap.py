@@ -1,0 +1,80 @@
+"""Heap profiles from the records of the memory profiler."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.measure.heap import Frame, Record, Records, encode_profile, parse_records
+from harness.report.pprof import parse_heap
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+COUNTS = st.tuples(st.integers(1, 10**6), st.integers(1, 10**4)).map(lambda p: (p[0], p[0] * p[1]))
+RECORDS = b"""\
+[524288]
+[3,300,2,200,[0,1,2]]
+[1,1048576,1,1048576,[2]]
+[5,50,0,0,[0]]
+[18446744073709,"runtime.mallocgc","malloc.go",7]
+[4198400,"main.fill","a \\"b\\".go",12]
+[4198500,"main.main","main.go",-1]
+"""
+
+
+def test_records_become_a_profile() -> None:
+    found = parse_records(RECORDS)
+    assert found.rate == 524288
+    assert found.records[0] == Record((3, 300), (2, 200), (0, 1, 2))
+    assert found.frames[1] == Frame(4198400, "main.fill", 'a "b".go', 12)
+    held = parse_heap(encode_profile(found))
+    # a sample of s bytes is seen with probability 1 - exp(-s / rate)
+    assert held == {
+        ("main.main", "main.fill"): int(200 / (1 - math.exp(-100 / 524288))),
+        ("main.main",): int((1 << 20) / (1 - math.exp(-2))),
+    }
+    objects = parse_heap(encode_profile(found), "alloc_objects")
+    assert objects["runtime.mallocgc",] == int(5 / (1 - math.exp(-10 / 524288)))
+
+
+@pytest.mark.parametrize("cut", [*range(1, 8), *range(10, len(RECORDS) - 1)])
+def test_records_cut_short_are_refused(cut: int) -> None:
+    with pytest.raises(ValueError, match="the records"):
+        parse_records(RECORDS[:cut])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"[]", b"{}", b"[1]\n[]", b"[1]\n[1,2]", b'["x"]', b"\xff", b"[1]\n[1,1,1,1,[-1]]",
+     b'[1]\n[1,1,1,"x",[]]', b"[1]\n[1,1,1,1,[0]]\n[1,2,3,4]"],
+)  # fmt: skip
+def test_other_things_are_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match="the records"):
+        parse_records(text)
+
+
+@given(st.binary())
+def test_parser_survives_anything(data: bytes) -> None:
+    try:
+        encode_profile(parse_records(data))
+    except ValueError as error:
+        assert "the records" in str(error)  # noqa: PT017 - most of what is drawn is refused
+
+
+@given(st.lists(st.tuples(NAMES, COUNTS, COUNTS), max_size=8), st.sampled_from([0, 1]))
+def test_profiles_of_every_sample_hold_the_records(
+    drawn: list[tuple[str, tuple[int, int], tuple[int, int]]], rate: int
+) -> None:
+    names = list(dict.fromkeys(f"main.{name}" for name, _, _ in drawn))
+    frames = tuple(Frame(4096 + i, name, f"{name}.go", i) for i, name in enumerate(names))
+    records = tuple(
+        Record(allocated, in_use, (names.index(f"main.{name}"),))
+        for name, allocated, in_use in drawn
+    )
+    data = encode_profile(Records(rate=rate, records=records, frames=frames))
+    for kind, column in (("inuse_space", 1), ("alloc_objects", 0)):
+        expected: dict[tuple[str, ...], float] = {}
+        for name, allocated, in_use in drawn:
+            value = in_use[1] if kind == "inuse_space" else allocated[0]
+            expected[f"main.{name}",] = expected.get((f"main.{name}",), 0) + value
+        assert parse_heap(data, kind) == expected, column
