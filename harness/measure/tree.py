@@ -54,17 +54,26 @@ class Tree:
     _seen: list[tuple[int, _Child]] = field(default_factory=list)
 
     def discover(self) -> None:
-        """Find new children; costs one small read for each thread of each process."""
-        pending = [self.supervisor]
-        while pending:
-            for pid in children(pending.pop()):
-                pending.append(pid)
-                if pid != self.main and pid not in self._alive and len(self._seen) < LIMIT:
-                    self._add(pid)
+        """Find new children; costs one small read for each thread of each process.
+
+        Of the supervisor only the first thread is asked: it starts the workload, and the kernel
+        gives orphans to the first thread that is alive (``find_alive_thread``).
+        """
+        pending = children_of_thread(self.supervisor, self.supervisor)
+        for process in pending:  # which grows
+            pending += children(process)
+        for pid in pending:
+            if pid != self.main and pid not in self._alive and len(self._seen) < LIMIT:
+                self._add(pid)
         for pid, child in self._alive.items():
             if stat := procfs.parse_stat(procfs.read(pid, "stat") or b""):
                 child.cpu = stat.user + stat.system
             child.name = _name(pid) or child.name  # it changes at exec
+
+    @property
+    def has_children(self) -> bool:
+        """Whether the workload has started any process that was seen."""
+        return bool(self._seen)
 
     def sample(self, at: float) -> int:
         """Bytes resident in all children together.
@@ -126,20 +135,30 @@ class Tree:
 
 
 def children(pid: int) -> list[int]:
-    """Process ids of a process's children; empty for one that has gone.
+    """Process ids of a process's children; empty for one that has gone."""
+    found: list[int] = []
+    with suppress(OSError):  # it has gone; what was found still counts
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - see below
+            found += children_of_thread(pid, thread)
+    return found
+
+
+def children_of_thread(pid: int, thread: int | str) -> list[int]:
+    """Those that one thread has started or been given; empty for one that has gone.
 
     Plain calls of ``os``: this is asked ten times a second while a program is measured, and pathlib
     would take three times as long.
     """
-    found: list[int] = []
-    with suppress(OSError):  # a thread or the process has gone; what was found still counts
-        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - see above
-            file = os.open(f"/proc/{pid}/task/{thread}/children", os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                found += map(int, os.read(file, 1 << 16).split())
-            finally:
-                os.close(file)
-    return found
+    try:
+        file = os.open(f"/proc/{pid}/task/{thread}/children", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return []
+    try:
+        return [int(child) for child in os.read(file, 1 << 16).split()]
+    except OSError:
+        return []
+    finally:
+        os.close(file)
 
 
 def _name(pid: int) -> str:

@@ -73,8 +73,10 @@ const (
 	killDeadline        = 5 * time.Second
 )
 
+// Affinity, the death signal and children belong to a thread: here, to the process's first.
+func init() { runtime.LockOSThread() }
+
 func main() {
-	runtime.LockOSThread() // affinity and the death signal belong to a thread
 	input := bufio.NewReader(os.Stdin)
 	line, err := input.ReadBytes('\n')
 	if err != nil {
