@@ -2,7 +2,7 @@
 // reachable makes the linker keep the runtime's memory profiler on; otherwise the runtime never samples.
 //
 // The records are written as they are, and the harness makes a profile of them: runtime/pprof would add
-// compress/flate and half a megabyte of heap to every program.
+// compress/flate and some 0.4 MB of resident memory to every program.
 
 package debug
 
