@@ -74,8 +74,11 @@ class TrialRequest(Frozen):
     """The matrix file's directory."""
 
     def beside(self, what: str) -> Path:
-        """A path next to the program's own directory, which the program does not look into."""
-        return self.directory.with_name(f"{self.directory.name}.{what}")
+        """A path next to the program's own directory, which the program does not look into.
+
+        It is absolute, for the program starts in another directory than the harness.
+        """
+        return self.directory.absolute().with_name(f"{self.directory.name}.{what}")
 
 
 class TrialResult(Frozen):

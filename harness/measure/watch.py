@@ -84,7 +84,7 @@ class Watch:
     ) -> None:
         self.seen = Seen()
         self.tree: Tree | None = None
-        self._memory_limit = limits.memory
+        self._memory_limit = limits.memory or math.inf
         self._sample_every = sample_every
         self._keep = keep
         self._trace = trace
@@ -166,7 +166,7 @@ class Watch:
         """Seconds since the start of the program, or of the wait for it."""
         return time.monotonic() - (self.seen.started or self._created)
 
-    def run(self, until: Callable[[], bool] = lambda: False, seconds: float | None = None) -> bool:
+    def run(self, until: Callable[[], bool] | None = None, seconds: float | None = None) -> bool:
         """Watch until the program has ended, ``until`` holds, or time is up.
 
         Returns:
@@ -174,7 +174,7 @@ class Watch:
         """
         limit = math.inf if seconds is None else time.monotonic() + seconds
         while self._running:
-            if until():
+            if until and until():
                 return True
             now = time.monotonic()
             if now >= limit:
@@ -184,11 +184,9 @@ class Watch:
             if now >= self._next_sample:
                 self._next_sample = max(self._next_sample + self._sample_every, now)
                 self._sample(now)
-            wait = min(self._next_sample, self._deadline, limit) - now
-            for descriptor, _ in self._poll.poll(wait * 1e3 if wait > 0 else 0):
-                self._calls[descriptor]()
+            self._hear(self._wait(now, min(self._deadline, limit), alone=until is None))
         self._read_rest()
-        return until()
+        return until is not None and until()
 
     def give_up(self, fault: str) -> None:
         """Kill the program; ``fault`` is its outcome, if it has none yet."""
@@ -257,8 +255,39 @@ class Watch:
         if self.tree.has_children:
             rss += self.tree.sample(now - self.seen.started)
             self.seen.tree_series.append((now - self.seen.started, rss))
-        if self._memory_limit and rss > self._memory_limit:
+        if rss > self._memory_limit:
             self.give_up("memory limit")
+
+    def _wait(self, now: float, due: float, *, alone: bool) -> list[tuple[int, int]]:
+        """Wait until somebody speaks, a sample is due or it is ``due``.
+
+        After 10 ms of sleep a processor has forgotten this program, so that every step costs ten
+        times what it does elsewhere. Where nothing but the program is to be looked at, its samples
+        are taken here, in as few steps as can be, until other processes may have been started.
+
+        Args:
+            now: the monotonic clock.
+            due: when the caller must have a look.
+            alone: whether the caller waits for nothing else.
+
+        Returns:
+            Who speaks.
+        """
+        if self._log_waits or self.seen.ended or self.tree is None or self.tree.has_children:
+            alone = False
+        while True:
+            wait = min(self._next_sample, due) - now
+            ready = self._poll.poll(wait * 1e3 if wait > 0 else 0)
+            if ready or not alone:
+                return ready
+            now = time.monotonic()
+            if now >= due or now >= self._next_discovery:
+                return ready
+            if now >= self._next_sample:
+                self._next_sample = max(self._next_sample + self._sample_every, now)
+                if self._sample_main(now) > self._memory_limit:
+                    self.give_up("memory limit")
+                    return ready
 
     def _sample_main(self, now: float) -> int:
         if self._statm is None:
@@ -383,13 +412,18 @@ class Watch:
     def _read_rest(self) -> None:
         """Read what the dead have left."""
         while ready := self._poll.poll(0):
-            for descriptor, _ in ready:
-                self._calls[descriptor]()
+            self._hear(ready)
         self._read_log()
 
     def _on(self, descriptor: int, call: Callable[[], None]) -> None:
         self._poll.register(descriptor, select.POLLIN)
         self._calls[descriptor] = call
+
+    def _hear(self, ready: Sequence[tuple[int, int]]) -> None:
+        """Read from whoever speaks; reading one may end what there was to hear of another."""
+        for descriptor, _ in ready:
+            if call := self._calls.get(descriptor):
+                call()
 
     def _off(self, descriptor: int) -> None:
         self._poll.unregister(descriptor)

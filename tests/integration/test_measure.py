@@ -210,6 +210,16 @@ def test_each_trial_runs_a_copy_of_its_own(lab: Lab) -> None:
         assert not path.parent.exists()
 
 
+def test_a_directory_may_be_relative(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = lab.request(lab.fixture("awkward"), "nothing")
+    monkeypatch.chdir(request.directory.parent)
+    result = run_trial(request.model_copy(update={"directory": Path(request.directory.name)}))
+    assert (result.outcome, result.notes.get("profile")) == ("ok", None), result.log
+    assert request.profile is not None
+    assert request.profile.exists()
+    assert result.smaps["text"]["rss"]
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_trace_of_the_collector(lab: Lab, version: str) -> None:
     args = ("-kind=gc", "-mib=8", "-rounds=5")
