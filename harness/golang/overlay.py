@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from harness.golang.layout import END, PADS, pad_source, table_source
+from harness.golang import layout
 
 ProbeMode = Literal["full", "metrics", "off"]
 """``full``: runtime metrics and heap profile; ``metrics``: no profile, and none of the profiler's
@@ -86,7 +86,8 @@ def probe_digest(mode: ProbeMode = "full") -> str:
     """A digest of all that the probe adds to a build in this mode: part of each build key."""
     digest = hashlib.sha256(mode.encode())
     if mode != "off":
-        digest.update(f"{_IMPORTER}{_CATCH}{_NEEDED}{PADS}{END}".encode())
+        digest.update(f"{_IMPORTER}{_CATCH}{_NEEDED}".encode())
+        digest.update(Path(layout.__file__).read_bytes())
         for path in sorted(_SOURCES.glob("*.go")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
@@ -102,7 +103,7 @@ def _probe(
     """The probe's files for this toolchain: their places in its source, and where they are."""
     handler, hides = _handler(source, patched)
     runtime, debug = source / "runtime", source / "runtime" / "debug"
-    texts = {runtime / f"{pad.name}_gomatrix_pad.go": pad_source(pad) for pad in PADS}
+    texts = {runtime / f"{pad.name}_gomatrix_pad.go": layout.pad_source(pad) for pad in layout.PADS}
     texts[source / "syscall" / "zz_gomatrix_environment.go"] = _text("environment.go", source)
     if hides:
         texts[runtime / "signal_unix.go"] = handler
@@ -116,7 +117,7 @@ def _probe(
             *(["profile.go"] if mode == "full" else []),
         ]
         texts |= {debug / f"gomatrix_{name}": _text(name, source) for name in names}
-        texts[debug / "gomatrix_pads.go"] = table_source(pads)
+        texts[debug / "gomatrix_pads.go"] = layout.table_source(pads)
     for target, text in texts.items():
         (directory / target.name).write_text(text, encoding="utf-8")
     return {str(target): str(directory / target.name) for target in texts}

@@ -96,9 +96,7 @@ class Watch:
         self._running = True
         self._log_waits = False
         """Whether the output has been read since the last sample, and can wait for the next."""
-        self._poll = (
-            select.poll()
-        )  # selectors would cost half as much again, a hundred times a second
+        self._poll = select.poll()  # cheaper than selectors, a hundred times a second
         self._calls: dict[int, Callable[[], None]] = {}
         self._exit, exit_theirs = _pair()
         self._requests, requests_theirs = _pair()
