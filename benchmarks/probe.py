@@ -96,7 +96,7 @@ class Bench:
         with path.open("wb") as output:
             supervised = Supervised(
                 self.supervisor, binary, args, environment(request, {}), request.directory,
-                request.cpus, output.fileno(), (), copy=request.directory / "program",
+                request.cpus, output.fileno(), (), copy=request.executable,
             )  # fmt: skip
         with supervised:
             supervised.answers.readall()  # type: ignore[attr-defined] # a raw file has it

@@ -18,7 +18,7 @@ _STEP = 32
 """Bytes that a function is aligned to on amd64 (``funcAlign`` of ``cmd/link/internal/amd64``)."""
 _LINE = 64
 """Bytes of a cache line."""
-_PROBE = ("runtime.gomatrix", "runtime/debug.gomatrix")
+_PROBE = "runtime.gomatrix"
 
 
 class Pad(NamedTuple):
@@ -54,17 +54,14 @@ def choose(without: Mapping[str, Function], probed: Mapping[str, Function]) -> f
         without: functions of the program without the probe, but compiled with the same runtime.
         probed: of the same with the probe, and without pads.
     """
+    own = [function for name, function in without.items() if name.startswith(_PROBE)]
     chosen: set[str] = set()
     for name, landmark in (*PADS, END):
         if landmark not in without or landmark not in probed:
             continue
         place = without[landmark].address
-        own = sum(
-            _steps(function) * _STEP
-            for symbol, function in without.items()
-            if symbol.startswith(_PROBE) and function.address < place
-        )
-        shift = probed[landmark].address + _STEP * len(chosen) - (place - own)
+        moved = sum(_space(function) for function in own if function.address < place)
+        shift = probed[landmark].address + _STEP * len(chosen) - (place - moved)
         if shift % _LINE == _STEP:
             chosen.add(name)
     return frozenset(chosen)
@@ -102,5 +99,6 @@ def _name(pad: Pad) -> str:
     return f"gomatrixPad{pad.name.capitalize()}"
 
 
-def _steps(function: Function) -> int:
-    return -(-function.size // _STEP)
+def _space(function: Function) -> int:
+    """Bytes from its start to the next function's."""
+    return -(-function.size // _STEP) * _STEP

@@ -56,7 +56,7 @@ def parse_records(data: bytes) -> Records:
         ValueError: it is cut short or something else.
     """
     try:
-        lines = [json.loads(line) for line in data.decode("utf-8", "replace").splitlines()]
+        lines = [json.loads(line.decode("utf-8", "replace")) for line in data.splitlines()]
         (rate,), *rest = lines
         records = tuple(
             Record((line[0], line[1]), (line[2], line[3]), tuple(line[4]))

@@ -25,8 +25,8 @@ class Supervised:
         output: descriptor for what it writes.
         files: descriptors to hand over; they become ``first_file`` and up in the workload.
         cgroup: directory of the one in which the workload is to start, if not in ours.
-        copy: a directory that is not there yet, made for a copy of the binary, which is run in its
-            place, and removed at the end. How fast code runs depends on which pages of physical
+        copy: where to put a copy of the binary, which is run in its place; its directory is made,
+            and removed at the end. How fast code runs depends on which pages of physical
             memory the file's content has in the page cache: identical files differed by up to 45 %
             of CPU time, as long as they were there. With a copy for each run this is noise.
     """
@@ -49,7 +49,7 @@ class Supervised:
         job = {
             "Parent": os.getpid(),
             "Path": str(binary),
-            "Copy": str(copy / binary.name) if copy else "",
+            "Copy": str(copy or ""),
             "Args": [str(binary), *args],
             "Env": [f"{name}={value}" for name, value in sorted(env.items())],
             "Directory": str(directory),

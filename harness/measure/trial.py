@@ -73,7 +73,17 @@ class TrialRequest(Frozen):
     here: Path = Path()
     """The matrix file's directory."""
 
-    def beside(self, what: str) -> Path:
+    @property
+    def executable(self) -> Path:
+        """Where the copy of the binary lies that is run."""
+        return self._beside("program") / self.binary.name
+
+    @property
+    def records(self) -> Path | None:
+        """Where the probe leaves the memory profiler's records, where a heap profile is wanted."""
+        return self._beside("records") if self.profile and self.probe == "full" else None
+
+    def _beside(self, what: str) -> Path:
         """A path next to the program's own directory, which the program does not look into.
 
         It is absolute, for the program starts in another directory than the harness.
@@ -122,8 +132,6 @@ def run_trial(request: TrialRequest) -> TrialResult:
     """
     ports = free_ports(request.server.ports if request.server else ["http"])
     words = values(ports, request.directory, request.here)
-    wanted = request.profile is not None and request.probe == "full"
-    records = request.beside("records") if wanted else None
     serving = _serving(request, words)
     program = Program(
         supervisor=request.supervisor,
@@ -132,8 +140,8 @@ def run_trial(request: TrialRequest) -> TrialResult:
         env=environment(request, words),
         directory=request.working_directory or request.directory,
         cpus=request.cpus,
-        copy=request.beside("program"),
-        records=records,
+        copy=request.executable,
+        records=request.records,
         probe=request.probe != "off",
         requests=request.server is not None or bool(_moments(request)),
     )
@@ -143,8 +151,7 @@ def run_trial(request: TrialRequest) -> TrialResult:
     limits = Limits(timeout, request.memory_limit)
     with Watch(program, limits, keep, request.sample_every, trace) as watch:
         served = serving.run(watch) if serving else _run_to_end(watch, _moments(request))
-    if records is not None:
-        _write_profile(request, records, watch.seen)
+    _write_profile(request, watch.seen)
     return _result(request, watch, served, trace.metrics() if trace else {})
 
 
@@ -231,7 +238,7 @@ def _result(
     request: TrialRequest, watch: Watch, served: Served, traced: dict[str, float | None]
 ) -> TrialResult:
     seen = watch.seen
-    executable = str(request.beside("program").resolve() / request.binary.name)
+    executable = str(request.executable.resolve())
     end = served.marks.get("after") if request.server else seen.end
     stop = signal.Signals[request.server.stop] if request.server and served.told else None
     outcome = outcome_of(seen, stop)
@@ -297,21 +304,23 @@ def _of_marks(marks: Mapping[str, Mapping[str, Any]]) -> dict[str, float | None]
     return found
 
 
-def _write_profile(request: TrialRequest, records: Path, seen: Seen) -> None:
+def _write_profile(request: TrialRequest, seen: Seen) -> None:
     """Make a heap profile of the records that the probe has left, if it has."""
-    assert request.profile is not None  # noqa: S101 - there would be no records
+    if request.profile is None or request.records is None:
+        return
     try:
         if seen.profile_error == "":
-            request.profile.write_bytes(encode_profile(parse_records(records.read_bytes())))
+            data = request.records.read_bytes()
+            request.profile.write_bytes(encode_profile(parse_records(data)))
     except (OSError, ValueError) as error:
         seen.profile_error = str(error)
     finally:
-        records.unlink(missing_ok=True)
+        request.records.unlink(missing_ok=True)
 
 
 def _profile_note(request: TrialRequest, seen: Seen) -> dict[str, str]:
     """Why there is no heap profile, where one was asked for."""
-    if request.profile is None or request.probe != "full" or seen.profile_error == "":
+    if request.records is None or seen.profile_error == "":
         return {}
     return {"profile": seen.profile_error or "the program ended without one"}
 

@@ -37,6 +37,11 @@ def test_records_become_a_profile() -> None:
     assert objects["runtime.mallocgc",] == int(5 / (1 - math.exp(-10 / 524288)))
 
 
+def test_a_name_may_hold_what_unicode_calls_a_line_break() -> None:
+    records = '[1]\n[1,"main.f","x\u2028\x85.go",3]\n'
+    assert parse_records(records.encode()).frames == (Frame(1, "main.f", "x\u2028\x85.go", 3),)
+
+
 @pytest.mark.parametrize("cut", [*range(1, 8), *range(10, len(RECORDS) - 1)])
 def test_records_cut_short_are_refused(cut: int) -> None:
     with pytest.raises(ValueError, match="the records"):
@@ -72,9 +77,9 @@ def test_profiles_of_every_sample_hold_the_records(
         for name, allocated, in_use in drawn
     )
     data = encode_profile(Records(rate=rate, records=records, frames=frames))
-    for kind, column in (("inuse_space", 1), ("alloc_objects", 0)):
+    for kind in ("inuse_space", "alloc_objects"):
         expected: dict[tuple[str, ...], float] = {}
         for name, allocated, in_use in drawn:
             value = in_use[1] if kind == "inuse_space" else allocated[0]
             expected[f"main.{name}",] = expected.get((f"main.{name}",), 0) + value
-        assert parse_heap(data, kind) == expected, column
+        assert parse_heap(data, kind) == expected, kind

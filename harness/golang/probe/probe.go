@@ -25,6 +25,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -142,7 +143,7 @@ func (p *gomatrixState) saveRecords(s *gomatrixSocket) bool {
 			message = err.Error()
 		}
 	})
-	line := append([]byte(`{"event":"profile","error":`), strconv.QuoteToASCII(message)...)
+	line := gomatrixAppendString([]byte(`{"event":"profile","error":`), message)
 	return s.ours() && s.send(append(line, '}', '\n'))
 }
 
@@ -200,13 +201,13 @@ func gomatrixAppendField(line []byte, name string, value int64) []byte {
 
 func gomatrixAppendReport(line []byte, scalars, histograms []metrics.Sample) []byte {
 	line = append(line, `{"event":"runtime","version":`...)
-	line = strconv.AppendQuoteToASCII(line, runtime.Version())
+	line = gomatrixAppendString(line, runtime.Version())
 	line = append(line, `,"metrics":{`...)
 	for i, sample := range scalars {
 		if i > 0 {
 			line = append(line, ',')
 		}
-		line = strconv.AppendQuoteToASCII(line, sample.Name)
+		line = gomatrixAppendString(line, sample.Name)
 		line = append(line, ':')
 		switch sample.Value.Kind() {
 		case metrics.KindUint64:
@@ -222,7 +223,7 @@ func gomatrixAppendReport(line []byte, scalars, histograms []metrics.Sample) []b
 		if i > 0 {
 			line = append(line, ',')
 		}
-		line = strconv.AppendQuoteToASCII(line, sample.Name)
+		line = gomatrixAppendString(line, sample.Name)
 		line = append(line, ":["...)
 		if sample.Value.Kind() == metrics.KindFloat64Histogram {
 			line = gomatrixAppendHistogram(line, sample.Value.Float64Histogram())
@@ -260,6 +261,22 @@ func gomatrixAppendFloat(line []byte, value float64) []byte {
 		return append(line, "null"...)
 	}
 	return strconv.AppendFloat(line, value, 'g', -1, 64)
+}
+
+// gomatrixAppendString writes a string as JSON has it, which is not as Go has it.
+func gomatrixAppendString(line []byte, text string) []byte {
+	line = append(line, '"')
+	for _, r := range text {
+		switch {
+		case r == '"' || r == '\\':
+			line = append(line, '\\', byte(r))
+		case r < ' ':
+			line = append(line, '\\', 'u', '0', '0', "01"[r>>4], "0123456789abcdef"[r&15])
+		default:
+			line = utf8.AppendRune(line, r)
+		}
+	}
+	return append(line, '"')
 }
 
 // answer does what a byte on the request socket asks for, or tells that there will be no more.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"unicode/utf8"
 )
 
 // Before any init of the package, for the probe's own starts goroutines that may read it.
@@ -85,20 +84,4 @@ func gomatrixHeapRecords(path string) error {
 		err = closed
 	}
 	return err
-}
-
-// gomatrixAppendString writes a string as JSON has it, which is not as Go has it.
-func gomatrixAppendString(line []byte, text string) []byte {
-	line = append(line, '"')
-	for _, r := range text {
-		switch {
-		case r == '"' || r == '\\':
-			line = append(line, '\\', byte(r))
-		case r < ' ':
-			line = append(line, '\\', 'u', '0', '0', "01"[r>>4], "0123456789abcdef"[r&15])
-		default:
-			line = utf8.AppendRune(line, r)
-		}
-	}
-	return append(line, '"')
 }

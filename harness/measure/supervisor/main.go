@@ -11,7 +11,6 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -143,9 +142,8 @@ func main() {
 }
 
 // copyProgram gives a program other pages of physical memory than its last run had: how fast its code
-// runs depends on them. It reads and writes, for a file system that can share blocks would otherwise
-// leave the copy to be read from disk; in small pieces, for the workload inherits the peak of this
-// process. No other process can hold the copy open for writing, so that it can be run at once.
+// runs depends on them. It reads and writes, and hides what else files can do from io.Copy: a file system
+// that shares blocks would leave the copy to be read from disk. No other process can hold the copy open for writing, so that it can be run at once.
 func copyProgram(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
@@ -159,20 +157,9 @@ func copyProgram(from, to string) error {
 	if err != nil {
 		return err
 	}
-	buffer := make([]byte, 64<<10)
-	for err == nil {
-		var n int
-		if n, err = source.Read(buffer); n > 0 {
-			if _, failed := target.Write(buffer[:n]); failed != nil {
-				err = failed
-			}
-		}
-	}
-	if closed := target.Close(); closed != nil {
-		return closed
-	}
-	if errors.Is(err, io.EOF) {
-		return nil
+	_, err = io.Copy(struct{ io.Writer }{target}, struct{ io.Reader }{source})
+	if closed := target.Close(); err == nil {
+		err = closed
 	}
 	return err
 }
