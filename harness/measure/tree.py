@@ -52,19 +52,19 @@ class Tree:
     main: int
     _alive: dict[int, _Child] = field(default_factory=dict)
     _seen: list[tuple[int, _Child]] = field(default_factory=list)
+    _newest: bytes = b""
 
     def discover(self) -> None:
-        """Find new children; costs one small read for each thread of each process.
+        """Find new children: one small read for each thread of each process.
 
-        Of the supervisor only the first thread is asked: it starts the workload, and the kernel
-        gives orphans to the first thread that is alive (``find_alive_thread``).
+        One in all, where no process and no thread was made anywhere since the last time. Of the
+        supervisor only the first thread is asked: it starts the workload, and the kernel gives
+        orphans to the first thread that is alive (``find_alive_thread``).
         """
-        pending = children_of_thread(self.supervisor, self.supervisor)
-        for process in pending:  # which grows
-            pending += children(process)
-        for pid in pending:
-            if pid != self.main and pid not in self._alive and len(self._seen) < LIMIT:
-                self._add(pid)
+        newest = procfs.newest_process()  # asked first, for another may be made in the meantime
+        if not newest or newest != self._newest:
+            self._newest = newest
+            self._discover()
         for pid, child in self._alive.items():
             if stat := procfs.parse_stat(procfs.read(pid, "stat") or b""):
                 child.cpu = stat.user + stat.system
@@ -124,6 +124,14 @@ class Tree:
     def series(self) -> list[Series]:
         """The samples of each of them."""
         return [child.series for _, child in self._seen]
+
+    def _discover(self) -> None:
+        pending = children_of_thread(self.supervisor, self.supervisor)
+        for process in pending:  # which grows
+            pending += children(process)
+        for pid in pending:
+            if pid != self.main and pid not in self._alive and len(self._seen) < LIMIT:
+                self._add(pid)
 
     def _add(self, pid: int) -> None:
         try:

@@ -1,5 +1,7 @@
 import math
+import os
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from harness.measure.load import parse_report
 from harness.measure.procfs import Mapping
 from harness.measure.seen import Seen
 from harness.measure.snapshot import KernelView, Snapshot
+from harness.measure.tree import Tree
 from harness.measure.trial import outcome_of
 from harness.spec.models import WorkloadSpec
 
@@ -190,6 +193,19 @@ def test_ports_are_free_and_different() -> None:
     assert len(set(ports.values())) == 3
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", ports["b"]))
+
+
+def test_children_are_found_whenever_they_are_started() -> None:
+    tree = Tree(supervisor=os.getpid(), main=0)
+    for count in range(1, 4):
+        with subprocess.Popen(["sleep", "60"]) as process:  # noqa: S607 - whichever it is
+            tree.discover()
+            tree.discover()
+            found = [child.pid for child in tree.report()]
+            process.kill()
+        assert found[-1] == process.pid
+        assert len(found) == count
+    tree.close()
 
 
 def test_sections_of_a_binary_and_of_no_binary(tmp_path: Path) -> None:
