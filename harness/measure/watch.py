@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import repeat, takewhile
+from operator import not_
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -30,6 +32,8 @@ PAUSE_LIMIT = 10
 """Seconds that the probe waits for the harness, and the harness for the probe."""
 PIPE_SIZE = 1 << 20
 """Bytes of output that a program may write ahead of the next sample."""
+STATM_SIZE = 256
+"""Bytes that ``/proc/PID/statm`` has at most."""
 LOG_TAIL = 8192
 """Bytes of a program's output that are kept, unless more is asked for."""
 
@@ -182,7 +186,11 @@ class Watch:
             if now >= self._next_sample:
                 self._next_sample = max(self._next_sample + self._sample_every, now)
                 self._sample(now)
-            self._hear(self._wait(now, min(self._deadline, limit), alone=until is None))
+            due = min(self._deadline, limit)
+            if until is None:
+                self._sample_alone(min(due, self._next_discovery) - now)
+            wait = min(self._next_sample, due) - time.monotonic()
+            self._hear(self._poll.poll(wait * 1e3 if wait > 0 else 0))
         self._read_rest()
         return until is not None and until()
 
@@ -256,48 +264,39 @@ class Watch:
         if rss > self._memory_limit:
             self.give_up("memory limit")
 
-    def _wait(self, now: float, due: float, *, alone: bool) -> list[tuple[int, int]]:
-        """Wait until somebody speaks, a sample is due or it is ``due``.
+    def _sample_alone(self, seconds: float) -> None:
+        """Sample the program, if there is nothing else to look at, until somebody speaks.
 
-        After 10 ms of sleep a processor has forgotten this program, so that every step costs ten
-        times what it does elsewhere. Where nothing but the program is to be looked at, its samples
-        are taken here, in as few steps as can be, until other processes may have been started.
-
-        Args:
-            now: the monotonic clock.
-            due: when the caller must have a look.
-            alone: whether the caller waits for nothing else.
-
-        Returns:
-            Who speaks.
+        After 10 ms of sleep a processor has forgotten this program, and each step of it costs ten
+        times what it does elsewhere; so this loop has none of the interpreter's.
         """
-        if self._log_waits or self.seen.ended or self.tree is None or self.tree.has_children:
-            alone = False
-        while True:
-            wait = min(self._next_sample, due) - now
-            ready = self._poll.poll(wait * 1e3 if wait > 0 else 0)
-            if ready or not alone:
-                return ready
-            now = time.monotonic()
-            if now >= due or now >= self._next_discovery:
-                return ready
-            if now >= self._next_sample:
-                self._next_sample = max(self._next_sample + self._sample_every, now)
-                if self._sample_main(now) > self._memory_limit:
-                    self.give_up("memory limit")
-                    return ready
+        busy = self._log_waits or self.seen.ended or self._memory_limit < math.inf
+        if busy or self._statm is None or self.tree is None or self.tree.has_children:
+            return
+        count = int(seconds / self._sample_every)
+        found: list[tuple[object, float, bytes]] = []
+        waits = takewhile(not_, map(self._poll.poll, repeat(self._sample_every * 1e3, count)))
+        texts = map(os.pread, repeat(self._statm), repeat(STATM_SIZE), repeat(0))
+        with suppress(OSError):  # it has gone
+            found.extend(zip(waits, iter(time.monotonic, None), texts, strict=False))
+        for _, now, text in found:
+            self._keep_sample(now, procfs.parse_statm(text))
+            self._next_sample = now + self._sample_every
 
     def _sample_main(self, now: float) -> int:
         if self._statm is None:
             return 0
         try:
-            rss = procfs.parse_statm(os.pread(self._statm, 256, 0))
+            rss = procfs.parse_statm(os.pread(self._statm, STATM_SIZE, 0))
         except OSError:  # it has gone
             self._stop_sampling()
             return 0
+        self._keep_sample(now, rss)
+        return rss or 0
+
+    def _keep_sample(self, now: float, rss: int | None) -> None:
         if rss:  # a zombie has no memory
             self.seen.series.append((now - self.seen.started, rss))
-        return rss or 0
 
     def _read_answers(self) -> None:
         for line in self._lines(self._supervised.answers.fileno()):
