@@ -6,6 +6,7 @@ controller: a claim whose process has died is dropped by whoever reads the ledge
 
 import fcntl
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,15 +15,65 @@ from typing import Any
 
 import psutil
 
+from harness.controlgroups import MEMBERSHIP, ROOT, control_groups
+
 _POLL = 0.01
 """Seconds between two looks at the ledger."""
+_LIMITS = ("memory.max", "memory.high", "memory.limit_in_bytes")
+_USED = ("memory.current", "memory.usage_in_bytes")
 _RESERVE = 0.1
 """Share of the available memory that stays free for the harness, builds' page cache and growth."""
 
 
 def memory_budget() -> int:
     """Bytes that trials may use together: what is available now, less a reserve."""
-    return int(psutil.virtual_memory().available * (1 - _RESERVE))
+    return int(available_memory() * (1 - _RESERVE))
+
+
+def available_memory() -> int:
+    """Bytes that are free or can be reclaimed, on this machine and in our control groups."""
+    return int(min(psutil.virtual_memory().available, memory_room()))
+
+
+def memory_room(proc: Path = MEMBERSHIP, root: Path = ROOT) -> float:
+    """Bytes that this process's control groups leave for more; infinite without a limit.
+
+    Reads ``memory.max`` and ``memory.high`` (version 2: beyond the latter the kernel slows a group
+    down and reclaims what it can, so that resident sizes are none of the program's own any more)
+    and ``memory.limit_in_bytes`` (version 1) of the process's group and of every group above it.
+    What the group uses counts, but for page cache that the kernel would give up for a program.
+    """
+    rooms = (_room(group) for group in control_groups("memory", proc, root))
+    return max(0.0, min(rooms, default=math.inf))
+
+
+def _room(group: Path) -> float:
+    limits = [_bytes(group / name) for name in _LIMITS]
+    used = next((u for u in (_bytes(group / name) for name in _USED) if u is not None), 0)
+    known = [limit for limit in limits if limit is not None]
+    if not known:
+        return math.inf
+    return min(known) - max(0, used - _reclaimable(group))
+
+
+def _bytes(path: Path) -> int | None:
+    """A size; none where there is no such file, or no limit (``max``)."""
+    try:
+        return int(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _reclaimable(group: Path) -> int:
+    """Bytes of page cache, in the group and all below it."""
+    try:
+        words = (group / "memory.stat").read_text(encoding="utf-8").split()
+    except OSError:
+        return 0
+    counts = dict(zip(words[::2], words[1::2], strict=False))
+    prefix = "total_" if "total_inactive_file" in counts else ""  # version 1 says both
+    found = [counts.get(f"{prefix}{kind}", "") for kind in ("inactive_file", "active_file")]
+    return sum(int(count) for count in found if count.isdecimal())
 
 
 class Ledger:

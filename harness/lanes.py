@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.controlgroups import MEMBERSHIP, ROOT, control_groups
+
 _POLL = 0.005
 """Seconds between two looks for a free lane."""
 
@@ -38,27 +40,14 @@ def available_lanes(cpus: int, most: int | None = None) -> list[tuple[int, ...]]
     return cut_lanes(os.sched_getaffinity(0), cpus, cpu_quota())[:most]
 
 
-def cpu_quota(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> float:
+def cpu_quota(proc: Path = MEMBERSHIP, root: Path = ROOT) -> float:
     """CPUs' worth of time that this process's control groups allow; infinite without a limit.
 
     Reads ``cpu.max`` (version 2) and ``cpu.cfs_quota_us`` (version 1) of the process's group and of
     every group above it: the tightest holds (Linux, ``Documentation/admin-guide/cgroup-v2.rst``).
     """
-    return min((q for group in _groups(proc, root) for q in _quotas(group)), default=math.inf)
-
-
-def _groups(proc: Path, root: Path) -> Iterator[Path]:
-    try:
-        lines = proc.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        for mount in ("", "unified") if not controllers else (controllers, "cpu"):
-            group = root / mount / path.lstrip("/")
-            yield from (group, *(p for p in group.parents if p.is_relative_to(root)))
+    groups = control_groups("cpu", proc, root)
+    return min((q for group in groups for q in _quotas(group)), default=math.inf)
 
 
 def _quotas(group: Path) -> Iterator[float]:

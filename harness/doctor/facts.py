@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from harness.admission import available_memory
 from harness.frozen import Frozen
 from harness.golang.supplies import Supply, ask_providers, at_hand
 from harness.lanes import cpu_quota
@@ -45,7 +46,7 @@ class HostFacts(Frozen):
     memory: int
     """Bytes."""
     memory_available: int
-    """Bytes."""
+    """Bytes that this machine and our control groups leave for trials."""
     swap: int
     """Bytes of swap space."""
     swap_used: int
@@ -85,7 +86,7 @@ def gather(cache: Path, reports: Path) -> HostFacts:
         governors=tuple(sorted(_governors())),
         load=psutil.getloadavg()[0],
         memory=memory.total,
-        memory_available=memory.available,
+        memory_available=available_memory(),
         swap=swap.total,
         swap_used=swap.used,
         transparent_hugepages=_chosen(_SYS / "kernel/mm/transparent_hugepage/enabled"),
