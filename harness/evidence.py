@@ -21,7 +21,7 @@ def read_evidence(run: Run) -> Evidence:
         if not trial.ok or trial.variant not in wanted:
             continue
         key = (trial.workload, trial.variant)
-        if heap := read_heap(run, trial):
+        if (heap := read_heap(run, trial)) is not None:
             functions[key].append(by_function(heap))
         if points := read_series(run, trial):
             series[key].append(points)

@@ -22,7 +22,12 @@ def varint(value: int) -> bytes:
 
 
 def profile(stacks: Iterable[tuple[bytes, int]], leaf: str = "main.fill") -> bytes:
-    """A gzipped heap profile of two functions: location 1 is main.main, 2 is the leaf."""
+    """A gzipped heap profile of two functions: location 1 is main.main, 2 is the leaf.
+
+    Args:
+        stacks: the field of its locations, and bytes in use.
+        leaf: a function's name.
+    """
     strings = ["", "inuse_objects", "count", "inuse_space", "bytes", "main.main", leaf]
     return gzip.compress(
         b"".join(

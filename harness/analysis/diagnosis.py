@@ -3,10 +3,14 @@
 Each rule looks at paired differences in bytes between candidate and baseline: the kernel's numbers,
 the runtime's, and the resident bytes by class of mapping. It speaks only where its difference is
 shown to be material, and names what it saw in numbers. Several rules may hold, or none.
+
+A change of the sum is no change of the part that is named: a function or a class of memory is named
+only where its own change has the sum's sign and makes at least half of it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -23,10 +27,10 @@ _PART = 0.2
 _LEAST = 256 * 1024.0
 """Bytes that are never material: a few stacks, a few spans."""
 _MOST = 0.5
-_SHARE = 0.1
-"""Part of a change from which on a contribution to it is worth naming."""
-_FUNCTIONS = 3
-"""Functions that are named."""
+"""Part of a change that a function or a class must make to be named for it."""
+_SAME = 0.05
+"""One-sided error probability of the finding that the settled heap is the same, as that of
+``equivalent``."""
 
 _FEWEST_POINTS = 8
 _MOST_POINTS = 60
@@ -40,7 +44,9 @@ class Evidence:
     """What diagnosis can use beyond the trials' records; everything may be left out."""
 
     functions: Mapping[tuple[str, str], Mapping[str, float]] = field(default_factory=dict)
-    """(workload, variant) → function → bytes in use, the mean over the variant's heap profiles."""
+    """(workload, variant) → function → bytes in use, the mean over the variant's heap profiles.
+
+    A variant without an entry has no profile; one with an empty entry holds nothing."""
     series: Mapping[tuple[str, str], Sequence[Series]] = field(default_factory=dict)
     """(workload, variant) → resident memory over time, one series a trial."""
 
@@ -144,6 +150,31 @@ class _Seen:
         """Whether they are shown to be above zero."""
         return _p(differences, above=True) <= _ERROR
 
+    def most(self, part: Values, whole: Values) -> bool:
+        """Whether a part is shown to be above the threshold, and to make half of the whole."""
+        return self.material(part) and self.shown(part - _MOST * whole)
+
+    @cached_property
+    def live(self) -> str:
+        """The metric that tells the live heap's change.
+
+        What the last collection found live holds what was in use just then. Where two collections
+        after the load leave no more than before, nothing has come to stay.
+        """
+        settled = self.of_metric("heap.live.settled")
+        same = _p(settled - self.threshold, above=False) <= _SAME
+        return "heap.live.settled" if same else "heap.live"
+
+    @cached_property
+    def heap_unaccounted(self) -> Values:
+        """Resident in the Go heap's mappings, beyond what the runtime's account of it changed by.
+
+        NaN without smaps.
+        """
+        account = self.of_metric("runtime.mapped") - np.nan_to_num(_runtime_metadata(self))
+        rest: Values = self.of_classes(["go heap"]) - account
+        return rest
+
     def level(self, metric: str, unit: str = "bytes") -> str:
         """``260 MiB to 402 MiB``: the medians of baseline and candidate."""
         values = [_median(self.table.values(v, metric)) for v in (self.baseline, self.candidate)]
@@ -158,19 +189,19 @@ def _residency(seen: _Seen) -> Iterator[tuple[str, str]]:
     unseen = seen.of_metric("unseen")
     if not seen.material(unseen):
         return
-    heap = seen.of_classes(["go heap"])
-    released, free = seen.of_metric("heap.released"), seen.of_classes(["go heap"], "free")
-    lazily = seen.material(free) and seen.shown(free - _MOST * unseen)
-    kept = lazily or (seen.material(released) and seen.shown(released - _MOST * unseen))
-    if not kept and np.isfinite(heap).any() and not seen.material(heap):
+    heap = seen.heap_unaccounted
+    if np.isfinite(heap).any() and not seen.most(heap, unseen):
         return
+    released, free = seen.of_metric("heap.released"), seen.of_classes(["go heap"], "free")
+    lazily = seen.most(free, unseen)
+    kept = lazily or seen.most(released, unseen)
     numbers = (
         f"unseen went from {seen.level('unseen')} while the runtime's own account "
         f"(runtime.mapped) went from {seen.level('runtime.mapped')}"
     )
     signature = "resident but unseen by the runtime: "
     huge = seen.of_classes(["go heap"], "huge")
-    if seen.material(huge) and seen.shown(huge - _MOST * unseen):
+    if seen.most(huge, unseen):
         yield (
             signature + "transparent huge pages",
             (
@@ -198,7 +229,8 @@ def _residency(seen: _Seen) -> Iterator[tuple[str, str]]:
     else:
         grown = "became" if seen.sign > 0 else "are no longer"
         where = (
-            f"; of the Go heap's mappings {_amount(heap)} {seen.more} is resident"
+            f"; of the Go heap's mappings {_amount(heap)} {seen.more} is resident than the "
+            "runtime accounts for"
             if np.isfinite(heap).any()
             else ""
         )
@@ -212,12 +244,12 @@ def _residency(seen: _Seen) -> Iterator[tuple[str, str]]:
 
 
 def _live_heap(seen: _Seen) -> Iterator[tuple[str, str]]:
-    live = seen.of_metric("heap.live")
+    live = seen.of_metric(seen.live)
     if not seen.material(live):
         return
-    functions = _functions(seen)
+    functions = _functions(seen, _median(live) or 0.0)
     named = f"; most of it in {functions}" if functions else ""
-    yield f"live heap {seen.verb}", f"heap.live went from {seen.level('heap.live')}{named}"
+    yield f"live heap {seen.verb}", f"{seen.live} went from {seen.level(seen.live)}{named}"
 
 
 def _fragmentation(seen: _Seen) -> Iterator[tuple[str, str]]:
@@ -226,21 +258,19 @@ def _fragmentation(seen: _Seen) -> Iterator[tuple[str, str]]:
         ("heap.free", "free spans", "free in the runtime and not returned to the kernel"),
     ):
         if seen.material(seen.of_metric(metric)):
-            told = f"{metric} ({meaning}) went from {seen.level(metric)}{_holder(seen)}"
+            told = f"{metric} ({meaning}) went from {seen.level(metric)}"
             yield f"{signature} {seen.verb}", told
 
 
 def _pacing(seen: _Seen) -> Iterator[tuple[str, str]]:
     """The collector lets more garbage gather on the same live heap."""
-    cycles, live = seen.of_metric("gc.cycles"), seen.of_metric("heap.live")
-    goal = seen.of_metric("heap.goal")
     parts = ("heap.objects", "heap.unused", "heap.free")
     heap: Values = sum((seen.of_metric(name) for name in parts), np.zeros(1))
-    later = np.isfinite(goal).any() and seen.material(goal)
-    fewer = seen.shown(-cycles)
-    if seen.material(live) or not (later or fewer):
+    if seen.material(seen.of_metric(seen.live)) or not seen.material(heap):
         return
-    if not seen.material(heap):
+    later = seen.most(seen.of_metric("heap.goal"), heap)
+    fewer = seen.most(_between_collections(seen), heap)
+    if not (later or fewer):
         return
     counts = f"gc.cycles went from {seen.level('gc.cycles', 'count')}" if fewer else ""
     goals = f"heap.goal went from {seen.level('heap.goal')}" if later else ""
@@ -248,9 +278,9 @@ def _pacing(seen: _Seen) -> Iterator[tuple[str, str]]:
     yield (
         "GC pacing",
         (
-            f"the live heap explains little of it ({seen.level('heap.live')}), "
+            f"the live heap explains little of it ({seen.level(seen.live)}), "
             f"but {told}: the collector runs {'less' if seen.sign > 0 else 'more'} often "
-            f"and lets {seen.more} garbage gather{_holder(seen)}"
+            f"and lets {seen.more} garbage gather"
         ),
     )
 
@@ -259,7 +289,8 @@ def _churn(seen: _Seen) -> Iterator[tuple[str, str]]:
     """More allocation and no more memory kept."""
     allocated = seen.of_metric("allocs.bytes")
     base = _median(seen.table.values(seen.baseline, "allocs.bytes"))
-    if base is None or not seen.small(seen.of_metric("heap.live")):
+    live = seen.of_metric(seen.live)
+    if base is None or not (seen.small(live) and seen.small(-live)):
         return
     part = allocated - _PART * base
     if seen.material(allocated) and seen.shown(part):
@@ -267,7 +298,7 @@ def _churn(seen: _Seen) -> Iterator[tuple[str, str]]:
             f"allocation churn {seen.verb}",
             (
                 f"allocs.bytes went from {seen.level('allocs.bytes')}, while the live heap stayed "
-                f"({seen.level('heap.live')}): short-lived objects, which cost CPU more than memory"
+                f"({seen.level(seen.live)}): short-lived objects, which cost CPU more than memory"
             ),
         )
 
@@ -276,7 +307,12 @@ def _stacks(seen: _Seen) -> Iterator[tuple[str, str]]:
     if seen.material(seen.of_metric("heap.stacks")):
         yield (
             f"goroutine stacks {seen.verb}",
-            f"heap.stacks went from {seen.level('heap.stacks')}: more goroutines, or deeper calls",
+            f"heap.stacks went from {seen.level('heap.stacks')}: "
+            + (
+                "more goroutines, or deeper calls"
+                if seen.sign > 0
+                else "fewer goroutines, or shallower calls"
+            ),
         )
 
 
@@ -290,16 +326,19 @@ def _metadata(seen: _Seen) -> Iterator[tuple[str, str]]:
 
 def _outside(seen: _Seen) -> Iterator[tuple[str, str]]:
     """Anonymous memory that belongs neither to the Go heap nor to the runtime's structures."""
-    outside = seen.of_classes(["c heap", "other", "stack", "go metadata"])
-    known = np.nan_to_num(_runtime_metadata(seen))
-    if not seen.material(outside - np.maximum(known, 0.0)):
+    kinds = {"c heap": "C heap", "other": "other mappings", "stack": "the first thread's stack",
+             "thread stack": "stacks of C threads", "go metadata": "unnamed mappings"}  # fmt: skip
+    classes = {name: seen.of_classes([name]) for name in kinds}
+    own = "go metadata" if np.any(classes["go metadata"]) else "other"  # the latter beside C code
+    classes[own] -= np.maximum(np.nan_to_num(_runtime_metadata(seen)), 0.0)
+    outside: Values = sum(classes.values(), np.zeros(1))
+    if not seen.material(outside):
         return
-    kinds = {"c heap": "C heap", "other": "other mappings", "go metadata": "unnamed mappings"}
     told = listed(
         [
-            f"{words} {_amount(each)}"
+            f"{words} {_amount(classes[name])}"
             for name, words in kinds.items()
-            if seen.shown((each := seen.of_classes([name])) - _SHARE * outside)
+            if seen.shown(classes[name] - _MOST * outside)
         ]
     )
     yield (
@@ -415,8 +454,20 @@ def _runtime_metadata(seen: _Seen) -> Values:
     return rest
 
 
-def _functions(seen: _Seen) -> str:
-    """The functions whose bytes in use moved most, with amounts."""
+def _between_collections(seen: _Seen) -> Values:
+    """What is allocated from one collection to the next."""
+
+    def spaced(variant: str) -> Values:
+        cycles = seen.table.values(variant, "gc.cycles")
+        result: Values = seen.table.values(variant, "allocs.bytes") / (cycles + 1)
+        return result
+
+    difference: Values = seen.sign * (spaced(seen.candidate) - spaced(seen.baseline))
+    return difference
+
+
+def _functions(seen: _Seen, whole: float) -> str:
+    """The functions whose bytes in use make most of a change, with amounts."""
     key = seen.table.workload
     base = seen.evidence.functions.get((key, seen.baseline))
     cand = seen.evidence.functions.get((key, seen.candidate))
@@ -425,26 +476,15 @@ def _functions(seen: _Seen) -> str:
     moved = {
         name: seen.sign * (cand.get(name, 0.0) - base.get(name, 0.0)) for name in {*base, *cand}
     }
-    largest = sorted(moved, key=lambda name: (-moved[name], name))[:_FUNCTIONS]
-    total = sum(value for value in moved.values() if value > 0)
+    largest = sorted(moved, key=lambda name: (-moved[name], name))
     return listed(
         [
             f"{name} ({'+' if seen.sign > 0 else '-'}{amount(moved[name], 'bytes')}, "
-            f"{percent(moved[name] / total)})"
+            f"{percent(moved[name] / whole)})"
             for name in largest
-            if moved[name] > _SHARE * total > 0
+            if moved[name] >= _MOST * whole > 0
         ]
     )
-
-
-def _holder(seen: _Seen) -> str:
-    """The function that holds most of the candidate's live heap, where one does."""
-    held = seen.evidence.functions.get((seen.table.workload, seen.candidate), {})
-    total = sum(held.values())
-    name = max(held, key=lambda n: (held[n], n), default=None)
-    if name is None or held[name] < max(_MOST * total, seen.threshold):
-        return ""
-    return f"; most of the live heap is {name}'s ({amount(held[name], 'bytes')})"
 
 
 def _class_sum(trial: TrialRecord | None, names: Sequence[str], kind: str) -> float:

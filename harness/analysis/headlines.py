@@ -11,6 +11,8 @@ _TELLING = ("runtime.mapped", "heap.objects")
 collector's phase."""
 _UNSEEN = ("runtime.mapped", "heap.live", "heap.objects")
 """What is named where the runtime does not show it, if it stands still."""
+_MOST = 0.5
+"""Part of the kernel's change from which on the runtime shows it."""
 _SMALL = 0.2
 """Part of the kernel's change below which the runtime does not show it."""
 
@@ -100,16 +102,23 @@ def _runtime_part(lead: Comparison, comparisons: Sequence[Comparison]) -> list[s
     if not lead.metric.startswith("rss") or not lead.difference:
         return []
     same = {
-        c.metric: c.difference
+        c.metric: c
         for c in comparisons
         if (c.baseline, c.candidate) == (lead.baseline, lead.candidate) and c.difference is not None
     }
-    telling = next((name for name in _TELLING if name in same), None)
+    telling = next((same[name] for name in _TELLING if name in same), None)
     if telling is None:
         return []
-    if same[telling] / lead.difference >= _SMALL:
-        return [f"the Go runtime shows it too ({telling} {_signed(same[telling])})"]
-    still = [name for name in _UNSEEN if abs(same.get(name, math.inf) / lead.difference) < _SMALL]
+    parts = {name: (c.difference or 0.0) / lead.difference for name, c in same.items()}
+    part = parts[telling.metric]
+    numbers = f"({telling.metric} {_signed(telling.difference or 0.0)})"
+    if part >= _SMALL:
+        if telling.decision == "inconclusive":
+            return [f"whether the Go runtime shows it is open {numbers}"]
+        return [f"the Go runtime shows {'it too' if part >= _MOST else 'a part of it'} {numbers}"]
+    still = [name for name in _UNSEEN if abs(parts.get(name, math.inf)) < _SMALL]
+    if not still:
+        return [f"the Go runtime's own numbers went the other way {numbers}"]
     return [f"the Go runtime's own numbers ({', '.join(still)}) do not show it"]
 
 

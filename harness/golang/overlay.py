@@ -34,6 +34,8 @@ _NEEDED = {
 }  # fmt: skip
 """What ``wait.go`` uses of the runtime, from Go 1.21 to 1.27. With one that has it not, a patched
 or a future one, programs see the probe's goroutine, and signals kill without a snapshot."""
+_HOMES = ("runtime", "runtime/debug", "syscall")
+"""Packages that the probe's code is added to, which no package of a user's can be named like."""
 _IMPORTER = """package main
 
 import _ "runtime/debug" // holds the probe
@@ -91,6 +93,20 @@ def probe_digest(mode: ProbeMode = "full") -> str:
         for path in sorted(_SOURCES.glob("*.go")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def is_probe(function: str, file: str) -> bool:
+    """Whether a frame of a stack is the probe's own, and not the program's.
+
+    Args:
+        function: its full name, as ``runtime/debug.(*gomatrixState).end``.
+        file: where it is written, as far as that is known.
+    """
+    directory, slash, rest = function.rpartition("/")
+    package, _, name = rest.partition(".")
+    return directory + slash + package in _HOMES and (
+        name.lstrip("(*").startswith("gomatrix") or "gomatrix_" in file.rpartition("/")[2]
+    )
 
 
 def _probe(

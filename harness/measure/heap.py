@@ -12,6 +12,7 @@ from itertools import dropwhile
 from typing import NamedTuple
 
 from harness.frozen import Frozen
+from harness.golang.overlay import is_probe
 
 _RUNTIME = ("runtime.", "internal/runtime/")
 _SAMPLE_TYPES = (
@@ -77,14 +78,17 @@ def encode_profile(found: Records) -> bytes:
 
     Of a stack the runtime's own functions below the one that allocated are left out, and
     ``runtime.goexit``, as runtime/pprof does; the former in all versions as from Go 1.27 on, so
-    that stacks of different versions compare.
+    that stacks of different versions compare. What the probe itself has allocated is left out.
     """
+    probe = {n for n, frame in enumerate(found.frames) if is_probe(frame.function, frame.file)}
     strings: dict[str, int] = {"": 0}
     functions: dict[tuple[str, str], int] = {}
     body = bytearray()
     for kind in _SAMPLE_TYPES:
         body += _message(1, _value_type(kind, strings))
     for record in found.records:
+        if not probe.isdisjoint(record.stack):
+            continue
         allocated = _unsampled(*record.allocated, found.rate)
         in_use = _unsampled(*record.in_use, found.rate)
         stack = [number + 1 for number in _shown(record.stack, found.frames)]

@@ -310,8 +310,11 @@ def _write_profile(request: TrialRequest, seen: Seen) -> None:
         return
     try:
         if seen.profile_error == "":
-            data = request.records.read_bytes()
-            request.profile.write_bytes(encode_profile(parse_records(data)))
+            records = parse_records(request.records.read_bytes())
+            if records.rate > 0:
+                request.profile.write_bytes(encode_profile(records))
+            else:  # no record does not mean then that nothing was allocated
+                seen.profile_error = "the program has turned the memory profiler off"
     except (OSError, ValueError) as error:
         seen.profile_error = str(error)
     finally:

@@ -368,8 +368,8 @@ def heap_difference(
 ) -> Figure | None:
     """Heap by function, candidate less baseline, with a flame graph of both.
 
-    A program whose main has returned has often nothing live left: then what it allocated over the
-    whole trial is shown.
+    A program whose main has returned has often nothing live left: where that holds for both, what
+    they allocated over the whole trial is shown.
     """
     pairs = (
         (
@@ -379,15 +379,23 @@ def heap_difference(
         )
         for kind, words in _KINDS_OF_HEAP
     )
-    known = next(((words, old, new) for words, old, new in pairs if old and new), None)
+    known = next(
+        (
+            (words, old, new)
+            for words, old, new in pairs
+            if old is not None and new is not None and any((*old.values(), *new.values()))
+        ),
+        None,
+    )
     if known is None:
         return None
     words, before, after = known
     flat: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for index, heap in enumerate((before, after)):
         for stack, size in heap.items():
-            flat[stack[-1]][index] += size
-    ranked = sorted(flat.items(), key=lambda item: (-abs(item[1][1] - item[1][0]), item[0]))
+            flat[stack[-1] if stack else "?"][index] += size
+    held = [(name, sizes) for name, sizes in flat.items() if any(sizes)]
+    ranked = sorted(held, key=lambda item: (-abs(item[1][1] - item[1][0]), item[0]))
     table = [("Function", "Baseline", "Candidate", "Difference")]
     table += [
         (name, quantity(old, "bytes"), quantity(new, "bytes"), quantity(new - old, "bytes"))
@@ -424,13 +432,15 @@ def heap_difference(
     return Figure(key, title, note, svg, table=tuple(table))
 
 
-def _mean_heap(run: Run, workload: str, variant: str, kind: str) -> dict[Stack, float]:
+def _mean_heap(run: Run, workload: str, variant: str, kind: str) -> dict[Stack, float] | None:
     heaps = [
         heap
         for trial in run.trials
         if trial.ok and (trial.workload, trial.variant) == (workload, variant)
-        and (heap := read_heap(run, trial, kind))
+        and (heap := read_heap(run, trial, kind)) is not None
     ]  # fmt: skip
+    if not heaps:
+        return None
     total: dict[Stack, float] = defaultdict(float)
     for heap in heaps:
         for stack, size in heap.items():

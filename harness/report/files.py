@@ -29,12 +29,15 @@ def read_series(run: Run, trial: TrialRecord) -> list[tuple[float, float]]:
         return []
 
 
-def read_heap(run: Run, trial: TrialRecord, kind: str = "inuse_space") -> dict[Stack, float]:
-    """Heap bytes by stack, root first; empty where there is no readable profile."""
+def read_heap(run: Run, trial: TrialRecord, kind: str = "inuse_space") -> dict[Stack, float] | None:
+    """Heap bytes by stack, root first; ``None`` where there is no readable profile.
+
+    A profile without a single sample is one too: nothing was live.
+    """
     path = inside(run, trial.profile)
     if path is None:
-        return {}
+        return None
     try:
         return parse_heap(path.read_bytes(), kind)
     except ValueError:
-        return {}
+        return None

@@ -9,6 +9,8 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 
+from harness.golang.overlay import is_probe
+
 Stack = tuple[str, ...]
 """Function names, the root first."""
 
@@ -19,6 +21,8 @@ _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRING = 1, 2, 4, 5, 6
 
 def parse_heap(data: bytes, kind: str = "inuse_space") -> dict[Stack, float]:
     """Bytes by stack: in use, or with ``alloc_space`` all that were ever allocated.
+
+    A stack of which nothing is left has zero bytes. What the probe itself allocates is left out.
 
     Raises:
         ValueError: this is no profile, or one without that kind of sample.
@@ -40,23 +44,25 @@ def _by_stack(fields: list[tuple[int, int | bytes]], kind: str) -> dict[Stack, f
         raise ValueError(f"a profile without {kind}")
     column = kinds.index(kind)
     functions = {
-        _first(value, 1): strings[_first(value, 2)]
+        _first(value, 1): (strings[_first(value, 2)], strings[_first(value, 4)])
         for number, value in fields
         if number == _FUNCTION
     }
-    locations: dict[int, list[str]] = {}
+    functions.setdefault(0, ("?", ""))
+    probe = {key for key, function in functions.items() if is_probe(*function)}
+    locations: dict[int, list[int]] = {}
     for number, value in fields:
         if number == _LOCATION:
             lines = [line for key, line in _fields(_bytes(value)) if key == 4]  # noqa: PLR2004 - field "line"
-            names = [functions[_first(line, 1)] for line in lines]
-            locations[_first(value, 1)] = names or ["?"]
+            locations[_first(value, 1)] = [_first(line, 1) for line in lines]
     stacks: dict[Stack, float] = defaultdict(float)
     for number, value in fields:
         if number == _SAMPLE:
             values = [_signed(v) for v in _repeated(value, 2)]
-            if values[column]:  # leaf first, inlined callees before their callers
-                leaf_first = [n for key in _repeated(value, 1) for n in locations[key]]
-                stacks[tuple(reversed(leaf_first))] += values[column]
+            # leaf first, inlined callees before their callers
+            leaf_first = [f for key in _repeated(value, 1) for f in locations[key] or [0]]
+            if probe.isdisjoint(leaf_first):
+                stacks[tuple(functions[f][0] for f in reversed(leaf_first))] += values[column]
     return dict(stacks)
 
 

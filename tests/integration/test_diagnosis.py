@@ -47,8 +47,42 @@ trials: 5
 """
 
 
+TOUCHED = """\
+// Touched keeps the same live heap always, and touches it or not. Every allocation is profiled.
+package main
+
+import (
+	"os"
+	"runtime"
+)
+
+func init() { runtime.MemProfileRate = 1 }
+
+var kept []byte
+
+func main() {
+	kept = make([]byte, 64<<20)
+	for i := 0; os.Getenv("BEHAVIOUR") != "off" && i < len(kept); i += 4096 {
+		kept[i] = 1
+	}
+	runtime.GC()
+}
+"""
+ONE_SIDED = """\
+go: [go1.24.3]
+env: {BEHAVIOUR: ["off", "on"]}
+question: {baseline: go1.24.3 BEHAVIOUR=off, candidate: go1.24.3 BEHAVIOUR=on}
+workloads:
+  - {name: leak, package: ./go_fixtures/leak, args: ["-live-mib=0", "-pause=1ms"]}
+  - {name: touched, package: ./go_fixtures/touched}
+trials: 5
+"""
+
+
 def measured(directory: Path, matrix: str) -> Run:
     shutil.copytree(FIXTURES, directory / "go_fixtures")
+    (directory / "go_fixtures" / "touched").mkdir()
+    (directory / "go_fixtures" / "touched" / "main.go").write_text(TOUCHED, encoding="utf-8")
     project = Project(directory)
     project.write(matrix)
     done = project.gomatrix("run")
@@ -61,15 +95,22 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return measured(tmp_path_factory.mktemp("shapes"), SHAPES)
 
 
-def found_in(run: Run, workload: str, candidate: str) -> Verdict:
-    """The verdict on one workload, with and without what it does."""
+def asked(run: Run, **names: str) -> Run:
+    """The same run with another baseline or candidate."""
     question = run.manifest.matrix.question
     assert question is not None
-    asked = question.model_copy(update={"candidate": f"go1.24.3 {candidate}"})
+    changed = question.model_copy(update=names)
+    matrix = run.manifest.matrix.model_copy(update={"question": changed})
+    return replace(run, manifest=run.manifest.model_copy(update={"matrix": matrix}))
+
+
+def found_in(run: Run, workload: str, candidate: str) -> Verdict:
+    """The verdict on one workload, with and without what it does."""
     workloads = [w for w in run.manifest.matrix.workloads if w.name == workload]
-    matrix = run.manifest.matrix.model_copy(update={"question": asked, "workloads": workloads})
+    matrix = run.manifest.matrix.model_copy(update={"workloads": workloads})
     trials = tuple(t for t in run.trials if t.workload == workload)
-    again = replace(run, manifest=run.manifest.model_copy(update={"matrix": matrix}), trials=trials)
+    only = replace(run, manifest=run.manifest.model_copy(update={"matrix": matrix}), trials=trials)
+    again = asked(only, candidate=f"go1.24.3 {candidate}")
     return conclude(again, evidence=read_evidence(again))
 
 
@@ -133,3 +174,27 @@ def test_the_origins_regression_is_found_where_the_runtime_does_not_look(tmp_pat
     assert ("large-buffers", unseen) in told
     assert [w for w, _ in told].count("large-buffers") == 1
     assert "most of it in main.fill (-" in told["live-map", "live heap shrank"]
+
+
+def test_functions_are_named_where_one_side_holds_nothing_and_never_the_probe(
+    tmp_path: Path,
+) -> None:
+    run = measured(tmp_path, ONE_SIDED)
+    evidence = read_evidence(run)
+    off, on = (f"go1.24.3 BEHAVIOUR={state}" for state in ("off", "on"))
+    assert sum(evidence.functions["leak", off].values()) == 0
+
+    told = {
+        (d.workload, d.signature): d.evidence for d in conclude(run, evidence=evidence).diagnosis
+    }
+    assert "most of it in main.keep (+" in told["leak", "live heap grew"]
+    cured = conclude(asked(run, baseline=on, candidate=off), evidence=evidence).diagnosis
+    shrunk = {(d.workload, d.signature): d.evidence for d in cured}
+    assert "most of it in main.keep (-" in shrunk["leak", "live heap shrank"]
+
+    unseen = "resident but unseen by the runtime: untouched heap pages became resident"
+    assert [signature for workload, signature in told if workload == "touched"] == [unseen]
+    for variant in (off, on):
+        held = evidence.functions["touched", variant]
+        assert held["main.main"] == 64 << 20
+        assert not [name for name in held if name.startswith(("runtime/", "syscall."))]

@@ -396,3 +396,24 @@ def test_a_pair_that_acts_only_jointly_is_found_under_noise_before_its_cure_is_s
             assert "swissmap" in verdict.attributions[0].sentence
     assert found >= 11
     assert whole < found  # some are shown to explain most, not yet to explain all
+
+
+@pytest.mark.parametrize(
+    ("mapped", "words"),
+    [
+        (150e6, "the Go runtime shows it too (runtime.mapped"),
+        (45e6, "the Go runtime shows a part of it (runtime.mapped"),
+        (0.0, "the Go runtime's own numbers (runtime.mapped) do not show it"),
+        (-100e6, "the Go runtime's own numbers went the other way (runtime.mapped"),
+    ],
+)
+def test_the_runtime_shows_a_change_only_where_it_makes_half_of_it(
+    mapped: float, words: str
+) -> None:
+    def measure(_workload: str, variant: str, number: int) -> Metrics:
+        new = variant.startswith("go1.24.3")
+        tremor = math.exp(0.001 * noise(variant, number))
+        return {"rss.peak": (270e6 + 150e6 * new) * tremor,
+                "runtime.mapped": (270e6 + mapped * new) * tremor}  # fmt: skip
+
+    assert words in conclude(make_run(measure)).headlines[0].sentence

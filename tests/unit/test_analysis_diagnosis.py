@@ -1,6 +1,7 @@
 import hashlib
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,9 +36,9 @@ def noise(*key: object) -> float:
 
 def measured(
     metrics: Mapping[str, float] = {}, smaps: Mapping[str, float] = {}, *,
-    huge: float = 0.0, cycles: float = 0.0,
+    huge: float = 0.0, cycles: float = 0.0, base: Mapping[str, float] = {},
 ) -> Run:  # fmt: skip
-    """A run whose candidate differs by so many MiB."""
+    """A run whose candidate differs by so many MiB, from ``BASE`` and what ``base`` adds to it."""
     run = make_run(lambda _w, _v, _r: {}, MATRIX)
     trials = []
     for t in run.trials:
@@ -45,7 +46,7 @@ def measured(
         values: dict[str, float | None] = {
             name: (value + new * metrics.get(name, 0.0)) * MIB
             + 0.3 * MIB * noise(name, t.variant, t.round)
-            for name, value in BASE.items()
+            for name, value in {**BASE, **base}.items()
         }
         values["gc.cycles"] = 20.0 + new * cycles
         classes = {
@@ -146,7 +147,7 @@ def test_equal_variants_have_no_diagnosis() -> None:
     ],
 )
 def test_each_cause_has_its_own_name(
-    metrics: dict[str, float], smaps: dict[str, float], extra: dict[str, float], expected: str
+    metrics: dict[str, float], smaps: dict[str, float], extra: dict[str, Any], expected: str
 ) -> None:
     verdict = conclude(measured(metrics, smaps, **extra))
     assert signatures(verdict) == [expected]
@@ -168,6 +169,86 @@ def test_functions_are_named() -> None:
     (found,) = conclude(run, evidence=Evidence(functions=profiles)).diagnosis
     assert "main.cache (+140 MiB" in found.evidence
     assert "main.parse" not in found.evidence
+
+
+GROWN = {**RESIDENT, "heap.live": 150.0, "runtime.mapped": 150.0}
+
+
+@pytest.mark.parametrize(
+    ("moved", "named"),
+    [
+        ({"main.keep": 150.0}, "main.keep"),  # the other side holds nothing
+        ({"main.keep": 76.0, "main.rest": 74.0}, "main.keep"),
+        ({"runtime/metrics.Read": 0.08}, None),  # all of the profile's change, none of the heap's
+        ({"main.keep": -150.0}, None),
+        ({"main.a": 50.0, "main.b": 50.0, "main.c": 50.0}, None),
+    ],
+)
+def test_a_function_is_named_only_for_half_of_a_change_of_its_own_sign(
+    moved: dict[str, float], named: str | None
+) -> None:
+    sides = {"go1.24.3": {}, "go1.24.11": {}}  # type: dict[str, dict[str, float]]
+    for name, change in moved.items():
+        sides["go1.24.11" if change > 0 else "go1.24.3"][name] = abs(change) * MIB
+    evidence = Evidence(functions={("w", variant): held for variant, held in sides.items()})
+    (found,) = conclude(measured(GROWN, {"go heap": 150}), evidence=evidence).diagnosis
+    assert found.signature == "live heap grew"
+    told = [name for name in moved if name in found.evidence]
+    assert told == ([named] if named else [])
+    shrunk = {name: -change for name, change in GROWN.items()}
+    mirrored = Evidence(
+        functions={("w", "go1.24.3"): sides["go1.24.11"], ("w", "go1.24.11"): sides["go1.24.3"]}
+    )
+    base = dict.fromkeys(GROWN, 200.0)
+    (found,) = conclude(measured(shrunk, {"go heap": -150}, base=base), evidence=mirrored).diagnosis
+    assert found.signature == "live heap shrank"
+    assert [name for name in moved if name in found.evidence] == told
+
+
+@pytest.mark.parametrize(("settled", "vetoed"), [(0.0, True), (-150.0, True), (150.0, False)])
+def test_a_settled_heap_that_is_the_same_is_no_live_heap_that_grew(
+    settled: float,
+    vetoed: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:  # fmt: skip
+    run = measured(
+        {**GROWN, "heap.live.settled": settled}, {"go heap": 150}, base={"heap.live.settled": 200.0}
+    )
+    assert ("live heap grew" in signatures(conclude(run))) != vetoed
+
+
+def test_what_lies_elsewhere_is_not_told_as_untouched_heap_pages() -> None:
+    unseen = {**RESIDENT, "unseen": 150.0}
+    assert signatures(conclude(measured(unseen, {"c heap": 105, "go heap": 45}))) == [
+        "memory outside the Go heap grew"
+    ]
+    # all that the Go heap has more of is known to the runtime
+    known = {**RESIDENT, "unseen": 75.0, "runtime.mapped": 75.0, "heap.live": 75.0}
+    assert signatures(conclude(measured(known, {"c heap": 75, "go heap": 75}))) == [
+        "live heap grew", "memory outside the Go heap grew"
+    ]  # fmt: skip
+    # given back, and no longer resident
+    gone = {"unseen": 100.0, "heap.released": 100.0, "runtime.mapped": -100.0}
+    assert signatures(conclude(measured(gone, {"go heap": -100, "c heap": 100}))) == [
+        "memory outside the Go heap grew"
+    ]
+
+
+def test_a_class_of_memory_is_named_only_for_half_of_the_change() -> None:
+    unseen = {**RESIDENT, "unseen": 150.0}
+    (found,) = conclude(measured(unseen, {"c heap": 120, "other": 30})).diagnosis
+    assert "C heap 120 MiB" in found.evidence
+    assert "other mappings" not in found.evidence
+
+
+def test_a_collection_less_is_no_pacing() -> None:
+    fragmented = {**RESIDENT, "heap.unused": 150.0, "runtime.mapped": 150.0}
+    run = measured(fragmented, {"go heap": 150}, cycles=-1)
+    assert signatures(conclude(run)) == ["heap fragmentation grew"]
+
+
+def test_a_live_heap_that_shrank_has_not_stayed() -> None:
+    run = measured({"allocs.bytes": 4000, "heap.live": -150})
+    assert "allocation churn grew" not in signatures(conclude(run))
 
 
 def series(slope: float, key: object) -> list[tuple[float, float]]:

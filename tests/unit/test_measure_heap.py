@@ -32,6 +32,7 @@ def test_records_become_a_profile() -> None:
     assert held == {
         ("main.main", "main.fill"): int(200 / (1 - math.exp(-100 / 524288))),
         ("main.main",): int((1 << 20) / (1 - math.exp(-2))),
+        ("runtime.mallocgc",): 0,
     }
     objects = parse_heap(encode_profile(found), "alloc_objects")
     assert objects["runtime.mallocgc",] == int(5 / (1 - math.exp(-10 / 524288)))
@@ -83,3 +84,32 @@ def test_profiles_of_every_sample_hold_the_records(
             value = in_use[1] if kind == "inuse_space" else allocated[0]
             expected[f"main.{name}",] = expected.get((f"main.{name}",), 0) + value
         assert parse_heap(data, kind) == expected, kind
+
+
+@pytest.mark.parametrize(
+    ("function", "file"),
+    [
+        ("runtime/debug.(*gomatrixState).snapshot", "/go/src/runtime/debug/gomatrix_probe.go"),
+        ("runtime/debug.(*gomatrixState).end.func1", ""),
+        ("runtime/debug.gomatrixHeapRecords", "runtime/debug/gomatrix_profile.go"),
+        ("runtime/debug.init.0", "/go/src/runtime/debug/gomatrix_probe.go"),
+        ("runtime.gomatrixAwaitRequests", "/go/src/runtime/zz_gomatrix_wait.go"),
+        ("syscall.gomatrixTakeEnv", "/go/src/syscall/zz_gomatrix_environment.go"),
+    ],
+)
+def test_what_the_probe_allocates_is_in_no_profile(function: str, file: str) -> None:
+    frames = (Frame(1, "runtime/metrics.runtime_readMetrics", "metrics.go", 1),
+              Frame(2, function, file, 2), Frame(3, "main.main", "main.go", 3))  # fmt: skip
+    records = tuple(Record((1, 100), (1, 100), stack) for stack in ((0, 1, 2), (1,), (0, 2)))
+    written = encode_profile(Records(rate=1, records=records, frames=frames))
+    assert parse_heap(written) == {("main.main", "runtime/metrics.runtime_readMetrics"): 100}
+
+
+def test_what_only_looks_like_the_probe_is_the_program_s() -> None:
+    names = ("main.gomatrixSnapshot", "example.com/runtime/debug.gomatrixHeapRecords",
+             "runtime/debug.SetGCPercent", "runtime/metrics.Read")  # fmt: skip
+    frames = tuple(Frame(n, name, "/src/gomatrix_probe.go" if n < 2 else "garbage.go", 1)
+                   for n, name in enumerate(names))  # fmt: skip
+    records = tuple(Record((1, 100), (1, 100), (n,)) for n in range(4))
+    written = encode_profile(Records(rate=1, records=records, frames=frames))
+    assert parse_heap(written) == {(name,): 100 for name in names}
