@@ -12,8 +12,9 @@ import pytest
 from harness.advice import advise
 from harness.errors import HarnessError, writing
 from harness.plan import Cell, Plan, Trial
+from harness.reports import ELSEWHERE
 from harness.run import Manifest, TrialRecord, read_manifest
-from harness.session import ELSEWHERE, measure
+from harness.session import measure
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ import pytest
 
 from harness.analysis.models import Verdict
 from harness.collection import Assignment, Collection
-from harness.errors import HarnessError
+from harness.errors import HarnessError, writing
 from harness.golang.cache import default_cache, in_use
 from harness.plan import parse_shard
 from harness.plugin import relative, user_errors
 from harness.progress import Progress
 from harness.report import terminal_summary
 from harness.run import TrialRecord, append_trial, read_trials
-from harness.session import Opened, clean, finish, open_run, start
+from harness.session import Opened, clean, finish, give_back, open_run, reserved, start
 from harness.spec.load import load
 from harness.stopping import Stopping
 
@@ -72,8 +72,12 @@ class Controller:
                     say=self._say,
                 )
             self._runs[path.resolve()] = OngoingRun(opened)
-            assignment = Assignment(opened.prepared.plan, opened.directory, opened.done)
-            self._collection.assignments[path.resolve()] = assignment
+        for path, run in self._runs.items():
+            if not config.option.collectonly:
+                with user_errors():
+                    run.opened = reserved(run.opened)
+            assignment = Assignment(run.opened.prepared.plan, run.directory, run.opened.done)
+            self._collection.assignments[path] = assignment
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
 
     @pytest.hookimpl(optionalhook=True)
@@ -107,7 +111,10 @@ class Controller:
     def pytest_sessionfinish(self) -> None:
         """Clean up once pytest-xdist has ended its workers."""
         for run in self._runs.values():
-            clean(run.directory)
+            if run.progress is not None:
+                clean(run.directory)
+            elif not self._config.option.collectonly:
+                give_back(run.opened)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
@@ -153,7 +160,7 @@ class Controller:
             self._require_selection([item.nodeid for item in session.items])
 
     def start(self, node_ids: Sequence[str]) -> None:
-        """Build for the trials that were selected."""
+        """Build for the trials that were selected, and say where their records will be."""
         self._require_selection(node_ids)
         for path, run in self._runs.items():
             names = {n.partition("::")[2] for n in node_ids if self._file_of(n) == path}
@@ -165,6 +172,15 @@ class Controller:
                 run.progress = Progress(trials)
                 done = read_trials(run.directory)
                 run.stopping = Stopping(run.directory, manifest, trials, done)
+        self._tell_directories()
+
+    def _tell_directories(self) -> None:
+        """Write the paths of the runs that have begun where the user wants them, one a line."""
+        file: Path | None = self._config.getoption("matrix_run_file")
+        if file is not None:
+            begun = [run.directory.resolve() for run in self._runs.values() if run.progress]
+            with user_errors(), writing(file, "name another file"):
+                file.write_text("".join(f"{path}\n" for path in begun), encoding="utf-8")
 
     def needed(self, node_id: str) -> bool:
         """Whether an item is still to be run when its turn comes."""

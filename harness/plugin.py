@@ -36,6 +36,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--reports", type=Path, metavar="DIR", help="Where run directories land (default: reports)"
     )
     group.addoption(
+        "--matrix-run-file", type=Path, metavar="FILE",
+        help="Write the path of the run directory to this file, for what comes next",
+    )  # fmt: skip
+    group.addoption(
         "--matrix-any-name", action="store_true",
         help="Take every file named on the command line for a matrix, as gomatrix run does",
     )  # fmt: skip

@@ -1,13 +1,21 @@
 """The directory of runs: what is there, and what may go."""
 
+import itertools
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, writing
 from harness.run import MANIFEST, Manifest, point_latest, read_manifest, read_trials
+
+STAMP = "%Y%m%dT%H%M%SZ"
+"""How the name of a run directory begins: in UTC."""
+ELSEWHERE = "name another place with --reports"
+"""What to do where a run directory cannot be written."""
+_BISECTION = "bisect.json"
+"""What a bisection's directory holds beside a run's files."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +28,55 @@ class Stored:
     """Finished trials."""
     size: int
     """Bytes on disk."""
+
+
+def reserve(reports: Path, name: str, now: datetime) -> Path:
+    """Make a directory that is no other run's, not even of one that starts in the same second.
+
+    Args:
+        reports: the directory of runs; made if it is not there.
+        name: what the name is to end with, or, where that is taken, to go on with.
+        now: the time, in UTC.
+
+    Raises:
+        HarnessError: it cannot be made.
+    """
+    first = reports / f"{now:{STAMP}}-{name}"
+    with writing(first, ELSEWHERE):
+        reports.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            path = first if number == 1 else first.with_name(f"{first.name}-{number}")
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            return path
+    raise AssertionError("numbers do not end")
+
+
+def newest_run(reports: Path, matrix: Path, text: str) -> Path:
+    """The newest run of a matrix file; one of the file as it is now before any other.
+
+    Args:
+        reports: the directory of runs.
+        matrix: the matrix file.
+        text: what is in it.
+
+    Raises:
+        HarnessError: there is none.
+    """
+    found = [
+        (manifest.matrix_text == text, manifest.created, path)
+        for path, manifest in _manifests(reports)
+        if Path(manifest.matrix_path).resolve() == matrix.resolve()
+        and not (path / _BISECTION).exists()
+    ]
+    if not found:
+        raise HarnessError(
+            f"{reports} has no run of {matrix} to go on with; name another directory, as "
+            f"--resume {reports / 'latest'}, or start a run with gomatrix run"
+        )
+    return max(found)[2]
 
 
 def list_runs(reports: Path) -> list[Stored]:

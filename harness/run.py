@@ -7,6 +7,7 @@ Layout: ``run.json`` (the manifest), ``trials.jsonl`` (append-only, one line a f
 
 import json
 import os
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -296,11 +297,18 @@ def write_json(path: Path, model: Frozen) -> None:
 
 
 def point_latest(path: Path) -> None:
-    """Make ``latest`` beside a run directory point at it."""
+    """Make ``latest`` beside a run directory point at it.
+
+    It is for people. No program may go by it, since any other run may move it at any time.
+    """
     link = path.parent / "latest"
-    temporary = path.parent / f".latest.{os.getpid()}"
+    temporary = path.parent / f".latest.{secrets.token_hex(8)}"
     temporary.symlink_to(path.name)
-    temporary.replace(link)
+    try:
+        temporary.replace(link)
+    except OSError:
+        temporary.unlink()
+        raise
 
 
 def series_to_json(

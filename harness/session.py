@@ -9,7 +9,8 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -34,6 +35,7 @@ from harness.lanes import available_lanes, claim_lane
 from harness.measure import benchmarks
 from harness.measure.trial import TrialRequest, run_trial
 from harness.plan import Cell, Plan, Trial, make_plan
+from harness.reports import ELSEWHERE, reserve
 from harness.run import (
     MANIFEST,
     Manifest,
@@ -48,10 +50,6 @@ from harness.run import (
 from harness.spec.load import Matrix, load
 from harness.spec.models import WorkloadSpec
 
-STAMP = "%Y%m%dT%H%M%SZ"
-"""How the name of a run directory begins: in UTC."""
-ELSEWHERE = "name another place with --reports"
-"""What to do where a run directory cannot be written."""
 Say = Callable[[str], None]
 """Called with one line of progress at a time."""
 
@@ -73,7 +71,7 @@ class Opened:
 
     prepared: Prepared
     directory: Path
-    """The run directory; it exists only if the run is resumed."""
+    """The run directory; of a new run, what will hold it until ``reserved`` has named it."""
     resumed: bool
     done: frozenset[str]
     """Ids of the trials that it has already."""
@@ -153,13 +151,31 @@ def open_run(
     if resume is None:
         prepared = prepare(matrix, seed=seed, shard=shard, say=say)
         _require_cells(prepared)
-        directory = reports / f"{datetime.now(UTC):{STAMP}}-{matrix.name}"
-        return Opened(prepared, directory, resumed=False, done=frozenset())
+        return Opened(prepared, reports, resumed=False, done=frozenset())
     run = Run.load(resume.resolve())
     plan = run.manifest.plan
     prepared = prepare(matrix, seed=plan.seed, shard=plan.shard, say=say)
     done = frozenset(record.trial.id for record in run.trials)
     return Opened(prepared, run.path, resumed=True, done=done)
+
+
+def reserved(opened: Opened) -> Opened:
+    """The same with a run directory of its own, empty, if it is a new run.
+
+    Raises:
+        HarnessError: it cannot be made.
+    """
+    if opened.resumed:
+        return opened
+    directory = reserve(opened.directory, opened.prepared.matrix.name, datetime.now(UTC))
+    return replace(opened, directory=directory)
+
+
+def give_back(opened: Opened) -> None:
+    """Remove the run directory of a run that did not start."""
+    if not opened.resumed:
+        with suppress(OSError):  # something is in it
+            opened.directory.rmdir()
 
 
 def _require_cells(prepared: Prepared) -> None:
@@ -175,17 +191,17 @@ def _require_cells(prepared: Prepared) -> None:
 def start(
     opened: Opened, trials: Iterable[Trial], *, command: tuple[str, ...], say: Say
 ) -> Manifest:
-    """Build what the chosen trials need, and make the run directory or go on with it.
+    """Build what the chosen trials need, and fill the run directory or go on with it.
 
     Args:
-        opened: the run.
+        opened: the run, reserved.
         trials: those that will run.
         command: the command line, for the record.
         say: told of builds.
 
     Raises:
-        HarnessError: the run to resume was made from something else, or another run took the
-            directory's name in the same second.
+        HarnessError: the run to resume was made from something else, or the run directory
+            cannot be written.
     """
     prepared, directory = opened.prepared, opened.directory
     matrix, plan = prepared.matrix, prepared.plan
@@ -212,12 +228,6 @@ def start(
     if opened.resumed:
         manifest = continued(read_manifest(directory), manifest)
     with writing(directory, ELSEWHERE):
-        try:
-            directory.mkdir(parents=True, exist_ok=opened.resumed)
-        except FileExistsError:
-            raise HarnessError(
-                f"{directory} was made by another run in this second; start again"
-            ) from None
         clean(directory)
         write_json(directory / MANIFEST, manifest)
     return manifest

@@ -7,6 +7,7 @@ def test_upgrade_costs_no_memory(matrix_run):
 
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -166,8 +167,12 @@ def measure_matrix(matrix: Path, *, reports: Path = Path("reports")) -> MatrixRu
         HarnessError: nothing could be measured; the message is that of ``gomatrix run``.
     """
     command = [sys.executable, "-m", "harness", "run", str(matrix), "--reports", str(reports)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode >= _USAGE:
-        output = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise HarnessError(f"{matrix} could not be measured: {output[-1] if output else ''}")
-    return MatrixRun.load((reports / "latest").resolve())
+    with tempfile.TemporaryDirectory() as directory:
+        told = Path(directory) / "run"
+        done = subprocess.run(
+            [*command, "--run-file", told], capture_output=True, text=True, check=False
+        )
+        if done.returncode >= _USAGE or not told.exists():
+            output = (done.stderr.strip() or done.stdout.strip()).splitlines()
+            raise HarnessError(f"{matrix} could not be measured: {output[-1] if output else ''}")
+        return MatrixRun.load(Path(told.read_text(encoding="utf-8").rstrip("\n")))

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +27,9 @@ from harness.host import describe_host
 from harness.lanes import available_lanes
 from harness.measure.catalogue import CATALOGUE
 from harness.plan import Plan, variant_name
+from harness.reports import reserve
 from harness.run import MANIFEST, Manifest, read_manifest, write_json
-from harness.session import STAMP, build_helper, clean, load_generator, require_linux
+from harness.session import build_helper, clean, load_generator, require_linux
 from harness.spec.load import Matrix, load, nearest
 from harness.spec.models import QuestionSpec, ToolchainSpec, WorkloadSpec
 
@@ -98,8 +100,13 @@ def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say
         HarnessError: an end cannot be had, or the workload is no program.
     """
     matrix = load(Path(request.matrix))
-    name = f"{datetime.now(UTC):{STAMP}}-bisect-{request.workload}"
-    return _open(request, matrix, reports / name, command, say)
+    directory = reserve(reports, f"bisect-{request.workload}", datetime.now(UTC))
+    try:
+        return _open(request, matrix, directory, command, say)
+    except BaseException:
+        with suppress(OSError):  # something is in it
+            directory.rmdir()
+        raise
 
 
 def resume(directory: Path, *, command: tuple[str, ...], say: Say) -> Opened:
@@ -213,7 +220,6 @@ def _manifest(
         memory_budget=memory_budget(),
         command=command,
     )
-    directory.mkdir(parents=True)
     write_json(directory / MANIFEST, manifest)
     return manifest
 

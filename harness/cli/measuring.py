@@ -11,7 +11,12 @@ from harness.cli.options import examples, matrix_argument, runs_argument
 from harness.judge import judge
 from harness.merge import merge as merge_runs
 from harness.report import terminal_summary
+from harness.reports import newest_run
 from harness.run import Run
+from harness.spec.load import load
+
+_NEWEST = "@newest"
+"""What ``--resume`` says without an argument."""
 
 
 def _parse_lanes(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -39,13 +44,17 @@ def _parse_lanes(_ctx: click.Context, _parameter: click.Parameter, value: str) -
 @click.option(
     "--resume",
     is_flag=False,
-    flag_value="latest",
+    flag_value=_NEWEST,
     metavar="[RUN]",
-    help="Go on with a run directory, by default the newest.",
+    help="Go on with a run directory, by default the newest of this matrix.",
 )
 @click.option(
     "--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"),
     show_default=True, help="Where the run directory is put.",
+)  # fmt: skip
+@click.option(
+    "--run-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Write the run directory's path to this file, for the next command of a script.",
 )  # fmt: skip
 def run(
     *,
@@ -56,15 +65,17 @@ def run(
     shard: str | None,
     resume: str | None,
     reports: Path,
+    run_file: Path | None,
 ) -> None:
     """Measure a matrix and write its report.
 
     Exits with 0 if all gates held, with 1 if a gate failed or a trial went wrong, and with 2 or
     above if nothing could be measured.
     """
-    resumed = reports / "latest" if resume == "latest" else resume
+    resumed = newest_run(reports, matrix, load(matrix).text) if resume == _NEWEST else resume
     options = {"-k": select, "--matrix-seed": seed, "--matrix-shard": shard,
-               "--matrix-resume": resumed, "--reports": reports}  # fmt: skip
+               "--matrix-resume": resumed, "--reports": reports,
+               "--matrix-run-file": run_file}  # fmt: skip
     given = [str(word) for flag, value in options.items() if value is not None
              for word in (flag, value)]  # fmt: skip
     sys.exit(_isolated_pytest([str(matrix), "--matrix-any-name", "-n", lanes, *given]))

@@ -1,13 +1,14 @@
 """The fixture ``matrix_run`` in a user's own test file, as docs/pytest.md shows it."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from projects import Project
 
 from harness.errors import HarnessError
-from harness.testing import MatrixRun
+from harness.testing import MatrixRun, measure_matrix
 
 pytestmark = pytest.mark.toolchain
 
@@ -68,3 +69,23 @@ def test_a_matrix_that_cannot_be_measured_fails_with_its_message(documented: Pro
     documented.write("go: [1.20]\n")
     done = documented.pytest("test_memory.py", "-k", "noticed", "--matrix", "matrix.yaml")
     assert "matrix.yaml could not be measured: " in done.stdout
+
+
+def test_measure_matrix_returns_its_own_run_whatever_else_is_measured(project: Project) -> None:
+    matrices = []
+    for number in range(3):
+        path = project.root / f"{number}" / "matrix.yaml"  # the same name, so the same directory's
+        path.parent.mkdir()
+        arguments = f'["-retain-mib={number + 1}"]'
+        path.write_text(
+            f"go: [go1.24.3]\nworkloads: [{{name: w, package: ../go_fixtures/largebuffers, "
+            f"args: {arguments}}}]\ntrials: 1\n"
+        )
+        matrices.append(path)
+    reports = project.root / "reports"
+    with ThreadPoolExecutor(len(matrices)) as pool:
+        found = list(pool.map(lambda path: measure_matrix(path, reports=reports), matrices))
+    for path, measured in zip(matrices, found, strict=True):
+        assert measured.run.manifest.matrix_text == path.read_text()
+        assert len(measured.run.trials) == 1
+    assert len({measured.run.path for measured in found}) == len(matrices)
