@@ -7,17 +7,9 @@ from itertools import product
 
 from harness.frozen import Frozen
 from harness.golang.experiments import Experiments, experiment_of
-from harness.spec.models import BuildSpec, CellSpec, MatrixSpec
-
-
-class Variant(Frozen):
-    """A toolchain with experiment settings, build settings and a run environment."""
-
-    name: str
-    toolchain: str
-    settings: tuple[str, ...] = ()
-    build: BuildSpec = BuildSpec()
-    env: dict[str, str] = {}
+from harness.spec.models import BuildPattern, BuildSpec, CellSpec, MatrixSpec
+from harness.spec.names import variant_name
+from harness.variants import Variant, environment_pairs
 
 
 class Cell(Frozen):
@@ -78,12 +70,6 @@ class Plan(Frozen):
                     yield Trial(workload=workload, variant=variant, round=number)
 
 
-def variant_name(toolchain: str, settings: tuple[str, ...], env: Mapping[str, str]) -> str:
-    """``TOOLCHAIN[+SETTING[,SETTING…]][ KEY=VALUE…]``; the settings come in order."""
-    flags = f"+{','.join(settings)}" if settings else ""
-    return f"{toolchain}{flags}" + "".join(f" {key}={value}" for key, value in env.items())
-
-
 def parse_shard(text: str) -> tuple[int, int]:
     """``K/N`` as numbers.
 
@@ -120,7 +106,10 @@ def make_plan(
         )
         for workload in spec.workloads
         for variant in variants
-        if not any(_matches(pattern, variant, workload.name) for pattern in spec.exclude)
+        if not any(
+            _matches(pattern, variant, workload.name, experiments[variant.toolchain])
+            for pattern in spec.exclude
+        )
     )
     return Plan(variants=variants, cells=cells, rounds=spec.trials.max, seed=seed, shard=shard)
 
@@ -135,24 +124,38 @@ def _variants(spec: MatrixSpec, experiments: Mapping[str, Experiments]) -> Itera
         )
     ]
     included = [
-        (i.go.name, tuple(i.experiments), build, dict(i.env))
+        (i.go.name, tuple(i.experiments), _changed(build, i.build), dict(i.env))
         for i in spec.include
         for build in builds
     ]
     seen = set()
     for toolchain, settings, (labels, build), env in crossed + included:
         ordered = experiments[toolchain].in_order(settings)
-        name = variant_name(toolchain, ordered, labels | env)
-        if name not in seen:
-            seen.add(name)
-            yield Variant(name=name, toolchain=toolchain, settings=ordered, build=build, env=env)
+        name = variant_name(toolchain, ordered, labels | environment_pairs(env))
+        variant = Variant(name=name, toolchain=toolchain, settings=ordered, build=build, env=env)
+        if variant.identity not in seen:
+            seen.add(variant.identity)
+            yield variant
 
 
-def _matches(pattern: CellSpec, variant: Variant, workload: str) -> bool:
+def _changed(
+    choice: tuple[dict[str, str], BuildSpec], pattern: BuildPattern
+) -> tuple[dict[str, str], BuildSpec]:
+    """A build of the axes with the settings of an included cell, which its name then tells."""
+    labels, build = choice
+    changed = pattern.applied_to(build)
+    texts, before = changed.texts(), build.texts()
+    told = {k: v for k, v in texts.items() if k in labels or v != before[k]}
+    return told, changed
+
+
+def _matches(pattern: CellSpec, variant: Variant, workload: str, experiments: Experiments) -> bool:
+    settings = experiments.in_order(tuple(pattern.experiments or ()))
     return (
         pattern.go in (None, variant.toolchain)
-        and (pattern.experiments is None or set(pattern.experiments) == set(variant.settings))
+        and (pattern.experiments is None or set(settings) == set(variant.settings))
         and (pattern.env is None or pattern.env.items() <= variant.env.items())
+        and pattern.build.matches(variant.build)
         and pattern.workload in (None, workload)
     )
 

@@ -14,7 +14,8 @@ from harness.plan import Cell
 from harness.reports import list_runs
 from harness.run import Run, TrialRecord
 from harness.session import Prepared, build_requests
-from harness.spec.models import MatrixSpec, ServerSpec, WorkloadSpec
+from harness.spec.models import BuildSpec, MatrixSpec, ServerSpec, WorkloadSpec
+from harness.spec.names import variant_name
 
 _COLD = 5.5
 """CPU seconds of the first build of a toolchain with its settings, which compiles the standard
@@ -35,7 +36,14 @@ class PlannedBuild(Frozen):
     workload: str
     toolchain: str
     settings: tuple[str, ...]
+    build: BuildSpec
     cached: bool
+
+    @property
+    def label(self) -> str:
+        """Workload, toolchain and settings in words."""
+        name = variant_name(self.toolchain, self.settings, self.build.given())
+        return f"{self.workload} with {name}"
 
 
 class TrialTime(Frozen):
@@ -96,6 +104,7 @@ def preview(prepared: Prepared, reports: Path) -> Preview:
             workload=request.source.workload,
             toolchain=request.toolchain.name,
             settings=request.settings,
+            build=request.build,
             cached=is_cached(request, prepared.cache),
         )
         for request in requests

@@ -21,8 +21,9 @@ from harness.frozen import Frozen
 from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.host import Host
 from harness.measure.tree import ChildProcess
-from harness.plan import Plan, Trial, Variant
+from harness.plan import Plan, Trial
 from harness.spec.models import MatrixSpec
+from harness.variants import Variant
 
 MANIFEST = "run.json"
 TRIALS = "trials.jsonl"
@@ -62,8 +63,16 @@ class Manifest(Frozen):
 
     def build(self, workload: str, variant: Variant) -> BuildRecord:
         """The build that a cell runs."""
+        found = self.build_of(workload, variant)
+        if found is None:
+            raise AssertionError("every cell that runs was built")
+        return found
+
+    def build_of(self, workload: str, variant: Variant) -> BuildRecord | None:
+        """The same; ``None`` for a cell that was not built, as one that was not selected."""
         key = (workload, variant.toolchain, variant.settings, variant.build)
-        return next(b for b in self.builds if (b.workload, b.toolchain, b.settings, b.build) == key)
+        same = (b for b in self.builds if (b.workload, b.toolchain, b.settings, b.build) == key)
+        return next(same, None)
 
     def goroot(self) -> Path:
         """A toolchain of the run that is on this machine.

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from scipy.special import stdtrit
@@ -22,7 +23,7 @@ from harness.analysis.comparisons import CONFIDENCE
 from harness.analysis.design import Factors, factors, subsets
 from harness.analysis.intervals import Estimate, Sample, estimate
 from harness.analysis.models import Attribution, Comparison, Cure, Suspect, SuspectVerdict
-from harness.analysis.question import Question, default_variants, environment_key
+from harness.analysis.question import Question
 from harness.analysis.samples import Table, Values
 from harness.analysis.sequential import adjust
 from harness.analysis.words import listed, percent, span
@@ -30,6 +31,7 @@ from harness.golang.records import ToolchainRecord
 from harness.golang.versions import GoVersion
 from harness.plan import Plan
 from harness.spec.models import TrialsSpec
+from harness.variants import Toggle, Variant, counterpart, state_of, toggles_between
 
 IMPLICATED = 0.5
 ERROR = (1 - CONFIDENCE) / 2
@@ -94,7 +96,7 @@ class _Change:
         return _share(part, change, self.limit, self.trials)
 
     def _scaled(self, rows: Values) -> Values:
-        if self.logarithmic:
+        if self.logarithmic and bool((rows > 0).all()):
             return np.log(rows)
         largest = float(np.abs(rows).max(initial=0.0))
         return rows / (2 * largest) if largest else rows  # shares have no scale, floats have an end
@@ -109,14 +111,16 @@ class _Change:
 
     def taken_back(self, flipped: Iterable[str]) -> Share:
         """The share of a set of suspects that was flipped together."""
-        key = frozenset(flipped)
-        if key not in self._shares:
-            variant = self.found.cells[key]
-            self._shares[key] = self.share({self.comparison.candidate: 1.0, variant: -1.0})
-        return self._shares[key]
+        return self.gone_in(self.found.cells[frozenset(flipped)])
+
+    def gone_in(self, variant: str) -> Share:
+        """The share that is not there in another variant."""
+        if variant not in self._shares:
+            self._shares[variant] = self.share({self.comparison.candidate: 1.0, variant: -1.0})
+        return self._shares[variant]
 
     @cached_property
-    def _shares(self) -> dict[frozenset[str], Share]:
+    def _shares(self) -> dict[str, Share]:
         return {}
 
     def shapley(self, suspect: str, among: tuple[str, ...]) -> Share:
@@ -164,16 +168,18 @@ def attribute(
             decided=comparison.decision == "equivalent",
         )  # fmt: skip
     complete = found.complete()
-    curing, undecided = _minimal_cures(change)
+    restoring, undecided = _minimal_cures(change)
+    curing = [_names(toggles) for toggles in restoring if toggles in _suspect_sets(found)]
     together = [names for names in curing if len(names) > 1]
     together += [names for names in _joint(change) if names not in together]
     suspects = tuple(
         _judge(change, suspect, complete, curing, together) for suspect in question.suspects
     ) + tuple(_judge_set(change, names, curing) for names in _sets(found, together))
-    cures = tuple(_cure(comparison, found, names) for names in curing) + _toolchains_with_cure(
-        change, plan, toolchains
-    )
+    ways = [_way(change, plan, toggles) for toggles in restoring]
+    cures = tuple(way.cure for way in ways if way.kind == "cure")
     sentence = _explain(change, suspects, curing, together)
+    sentence += _remainder(change, plan, suspects, ways)
+    cures += _toolchains_with_cure(change, plan, toolchains)
     singles = [s for s in found.cells if len(s) == 1]
     blamed = any(s.verdict not in ("ruled out", "not applicable") for s in suspects)
     doubtful = any(s.verdict == "inconclusive" and s.share is not None for s in suspects)
@@ -240,27 +246,41 @@ def _fieller(part: Values, change: Values) -> tuple[float, float] | None:
     return (b - root) / a, (b + root) / a
 
 
-def _minimal_cures(change: _Change) -> tuple[list[tuple[str, ...]], bool]:
-    """The smallest sets whose flipping restores the baseline: less than the limit is left.
+def _minimal_cures(change: _Change) -> tuple[list[frozenset[Toggle]], bool]:
+    """The smallest sets of toggles that restore the baseline: less than the limit is left.
 
     A set counts only where every smaller one that was measured is shown not to: else chance would
     make a pair of a culprit and whoever stood beside it.
 
     Returns:
-        The sets, and whether further rounds may add one.
+        The sets, and whether further rounds may add one of suspects.
     """
-    cures: list[tuple[str, ...]] = []
-    undecided: list[frozenset[str]] = []
-    for flipped in _by_size(change.found):
-        if any(set(smaller) <= flipped for smaller in cures):
+    suspects = _suspect_sets(change.found)
+    cures: list[frozenset[Toggle]] = []
+    undecided: list[frozenset[Toggle]] = []
+    cells = {**suspects, **change.found.others}
+    for toggles in sorted(cells, key=lambda s: (len(s), sorted(s))):
+        if any(smaller <= toggles for smaller in cures):
             continue
-        names = tuple(sorted(flipped))
-        share = change.taken_back(names)
-        if share.left <= RESTORED and not any(smaller < flipped for smaller in undecided):
-            cures.append(names)
+        share = change.gone_in(cells[toggles])
+        if share.left <= RESTORED and not any(smaller < toggles for smaller in undecided):
+            cures.append(toggles)
         elif share.left_more > ERROR:
-            undecided.append(flipped)
-    return cures, bool(undecided)
+            undecided.append(toggles)
+    return cures, any(toggles in suspects for toggles in undecided)
+
+
+def _suspect_sets(found: Factors) -> dict[frozenset[Toggle], str]:
+    """The sets of flipped suspects that were measured, as toggles → variant."""
+    return {
+        frozenset(Toggle("experiment", name) for name in flipped): variant
+        for flipped, variant in found.cells.items()
+        if flipped
+    }
+
+
+def _names(toggles: Iterable[Toggle]) -> tuple[str, ...]:
+    return tuple(sorted(toggle.name for toggle in toggles))
 
 
 def _joint(change: _Change) -> list[tuple[str, ...]]:
@@ -405,38 +425,72 @@ def _attribution(comparison: Comparison, sentence: str) -> Attribution:
     )  # fmt: skip
 
 
-def _cure(comparison: Comparison, found: Factors, names: tuple[str, ...]) -> Cure:
-    return Cure(
-        workload=comparison.workload, metric=comparison.metric, baseline=comparison.baseline,
-        candidate=comparison.candidate, variant=found.cells[frozenset(names)], experiments=names,
+@dataclass(frozen=True)
+class _Way:
+    """A variant of the candidate's toolchain that is shown to be back at the baseline."""
+
+    cure: Cure
+    kind: Literal["cure", "outweighs", "open", "baseline"]
+    """``outweighs``: the change is there in its conditions too, against the baseline in the same:
+    they make up for it, and do not take it away. ``open``: whether that is so is not yet shown."""
+
+
+def _way(change: _Change, plan: Plan, toggles: frozenset[Toggle]) -> _Way:
+    cells = {**_suspect_sets(change.found), **change.found.others}
+    variant = plan.variant(cells[toggles])
+    ran = [toggle for toggle in toggles if toggle.kind != "experiment"]
+    cure = Cure(
+        **_pair(change.comparison), variant=variant.name,
+        experiments=_names(toggle for toggle in toggles if toggle.kind == "experiment"),
+        conditions=tuple(sorted(state_of(toggle, variant) for toggle in ran)),
     )  # fmt: skip
+    if variant.name == change.comparison.baseline and toggles in change.found.others:
+        return _Way(cure, "baseline")
+    beside = _baseline_in(change, plan, variant) if ran else None
+    if beside is None:
+        return _Way(cure, "cure")
+    share = change.share({variant.name: 1.0, beside: -1.0})
+    if share.below <= RESTORED:
+        return _Way(cure, "cure")
+    return _Way(cure, "outweighs" if share.above_limit <= ERROR else "open")
+
+
+def _baseline_in(change: _Change, plan: Plan, variant: Variant) -> str | None:
+    """The baseline in a variant's conditions, where that was measured.
+
+    ``None`` too where the two ends of the change were not run in the same conditions.
+    """
+    baseline = plan.variant(change.comparison.baseline)
+    if baseline.conditions != plan.variant(change.comparison.candidate).conditions:
+        return None
+    found = counterpart(plan.variants, baseline, variant.conditions)
+    return found.name if found and found.name in change.table.cells else None
 
 
 def _toolchains_with_cure(
     change: _Change, plan: Plan, toolchains: Mapping[str, ToolchainRecord]
 ) -> tuple[Cure, ...]:
-    """Other toolchains whose default variant is shown to be without the change."""
+    """Other toolchains that are without the change, in the candidate's settings and conditions."""
     comparison = change.comparison
     candidate, baseline = plan.variant(comparison.candidate), plan.variant(comparison.baseline)
     cures = []
-    for variant in default_variants(plan.variants).values():
+    for variant in plan.variants:
         if (
             variant.toolchain in (candidate.toolchain, baseline.toolchain)
-            or environment_key(variant) != environment_key(candidate)
             or variant.name not in change.table.cells
+            or any(t.kind != "toolchain" for t in toggles_between(candidate, variant))
         ):
             continue
-        share = change.share({comparison.candidate: 1.0, variant.name: -1.0})
-        if share.left <= RESTORED:
+        if change.gone_in(variant.name).left <= RESTORED:
             newer = _newer(variant.toolchain, candidate.toolchain, toolchains)
-            cures.append(
-                Cure(
-                    workload=comparison.workload, metric=comparison.metric,
-                    baseline=comparison.baseline, candidate=comparison.candidate,
-                    variant=variant.name, newer=newer,
-                )
-            )  # fmt: skip
+            cures.append(Cure(**_pair(comparison), variant=variant.name, newer=newer))
     return tuple(cures)
+
+
+def _pair(comparison: Comparison) -> dict[str, Any]:
+    return {
+        key: getattr(comparison, key) for key in ("workload", "metric", "baseline", "candidate")
+    }
 
 
 def _newer(a: str, b: str, toolchains: Mapping[str, ToolchainRecord]) -> bool | None:
@@ -459,12 +513,49 @@ def _explain(
     if blamed:
         names = dict.fromkeys(name for s in blamed for name in s.experiments)
         return f"a part of the {decision} goes away with {listed(tuple(names))} flipped"
-    judged = [s for s in suspects if s.verdict != "not applicable"]
-    if not judged:
-        return f"no suspect could be toggled: the {decision} is the toolchain's as a whole"
-    if all(s.verdict == "ruled out" for s in judged):
-        return (
-            f"no suspect explains the {decision}: what is left is the toolchain itself "
-            f"({change.comparison.candidate} against {change.comparison.baseline})"
-        )
+    if not suspects:
+        return "no suspect was asked about"
+    if all(s.verdict == "not applicable" for s in suspects):
+        return "no suspect could be toggled"
+    if _none_explains(suspects):
+        return f"no suspect explains the {decision}"
     return f"the rounds do not yet tell what explains the {decision}"
+
+
+def _none_explains(suspects: Sequence[Suspect]) -> bool:
+    return all(s.verdict in ("ruled out", "not applicable") for s in suspects)
+
+
+def _remainder(
+    change: _Change, plan: Plan, suspects: Sequence[Suspect], ways: Sequence[_Way]
+) -> str:
+    """What else takes the change away, or, where nothing does, what it must be due to."""
+    decision = change.comparison.decision
+    judged = {s.experiments for s in suspects}
+    own = [w for w in ways if w.cure.conditions or w.cure.experiments not in judged]
+    gone = [w.cure.variant for w in own if w.kind == "cure"]
+    over = [w.cure.variant for w in own if w.kind == "outweighs"]
+    said = [f"the {decision} is not there in {listed(gone)}"] if gone else []
+    if over:
+        said.append(
+            f"{listed(over)} {'makes' if len(over) == 1 else 'make'} up for the {decision}, but it "
+            f"is there too, against {change.comparison.baseline} run in the same way"
+        )
+    text = "".join(f"; {part}" for part in said)
+    if not gone and _none_explains(suspects):
+        text += f"{';' if text else ':'} what is left is {_rest(change, plan, suspects)}"
+    return text
+
+
+def _rest(change: _Change, plan: Plan, suspects: Sequence[Suspect]) -> str:
+    """All by which candidate and baseline differ, but for suspects that are ruled out."""
+    comparison = change.comparison
+    out = {name for s in suspects if s.verdict == "ruled out" for name in s.experiments}
+    baseline, candidate = plan.variant(comparison.baseline), plan.variant(comparison.candidate)
+    left = [
+        t for t in sorted(toggles_between(baseline, candidate))
+        if t.kind != "experiment" or t.name not in out
+    ]  # fmt: skip
+    alone = "the toolchain itself" if [t.kind for t in left] == ["toolchain"] else None
+    what = alone or listed([str(toggle) for toggle in left]) or "chance or what was not toggled"
+    return f"{what} ({comparison.candidate} against {comparison.baseline})"

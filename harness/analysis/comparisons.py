@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtrit
@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 from harness.analysis.decisions import decided
 from harness.analysis.models import Comparison, Decision
 from harness.analysis.pairing import Pair, pair, unit_of
-from harness.analysis.question import Question, default_variants, environment_key
+from harness.analysis.question import Question, default_variants
 from harness.analysis.samples import Table
 from harness.analysis.sequential import adjust, stopped_error
 from harness.plan import Plan
@@ -70,7 +70,9 @@ def compare_pair(
     baseline: str,
     candidate: str,
 ) -> tuple[Comparison, ...]:
-    """Any two variants on every metric, as if the question had asked for them."""
+    """Any two variants on every metric; the question's own are primary in either direction."""
+    if (candidate, baseline) == (question.baseline, question.candidate):
+        question = replace(question, baseline=baseline, candidate=candidate)
     asked = [
         _ask(table, metric, baseline, candidate, question, trials)
         for table in tables.values()
@@ -80,30 +82,45 @@ def compare_pair(
 
 
 def _pairs(table: Table, question: Question, plan: Plan) -> Iterator[tuple[str, str, str]]:
-    """(metric, baseline, candidate), each once: question's, baseline's, toolchains'."""
-    cells = {c.variant for c in plan.cells if c.workload == table.workload and c.reason is None}
-    defaults = default_variants(plan.variants)
-    pairs: dict[tuple[str, str], None] = {}
-    if question.candidate is not None:
-        pairs[question.baseline, question.candidate] = None
-    for variant in plan.variants:
-        if variant.name in cells and question.baseline in cells:
-            pairs[question.baseline, variant.name] = None
-    for variant in plan.variants:
-        default = defaults[variant.toolchain, environment_key(variant)].name
-        if {variant.name, default} <= cells:
-            pairs[default, variant.name] = None
+    """(metric, baseline, candidate); two variants are compared once, in the first direction."""
+    pairs: dict[frozenset[str], tuple[str, str]] = {}
+    for baseline, candidate in _all_pairs(table, question, plan):
+        if baseline != candidate:
+            pairs.setdefault(frozenset((baseline, candidate)), (baseline, candidate))
     metrics = dict.fromkeys((*question.metrics, *table.metrics))
-    for baseline, candidate in pairs:
-        if baseline == candidate:
-            continue
+    for baseline, candidate in pairs.values():
         for metric in metrics:
             yield metric, baseline, candidate
 
 
+def _all_pairs(table: Table, question: Question, plan: Plan) -> Iterator[tuple[str, str]]:
+    """(baseline, candidate): the question's own, then every variant against its baseline.
+
+    Then every variant against the baseline, and against its toolchain's default, in the conditions
+    that it was run in itself: race builds are compared with race builds.
+    """
+    cells = {c.variant for c in plan.cells if c.workload == table.workload and c.reason is None}
+    measured = [variant for variant in plan.variants if variant.name in cells]
+    if question.candidate is not None:
+        yield question.baseline, question.candidate
+    if question.baseline in cells:
+        yield from ((question.baseline, variant.name) for variant in measured)
+    defaults = default_variants(plan.variants)
+    base = plan.variant(question.baseline)
+    beside = {(v.toolchain, v.settings, v.conditions): v for v in measured}
+    for variant in measured:
+        alike = (
+            beside.get((base.toolchain, base.settings, variant.conditions)),
+            defaults[variant.toolchain, variant.conditions],
+        )
+        yield from ((v.name, variant.name) for v in alike if v and v.name in cells)
+
+
 def _is_primary(metric: str, baseline: str, candidate: str, question: Question) -> bool:
-    pair = {baseline, candidate}
-    return metric in question.metrics and pair == {question.baseline, question.candidate}
+    return metric in question.metrics and (baseline, candidate) == (
+        question.baseline,
+        question.candidate,
+    )
 
 
 def _ask(

@@ -4,30 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from harness.analysis.question import Question, environment_key
+from harness.analysis.question import Question
 from harness.analysis.samples import Table
-from harness.golang.experiments import experiment_of, turns_on
+from harness.golang.experiments import experiment_of
 from harness.golang.records import ToolchainRecord
-from harness.plan import Plan, Variant
+from harness.plan import Plan
+from harness.variants import Toggle, Variant, effective, toggles_between
 
 MAX_FACTORS = 8
 """Experiments of a full factorial: 256 cells."""
-
-
-def effective(variant: Variant, toolchains: Mapping[str, ToolchainRecord]) -> frozenset[str]:
-    """The experiments that are on in a variant; unknown toolchains have none by default."""
-    record = toolchains.get(variant.toolchain)
-    on = set(record.on if record else ())
-    if "none" in variant.settings:
-        on.clear()
-    for setting in variant.settings:
-        if setting == "none":
-            continue
-        if turns_on(setting):
-            on.add(experiment_of(setting))
-        else:
-            on.discard(experiment_of(setting))
-    return frozenset(on)
 
 
 @dataclass(frozen=True)
@@ -40,6 +25,8 @@ class Factors:
     """Suspects that cannot be judged → why."""
     direction: Mapping[str, str]
     """Suspect → what flipping it does: ``off`` or ``on``."""
+    others: Mapping[frozenset[Toggle], str]
+    """Toggles, not all of them suspects → variant of the same toolchain that has samples."""
 
     def complete(self) -> tuple[str, ...]:
         """The largest set of two or more suspects all of whose subsets were measured, or none."""
@@ -60,25 +47,32 @@ def subsets(names: Iterable[str]) -> list[tuple[str, ...]]:
 def factors(
     table: Table, question: Question, plan: Plan, toolchains: Mapping[str, ToolchainRecord]
 ) -> Factors:
-    """Sort the candidate's siblings (same toolchain and environment) by what they flip."""
+    """Sort the variants of the candidate's toolchain by what they flip.
+
+    Only those that were run in the candidate's own conditions tell suspects apart.
+    """
     candidate = plan.variant(question.candidate or question.baseline)
     on = effective(candidate, toolchains)
     base_on = effective(plan.variant(question.baseline), toolchains)
-    siblings = [
-        v
-        for v in plan.variants
-        if v.toolchain == candidate.toolchain and environment_key(v) == environment_key(candidate)
-    ]
-    refused = {c.variant: c.reason for c in plan.cells
-               if c.workload == table.workload and c.reason is not None}  # fmt: skip
+    ways = {
+        v.name: toggles_between(candidate, v, toolchains)
+        for v in sorted(plan.variants, key=lambda v: v.name != candidate.name)
+        if v.toolchain == candidate.toolchain
+    }
+    siblings = {
+        name: frozenset(t.name for t in toggles)
+        for name, toggles in ways.items()
+        if all(t.kind == "experiment" for t in toggles)
+    }
+    barred = _barred(plan, table.workload)
     flips: dict[frozenset[str], list[str]] = {}
-    for variant in sorted(siblings, key=lambda v: v.name != candidate.name):
-        if variant.name not in refused:
-            flips.setdefault(effective(variant, toolchains) ^ on, []).append(variant.name)
+    for name, flipped in siblings.items():
+        if name not in barred:
+            flips.setdefault(flipped, []).append(name)
     reasons = {
         suspect: reason
         for suspect in question.suspects
-        if (reason := _not_judged(suspect, candidate, siblings, refused, flips, on, base_on))
+        if (reason := _not_judged(suspect, candidate, plan, siblings, barred, on, base_on))
     }
     judged = frozenset(question.suspects) - reasons.keys()
     cells = {
@@ -86,27 +80,55 @@ def factors(
         for flipped, names in flips.items()
         if flipped <= judged
     }
+    others = {
+        toggles: name
+        for name, toggles in reversed(ways.items())
+        if toggles and name in table.cells and name not in cells.values()
+    }
     return Factors(
         cells={f: name for f, name in cells.items() if name in table.cells},
         reasons=reasons,
         direction={s: "off" if s in on else "on" for s in question.suspects},
+        others=others,
     )
 
 
+def _barred(plan: Plan, workload: str) -> dict[str, str]:
+    """Variants that a workload is not measured with → why, in words."""
+    cells = {c.variant: c.reason for c in plan.cells if c.workload == workload}
+    left_out = {v.name: "the matrix excludes it" for v in plan.variants if v.name not in cells}
+    return left_out | {name: reason for name, reason in cells.items() if reason is not None}
+
+
 def _not_judged(
-    suspect: str, candidate: Variant, siblings: list[Variant], refused: Mapping[str, str | None],
-    flips: Mapping[frozenset[str], list[str]], on: frozenset[str], base_on: frozenset[str],
+    suspect: str, candidate: Variant, plan: Plan, siblings: Mapping[str, frozenset[str]],
+    barred: Mapping[str, str], on: frozenset[str], base_on: frozenset[str],
 ) -> str | None:  # fmt: skip
-    if any(suspect in flipped for flipped in flips):
+    flipping = [name for name in siblings if suspect in siblings[name]]
+    if any(name not in barred for name in flipping):
         if suspect not in on and suspect not in base_on:
             return f"{suspect} is off in baseline and candidate alike"
         return None
-    togglers = [v for v in siblings if suspect in map(experiment_of, v.settings)]
-    for variant in togglers:
-        reason = refused.get(variant.name)
-        if reason and suspect in reason:
-            return reason
-    if any(v.name not in refused and v.name != candidate.name for v in togglers):
+    setting = [
+        n for n in siblings
+        if n != candidate.name and suspect in map(experiment_of, plan.variant(n).settings)
+    ]  # fmt: skip
+    if not flipping and any(name not in barred for name in setting):
         state = "on" if suspect in on else "off"
         return f"{suspect} is {state} in {candidate.name} already: setting it so changes nothing"
-    return f"the matrix never toggles {suspect} for {candidate.toolchain}"
+    if flipping or setting:
+        simplest = min(flipping or setting, key=lambda n: len(plan.variant(n).settings))
+        return f"{simplest} does not apply: {barred[simplest]}"
+    where = candidate.conditions.words()
+    beside = f" in {where}" if where and suspect in _toggled_elsewhere(candidate, plan) else ""
+    return f"the matrix never toggles {suspect} for {candidate.toolchain}{beside}"
+
+
+def _toggled_elsewhere(candidate: Variant, plan: Plan) -> set[str]:
+    """Experiments that are set for the candidate's toolchain, in whatever conditions."""
+    return {
+        experiment_of(setting)
+        for variant in plan.variants
+        if variant.toolchain == candidate.toolchain
+        for setting in variant.settings
+    }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from harness.analysis.comparisons import CONFIDENCE
 from harness.analysis.models import GateResult
 from harness.analysis.pairing import Pair, pair, to_ratio
-from harness.analysis.question import Question, find_variant
+from harness.analysis.question import Question, gate_pair
 from harness.analysis.samples import Table
 from harness.analysis.sequential import stopped_error
 from harness.analysis.words import percent
@@ -21,17 +21,11 @@ def judge_gates(
     """Every gate for every workload that it holds for."""
     results = []
     for gate in gates:
-        baseline = _variant(gate.baseline, question.baseline, plan)
-        candidate = _variant(gate.candidate, question.candidate, plan)
+        baseline, candidate = (name or "?" for name in gate_pair(gate, question, plan))
         for workload, table in tables.items():
             if gate.workload in (None, workload):
                 results.append(_judge(gate, table, baseline, candidate, trials))
     return tuple(results)
-
-
-def _variant(asked: str | None, default: str | None, plan: Plan) -> str:
-    name = default if asked is None else find_variant(asked, plan)
-    return name or asked or "?"
 
 
 def _judge(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from harness.analysis.models import Comparison, Cure, Headline, Suspect
 from harness.analysis.words import amount, listed, percent, span
+from harness.measure.catalogue import describe
 
 _TELLING = ("runtime.mapped", "heap.objects")
 """The first of these tells whether the runtime shows a change: what counts objects swings with the
@@ -33,14 +34,50 @@ def headline(
     if not primary:
         return Headline(workload=workload, sentence="there is nothing to compare.")
     changed = [c for c in primary if c.decision in ("increase", "decrease")]
-    lead = (changed or primary)[0]
-    parts = [_change(lead)]
-    parts += [_change(c) for c in primary if c is not lead]
-    if changed:
-        parts += _suspect_parts([s for s in suspects if s.metric == lead.metric])
-        parts += _runtime_part(lead, comparisons)
-        parts += _cure_parts([c for c in cures if c.metric == lead.metric])
+    parts = [_change(c) for c in (*changed, *(c for c in primary if c not in changed))]
+    groups = _alike(changed, suspects, cures)
+    for group in groups:
+        about = _about(group, comparisons, suspects, cures)
+        where = "" if len(group) == len(primary) else _where(group)
+        parts += [f"{where}{', '.join(about)}"] if where and about else about
     return Headline(workload=workload, sentence="; ".join(parts) + ".")
+
+
+def _alike(
+    changed: Sequence[Comparison], suspects: Sequence[Suspect], cures: Sequence[Cure]
+) -> list[list[Comparison]]:
+    """Changes of which the same can be said: direction, suspects' verdicts and ways out."""
+    groups: dict[object, list[Comparison]] = {}
+    for c in changed:
+        verdicts = tuple((s.experiments, s.verdict) for s in suspects if s.metric == c.metric)
+        ways = tuple(cure.variant for cure in cures if cure.metric == c.metric)
+        groups.setdefault((c.decision, verdicts, ways), []).append(c)
+    return list(groups.values())
+
+
+def _where(group: Sequence[Comparison]) -> str:
+    return f"as to the {group[0].decision} of {listed([c.metric for c in group])}: "
+
+
+def _about(
+    group: Sequence[Comparison], comparisons: Sequence[Comparison], suspects: Sequence[Suspect],
+    cures: Sequence[Cure],
+) -> list[str]:  # fmt: skip
+    """What is known of one group of changes."""
+    lead = group[0]
+    judged = [s for s in suspects if s.metric == lead.metric]
+    told = {s.experiments for s in judged}
+    ways = [
+        c for c in cures
+        if c.metric == lead.metric and (c.conditions or c.experiments not in told)
+    ]  # fmt: skip
+    resident = next((c for c in group if c.metric.startswith("rss")), lead)
+    whose = f"of {resident.metric}, " if len(group) > 1 else ""
+    return [
+        *_suspect_parts(judged),
+        *(f"{whose}{part}" for part in _runtime_part(resident, comparisons)),
+        *_cure_parts(ways, lead),
+    ]
 
 
 def _change(c: Comparison) -> str:
@@ -126,10 +163,14 @@ def _signed(difference: float) -> str:
     return f"{'+' if difference > 0 else ''}{amount(difference, 'bytes')}"
 
 
-def _cure_parts(cures: Sequence[Cure]) -> list[str]:
-    others = [c for c in cures if not c.experiments]
-    newer = tuple(c.variant for c in others if c.newer)
-    rest = tuple(c.variant for c in others if not c.newer)
+def _cure_parts(cures: Sequence[Cure], lead: Comparison) -> list[str]:
+    """Which variants are without a change; of a change for the worse, which releases mended it."""
+    worse = {"lower is better": "increase", "higher is better": "decrease"}
+    mended = [
+        c for c in cures if c.newer and lead.decision == worse.get(describe(lead.metric).direction)
+    ]
+    newer = tuple(c.variant for c in mended)
+    rest = tuple(c.variant for c in cures if c not in mended)
     parts = []
     if newer:
         parts.append(f"{listed(newer)} already {_has(newer)} the cure")

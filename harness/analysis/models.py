@@ -77,7 +77,7 @@ class Suspect(Frozen):
 
 
 class Cure(Frozen):
-    """A measured way out of a change: settings of the same toolchain, or another toolchain."""
+    """A measured way out of a change: the candidate with toggles flipped, or another toolchain."""
 
     workload: str
     metric: str
@@ -86,7 +86,9 @@ class Cure(Frozen):
     variant: str
     """The variant that is shown to be without the change."""
     experiments: tuple[str, ...] = ()
-    """What it sets otherwise than the candidate; empty for another toolchain."""
+    """Experiments that it sets otherwise than the candidate; empty for another toolchain."""
+    conditions: tuple[str, ...] = ()
+    """What it was run in otherwise than the candidate, as ``GOGC=50`` or ``race=false``."""
     newer: bool | None = None
     """For another toolchain: whether it is newer than the candidate's, where that is known."""
 

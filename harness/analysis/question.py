@@ -1,13 +1,14 @@
 """What the run is to answer: the question of the matrix, with its defaults filled in."""
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from harness.golang.experiments import experiment_of
 from harness.measure.catalogue import CATALOGUE
-from harness.plan import Plan, Variant
+from harness.plan import Plan
 from harness.spec.models import GateSpec, MatrixSpec, QuestionSpec
+from harness.variants import Conditions, Variant, counterpart, find, toggles_between
 
 Location = tuple[str | int, ...]
 
@@ -52,17 +53,16 @@ def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()
         QuestionError: the first name that is not there, with the nearest that is.
     """
     asked = matrix.question or QuestionSpec()
-    by_key = {_key(variant.name): variant.name for variant in plan.variants}
     for index, gate in enumerate(matrix.gates):
-        _check_gate(matrix, gate, index, by_key)
+        _check_gate(matrix, gate, index, plan)
     for index, metric in enumerate(asked.metrics):
         _check_metric(matrix, metric, ("question", "metrics", index))
     toggled = toggled_experiments(plan.variants)
     if known and asked.suspects:
         for index, suspect in enumerate(asked.suspects):
             _check(suspect, {*known, *toggled}, ("question", "suspects", index), "experiment")
-    candidate = _named(asked.candidate, by_key, ("question", "candidate"))
-    baseline = _named(asked.baseline, by_key, ("question", "baseline"))
+    candidate = _named(asked.candidate, plan, ("question", "candidate"))
+    baseline = _named(asked.baseline, plan, ("question", "baseline"))
     if baseline is None:
         baseline = _default_baseline(plan, candidate)
     if candidate is None:
@@ -89,24 +89,20 @@ def toggled_experiments(variants: Iterable[Variant]) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(names) if name != "none")
 
 
-def default_variants(variants: Iterable[Variant]) -> dict[tuple[str, tuple[str, ...]], Variant]:
-    """The variant without settings (else the first) of each toolchain and environment."""
-    defaults: dict[tuple[str, tuple[str, ...]], Variant] = {}
+def default_variants(variants: Iterable[Variant]) -> dict[tuple[str, Conditions], Variant]:
+    """The variant without settings (else the first) of each toolchain in equal conditions."""
+    defaults: dict[tuple[str, Conditions], Variant] = {}
     for variant in variants:
-        key = (variant.toolchain, environment_key(variant))
+        key = (variant.toolchain, variant.conditions)
         if key not in defaults or (defaults[key].settings and not variant.settings):
             defaults[key] = variant
     return defaults
 
 
-def environment_key(variant: Variant) -> tuple[str, ...]:
-    """The run environment, comparable."""
-    return tuple(sorted(f"{key}={value}" for key, value in variant.env.items()))
-
-
 def find_variant(name: str, plan: Plan) -> str | None:
-    """The plan's variant that a user means, who may write settings in any order."""
-    return {_key(variant.name): variant.name for variant in plan.variants}.get(_key(name))
+    """The plan's variant that a user means, who may write settings and values in any order."""
+    found = find(name, plan.variants)
+    return found.name if found else None
 
 
 def nearest_variant(name: str, plan: Plan) -> str:
@@ -114,21 +110,37 @@ def nearest_variant(name: str, plan: Plan) -> str:
     return _hint(name, [variant.name for variant in plan.variants])
 
 
-def _key(name: str) -> tuple[str, frozenset[str], frozenset[str]]:
-    head, *env = name.split()
-    toolchain, _, settings = head.partition("+")
-    return toolchain, frozenset(settings.split(",")), frozenset(env)
+def gate_pair(gate: GateSpec, question: Question, plan: Plan) -> tuple[str | None, str | None]:
+    """Baseline and candidate of a gate.
+
+    Where it names one of them only, the other is the question's, in the conditions of the one that
+    it names, as far as the matrix has that.
+    """
+    baseline = None if gate.baseline is None else find_variant(gate.baseline, plan) or gate.baseline
+    candidate = (
+        None if gate.candidate is None else find_variant(gate.candidate, plan) or gate.candidate
+    )
+    return (
+        baseline or _beside(candidate, question.baseline, plan),
+        candidate or _beside(baseline, question.candidate, plan),
+    )
 
 
-def _named(
-    name: str | None, by_key: Mapping[tuple[str, frozenset[str], frozenset[str]], str],
-    location: Location,
-) -> str | None:  # fmt: skip
+def _beside(named: str | None, default: str | None, plan: Plan) -> str | None:
+    """A default in the conditions of the other variant of a pair."""
+    by_name = {variant.name: variant for variant in plan.variants}
+    if named not in by_name or default not in by_name:
+        return default
+    found = counterpart(plan.variants, by_name[default], by_name[named].conditions)
+    return found.name if found and found.name != named else default
+
+
+def _named(name: str | None, plan: Plan, location: Location) -> str | None:
     if name is None:
         return None
-    found = by_key.get(_key(name)) if name.strip() else None
+    found = find_variant(name, plan)
     if found is None:
-        _check(name, by_key.values(), location, "variant")
+        _check(name, [variant.name for variant in plan.variants], location, "variant")
     return found
 
 
@@ -137,31 +149,26 @@ def _default_baseline(plan: Plan, candidate: str | None) -> str:
     if candidate is None:
         return defaults[0].name
     chosen = plan.variant(candidate)
-    same = [v for v in defaults if environment_key(v) == environment_key(chosen)] + defaults
-    return next((v.name for v in same if v.name != candidate), candidate)
+    same = [v for v in defaults if v.conditions == chosen.conditions]
+    return next((v.name for v in (*same, *defaults) if v.name != candidate), candidate)
 
 
 def _default_candidate(plan: Plan, baseline: str) -> str | None:
+    """Another toolchain in the baseline's conditions; else what differs from it the least."""
     base = plan.variant(baseline)
-    key = environment_key(base)
-    others = [
-        variant
-        for variant in default_variants(plan.variants).values()
-        if variant.toolchain != base.toolchain
-    ]
-    same = [variant for variant in others if environment_key(variant) == key]
-    if same or others:
-        return (same or others)[-1].name
-    return next((v.name for v in plan.variants if v.name != baseline), None)
+    others = [v for v in default_variants(plan.variants).values() if v.toolchain != base.toolchain]
+    alike = [v for v in others if v.conditions == base.conditions]
+    if alike:
+        return alike[-1].name
+    rest = [v for v in plan.variants if v.name != baseline]
+    nearest = min(rest, key=lambda v: len(toggles_between(base, v)), default=None)
+    return nearest.name if nearest else None
 
 
-def _check_gate(
-    matrix: MatrixSpec, gate: GateSpec, index: int,
-    by_key: Mapping[tuple[str, frozenset[str], frozenset[str]], str],
-) -> None:  # fmt: skip
+def _check_gate(matrix: MatrixSpec, gate: GateSpec, index: int, plan: Plan) -> None:
     _check_metric(matrix, gate.metric, ("gates", index, "metric"))
-    _named(gate.baseline, by_key, ("gates", index, "baseline"))
-    _named(gate.candidate, by_key, ("gates", index, "candidate"))
+    _named(gate.baseline, plan, ("gates", index, "baseline"))
+    _named(gate.candidate, plan, ("gates", index, "candidate"))
 
 
 def _check_metric(matrix: MatrixSpec, metric: str, location: Location) -> None:

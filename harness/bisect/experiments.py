@@ -10,9 +10,9 @@ from harness.bisect.findings import Finding, Point
 from harness.bisect.laboratory import RunLaboratory
 from harness.bisect.span import Span
 from harness.golang.experiments import experiment_of
-from harness.plan import variant_name
 from harness.run import Manifest, Run, TrialRecord
 from harness.spec.models import QuestionSpec, TrialsSpec
+from harness.spec.names import variant_name
 
 _TRIALS = TrialsSpec(min=5, max=20)
 _FULL = 2

@@ -17,10 +17,11 @@ from harness.golang.builds import BuildRequest, build_all
 from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.golang.workloads import Source
 from harness.lanes import available_lanes
-from harness.plan import Cell, Trial, Variant
+from harness.plan import Cell, Trial
 from harness.run import MANIFEST, Manifest, TrialRecord, append_trial, read_trials, write_json
 from harness.session import measure, record_of
 from harness.spec.models import BuildSpec
+from harness.variants import Variant
 
 Say = Callable[[str], None]
 
@@ -60,7 +61,7 @@ class RunLaboratory:
         self._build, self._env = build, dict(env)
         self._cache, self._say = cache, say
         self._records = {(t.variant, t.round): t for t in read_trials(directory)}
-        self._stored = {(b.toolchain, b.settings): b for b in manifest.builds}
+        self._stored = {(b.toolchain, b.settings, b.build): b for b in manifest.builds}
         self._problems: dict[str, str | None] = {}
         self._round = 0
         self._pool: ThreadPoolExecutor | None = None
@@ -123,7 +124,7 @@ class RunLaboratory:
             probe=self._manifest.matrix.probe,
         )  # fmt: skip
         record = build_all([request], self._cache, self._say)[0]
-        stored = self._stored.get((name, point.settings))
+        stored = self._stored.get((name, point.settings, self._build))
         if stored is not None and stored.sha256 != record.sha256:
             raise HarnessError(
                 f"{self._directory.name} cannot be resumed: {point.name} is another binary now "

@@ -26,12 +26,13 @@ from harness.golang.workloads import locate
 from harness.host import describe_host
 from harness.lanes import available_lanes
 from harness.measure.catalogue import CATALOGUE
-from harness.plan import Plan, variant_name
+from harness.plan import Plan
 from harness.reports import reserve
 from harness.run import MANIFEST, Manifest, read_manifest, write_json
 from harness.session import build_helper, clean, load_generator, require_linux
 from harness.spec.load import Matrix, load, nearest
 from harness.spec.models import QuestionSpec, ToolchainSpec, WorkloadSpec
+from harness.spec.names import variant_name
 
 
 class Asked(Frozen):

@@ -22,7 +22,7 @@ from harness.errors import HarnessError
 from harness.golang.toolchains import available, parse_toolchain, resolve
 from harness.golang.versions import GoVersion
 from harness.measure.catalogue import describe
-from harness.plan import variant_name
+from harness.spec.names import variant_name
 
 
 @dataclass

@@ -102,8 +102,7 @@ def _plan_lines(found: Preview) -> Iterator[str]:
     cached = len(found.builds) - len(to_do)
     yield f"builds: {len(found.builds)}, {cached} cached, {len(to_do)} to do"
     for build in to_do:
-        settings = f"+{','.join(build.settings)}" if build.settings else ""
-        yield f"  {build.workload} with {build.toolchain}{settings}"
+        yield f"  {build.label}"
     least, most = found.rounds
     rounds = f"{least}" if least == most else f"{least} to {most}"
     lanes = f"{found.lanes} lane{'' if found.lanes == 1 else 's'}"

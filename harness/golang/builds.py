@@ -27,6 +27,7 @@ from harness.golang.records import BuildRecord
 from harness.golang.toolchains import Toolchain
 from harness.golang.workloads import Source
 from harness.spec.models import BuildSpec
+from harness.spec.names import variant_name
 
 _RECORD = "build.json"
 
@@ -100,8 +101,8 @@ class BuildRequest(Frozen):
     @property
     def label(self) -> str:
         """For messages."""
-        settings = f"+{','.join(self.settings)}" if self.settings else ""
-        return f"{self.source.workload} with {self.toolchain.name}{settings}"
+        name = variant_name(self.toolchain.name, self.settings, self.build.given())
+        return f"{self.source.workload} with {name}"
 
 
 class BuildInfo(NamedTuple):

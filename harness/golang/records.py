@@ -2,6 +2,7 @@
 
 from harness.frozen import Frozen
 from harness.spec.models import BuildSpec
+from harness.spec.names import variant_name
 
 
 class ToolchainRecord(Frozen):
@@ -40,3 +41,8 @@ class BuildRecord(Frozen):
     cached: bool
     error: str | None = None
     """What the compiler said, for a build that failed."""
+
+    @property
+    def label(self) -> str:
+        """Toolchain and settings, as a variant would be called."""
+        return variant_name(self.toolchain, self.settings, self.build.given())

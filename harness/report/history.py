@@ -1,5 +1,6 @@
 """Several runs in one page: the same matrix over time, as on new releases of Go."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from harness.report.page import render_page
 from harness.report.sections import Samples
 from harness.report.wording import quantity, visible
 from harness.run import Run
+from harness.spec.names import variant_name
+from harness.variants import Conditions, Variant
 
 _MIB = 1 << 20
 
@@ -33,6 +36,7 @@ class Row:
 
     workload: str
     variant: str
+    """Its name; with all that it was run in where a run has another variant of that name."""
     medians: tuple[float | None, ...]
 
     @property
@@ -75,13 +79,40 @@ def render_history(judged: Sequence[tuple[Run, Verdict]]) -> str:
 
 def _trend(entries: Sequence[Entry], metric: str, number: int) -> Trend:
     unit = describe(metric).unit
-    samples = [Samples(entry.run.trials) for entry in entries]
-    cells = dict.fromkeys(
-        (cell.workload, cell.variant) for entry in entries for cell in entry.run.manifest.plan.cells
+    medians: dict[tuple[str, _Identity], list[float | None]] = {}
+    for index, entry in enumerate(entries):
+        samples, by_name = Samples(entry.run.trials), _by_name(entry.run)
+        for cell in entry.run.manifest.plan.cells:
+            if cell.variant in by_name:
+                key = (cell.workload, by_name[cell.variant].identity)
+                row = medians.setdefault(key, [None] * len(entries))
+                row[index] = samples.median(cell.workload, cell.variant, metric)
+    names = _names(entries)
+    rows = tuple(
+        Row(workload, names[identity], tuple(values))
+        for (workload, identity), values in medians.items()
+        if any(value is not None for value in values)
     )
-    every = (Row(w, v, tuple(s.median(w, v, metric) for s in samples)) for w, v in cells)
-    rows = tuple(row for row in every if any(median is not None for median in row.medians))
     return Trend(metric, unit, rows, _draw(entries, metric, unit, rows, number))
+
+
+_Identity = tuple[str, tuple[str, ...], Conditions]
+
+
+def _by_name(run: Run) -> dict[str, Variant]:
+    return {variant.name: variant for variant in run.manifest.plan.variants}
+
+
+def _names(entries: Sequence[Entry]) -> dict[_Identity, str]:
+    """What to call each variant: a name leaves out what is the same in all of *one* matrix."""
+    names = {v.identity: v.name for e in entries for v in e.run.manifest.plan.variants}
+    shared = Counter(names.values())
+    return {
+        identity: name
+        if shared[name] == 1
+        else variant_name(identity[0], identity[1], identity[2].pairs())
+        for identity, name in names.items()
+    }
 
 
 def _draw(

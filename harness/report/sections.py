@@ -18,9 +18,9 @@ from harness.analysis.models import (
 )
 from harness.analysis.question import Question
 from harness.measure.catalogue import Metric, describe
-from harness.plan import Variant
 from harness.report.wording import tone
 from harness.run import Run, TrialRecord
+from harness.variants import Variant
 
 
 @dataclass(frozen=True)
@@ -253,14 +253,6 @@ def troubles(run: Run, verdict: Verdict) -> list[Trouble]:
 
 
 def _compiler_message(run: Run, cell: CellStatus) -> str:
-    variants = {variant.name: variant for variant in run.manifest.plan.variants}
-    variant = variants.get(cell.variant)
-    for build in run.manifest.builds:
-        if (
-            variant is not None
-            and build.error
-            and (build.workload, build.toolchain, build.settings)
-            == (cell.workload, variant.toolchain, variant.settings)
-        ):
-            return build.error
-    return ""
+    variant = next((v for v in run.manifest.plan.variants if v.name == cell.variant), None)
+    build = run.manifest.build_of(cell.workload, variant) if variant else None
+    return (build.error if build else None) or ""

@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterator
 
 from harness.measure.catalogue import describe
-from harness.plan import Variant
 from harness.report.wording import raw, visible
 from harness.run import Run, TrialRecord
+from harness.spec.names import assignments
+from harness.variants import Variant
 
 _COLUMNS = (
-    "workload", "variant", "toolchain", "experiments", "env", "round", "lane", "host", "started",
-    "outcome", "metric", "unit", "value",
+    "workload", "variant", "toolchain", "experiments", "build", "env", "round", "lane", "host",
+    "started", "outcome", "metric", "unit", "value",
 )  # fmt: skip
 _UNIT_SUFFIX = {"bytes": "bytes", "seconds": "sec", "count": "count"}
 
@@ -33,7 +34,8 @@ def render_csv(run: Run) -> str:
     for trial, variant in _with_variants(run):
         start = (
             trial.workload, trial.variant, variant.toolchain, ",".join(variant.settings),
-            _environment(variant), trial.round, trial.lane, trial.host, raw(trial.started),
+            _build(variant), _environment(variant), trial.round, trial.lane, trial.host,
+            raw(trial.started),
             trial.outcome,
         )  # fmt: skip
         for metric, value in trial.metrics.items() or [("", None)]:
@@ -44,8 +46,8 @@ def render_csv(run: Run) -> str:
 def render_benchfmt(run: Run) -> str:
     """The Go benchmark format, one line a trial that counts.
 
-    The keys ``toolchain``, ``experiments`` and ``env`` tell variants apart:
-    ``benchstat -col toolchain,experiments FILE`` (with ``env``, where the matrix has several).
+    The keys ``toolchain``, ``experiments``, ``build`` and ``env`` tell variants apart:
+    ``benchstat -col toolchain,experiments FILE`` (with the others, where the matrix has several).
     See https://go.dev/design/14313-benchmark-format.
     """
     metrics = dict.fromkeys(metric for trial in run.trials for metric in trial.metrics)
@@ -64,11 +66,12 @@ def render_benchfmt(run: Run) -> str:
         if not trial.ok or not values:
             continue
         keys = {
-            "toolchain": variant.toolchain,
-            "experiments": ",".join(variant.settings) or "default",
+            "toolchain": _one_line(variant.toolchain),
+            "experiments": _one_line(",".join(variant.settings)) or "default",
+            "build": _build(variant) or "default",
             "env": _environment(variant) or "default",
         }
-        lines += [f"{key}: {_one_line(keys[key])}" for key in keys if before.get(key) != keys[key]]
+        lines += [f"{key}: {keys[key]}" for key in keys if before.get(key) != keys[key]]
         before = keys
         lines.append(f"Benchmark{_benchmark_name(trial.workload)} 1 " + " ".join(values))
     return "\n".join(lines) + "\n"
@@ -80,8 +83,13 @@ def _with_variants(run: Run) -> Iterator[tuple[TrialRecord, Variant]]:
         yield trial, variants.get(trial.variant) or Variant(name=trial.variant, toolchain="")
 
 
+def _build(variant: Variant) -> str:
+    """Its build settings other than Go's own; quoted as in names, and so on one line."""
+    return assignments(variant.build.given())
+
+
 def _environment(variant: Variant) -> str:
-    return " ".join(f"{key}={value}" for key, value in variant.env.items())
+    return assignments(dict(variant.conditions.env))
 
 
 def _unit(metric: str) -> str:

@@ -146,6 +146,10 @@ class ToolchainSpec(Frozen):
 Toolchain = Annotated[ToolchainSpec, BeforeValidator(_expand_toolchain)]
 
 
+GoAmd64 = Annotated[str, StringConstraints(pattern=r"^(v[1-4])?$")]
+GoArm64 = Annotated[str, StringConstraints(pattern=r"^(v[89]\.\d[a-z0-9,]*)?$")]
+
+
 class BuildSpec(Frozen):
     """Settings of one ``go build``."""
 
@@ -164,6 +168,58 @@ class BuildSpec(Frozen):
         """Whether C may be compiled; the race detector needs it."""
         return self.cgo or self.race
 
+    def texts(self) -> dict[str, str]:
+        """Every setting by what it is called in variants' names, with its value as text."""
+        return {_called(key): _text(value) for key, value in self}
+
+    def given(self) -> dict[str, str]:
+        """The same, of settings that are not Go's own."""
+        own = BuildSpec().texts()
+        return {key: value for key, value in self.texts().items() if value != own[key]}
+
+
+def _called(setting: str) -> str:
+    return setting.upper() if setting.startswith("go") else setting
+
+
+def _text(value: bool | str | tuple[str, ...]) -> str:  # noqa: FBT001 - a value, not a switch
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else ",".join(value)
+
+
+class BuildPattern(Frozen):
+    """Settings of a build; those that are not given are left open."""
+
+    tags: Annotated[list[str], BeforeValidator(_one_or_many)] | None = None
+    """All of these, in this order."""
+    gcflags: str | None = None
+    """For the compiler."""
+    ldflags: str | None = None
+    """For the linker."""
+    race: bool | None = None
+    """Whether the race detector is built in."""
+    cgo: bool | None = None
+    """Whether C code may be compiled."""
+    pgo: str | None = None
+    """``off``, ``default.pgo`` or a profile's path."""
+    goamd64: GoAmd64 | None = None
+    """The instruction set on amd64."""
+    goarm64: GoArm64 | None = None
+    """The same on arm64."""
+
+    def matches(self, build: BuildSpec) -> bool:
+        """Whether a build has all settings that are given."""
+        given = ((key, value) for key, value in self if value is not None)
+        return all(
+            getattr(build, key) == (tuple(value) if isinstance(value, list) else value)
+            for key, value in given
+        )
+
+    def applied_to(self, build: BuildSpec) -> BuildSpec:
+        """A build with the settings that are given instead of its own."""
+        return BuildSpec.model_validate(build.model_dump() | self.model_dump(exclude_none=True))
+
 
 class BuildAxesSpec(Frozen):
     """What a user writes under ``build:``; a list of several values makes an axis of the matrix."""
@@ -181,28 +237,20 @@ class BuildAxesSpec(Frozen):
     pgo: OneOrMany[str] = ["off"]
     """``off``, ``default.pgo`` for the profile in the workload's package, or a profile's
     path relative to the matrix file."""
-    goamd64: OneOrMany[Annotated[str, StringConstraints(pattern=r"^(v[1-4])?$")]] = [""]
+    goamd64: OneOrMany[GoAmd64] = [""]
     """The instruction set on amd64, as ``v3``; empty for Go's default."""
-    goarm64: OneOrMany[Annotated[str, StringConstraints(pattern=r"^(v[89]\.\d[a-z0-9,]*)?$")]] = [
-        ""
-    ]
+    goarm64: OneOrMany[GoArm64] = [""]
     """The same on arm64, as ``v8.1``."""
 
     def choices(self) -> list[tuple[dict[str, str], BuildSpec]]:
         """Every combination, with the values of its axes as they appear in variants' names."""
         axes = {key: values for key, values in self if key != "tags"}
-        chosen = []
-        for values in product(*axes.values()):
-            settings = dict(zip(axes, values, strict=True))
-            names = {
-                key.upper() if key.startswith("go") else key: str(value).lower()
-                if isinstance(value, bool)
-                else value
-                for key, value in settings.items()
-                if len(axes[key]) > 1
-            }
-            chosen.append((names, BuildSpec(tags=tuple(self.tags), **settings)))
-        return chosen
+        labelled = [_called(key) for key, values in axes.items() if len(values) > 1]
+        builds = [
+            BuildSpec(tags=tuple(self.tags), **dict(zip(axes, values, strict=True)))
+            for values in product(*axes.values())
+        ]
+        return [({key: build.texts()[key] for key in labelled}, build) for build in builds]
 
 
 ModuleVersion = Annotated[
@@ -219,6 +267,8 @@ class CellSpec(Frozen):
     """Exactly these settings, in any order; ``[]`` for a toolchain's default."""
     env: dict[EnvName, str] | None = None
     """These values of the run environment, among others."""
+    build: BuildPattern = BuildPattern()
+    """These settings of the build, among others."""
     workload: str | None = None
     """A workload's name."""
 
@@ -232,6 +282,8 @@ class IncludedCell(Frozen):
     """Experiment settings."""
     env: dict[EnvName, str] = {}
     """Run environment."""
+    build: BuildPattern = BuildPattern()
+    """Settings of its build; those not given are as under ``build:``, each value of an axis."""
 
 
 def _check_url(value: str) -> str:

@@ -22,6 +22,7 @@ _SECTIONS: dict[type[Frozen], str] = {
     models.BuildAxesSpec: "build",
     models.IncludedCell: "include",
     models.CellSpec: "exclude",
+    models.BuildPattern: "build of a cell",
     models.QuestionSpec: "question",
     models.WorkloadSpec: "A workload",
     models.BenchmarkSpec: "benchmark",
@@ -64,6 +65,17 @@ workloads:
 trials: {{min: 5, max: 20}}
 gates: [{{metric: rss.peak, max_increase: 5%}}]
 ```
+
+## Names of variants
+
+`TOOLCHAIN[~PATCH][+SETTING[,SETTING…]][ KEY=VALUE…]`, as `go1.24.3+noswissmap race=true GOGC=50`:
+experiment settings in the toolchain's own order, then the axes of `build:`, then the variables of
+`env:`. A value that is empty, or holds spaces, `=`, quotes, backslashes or characters that do not
+print, stands in double quotes, as in JSON: `GODEBUG="madvdontneed=1"`. A variable that is called
+like a build setting has `env.` before it.
+
+Where you name a variant, settings and pairs may come in any order, and only values with spaces need
+their quotes: `go1.24.3 GODEBUG=madvdontneed=1 race=true`.
 
 {sections}"""
 

@@ -22,8 +22,8 @@ from harness.bisect.findings import Point
 from harness.errors import HarnessError
 from harness.golang.toolchains import Say, Toolchain
 from harness.golang.versions import GoVersion
-from harness.plan import variant_name
 from harness.spec.models import BuildSpec
+from harness.spec.names import variant_name
 
 How = Literal["true", "same", "near", "far"]
 """``true``: built by its own source; else how the tools that it has fit."""

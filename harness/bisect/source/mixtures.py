@@ -11,7 +11,7 @@ from harness.bisect.source.answer import Direction, Step
 from harness.bisect.source.changes import Edit, FileChange, Unparsable, combine
 from harness.bisect.source.split import Splitter
 from harness.golang.toolchains import Toolchain
-from harness.plan import variant_name
+from harness.spec.names import variant_name
 
 _FEW = 3
 """So many declarations are named one by one."""

@@ -1,0 +1,83 @@
+"""Names of variants: written so that no two are alike, and read in any order of their parts.
+
+``TOOLCHAIN[~PATCH][+SETTING[,SETTING…]][ KEY=VALUE…]``. A value that is empty, or holds spaces,
+``=``, quotes, backslashes or characters that do not print, stands in double quotes, as in JSON.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+_HEAD = re.compile(r"(?P<toolchain>[^\s+]+)(?:\+(?P<settings>[^\s+]+))?")
+_PAIR = re.compile(r'\s+(?P<key>[^\s="]+)=(?P<value>"(?:[^"\\]|\\.)*"|[^\s"]\S*|)(?=\s|$)')
+_SPECIAL = frozenset(" =\"'\\")
+
+
+@dataclass(frozen=True)
+class VariantName:
+    """The parts of a variant's name; their order means nothing."""
+
+    toolchain: str
+    settings: frozenset[str]
+    pairs: frozenset[tuple[str, str]]
+    """Build settings and environment variables, as they are called in names, with their values."""
+
+
+def quoted(value: str) -> str:
+    """A value as it stands in a name."""
+    if value and value.isprintable() and not _SPECIAL & set(value):
+        return value
+    plain = (c if c.isprintable() and c not in '"\\' else json.dumps(c)[1:-1] for c in value)
+    return f'"{"".join(plain)}"'
+
+
+def assignments(pairs: Mapping[str, str]) -> str:
+    """``KEY=VALUE KEY=VALUE``."""
+    return " ".join(f"{key}={quoted(value)}" for key, value in pairs.items())
+
+
+def variant_name(toolchain: str, settings: Iterable[str], pairs: Mapping[str, str]) -> str:
+    """A variant's name.
+
+    Args:
+        toolchain: its name.
+        settings: of experiments, in the toolchain's own order.
+        pairs: build settings, then environment variables, by what they are called in names.
+    """
+    flags = ",".join(settings)
+    words = assignments(pairs)
+    return f"{toolchain}{f'+{flags}' if flags else ''}{f' {words}' if words else ''}"
+
+
+def parse_name(text: str) -> VariantName | None:
+    """The parts of a name as a user types it; ``None`` for a text that is no name.
+
+    Values need no quotes as long as they hold no space: ``GODEBUG=madvdontneed=1``.
+    """
+    text = text.strip()
+    head = _HEAD.match(text)
+    if head is None:
+        return None
+    pairs: dict[str, str] = {}
+    end = head.end()
+    while end < len(text):
+        pair = _PAIR.match(text, end)
+        if pair is None or pair["key"] in pairs:
+            return None
+        value = _unquoted(pair["value"])
+        if value is None:
+            return None
+        pairs[pair["key"]] = value
+        end = pair.end()
+    settings = filter(None, (head["settings"] or "").split(","))
+    return VariantName(head["toolchain"], frozenset(settings), frozenset(pairs.items()))
+
+
+def _unquoted(value: str) -> str | None:
+    if not value.startswith('"'):
+        return value
+    try:
+        return str(json.loads(value, strict=False))
+    except ValueError:  # an escape that JSON does not have
+        return None
