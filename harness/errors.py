@@ -1,4 +1,4 @@
-"""The one error class for mistakes that a user can mend."""
+"""The error class for mistakes that a user can mend, and what an ``OSError`` says to a user."""
 
 import errno
 from collections.abc import Iterator
@@ -14,18 +14,57 @@ class HarnessError(Exception):
     """
 
 
-_NOT_WRITABLE = {
-    errno.EACCES, errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS
-}  # fmt: skip
+class MissingError(HarnessError):
+    """There is no such file."""
+
+
+_PERMISSION = "get permission"
+_REMEDIES = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room within your quota",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EACCES: _PERMISSION,
+    errno.EPERM: _PERMISSION,
+    errno.EROFS: "mount the file system for writing",
+    errno.ENAMETOOLONG: "use shorter names, or a place with a shorter path",
+    errno.ENOENT: "see whether something has removed it",
+    errno.ENOTDIR: "move the file away that is where a directory should be",
+    errno.EEXIST: "move away what is there",
+    errno.ENOTEMPTY: "move away what is there",
+    errno.EISDIR: "move the directory away that is where a file should be",
+    errno.ELOOP: "put a file or directory where the symbolic link is",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "close programs, for the system has too many files open",
+    errno.ENOMEM: "free memory",
+    errno.EIO: "see the kernel's log (dmesg), for the disk or its driver failed",
+    errno.ESTALE: "mount the network file system again",
+    errno.EBUSY: "wait until nothing else uses it",
+    errno.ETXTBSY: "wait until nothing else uses it",
+    errno.ENXIO: "put a regular file there",
+    errno.ENODEV: "put a regular file there",
+    errno.EXDEV: "use a place on the same file system",
+    errno.ENOEXEC: "see whether it was made for this machine",
+}
+
+
+def remedy(error: OSError) -> str:
+    """What to do about it."""
+    return _REMEDIES.get(error.errno or 0, "see what the system says of it")
+
+
+def told(error: OSError) -> str:
+    """What happened, where, and what to do, in one line."""
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or error}; {remedy(error)}"
 
 
 @contextmanager
 def writing(place: Path, otherwise: str) -> Iterator[None]:
-    """A full disk, a quota, a missing permission there are the user's to mend.
+    """Tell a full disk, a missing permission, too long a name there as the user's to mend.
 
     Args:
         place: the file or directory.
-        otherwise: what to do besides making room or getting the permission.
+        otherwise: what to do instead of that.
 
     Raises:
         HarnessError: instead of an ``OSError``.
@@ -33,10 +72,25 @@ def writing(place: Path, otherwise: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _NOT_WRITABLE:
-            raise
-        what = f" ({error.filename})" if error.filename not in (None, str(place)) else ""
-        raise HarnessError(
-            f"{place} cannot be written: {error.strerror}{what}; make room or get write "
-            f"permission, or {otherwise}"
-        ) from None
+        raise HarnessError(f"{_said(error, place, 'written')}, or {otherwise}") from None
+
+
+@contextmanager
+def reading(place: Path) -> Iterator[None]:
+    """Tell what keeps a file from being read as the user's to mend.
+
+    Args:
+        place: the file or directory.
+
+    Raises:
+        HarnessError: instead of an ``OSError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise HarnessError(_said(error, place, "read")) from None
+
+
+def _said(error: OSError, place: Path, done: str) -> str:
+    what = f" ({error.filename})" if error.filename not in (None, str(place)) else ""
+    return f"{place} cannot be {done}: {error.strerror or error}{what}; {remedy(error)}"

@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from harness.analysis import Evidence
-from harness.analysis.question import resolve_question
+from harness.analysis.question import question_of
 from harness.report.files import read_heap, read_series
 from harness.report.pprof import Stack
 from harness.run import Run
@@ -13,7 +13,7 @@ _NOT_THE_PROGRAM = ("runtime.", "internal/runtime/", "runtime/internal/")
 
 def read_evidence(run: Run) -> Evidence:
     """The profiles and series of the question's baseline and candidate, as far as readable."""
-    question = resolve_question(run.manifest.matrix, run.manifest.plan)
+    question = question_of(run)
     wanted = {question.baseline, question.candidate}
     functions: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
     series: dict[tuple[str, str], list[list[tuple[float, float]]]] = defaultdict(list)

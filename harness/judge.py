@@ -13,8 +13,13 @@ from harness.analysis import conclude
 from harness.analysis.models import Verdict
 from harness.errors import HarnessError, writing
 from harness.evidence import read_evidence
+from harness.files.document import parse_model
+from harness.files.inside import read_inside
 from harness.report import write_reports
-from harness.run import Run, write_json
+from harness.run import VERDICT, Run, write_json
+
+_VERDICT_BYTES, _VERDICT_VALUES = 256 << 20, 20_000_000
+"""What is read of a verdict at most; it was written by this very process's child."""
 
 
 def judge(directory: Path, *, summary: Path | None = None) -> Verdict:
@@ -29,7 +34,7 @@ def judge(directory: Path, *, summary: Path | None = None) -> Verdict:
     """
     run = Run.load(directory)
     verdict = conclude(run, evidence=read_evidence(run))
-    write_json(directory / "verdict.json", verdict)
+    write_json(directory / VERDICT, verdict)
     write_reports(run, verdict, summary=summary)
     return verdict
 
@@ -47,8 +52,8 @@ def judge_apart(directory: Path) -> Verdict:
             f"{directory} was measured but could not be judged; gomatrix report {directory} tries "
             f"again: {done.stderr.strip()}"
         )
-    text = (directory / "verdict.json").read_text(encoding="utf-8")
-    return Verdict.model_validate_json(text)
+    data = read_inside(directory, VERDICT, _VERDICT_BYTES)
+    return parse_model(Verdict, data, str(directory / VERDICT), values=_VERDICT_VALUES)
 
 
 if __name__ == "__main__":

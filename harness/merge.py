@@ -1,21 +1,30 @@
 """Joining runs of one matrix, from several machines or shards, into one run directory."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.analysis.models import Verdict
+from harness.errors import HarnessError, writing
+from harness.files.inside import read_inside, write_inside
+from harness.files.whole import whole_directory
+from harness.judge import judge
 from harness.run import (
     MANIFEST,
+    MOST_ROUNDS,
     Manifest,
     Run,
     TrialRecord,
     append_trial,
     check_same_origin,
+    stem_of,
     write_json,
 )
 
 _MAY_DIFFER = frozenset({"plan.seed", "plan.shard"})
+_FILE_BYTES = 64 << 20
+"""What is copied of a trial's file at most."""
+_FILES = {"series": ("series", ".json"), "profile": ("profiles", ".pb.gz")}
+"""A trial's own files by field: the directory, and how their names end."""
 
 
 def merge(runs: Sequence[Run], destination: Path) -> Run:
@@ -26,46 +35,77 @@ def merge(runs: Sequence[Run], destination: Path) -> Run:
 
     Args:
         runs: at least one, all made from the same matrix, toolchains and builds.
-        destination: a directory that does not exist yet.
+        destination: a directory that does not exist yet; it is there complete or not at all.
 
     Raises:
         HarnessError: the runs were not made from the same things, or the destination exists.
     """
+    with whole_directory(destination) as directory:
+        _join(runs, directory, destination.name)
+    return Run.load(destination)
+
+
+def merge_and_judge(paths: Sequence[Path], destination: Path) -> Verdict:
+    """Join stored runs, and write the verdict and reports of all before anything is there.
+
+    Args:
+        paths: the runs' directories.
+        destination: as for ``merge``.
+
+    Raises:
+        HarnessError: as of ``merge``; or one of the runs cannot be read.
+    """
+    with whole_directory(destination) as directory:
+        _join([Run.load(path) for path in paths], directory, destination.name)
+        with writing(destination, "name another place"):
+            return judge(directory)
+
+
+def _join(runs: Sequence[Run], directory: Path, name: str) -> None:
     first, *others = runs
     for other in others:
         check_same_origin(first.manifest, other.manifest, "merged", ignore=_MAY_DIFFER)
-    if destination.exists():
-        raise HarnessError(f"{destination} exists already; name a new directory")
-    destination.mkdir(parents=True)
     taken: set[tuple[str, int]] = set()
     last = 0
     for run in runs:
         rounds = {(t.workload, t.round) for t in run.trials}
         offset = last if rounds & taken else 0
-        for record in _moved(run, offset, destination):
-            append_trial(destination, record)
         taken |= {(workload, number + offset) for workload, number in rounds}
         last = max((number for _, number in taken), default=0)
-    write_json(destination / MANIFEST, _joined([run.manifest for run in runs], destination, last))
-    return Run.load(destination)
+        if last > MOST_ROUNDS:
+            raise HarnessError(f"{run.path} and those before it have more rounds than a run can")
+        for record in _moved(run, offset, directory):
+            append_trial(directory, record)
+    with writing(directory, "name another place"):
+        write_json(directory / MANIFEST, _joined([run.manifest for run in runs], name, last))
 
 
-def _moved(run: Run, offset: int, destination: Path) -> Iterator[TrialRecord]:
-    """A run's trials, renumbered, with their files copied to a directory of the run's own."""
+def _moved(run: Run, offset: int, directory: Path) -> Iterator[TrialRecord]:
+    """A run's trials, renumbered, with copies of their files; no path of a run is trusted."""
+    workloads = [workload.name for workload in run.manifest.matrix.workloads]
+    variants = [variant.name for variant in run.manifest.plan.variants]
     for record in run.trials:
-        paths = {}
-        for field in ("series", "profile"):
-            path = getattr(record, field)
-            if path is not None and (run.path / path).is_file():
-                kind, rest = path.split("/", 1)
-                paths[field] = f"{kind}/{run.path.name}/{rest}"
-                target = destination / paths[field]
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(run.path / path, target)
-        yield record.model_copy(update={**paths, "round": record.round + offset})
+        moved = record.model_copy(update={"round": record.round + offset})
+        stem = stem_of(moved.trial, workloads, variants)
+        paths: dict[str, str | None] = {}
+        notes = dict(record.notes)
+        for field, (place, ending) in _FILES.items():
+            source = getattr(record, field)
+            if source is None:
+                continue
+            paths[field] = None
+            try:
+                data = read_inside(run.path, source, _FILE_BYTES)
+            except HarnessError as error:
+                notes[field] = f"it was not merged: {error}"
+                continue
+            paths[field] = f"{place}/{stem}{ending}"
+            with writing(directory, "name another place"):
+                write_inside(directory, f"{place}/{stem}{ending}", data)
+        yield moved.model_copy(update={**paths, "notes": notes})
 
 
-def _joined(manifests: Sequence[Manifest], destination: Path, rounds: int) -> Manifest:
+def _joined(manifests: Sequence[Manifest], name: str, rounds: int) -> Manifest:
     first = manifests[0]
     hosts = {host.id: host for m in manifests for host in (m.hosts or (m.host,))}
     builds = {b.key: b for m in manifests for b in m.builds}
@@ -74,7 +114,7 @@ def _joined(manifests: Sequence[Manifest], destination: Path, rounds: int) -> Ma
     )
     return first.model_copy(
         update={
-            "name": destination.name,
+            "name": name,
             "plan": plan,
             "hosts": tuple(hosts.values()),
             "builds": tuple(builds.values()),

@@ -11,8 +11,8 @@ from harness.frozen import Frozen
 from harness.golang.builds import BuildRequest, is_cached
 from harness.lanes import available_lanes
 from harness.plan import Cell
-from harness.reports import list_runs
-from harness.run import Run, TrialRecord
+from harness.reports import Say, list_runs, readable_runs
+from harness.run import TrialRecord
 from harness.session import Prepared, build_requests
 from harness.spec.models import BuildSpec, MatrixSpec, ServerSpec, WorkloadSpec
 from harness.spec.names import variant_name
@@ -89,12 +89,13 @@ class _Past:
     run: str
 
 
-def preview(prepared: Prepared, reports: Path) -> Preview:
+def preview(prepared: Prepared, reports: Path, say: Say) -> Preview:
     """Look ahead.
 
     Args:
         prepared: the matrix, with its toolchains and sources.
         reports: the directory of runs, whose trials tell how long trials take.
+        say: told of each run there that cannot be read.
     """
     spec, plan = prepared.matrix.spec, prepared.plan
     cells = [(cell.workload, cell.variant) for cell in plan.cells if cell.reason is None]
@@ -111,13 +112,14 @@ def preview(prepared: Prepared, reports: Path) -> Preview:
     )
     lanes = len(available_lanes(spec.trials.cpus, spec.trials.lanes))
     missing = [r for r, build in zip(requests, builds, strict=True) if not build.cached]
+    past = _earlier(spec, reports, say)
     return Preview(
         matrix=str(prepared.matrix.path),
         lanes=lanes,
         rounds=(min(spec.trials.min, spec.trials.max), spec.trials.max),
         cells=plan.cells,
         builds=builds,
-        estimate=_estimate(spec, cells, lanes, _build_seconds(missing), _earlier(spec, reports)),
+        estimate=_estimate(spec, cells, lanes, _build_seconds(missing), past),
     )
 
 
@@ -163,17 +165,17 @@ def _phases(server: ServerSpec) -> float | None:
     return server.idle + server.warmup + server.load.duration + server.settle + _SERVER
 
 
-def _earlier(spec: MatrixSpec, reports: Path) -> dict[str, _Past]:
+def _earlier(spec: MatrixSpec, reports: Path, say: Say) -> dict[str, _Past]:
     """By workload: the newest run of the same workload under the same limits."""
     found: dict[str, _Past] = {}
-    for stored in reversed(list_runs(reports)):
-        run = Run.load(stored.path)
+    newest_first = [stored.path for stored in reversed(list_runs(reports, say))]
+    for run in readable_runs(newest_first, say):
         before = {w.name: w for w in run.manifest.matrix.workloads}
         seconds = seconds_per_trial(run.trials)
         for workload in spec.workloads:
             same = before.get(workload.name) == workload
             if same and workload.name in seconds and workload.name not in found:
-                found[workload.name] = _Past(seconds[workload.name], stored.path.name)
+                found[workload.name] = _Past(seconds[workload.name], run.path.name)
     return found
 
 

@@ -2,13 +2,19 @@
 
 import itertools
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from harness.errors import HarnessError, writing
-from harness.run import MANIFEST, Manifest, point_latest, read_manifest, read_trials
+from harness.errors import HarnessError, reading, told, writing
+from harness.files.names import file_name
+from harness.run import Manifest, NoRunError, Run, point_latest, read_manifest
+
+Say = Callable[[str], None]
+"""Called with one line at a time."""
 
 STAMP = "%Y%m%dT%H%M%SZ"
 """How the name of a run directory begins: in UTC."""
@@ -41,7 +47,7 @@ def reserve(reports: Path, name: str, now: datetime) -> Path:
     Raises:
         HarnessError: it cannot be made.
     """
-    first = reports / f"{now:{STAMP}}-{name}"
+    first = reports / f"{now:{STAMP}}-{file_name(name)}"
     with writing(first, ELSEWHERE):
         reports.mkdir(parents=True, exist_ok=True)
         for number in itertools.count(1):
@@ -54,21 +60,23 @@ def reserve(reports: Path, name: str, now: datetime) -> Path:
     raise AssertionError("numbers do not end")
 
 
-def newest_run(reports: Path, matrix: Path, text: str) -> Path:
+def newest_run(reports: Path, matrix: Path, text: str, say: Say) -> Path:
     """The newest run of a matrix file; one of the file as it is now before any other.
 
     Args:
         reports: the directory of runs.
         matrix: the matrix file.
         text: what is in it.
+        say: told of each run that cannot be read, and why, in a line.
 
     Raises:
         HarnessError: there is none.
     """
     found = [
         (manifest.matrix_text == text, manifest.created, path)
-        for path, manifest in _manifests(reports)
-        if Path(manifest.matrix_path).resolve() == matrix.resolve()
+        for path, manifest in _manifests(reports, say)
+        if "\0" not in manifest.matrix_path
+        and Path(manifest.matrix_path).resolve() == matrix.resolve()
         and not (path / _BISECTION).exists()
     ]
     if not found:
@@ -79,51 +87,90 @@ def newest_run(reports: Path, matrix: Path, text: str) -> Path:
     return max(found)[2]
 
 
-def list_runs(reports: Path) -> list[Stored]:
-    """Every run in a directory, oldest first; whatever else lies there is left out."""
-    return sorted(
-        (
-            Stored(path, manifest.created, len(read_trials(path)), _size(path))
-            for path, manifest in _manifests(reports)
-        ),
-        key=lambda stored: stored.created,
-    )
+def list_runs(reports: Path, say: Say) -> list[Stored]:
+    """Every run in a directory, oldest first; whatever else lies there is left out.
+
+    Args:
+        reports: the directory.
+        say: told of each run that cannot be read, and why, in a line; the others are listed.
+    """
+    found = []
+    for run in readable_runs(_directories(reports), say):
+        with suppress(FileNotFoundError):  # removed meanwhile
+            found.append(Stored(run.path, run.manifest.created, len(run.trials), _size(run.path)))
+    return sorted(found, key=lambda stored: (stored.created, stored.path.name))
+
+
+def readable_runs(paths: Iterable[Path], say: Say) -> Iterator[Run]:
+    """The runs in directories, one at a time.
+
+    Args:
+        paths: of the directories; one that holds no run is passed over in silence.
+        say: told of each run that cannot be read, and why, in a line.
+    """
+    for path in paths:
+        try:
+            yield Run.load(path)
+        except NoRunError:
+            continue
+        except HarnessError as error:
+            say(_left_out(path, error))
 
 
 def prune_runs(
-    reports: Path, now: datetime, *, keep: int = 0, older_than: timedelta = timedelta()
+    reports: Path, now: datetime, say: Say, *, keep: int = 0, older_than: timedelta = timedelta()
 ) -> list[Stored]:
     """Remove runs, oldest first, and point ``latest`` at the newest that is left.
 
     Args:
         reports: the directory of runs.
         now: the time to count age from.
+        say: told of each run that cannot be read or removed, and why; it stays.
         keep: how many of the newest stay, whatever their age.
         older_than: only runs of at least this age go.
 
     Returns:
         The runs that were removed.
     """
-    runs = list_runs(reports)
-    old = [r for r in runs[: max(0, len(runs) - keep)] if now - r.created >= older_than]
-    for run in old:
-        shutil.rmtree(run.path)
+    runs = list_runs(reports, say)
+    old = []
+    for run in runs[: max(0, len(runs) - keep)]:
+        if now - run.created < older_than:
+            continue
+        try:
+            shutil.rmtree(run.path)
+            old.append(run)
+        except OSError as error:
+            say(f"{run.path.name} is not removed: {told(error)}")
     left = [run for run in runs if run not in old]
-    if old and left:
-        point_latest(left[-1].path)
-    elif old:
-        (reports / "latest").unlink(missing_ok=True)
+    with writing(reports, "remove runs by hand"):
+        if old and left:
+            point_latest(left[-1].path)
+        elif old and (reports / "latest").is_symlink():
+            (reports / "latest").unlink()
     return old
 
 
-def _manifests(reports: Path) -> Iterator[tuple[Path, Manifest]]:
-    for path in sorted(reports.iterdir()) if reports.is_dir() else ():
-        if (path / MANIFEST).is_file() and not path.is_symlink():
-            try:
-                yield path, read_manifest(path)
-            except HarnessError:
-                continue
+def _manifests(reports: Path, say: Say) -> Iterator[tuple[Path, Manifest]]:
+    for path in _directories(reports):
+        try:
+            yield path, read_manifest(path)
+        except NoRunError:
+            continue
+        except HarnessError as error:
+            say(_left_out(path, error))
+
+
+def _left_out(path: Path, error: HarnessError) -> str:
+    return f"{path.name} is left out: {' '.join(str(error).split())}"
+
+
+def _directories(reports: Path) -> list[Path]:
+    with reading(reports):
+        entries = sorted(reports.iterdir()) if reports.is_dir() else []
+    return [path for path in entries if path.is_dir() and not path.is_symlink()]
 
 
 def _size(path: Path) -> int:
-    return sum(file.lstat().st_size for file in path.rglob("*") if file.is_file())
+    states = (file.lstat() for file in path.rglob("*"))
+    return sum(state.st_size for state in states if stat.S_ISREG(state.st_mode))

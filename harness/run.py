@@ -8,15 +8,17 @@ Layout: ``run.json`` (the manifest), ``trials.jsonl`` (append-only, one line a f
 import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import AwareDatetime, Field
 
-from harness.errors import HarnessError, writing
+from harness.errors import HarnessError, MissingError, writing
+from harness.files.document import CutShortError, count_values, parse_json, parse_model
+from harness.files.inside import append_line, lines_inside, path_inside, read_inside, write_inside
+from harness.files.names import file_name
 from harness.frozen import Frozen
 from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.host import Host
@@ -27,9 +29,24 @@ from harness.variants import Variant
 
 MANIFEST = "run.json"
 TRIALS = "trials.jsonl"
+VERDICT = "verdict.json"
+
+MOST_ROUNDS = 1_000_000
+_MANIFEST_BYTES, _MANIFEST_VALUES = 32 << 20, 1_000_000
+_TRIALS_BYTES, _TRIALS_VALUES, _MOST_TRIALS = 512 << 20, 8_000_000, 50_000
+_LINE_BYTES, _LINE_VALUES = 8 << 20, 100_000
+_SERIES_BYTES, _SERIES_VALUES = 32 << 20, 2_000_000
+"""What is read of a file at most: far more than the harness writes in a run of 5,000 trials, and
+little enough for the memory of any machine."""
+_POINTS = 10_000
+"""Of a series: more are thinned out."""
 
 Series = Sequence[tuple[float, int]]
 """Seconds since the start, resident bytes."""
+
+
+class NoRunError(HarnessError):
+    """A directory that is no run at all."""
 
 
 class Manifest(Frozen):
@@ -37,7 +54,7 @@ class Manifest(Frozen):
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     name: str
-    created: datetime
+    created: AwareDatetime
     harness: str
     """The harness's version."""
     matrix_path: str
@@ -93,10 +110,10 @@ class TrialRecord(Frozen):
     schema_version: Literal[1] = Field(default=1, alias="schema")
     workload: str
     variant: str
-    round: int
-    lane: int = 0
+    round: Annotated[int, Field(ge=1, le=MOST_ROUNDS)]
+    lane: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     host: str
-    started: float = 0.0
+    started: Annotated[float, Field(ge=0, le=1e11)] = 0.0
     """Seconds since the epoch; 0 for a trial that never started."""
     outcome: str
     """``ok``, ``exit N``, ``signal NAME``, ``timeout``, ``memory limit``, ``build failed``…"""
@@ -147,16 +164,17 @@ class Run:
         Raises:
             HarnessError: the directory holds no run, or one of another schema.
         """
-        return cls(path, read_manifest(path), tuple(read_trials(path)))
+        manifest = read_manifest(path)
+        return cls(path, manifest, tuple(read_trials(path, manifest.plan)))
 
     def profiles(self, workload: str, variant: str) -> list[Path]:
         """Heap profiles of the trials of a cell that count.
 
         Raises:
-            HarnessError: there are none.
+            HarnessError: there are none, or one lies outside of the run.
         """
         found = [
-            self.path / trial.profile
+            path_inside(self.path, trial.profile)
             for trial in self.trials
             if (trial.workload, trial.variant) == (workload, variant) and trial.ok and trial.profile
         ]
@@ -169,58 +187,135 @@ def read_manifest(path: Path) -> Manifest:
     """A run directory's manifest.
 
     Raises:
-        HarnessError: the directory holds no run, or one of another schema.
+        HarnessError: the directory holds no run, one of another schema, or one that contradicts
+            itself.
     """
     try:
-        return Manifest.model_validate_json((path / MANIFEST).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise HarnessError(
+        data = read_inside(path, MANIFEST, _MANIFEST_BYTES)
+    except MissingError:
+        raise NoRunError(
             f"{path} is not a run directory: it has no {MANIFEST}; gomatrix runs list shows those "
             "that there are, and gomatrix run makes one"
         ) from None
-    except ValidationError as error:
-        raise HarnessError(
-            f"{path / MANIFEST} was not written by this version: "
-            f"{error.errors()[0]['msg']}; measure again, or read it with the version that wrote it"
-        ) from None
+    manifest = parse_model(Manifest, data, str(path / MANIFEST), values=_MANIFEST_VALUES)
+    contradiction = _contradiction(manifest.plan, manifest.matrix)
+    if contradiction:
+        raise HarnessError(f"{path / MANIFEST}: {contradiction}; get the run anew from its origin")
+    return manifest
 
 
-def read_trials(path: Path) -> list[TrialRecord]:
+def _contradiction(plan: Plan, matrix: MatrixSpec) -> str | None:
+    """What of a plan cannot be, in words; a run of a stranger may hold anything."""
+    variants = {variant.name for variant in plan.variants}
+    workloads = {workload.name for workload in matrix.workloads}
+    cells = {(cell.workload, cell.variant) for cell in plan.cells}
+    first, step = plan.shard
+    if len(variants) < len(plan.variants):
+        return "two variants of the plan have one name"
+    if len(workloads) < len(matrix.workloads):
+        return "two workloads have one name"
+    if len(cells) < len(plan.cells):
+        return "a cell is in the plan twice"
+    if not {variant for _, variant in cells} <= variants:
+        return "a cell of the plan has a variant that is not in it"
+    if not {workload for workload, _ in cells} <= workloads:
+        return "a cell of the plan has a workload that is not in the matrix"
+    if not (0 <= plan.rounds <= MOST_ROUNDS and 1 <= first <= step <= MOST_ROUNDS):
+        return "the plan has a number of rounds or shards that cannot be"
+    return None
+
+
+def read_trials(path: Path, plan: Plan | None = None) -> list[TrialRecord]:
     """Every whole line of a run's ``trials.jsonl``, in the order of writing.
 
+    A line that ends in the middle is passed over: its writer was killed. Any other that is no
+    trial stops the reading, so that nothing measured is left out without a word.
+
+    Args:
+        path: the run directory.
+        plan: the run's, where each trial must be one of its.
+
     Raises:
-        HarnessError: a line is whole, and yet no trial.
+        HarnessError: a line is whole, and yet no trial; or there are more than are read.
     """
+    cells = None if plan is None else {(cell.workload, cell.variant) for cell in plan.cells}
+    records: list[TrialRecord] = []
+    values = 0
+    lines = lines_inside(path, TRIALS, _TRIALS_BYTES, _LINE_BYTES)
     try:
-        lines = (path / TRIALS).read_bytes().splitlines()
-    except FileNotFoundError:
+        for number, line in enumerate(lines, start=1):
+            values += count_values(line)
+            if len(records) >= _MOST_TRIALS or values > _TRIALS_VALUES:
+                raise HarnessError(
+                    f"{path / TRIALS}:{number}: the run is too large: no more than "
+                    f"{_MOST_TRIALS:,} trials with {_TRIALS_VALUES:,} values are read"
+                )
+            for record in _trial_of(path, number, line):
+                if cells is not None and (record.workload, record.variant) not in cells:
+                    raise HarnessError(
+                        f"{path / TRIALS}:{number}: is a trial of a cell that the run's plan does "
+                        "not have; remove the line, or get the run anew from its origin"
+                    )
+                records.append(record)
+    except MissingError:
         return []
-    records = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            records.append(TrialRecord.model_validate_json(line))
-        except ValidationError as error:
-            if error.errors()[0]["type"] == "json_invalid":
-                continue  # a line cut short when its writer was killed
-            raise HarnessError(
-                f"{path / TRIALS}:{number}: is no trial of this version: "
-                f"{error.errors()[0]['msg']}; remove the line, or read the run with the version "
-                "that wrote it"
-            ) from None
-    return records
+    return _each_file_once(records)
+
+
+def _each_file_once(records: list[TrialRecord]) -> list[TrialRecord]:
+    """Without files that a later record names too: who wrote a file last, has it."""
+    taken: set[str] = set()
+    result = []
+    for record in reversed(records):
+        names = {"series": record.series, "profile": record.profile}
+        lost = {field: None for field, name in names.items() if name in taken}
+        taken |= {name for name in names.values() if name}
+        result.append(record.model_copy(update=lost) if lost else record)
+    return result[::-1]
+
+
+def _trial_of(path: Path, number: int, line: bytes) -> list[TrialRecord]:
+    """The trial of a line; none where it was cut short."""
+    content = line.rstrip(b"\r\n")
+    place = str(path / TRIALS)
+    try:
+        return [parse_model(TrialRecord, content, place, values=_LINE_VALUES, first_line=number)]
+    except CutShortError:
+        return []
+
+
+def read_series(path: Path, name: str) -> list[tuple[float, float]]:
+    """A trial's memory over time: seconds since the start and resident bytes.
+
+    Args:
+        path: the run directory.
+        name: the file's, within it.
+
+    Raises:
+        HarnessError: there is no such file in the run, or it holds something else.
+    """
+    data = read_inside(path, name, _SERIES_BYTES)
+    found = parse_json(data, str(path / name), values=_SERIES_VALUES)
+    try:
+        points = zip(found["seconds"], found["rss"], strict=True)
+        return thinned([(float(seconds), float(rss)) for seconds, rss in points], _POINTS)
+    except (ValueError, KeyError, TypeError):
+        raise HarnessError(f"{path / name} holds no series") from None
+
+
+def thinned(points: list[tuple[float, float]], most: int) -> list[tuple[float, float]]:
+    """At most about as many points; of each stretch that is left out its highest stays."""
+    step = -(-len(points) // most)
+    if step <= 1:
+        return points
+    parts = [points[index : index + step] for index in range(0, len(points), step)]
+    return [max(part, key=lambda point: point[1]) for part in parts]
 
 
 def append_trial(path: Path, record: TrialRecord) -> None:
     """Add one line to ``trials.jsonl``; after a line that was cut short, on a line of its own."""
-    with (
-        writing(path, "go on elsewhere with --resume"),
-        (path / TRIALS).open("ab+", buffering=0) as file,
-    ):
-        data = (record.model_dump_json() + "\n").encode()
-        if file.tell() > 0:
-            file.seek(-1, os.SEEK_END)
-            data = data if file.read(1) == b"\n" else b"\n" + data
-        file.write(data)
+    with writing(path, "go on elsewhere with --resume"):
+        append_line(path, TRIALS, record.model_dump_json())
 
 
 def continued(old: Manifest, new: Manifest) -> Manifest:
@@ -299,18 +394,18 @@ def _first_difference(old: Any, new: Any, field: str) -> str | None:
 
 
 def write_json(path: Path, model: Frozen) -> None:
-    """Write a model to a file, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(model.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    """Write a model to a file of a run directory, whole or not at all."""
+    write_inside(path.parent, path.name, model.model_dump_json(indent=1) + "\n")
 
 
 def point_latest(path: Path) -> None:
-    """Make ``latest`` beside a run directory point at it.
+    """Make ``latest`` beside a run directory point at it; whatever else is called so stays.
 
     It is for people. No program may go by it, since any other run may move it at any time.
     """
     link = path.parent / "latest"
+    if os.path.lexists(link) and not link.is_symlink():
+        return
     temporary = path.parent / f".latest.{secrets.token_hex(8)}"
     temporary.symlink_to(path.name)
     try:
@@ -344,9 +439,20 @@ def series_to_json(
 
 
 def write_series(
-    path: Path, series: Series, tree: Series = (), children: Sequence[Series] = ()
+    directory: Path, name: str, series: Series, tree: Series = (), children: Sequence[Series] = ()
 ) -> None:
-    """Store one trial's series."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Store one trial's series in a file of the run directory."""
     content = series_to_json(series, tree, children)
-    path.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
+    write_inside(directory, name, json.dumps(content, separators=(",", ":")))
+
+
+def stem_of(trial: Trial, workloads: Iterable[str], variants: Iterable[str]) -> str:
+    """How the names of a trial's own files begin, below ``series`` and ``profiles``.
+
+    Args:
+        trial: which one.
+        workloads: all names of the run's.
+        variants: likewise.
+    """
+    workload, variant = file_name(trial.workload, workloads), file_name(trial.variant, variants)
+    return f"{workload}/{variant}-r{trial.round:02}"

@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import harness
 from harness.admission import Ledger, memory_budget
 from harness.analysis.models import Verdict
 from harness.analysis.question import QuestionError, resolve_question
-from harness.errors import HarnessError, writing
+from harness.errors import HarnessError, told, writing
+from harness.files.inside import directory_inside, remove_inside, write_inside
 from harness.golang.builds import BuildRequest, build_all, build_tool
 from harness.golang.cache import default_cache
 from harness.golang.experiments import explain_unknown
@@ -33,7 +33,7 @@ from harness.host import describe_host
 from harness.judge import judge_apart
 from harness.lanes import available_lanes, claim_lane
 from harness.measure import benchmarks
-from harness.measure.trial import TrialRequest, run_trial
+from harness.measure.trial import TrialRequest, TrialResult, run_trial
 from harness.plan import Cell, Plan, Trial, make_plan
 from harness.reports import ELSEWHERE, reserve
 from harness.run import (
@@ -44,12 +44,14 @@ from harness.run import (
     continued,
     point_latest,
     read_manifest,
+    stem_of,
     write_json,
     write_series,
 )
 from harness.spec.load import Matrix, load
 from harness.spec.models import WorkloadSpec
 
+_TEMPORARY = "tmp"
 Say = Callable[[str], None]
 """Called with one line of progress at a time."""
 
@@ -289,11 +291,9 @@ def _run_build(
     spec = manifest.matrix
     variant = manifest.plan.variant(trial.variant)
     workload = next(w for w in spec.workloads if w.name == trial.workload)
-    stem = f"{quote(trial.workload, safe='')}/{quote(trial.variant, safe='+,= ')}-r{trial.round:02}"
-    profile, series = f"profiles/{stem}.pb.gz", f"series/{stem}.json"
-    (directory / profile).parent.mkdir(parents=True, exist_ok=True)
     started = datetime.now(UTC).timestamp()
     scratch = Path(tempfile.mkdtemp(prefix="trial-", dir=temporary_directory(directory)))
+    profile = scratch.absolute().with_name(f"{scratch.name}.pb.gz")
     try:
         result = run_trial(
             TrialRequest(
@@ -306,7 +306,7 @@ def _run_build(
                 timeout=spec.trials.timeout,
                 memory_limit=spec.trials.memory_limit,
                 directory=scratch,
-                profile=(directory / profile).absolute(),
+                profile=profile,
                 probe=spec.probe,
                 snapshots=tuple(workload.snapshots),
                 profile_at=workload.profile_at,
@@ -319,9 +319,10 @@ def _run_build(
                 here=Path(manifest.matrix_path).resolve().parent,
             )
         )
+        files, notes = _store_files(directory, manifest, trial, result, profile)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    write_series(directory / series, result.series, result.tree_series, result.child_series)
+        profile.unlink(missing_ok=True)
     return _trial_record(
         manifest,
         trial,
@@ -329,16 +330,50 @@ def _run_build(
         started=started,
         outcome=result.outcome,
         metrics=result.metrics,
-        notes=result.notes,
+        notes=result.notes | notes,
         smaps=result.smaps,
-        series=series,
-        profile=profile if (directory / profile).exists() else None,
+        **files,
         log="" if result.outcome == "ok" else result.log,
         load_log="" if result.outcome == "ok" else result.load_log,
         marks=result.marks,
         processes=tuple(result.processes),
         runtime=result.runtime,
     )
+
+
+def _store_files(
+    directory: Path, manifest: Manifest, trial: Trial, result: TrialResult, profile: Path
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Put a trial's series and profile into the run directory.
+
+    Returns:
+        Their paths there; and for what could not be written, why: the trial was measured, and its
+        numbers do not need them.
+    """
+    stem = stem_of(
+        trial,
+        (workload.name for workload in manifest.matrix.workloads),
+        (variant.name for variant in manifest.plan.variants),
+    )
+    written, notes = {}, {}
+    try:
+        name = f"series/{stem}.json"
+        write_series(directory, name, result.series, result.tree_series, result.child_series)
+        written["series"] = name
+    except (OSError, HarnessError) as error:
+        notes["series"] = _unwritten(error)
+    try:
+        if profile.exists():
+            name = f"profiles/{stem}.pb.gz"
+            write_inside(directory, name, profile.read_bytes())
+            written["profile"] = name
+    except (OSError, HarnessError) as error:
+        notes["profile"] = _unwritten(error)
+    return written, notes
+
+
+def _unwritten(error: OSError | HarnessError) -> str:
+    return f"it could not be written: {told(error) if isinstance(error, OSError) else error}"
 
 
 def _arguments(workload: WorkloadSpec) -> tuple[str, ...]:
@@ -354,9 +389,7 @@ def _trial_record(manifest: Manifest, trial: Trial, **fields: Any) -> TrialRecor
 
 def temporary_directory(directory: Path) -> Path:
     """Where the trials of a run have their temporary directories; removed when the run ends."""
-    path = directory / "tmp"
-    path.mkdir(exist_ok=True)
-    return path
+    return directory_inside(directory, _TEMPORARY)
 
 
 def finish(directory: Path) -> Verdict:
@@ -369,7 +402,7 @@ def finish(directory: Path) -> Verdict:
 
 def clean(directory: Path) -> None:
     """Remove what was temporary, once no worker is left to use it."""
-    shutil.rmtree(directory / "tmp", ignore_errors=True)
+    remove_inside(directory, _TEMPORARY)
 
 
 def require_linux() -> None:

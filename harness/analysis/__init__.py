@@ -2,7 +2,7 @@
 
 from harness.analysis.conclusion import compare, conclude
 from harness.analysis.diagnosis import Evidence
-from harness.analysis.question import Question, QuestionError, resolve_question
+from harness.analysis.question import Question, QuestionError, question_of, resolve_question
 from harness.analysis.stopping import undecided
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "QuestionError",
     "compare",
     "conclude",
+    "question_of",
     "resolve_question",
     "undecided",
 ]

@@ -1,6 +1,7 @@
 """From a run to its verdict."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from harness.analysis.attribution import Findings, attribute
 from harness.analysis.cells import cell_statuses
@@ -9,12 +10,11 @@ from harness.analysis.diagnosis import Evidence, diagnose
 from harness.analysis.gates import judge_gates
 from harness.analysis.headlines import headline
 from harness.analysis.models import Caution, Comparison, Diagnosis, Verdict
-from harness.analysis.question import Question, find_variant, nearest_variant, resolve_question
+from harness.analysis.question import Question, find_variant, nearest_variant, question_of
 from harness.analysis.samples import Table, tables
 from harness.analysis.suspicious import cautions
 from harness.errors import HarnessError
 from harness.run import Run
-from harness.spec.models import MatrixSpec, QuestionSpec
 
 
 def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None = None) -> Verdict:
@@ -26,11 +26,13 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
         evidence: heap profiles and series, for diagnosis, where the caller has read them.
 
     Raises:
-        QuestionError: the matrix names variants or metrics that it does not have, which the loader
+        HarnessError: the matrix names variants or metrics that it does not have, which the loader
             refuses before anything is measured.
     """
-    spec, plan = _with_margin(run.manifest.matrix, margin), run.manifest.plan
-    question = resolve_question(spec, plan)
+    spec, plan = run.manifest.matrix, run.manifest.plan
+    question = question_of(run)
+    if margin is not None:
+        question = replace(question, margin=margin)
     found = tables(run)
     records = {record.name: record for record in run.manifest.toolchains}
     comparisons = compare_all(found, question, plan, spec.trials)
@@ -79,7 +81,7 @@ def compare(run: Run, candidate: str, baseline: str) -> tuple[Comparison, ...]:
         names.append(found)
     if names[0] == names[1]:
         raise HarnessError(f"{names[0]!r} cannot be compared with itself; name two variants")
-    question = resolve_question(spec, plan)
+    question = question_of(run)
     return compare_pair(tables(run), question, spec.trials, baseline=names[1], candidate=names[0])
 
 
@@ -95,13 +97,6 @@ def _diagnose(
             table, question.baseline, question.candidate, question.margin, evidence
         )
     )
-
-
-def _with_margin(spec: MatrixSpec, margin: float | None) -> MatrixSpec:
-    if margin is None:
-        return spec
-    question = (spec.question or QuestionSpec()).model_copy(update={"margin": margin})
-    return spec.model_copy(update={"question": question})
 
 
 def _unseen_interactions(findings: list[Findings]) -> Iterator[Caution]:

@@ -4,16 +4,18 @@ import difflib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from harness.errors import HarnessError
 from harness.golang.experiments import experiment_of
 from harness.measure.catalogue import CATALOGUE
 from harness.plan import Plan
+from harness.run import MANIFEST, Run
 from harness.spec.models import GateSpec, MatrixSpec, QuestionSpec
 from harness.variants import Conditions, Variant, counterpart, find, toggles_between
 
 Location = tuple[str | int, ...]
 
 
-class QuestionError(ValueError):
+class QuestionError(HarnessError):
     """A name in the question or in a gate that means nothing in this matrix.
 
     Attributes:
@@ -53,6 +55,8 @@ def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()
         QuestionError: the first name that is not there, with the nearest that is.
     """
     asked = matrix.question or QuestionSpec()
+    if not plan.variants:
+        raise QuestionError(("question",), "the plan has no variant, so that nothing can be asked")
     for index, gate in enumerate(matrix.gates):
         _check_gate(matrix, gate, index, plan)
     for index, metric in enumerate(asked.metrics):
@@ -81,6 +85,19 @@ def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()
         asked.margin,
         asked.limit,
     )
+
+
+def question_of(run: Run) -> Question:
+    """The question of a stored run.
+
+    Raises:
+        HarnessError: it, or a gate, names what the run does not have.
+    """
+    try:
+        return resolve_question(run.manifest.matrix, run.manifest.plan)
+    except QuestionError as error:
+        place = ".".join(map(str, error.location))
+        raise HarnessError(f"{run.path / MANIFEST}: matrix.{place}: {error}") from None
 
 
 def toggled_experiments(variants: Iterable[Variant]) -> tuple[str, ...]:

@@ -3,10 +3,13 @@
 from harness.bisect.opening import Opened
 from harness.bisect.record import RECORD, Bisection
 from harness.bisect.stages import Course, stages
+from harness.errors import writing
 from harness.golang.cache import in_use
 from harness.report.bisection import write_bisection
 from harness.run import point_latest, write_json
 from harness.session import clean
+
+_OTHERWISE = "copy it elsewhere and go on there with --resume"
 
 
 def run_course(opened: Opened) -> Bisection:
@@ -23,12 +26,14 @@ def run_course(opened: Opened) -> Bisection:
             _keep(course)
             opened.say(f"{stage.title}: {stage.answer}")
     finished = course.record.model_copy(update={"finished": True})
-    write_json(opened.directory / RECORD, finished)
-    write_bisection(opened.directory, finished)
-    clean(opened.directory)
-    point_latest(opened.directory)
+    with writing(opened.directory, _OTHERWISE):
+        write_json(opened.directory / RECORD, finished)
+        write_bisection(opened.directory, finished)
+        clean(opened.directory)
+        point_latest(opened.directory)
     return finished
 
 
 def _keep(course: Course) -> None:
-    write_json(course.opened.directory / RECORD, course.record)
+    with writing(course.opened.directory, _OTHERWISE):
+        write_json(course.opened.directory / RECORD, course.record)

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.bisect.findings import Point
-from harness.errors import HarnessError
+from harness.errors import HarnessError, writing
 from harness.golang.builds import BuildRequest, build_all
 from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.golang.workloads import Source
 from harness.lanes import available_lanes
 from harness.plan import Cell, Trial
+from harness.reports import ELSEWHERE
 from harness.run import MANIFEST, Manifest, TrialRecord, append_trial, read_trials, write_json
 from harness.session import measure, record_of
 from harness.spec.models import BuildSpec
@@ -193,4 +194,5 @@ class RunLaboratory:
 
     def _replace(self, **fields: object) -> None:
         self._manifest = self._manifest.model_copy(update=fields)
-        write_json(self._directory / MANIFEST, self._manifest)
+        with writing(self._directory, ELSEWHERE):
+            write_json(self._directory / MANIFEST, self._manifest)

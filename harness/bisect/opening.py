@@ -16,7 +16,9 @@ from harness.bisect.findings import Point
 from harness.bisect.laboratory import RunLaboratory, Say
 from harness.bisect.record import RECORD, Bisection, Request
 from harness.bisect.span import Span
-from harness.errors import HarnessError
+from harness.errors import HarnessError, MissingError, writing
+from harness.files.document import parse_model
+from harness.files.inside import read_inside
 from harness.frozen import Frozen
 from harness.golang.cache import default_cache
 from harness.golang.experiments import explain_unknown
@@ -27,12 +29,15 @@ from harness.host import describe_host
 from harness.lanes import available_lanes
 from harness.measure.catalogue import CATALOGUE
 from harness.plan import Plan
-from harness.reports import reserve
+from harness.reports import ELSEWHERE, reserve
 from harness.run import MANIFEST, Manifest, read_manifest, write_json
 from harness.session import build_helper, clean, load_generator, require_linux
 from harness.spec.load import Matrix, load, nearest
 from harness.spec.models import QuestionSpec, ToolchainSpec, WorkloadSpec
 from harness.spec.names import variant_name
+
+_RECORD_BYTES, _RECORD_VALUES = 32 << 20, 1_000_000
+"""What is read of a bisection's record at most."""
 
 
 class Asked(Frozen):
@@ -133,11 +138,10 @@ def read_bisection(directory: Path) -> Bisection:
         HarnessError: it has none.
     """
     try:
-        return Bisection.model_validate_json((directory / RECORD).read_bytes())
-    except FileNotFoundError:
+        data = read_inside(directory, RECORD, _RECORD_BYTES)
+    except MissingError:
         raise HarnessError(f"{directory} is not a bisection: it has no {RECORD}") from None
-    except ValueError:
-        raise HarnessError(f"{directory / RECORD} was not written by this version") from None
+    return parse_model(Bisection, data, str(directory / RECORD), values=_RECORD_VALUES)
 
 
 def _open(
@@ -221,7 +225,8 @@ def _manifest(
         memory_budget=memory_budget(),
         command=command,
     )
-    write_json(directory / MANIFEST, manifest)
+    with writing(directory, ELSEWHERE):
+        write_json(directory / MANIFEST, manifest)
     return manifest
 
 

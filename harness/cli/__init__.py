@@ -12,7 +12,7 @@ from importlib import import_module
 import click
 from click.shell_completion import CompletionItem
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, told
 from harness.provenance import provenance
 
 COMMANDS = {
@@ -89,8 +89,7 @@ class Commands(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever read the output has seen enough
                 raise
-            place = f"{error.filename}: " if error.filename else ""
-            click.echo(f"gomatrix: {place}{error.strerror}; make room or get permission", err=True)
+            click.echo(f"gomatrix: {told(error)}", err=True)
             sys.exit(2)
 
 

@@ -13,6 +13,8 @@ from harness.golang.cache import prune as prune_cache
 from harness.reports import list_runs, prune_runs
 from harness.spec.models import Bytes
 
+_DAYS = click.IntRange(min=0, max=1_000_000)
+
 
 @click.group()
 def runs() -> None:
@@ -24,7 +26,7 @@ def runs() -> None:
 @json_option
 def list_command(reports: Path, *, as_json: bool) -> None:
     """List the runs, oldest first."""
-    found = list_runs(reports)
+    found = list_runs(reports, _say)
     if as_json:
         rows = [{"path": str(run.path), "created": run.created.isoformat(),
                  "trials": run.trials, "bytes": run.size} for run in found]  # fmt: skip
@@ -40,12 +42,16 @@ def list_command(reports: Path, *, as_json: bool) -> None:
 @runs.command("prune", epilog=examples("gomatrix runs prune --keep 10 --older-than 30"))
 @reports_option
 @click.option("--keep", type=click.IntRange(min=0), default=5, show_default=True)
-@click.option("--older-than", type=click.IntRange(min=0), default=0, metavar="DAYS")
+@click.option("--older-than", type=_DAYS, default=0, metavar="DAYS")
 def prune_command(reports: Path, keep: int, older_than: int) -> None:
     """Remove old runs; the newest ones stay."""
     age = timedelta(days=older_than)
-    for run in prune_runs(reports, datetime.now(UTC), keep=keep, older_than=age):
+    for run in prune_runs(reports, datetime.now(UTC), _say, keep=keep, older_than=age):
         click.echo(f"removed {run.path.name}")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 @click.group()
@@ -72,9 +78,7 @@ def cache_list(*, as_json: bool) -> None:
     "prune",
     epilog=examples("gomatrix cache prune --older-than 30", "gomatrix cache prune --max-size 5GiB"),
 )
-@click.option(
-    "--older-than", type=click.IntRange(min=0), metavar="DAYS", help="Unused for so long."
-)
+@click.option("--older-than", type=_DAYS, metavar="DAYS", help="Unused for so long.")
 @click.option("--max-size", metavar="SIZE", help="Leave no more than that, as 5GiB.")
 def cache_prune(older_than: int | None, max_size: str | None) -> None:
     """Remove toolchains and builds, the longest unused first; everything, if no limit is given."""

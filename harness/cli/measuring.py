@@ -8,11 +8,9 @@ import click
 import pytest
 
 from harness.cli.options import examples, matrix_argument, runs_argument
-from harness.judge import judge
-from harness.merge import merge as merge_runs
+from harness.merge import merge_and_judge
 from harness.report import terminal_summary
 from harness.reports import newest_run
-from harness.run import Run
 from harness.spec.load import load
 
 _NEWEST = "@newest"
@@ -72,7 +70,11 @@ def run(
     Exits with 0 if all gates held, with 1 if a gate failed or a trial went wrong, and with 2 or
     above if nothing could be measured.
     """
-    resumed = newest_run(reports, matrix, load(matrix).text) if resume == _NEWEST else resume
+    resumed = (
+        newest_run(reports, matrix, load(matrix).text, lambda line: click.echo(line, err=True))
+        if resume == _NEWEST
+        else resume
+    )
     options = {"-k": select, "--matrix-seed": seed, "--matrix-shard": shard,
                "--matrix-resume": resumed, "--reports": reports,
                "--matrix-run-file": run_file}  # fmt: skip
@@ -104,6 +106,5 @@ def merge(runs: tuple[Path, ...], output: Path) -> None:
 
     Their trials are judged together, and the new run has a report of its own.
     """
-    merge_runs([Run.load(path) for path in runs], output)
-    for line in terminal_summary(judge(output)):
+    for line in terminal_summary(merge_and_judge(runs, output)):
         click.echo(line)

@@ -85,7 +85,7 @@ def plan(matrix: Path, reports: Path, *, as_json: bool) -> None:
     know their experiments. Earlier runs of the same workloads tell how long trials take.
     """
     prepared = prepare(load(matrix), seed=None, say=lambda line: click.echo(line, err=True))
-    found = preview(prepared, reports)
+    found = preview(prepared, reports, lambda line: click.echo(line, err=True))
     if as_json:
         click.echo(json.dumps({"schema": 1} | found.model_dump(), indent=1))
     else:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from harness.analysis import compare as compare_variants
 from harness.analysis import conclude
+from harness.analysis.models import Verdict
 from harness.cli.options import examples, json_option, parse_fraction, run_argument, runs_argument
 from harness.errors import HarnessError
 from harness.evidence import read_evidence
@@ -37,15 +39,31 @@ from harness.run import Run
 @click.option("--format", "style", type=click.Choice(list(FORMATS)), default="html")
 def report(runs: tuple[Path, ...], output: Path, style: str) -> None:
     """Write the report of a run; of several, how they compare over time."""
-    judged = [(run, conclude(run, evidence=read_evidence(run))) for run in map(Run.load, runs)]
-    if len(judged) > 1:
+    if len(runs) > 1:
         if style != "html":
             raise HarnessError(f"several runs make an HTML page only, not {style}; name one run")
-        text = render_history(judged)
+        text = render_history(list(_judged(runs)))
     else:
-        text = FORMATS[style](*judged[0])
+        stored = Run.load(runs[0])
+        text = FORMATS[style](stored, conclude(stored, evidence=read_evidence(stored)))
     with click.open_file(str(output), "w", encoding="utf-8") as stream:
         stream.write(text)
+
+
+def _judged(paths: Sequence[Path]) -> Iterator[tuple[Run, Verdict]]:
+    """Each run with its verdict; one that cannot be judged is named, and does not stop the rest."""
+    judged = 0
+    for path in paths:
+        try:
+            run = Run.load(path)
+            verdict = conclude(run, evidence=read_evidence(run))
+        except HarnessError as error:
+            click.echo(f"{path} is left out: {' '.join(str(error).split())}", err=True)
+            continue
+        judged += 1
+        yield run, verdict
+    if not judged:
+        raise HarnessError("none of these runs can be read")
 
 
 @click.command(

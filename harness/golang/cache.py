@@ -17,7 +17,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, remedy
 from harness.frozen import Frozen
 
 _IN_USE = ".in-use"
@@ -89,7 +89,7 @@ def _unwritable(cache: Path, error: OSError) -> HarnessError:
     place = f"{error.filename}: " if error.filename else ""
     return HarnessError(
         f"the cache directory {cache} cannot be written ({place}{error.strerror}); "
-        "make room, or set GOMATRIX_CACHE to one that can"
+        f"{remedy(error)}, or set GOMATRIX_CACHE to one that can"
     )
 
 

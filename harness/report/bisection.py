@@ -6,6 +6,7 @@ from pathlib import Path
 import altair as alt
 
 from harness.bisect.record import Bisection, Stage
+from harness.files.inside import write_inside
 from harness.report.drawing import PLAIN, Figure, draw, tip
 from harness.report.markdown import code, plain
 from harness.report.page import render_page
@@ -16,12 +17,12 @@ _COLORS = {"good": "#2e8b57", "bad": "#c9382e", "doubtful": "#b98a12", "unresolv
 
 def write_bisection(directory: Path, bisection: Bisection) -> None:
     """Put the page, its Markdown and the culprit's patch into the run directory."""
-    (directory / "report.html").write_text(render_bisection(bisection), encoding="utf-8")
-    (directory / "report.md").write_text(bisection_markdown(bisection), encoding="utf-8")
+    write_inside(directory, "report.html", render_bisection(bisection))
+    write_inside(directory, "report.md", bisection_markdown(bisection))
     for stage in bisection.stages:
         for name, patch in (("culprit.diff", stage.patch), ("remedy.diff", stage.remedy)):
             if patch is not None:
-                (directory / name).write_bytes(patch.encode())  # its line ends are its own
+                write_inside(directory, name, patch)
 
 
 def render_bisection(bisection: Bisection) -> str:

@@ -14,7 +14,7 @@ from harness.report.files import read_heap, read_series
 from harness.report.pprof import Stack
 from harness.report.sections import Samples
 from harness.report.wording import quantity, share, shares, visible
-from harness.run import Run, TrialRecord
+from harness.run import Run, TrialRecord, thinned
 
 _MIB = 1 << 20
 _ROLES = ("baseline", "candidate", "other")
@@ -213,7 +213,7 @@ def over_time(run: Run, workload: str, roles: Mapping[str, str], key: str) -> Fi
             )
             rows += [
                 row | {"line": f"r{number}", "strong": 0, "t": t, "mib": v / _MIB, "tip": label}
-                for t, v in _thin(points)
+                for t, v in thinned(points, _GRID)
             ]
     chart = (
         alt.Chart(_data(rows))
@@ -255,13 +255,6 @@ def _median_curve(rounds: list[list[tuple[float, float]]]) -> tuple[list[float],
         ]
         curve.append(statistics.median(values))
     return grid, curve
-
-
-def _thin(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """At most about ``_GRID`` points; of each stretch that is left out its highest stays."""
-    step = -(-len(points) // _GRID)
-    parts = [points[index : index + step] for index in range(0, len(points), step)]
-    return [max(part, key=lambda point: point[1]) for part in parts]
 
 
 def in_order(run: Run, metric: str, unit: str, roles: Mapping[str, str]) -> Figure | None:

@@ -1,31 +1,20 @@
 """What a report reads from a run directory beside the run itself."""
 
-import json
-from pathlib import Path
-
+from harness.errors import HarnessError
+from harness.files.inside import read_inside
 from harness.report.pprof import Stack, parse_heap
 from harness.run import Run, TrialRecord
+from harness.run import read_series as stored_series
 
-
-def inside(run: Run, name: str | None) -> Path | None:
-    """A file of the run directory; ``None`` for one that is not there or leads out of it."""
-    if not name:
-        return None
-    root = run.path.resolve()
-    path = (root / name).resolve()
-    return path if path.is_relative_to(root) and path.is_file() else None
+_PROFILE_BYTES = 16 << 20
+"""What is read of a compressed profile at most."""
 
 
 def read_series(run: Run, trial: TrialRecord) -> list[tuple[float, float]]:
     """Memory over time: seconds since the start and resident bytes; empty where unknown."""
-    path = inside(run, trial.series)
-    if path is None:
-        return []
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        points = zip(data["seconds"], data["rss"], strict=True)
-        return [(float(seconds), float(rss)) for seconds, rss in points]
-    except (ValueError, KeyError, TypeError):  # cut short when its writer was killed
+        return stored_series(run.path, trial.series) if trial.series else []
+    except HarnessError:  # cut short when its writer was killed, or not the run's own
         return []
 
 
@@ -34,10 +23,9 @@ def read_heap(run: Run, trial: TrialRecord, kind: str = "inuse_space") -> dict[S
 
     A profile without a single sample is one too: nothing was live.
     """
-    path = inside(run, trial.profile)
-    if path is None:
+    if not trial.profile:
         return None
     try:
-        return parse_heap(path.read_bytes(), kind)
-    except ValueError:
+        return parse_heap(read_inside(run.path, trial.profile, _PROFILE_BYTES), kind)
+    except (ValueError, HarnessError):
         return None

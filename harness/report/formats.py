@@ -5,6 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from harness.analysis.models import Verdict
+from harness.files.inside import write_inside
 from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
 from harness.report.page import render_html
@@ -32,8 +33,8 @@ def write_reports(run: Run, verdict: Verdict, *, summary: Path | None = None) ->
         summary: a file to append the Markdown to: what ``GITHUB_STEP_SUMMARY`` names in CI.
     """
     markdown = render_markdown(run, verdict)
-    (run.path / "report.html").write_text(render_html(run, verdict), encoding="utf-8")
-    (run.path / "report.md").write_text(markdown, encoding="utf-8")
+    write_inside(run.path, "report.html", render_html(run, verdict))
+    write_inside(run.path, "report.md", markdown)
     if summary is not None:
         with summary.open("a", encoding="utf-8") as stream:
             stream.write(markdown)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import altair as alt
 
-from harness.analysis import resolve_question
+from harness.analysis import question_of
 from harness.analysis.models import Headline, Verdict
 from harness.measure.catalogue import describe
 from harness.report.drawing import Figure, draw, tip
@@ -68,11 +68,7 @@ def render_history(judged: Sequence[tuple[Run, Verdict]]) -> str:
         )
         for run, verdict in ordered
     ]
-    metrics = dict.fromkeys(
-        metric
-        for run, _ in ordered
-        for metric in resolve_question(run.manifest.matrix, run.manifest.plan).metrics
-    )
+    metrics = dict.fromkeys(metric for run, _ in ordered for metric in question_of(run).metrics)
     trends = [_trend(entries, metric, number) for number, metric in enumerate(metrics, 1)]
     return render_page("history.html.j2", entries=entries, trends=trends)
 

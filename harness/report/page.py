@@ -10,7 +10,7 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.analysis import Question, resolve_question
+from harness.analysis import Question, question_of
 from harness.analysis.attribution import IMPLICATED
 from harness.analysis.models import Verdict
 from harness.measure.catalogue import describe
@@ -21,7 +21,7 @@ from harness.run import Run
 
 def render_html(run: Run, verdict: Verdict) -> str:
     """The whole page. The same run and verdict give the same bytes."""
-    question = resolve_question(run.manifest.matrix, run.manifest.plan)
+    question = question_of(run)
     samples = sections.Samples(run.trials)
     remarkable, folded = sections.split_rows(sections.metric_rows(verdict), question)
     return render_page(

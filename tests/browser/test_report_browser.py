@@ -53,7 +53,7 @@ def with_details(run: Run) -> Run:
     for index, trial in enumerate(run.trials):
         name = f"series/{index}.json"
         peak = trial.metrics["rss.peak"] or 0
-        write_series(run.path / name, [(t / 50, int(peak * min(1, t / 40))) for t in range(60)])
+        write_series(run.path, name, [(t / 50, int(peak * min(1, t / 40))) for t in range(60)])
         regions = {
             "go heap": {"size": 512 * MIB, "rss": int(peak)},
             "text": {"size": MIB, "rss": 9},

@@ -40,7 +40,7 @@ def test_files_of_trials_come_along(tmp_path: Path) -> None:
     first = run.trials[0].model_copy(update={"series": "series/x.json"})
     merged = merge([replace(run, trials=(first, *run.trials[1:]))], tmp_path / "merged")
     path = merged.trials[0].series
-    assert path == "series/one/x.json"
+    assert path == f"series/large-buffers/{first.variant}-r01.json"
     assert (merged.path / path).read_text() == "{}"
 
 

@@ -1,0 +1,91 @@
+"""JSON that may be anything: what is wrong with it is told by file, line and column."""
+
+import math
+import re
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from harness.errors import HarnessError
+
+_WHERE = re.compile(r" at line (\d+) column (\d+)$")
+_LARGEST = (1 << 63) - 1
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class CutShortError(HarnessError):
+    """JSON that ends in the middle, as where its writer was killed."""
+
+
+def parse_json(data: bytes, place: str, *, values: int, first_line: int = 1) -> Any:
+    """A JSON value: no deeper than 200 levels, and every number in it of an ordinary size.
+
+    Args:
+        data: the text; how long it may be is its reader's business.
+        place: the file, for messages.
+        values: how many values it may hold.
+        first_line: the number of its first line.
+
+    Raises:
+        CutShortError: it ends in the middle.
+        HarnessError: it is no JSON, or beyond a limit.
+    """
+    if count_values(data) > values:
+        raise HarnessError(f"{place}:{first_line}: holds more than {values:,} values")
+    try:
+        value = from_json(data, allow_inf_nan=False)
+    except ValueError as error:
+        where = _WHERE.search(str(error))
+        line, column = (int(where[1]), int(where[2])) if where else (1, 0)
+        what = _WHERE.sub("", str(error))
+        if what.startswith("EOF while"):
+            raise CutShortError(f"{place}:{first_line}: is cut short") from None
+        raise HarnessError(
+            f"{place}:{first_line + line - 1}:{column}: is no JSON that is read here: {what}"
+        ) from None
+    _check_numbers(value, f"{place}:{first_line}")
+    return value
+
+
+def parse_model(
+    model: type[Model], data: bytes, place: str, *, values: int, first_line: int = 1
+) -> Model:
+    """A JSON document as a model; arguments as of ``parse_json``.
+
+    Raises:
+        CutShortError: it ends in the middle.
+        HarnessError: it is no JSON, beyond a limit, or no such document.
+    """
+    value = parse_json(data, place, values=values, first_line=first_line)
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(map(str, first["loc"]))[:100]
+        raise HarnessError(
+            f"{place}:{first_line}: was not written by this version: "
+            f"{f'{field}: ' if field else ''}{first['msg'][:200]}; measure again, or read it with "
+            "the version that wrote it"
+        ) from None
+
+
+def count_values(data: bytes) -> int:
+    """At least as many as the values in a JSON text, and more only by what its strings hold."""
+    return 1 + data.count(b",") + data.count(b"[") + data.count(b"{")
+
+
+def _check_numbers(value: Any, place: str) -> None:
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+        elif isinstance(item, float):
+            if not math.isfinite(item):
+                raise HarnessError(f"{place}: holds a number beyond all that a computer counts")
+        elif isinstance(item, int) and not -_LARGEST <= item <= _LARGEST:
+            raise HarnessError(f"{place}: holds a whole number of more than 63 bits")

@@ -1,0 +1,40 @@
+"""A directory that is there complete or not at all."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from harness.errors import HarnessError, writing
+
+_OTHERWISE = "name another place"
+
+
+@contextmanager
+def whole_directory(destination: Path) -> Iterator[Path]:
+    """A new directory to fill, which gets its name when all is done; else nothing is left of it.
+
+    Yields:
+        Where to put its content: a hidden directory beside the destination.
+
+    Raises:
+        HarnessError: the destination exists, or cannot be made.
+    """
+    if os.path.lexists(destination):
+        raise HarnessError(f"{destination} exists already; name a new directory")
+    missing = [p for p in destination.parents if not p.exists()]
+    temporary = destination.parent / f".{secrets.token_hex(8)}"
+    try:
+        with writing(destination, _OTHERWISE):
+            temporary.mkdir(parents=True)
+        yield temporary
+        with writing(destination, _OTHERWISE):
+            temporary.rename(destination)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        with suppress(OSError):
+            for parent in missing:
+                parent.rmdir()
+        raise
