@@ -91,18 +91,6 @@ class Manifest(Frozen):
         same = (b for b in self.builds if (b.workload, b.toolchain, b.settings, b.build) == key)
         return next(same, None)
 
-    def goroot(self) -> Path:
-        """A toolchain of the run that is on this machine.
-
-        Raises:
-            HarnessError: there is none.
-        """
-        for toolchain in self.toolchains:
-            if (Path(toolchain.goroot) / "bin" / "go").exists():
-                return Path(toolchain.goroot)
-        names = ", ".join(t.name for t in self.toolchains)
-        raise HarnessError(f"none of this run's toolchains ({names}) is on this machine")
-
 
 class TrialRecord(Frozen):
     """One line of ``trials.jsonl``: a finished trial."""

@@ -14,12 +14,11 @@ from harness.analysis import compare as compare_variants
 from harness.analysis import conclude
 from harness.analysis.models import Verdict
 from harness.cli.options import examples, json_option, parse_fraction, run_argument, runs_argument
-from harness.errors import HarnessError
+from harness.errors import HarnessError, writing
 from harness.evidence import read_evidence
-from harness.golang.cache import default_cache
-from harness.golang.profiles import merge as merge_profiles
-from harness.golang.profiles import top
 from harness.report import FORMATS, render_history
+from harness.report.profiles import merge as merge_profiles
+from harness.report.profiles import top
 from harness.report.terminal import comparison_lines, full_summary
 from harness.run import Run
 
@@ -123,16 +122,17 @@ def profile(
 ) -> None:
     """Show which functions' objects hold a variant's heap at its end.
 
-    With a baseline: what changed. Bytes are per trial. Needs a Go toolchain of the run on this
-    machine, for its pprof.
+    With a baseline: what changed. Bytes are per trial. Needs no Go.
     """
-    stored, cache = Run.load(run), default_cache()
+    stored = Run.load(run)
     own = stored.profiles(workload, variant)
     base = stored.profiles(workload, baseline) if baseline else []
-    goroot = stored.manifest.goroot()
     if merged:
-        merge_profiles(own, merged, goroot, cache)
+        data = merge_profiles(own)
+        with writing(merged, "name another file"):
+            merged.parent.mkdir(parents=True, exist_ok=True)
+            merged.write_bytes(data)
     grid = Table("flat", "cumulative", "function", box=None)
-    for holder in top(own, base, goroot, cache):
+    for holder in top(own, base):
         grid.add_row(f"{holder.flat:,.0f}", f"{holder.cumulative:,.0f}", escape(holder.function))
     Console(width=None if sys.stdout.isatty() else 200).print(grid)

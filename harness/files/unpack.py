@@ -1,0 +1,55 @@
+"""Compressed data, unpacked up to a limit: a few kilobytes may stand for gigabytes."""
+
+import zlib
+from typing import IO
+
+_GZIP = 31
+"""``wbits`` of zlib for data with gzip's header and checksum."""
+_CHUNK = 1 << 20
+_MEMBERS = 100
+"""Of gzip, one after the other; each costs a copy of what follows it."""
+
+
+class TooLargeError(ValueError):
+    """What unpacks to more than it may."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"unpacks to more than {limit >> 20} MiB")
+
+
+def gunzip(data: bytes, limit: int) -> bytes:
+    """Unpack gzip, all members one after the other as ``gzip.decompress`` does.
+
+    Raises:
+        TooLargeError: it unpacks to more than ``limit`` bytes, of which no more were made.
+        ValueError: it is no gzip, or cut short.
+    """
+    unpacked = bytearray()
+    for _ in range(_MEMBERS):
+        if not data:
+            return bytes(unpacked)
+        member = zlib.decompressobj(_GZIP)
+        try:
+            unpacked += member.decompress(data, limit + 1 - len(unpacked))
+        except zlib.error as error:
+            raise ValueError(str(error)) from None
+        if len(unpacked) > limit:
+            raise TooLargeError(limit)
+        if not member.eof:
+            raise ValueError("it is cut short")
+        data = member.unused_data.lstrip(b"\0")
+    raise ValueError(f"it has more than {_MEMBERS} members")
+
+
+def copy_limited(source: IO[bytes], sink: IO[bytes], limit: int) -> None:
+    """Copy what unpacks while it is read.
+
+    Raises:
+        TooLargeError: it is more than ``limit`` bytes.
+    """
+    left = limit
+    while chunk := source.read(min(_CHUNK, left + 1)):
+        left -= len(chunk)
+        if left < 0:
+            raise TooLargeError(limit)
+        sink.write(chunk)
