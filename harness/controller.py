@@ -1,6 +1,7 @@
 """The process that plans, builds, keeps the run directory and concludes, under pytest."""
 
 import signal
+import sys
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 
 from harness.analysis.models import Verdict
+from harness.analysis.question import resolve_question
+from harness.analysis.unanswered import unanswered
 from harness.collection import Assignment, Collection
 from harness.errors import HarnessError, writing
 from harness.golang.cache import default_cache, in_use
-from harness.plan import parse_shard
+from harness.plan import Trial, parse_shard
 from harness.plugin import relative, user_errors
 from harness.progress import Progress
 from harness.report import terminal_summary
@@ -27,6 +30,8 @@ class OngoingRun:
     """A matrix file on its way through one pytest session."""
 
     opened: Opened
+    chosen: Sequence[Trial] = ()
+    """Set when the trials that will run are known."""
     progress: Progress | None = None
     """Set when the builds are done and trials may run."""
     stopping: Stopping | None = None
@@ -106,6 +111,8 @@ class Controller:
                         with user_errors():
                             run.verdict = finish(run.directory)
                         self._report_gates(path, run.verdict)
+                if not isinstance(sys.exception(), KeyboardInterrupt):  # it has its own status
+                    self._require_answers()
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
@@ -169,7 +176,7 @@ class Controller:
                 command = ("pytest", *map(str, self._config.invocation_params.args))
                 with user_errors():
                     manifest = start(run.opened, trials, command=command, say=self._say)
-                run.progress = Progress(trials)
+                run.chosen, run.progress = trials, Progress(trials)
                 done = read_trials(run.directory)
                 run.stopping = Stopping(run.directory, manifest, trials, done)
         self._tell_directories()
@@ -202,6 +209,16 @@ class Controller:
                 f"no trial matches {chosen!r}; workloads: {names}; "
                 "pytest --collect-only -q MATRIX lists all trials"
             )
+
+    def _require_answers(self) -> None:
+        """A run that answers nothing has not failed a gate: its exit status says so."""
+        for path, run in self._runs.items():
+            if run.verdict is not None:
+                prepared = run.opened.prepared
+                question = resolve_question(prepared.matrix.spec, prepared.plan)
+                why = unanswered(run.verdict, question, run.chosen)
+                if why is not None:
+                    raise pytest.UsageError(f"{relative(path, self._config.rootpath)}: {why}")
 
     def _file_of(self, node_id: str) -> Path:
         return (self._config.rootpath / node_id.partition("::")[0]).resolve()

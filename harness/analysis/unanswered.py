@@ -1,0 +1,58 @@
+"""Whether a run has anything to answer with, for the exit status. Pure functions."""
+
+from collections.abc import Collection, Iterable
+
+from harness.analysis.models import Verdict
+from harness.analysis.question import Question
+from harness.plan import Trial
+
+
+def unanswered(verdict: Verdict, question: Question, trials: Iterable[Trial]) -> str | None:
+    """Why a run answers nothing, on one line; ``None`` where it answers for some workload.
+
+    A selection that leaves out one side of the question asks for samples only.
+
+    Args:
+        verdict: on the run.
+        question: of its matrix.
+        trials: those that were chosen to run.
+    """
+    rounds: dict[str, dict[int, set[str]]] = {}
+    for trial in trials:
+        rounds.setdefault(trial.workload, {}).setdefault(trial.round, set()).add(trial.variant)
+    reasons = [
+        _why_not(verdict, question, workload, by_round.values())
+        for workload, by_round in rounds.items()
+    ]
+    if not reasons or None in reasons:
+        return None
+    return "nothing could be measured: " + "; ".join(reason for reason in reasons if reason)
+
+
+def _why_not(
+    verdict: Verdict, question: Question, workload: str, rounds: Collection[set[str]]
+) -> str | None:
+    chosen = set().union(*rounds)
+    cells = {c.variant: c for c in verdict.cells if c.workload == workload}
+    sampled = {v for v in chosen & cells.keys() if cells[v].status in ("measured", "partial")}
+    if not sampled:
+        said = dict.fromkeys(cells[v].reason or "" for v in sorted(chosen & cells.keys()))
+        return f"{workload}: no trial ended well ({'; '.join(said)})"
+    sides = {"baseline": question.baseline, "candidate": question.candidate or question.baseline}
+    if not any(set(sides.values()) <= variants for variants in rounds):
+        return None
+    missing = [
+        f"{role} {name} has no sample ({cells[name].reason})"
+        for role, name in sides.items()
+        if name not in sampled
+    ]
+    if missing or question.candidate is None:
+        return f"{workload}: {', '.join(missing)}" if missing else None
+    paired = any(
+        c.n > 0
+        for c in verdict.comparisons
+        if (c.workload, c.baseline, c.candidate) == (workload, *sides.values())
+        and c.metric in question.metrics
+    )
+    metrics = ", ".join(question.metrics)
+    return None if paired else f"{workload}: no round has {metrics} of baseline and candidate"

@@ -1,0 +1,82 @@
+"""What README promises of the exit status where nothing could be measured or compared."""
+
+import subprocess
+
+import pytest
+from projects import Project
+
+pytestmark = pytest.mark.toolchain
+
+MATRIX = """\
+go: [go1.24.3]
+experiments: [[], [noswissmap]]
+env: {GOMEMLIMIT: ["off", broken]}
+workloads:
+  - {name: small, package: ./go_fixtures/livemap, args: ["-entries=10"]}
+trials: {min: 2, max: 2, seed: 1}
+"""
+FAILS = "question: {baseline: go1.24.3 GOMEMLIMIT=broken, candidate: go1.24.3 GOMEMLIMIT=off}\n"
+"""The runtime refuses such a limit: one side of the question never gives a sample."""
+
+
+def start(project: Project, command: str) -> subprocess.CompletedProcess[str]:
+    program, *arguments = command.split()
+    return project.gomatrix(*arguments) if program == "gomatrix" else project.pytest(*arguments)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "gomatrix run",
+        "pytest matrix.yaml -n 2",
+        "pytest matrix.yaml -p no:xdist",
+        "pytest matrix.yaml -p no:xdist -x",
+    ],
+)
+def test_all_trials_failed_exits_with_2_or_above(project: Project, command: str) -> None:
+    project.write(MATRIX.replace("-entries=10", "-entries=x"))
+
+    done = start(project, command)
+
+    assert done.returncode >= 2, done.stdout
+    (said,) = done.stderr.strip().splitlines()
+    assert "matrix.yaml: nothing could be measured: small: no trial ended well (" in said
+    assert "exit 2" in said
+    assert (project.latest / "report.html").exists()
+
+
+@pytest.mark.parametrize("command", ["gomatrix run", "pytest matrix.yaml -n 2"])
+def test_one_side_without_a_sample_exits_with_2_or_above(project: Project, command: str) -> None:
+    project.write(MATRIX + FAILS)
+
+    done = start(project, command)
+
+    assert done.returncode >= 2, done.stdout
+    (said,) = done.stderr.strip().splitlines()
+    assert "small: baseline go1.24.3 GOMEMLIMIT=broken has no sample (all 2 trials failed" in said
+
+
+def test_a_failed_side_that_the_question_is_not_about_exits_with_1(project: Project) -> None:
+    question = "baseline: go1.24.3 GOMEMLIMIT=off, candidate: go1.24.3+noswissmap GOMEMLIMIT=off"
+    project.write(f"{MATRIX}question: {{{question}}}\n")
+
+    assert project.gomatrix("run").returncode == 1
+
+
+@pytest.mark.parametrize("side", ["baseline", "candidate"])
+def test_a_side_that_does_not_apply_is_refused_before_anything_is_built(
+    project: Project, side: str
+) -> None:
+    other = {"baseline": "candidate", "candidate": "baseline"}[side]
+    project.write(
+        "go: [go1.23.9, go1.24.3]\nexperiments: [[], [noswissmap]]\n"
+        f"question: {{{side}: go1.23.9+noswissmap, {other}: go1.24.3}}\n"
+        "workloads: [{name: small, package: ./go_fixtures/livemap}]\n"
+    )
+
+    for done in (project.gomatrix("run"), project.pytest("matrix.yaml"), project.gomatrix("plan")):
+        assert done.returncode >= 2
+        (said,) = done.stderr.strip().splitlines()
+        assert f"matrix.yaml:3:{len(f'question: {{{side}: ') + 1}: the {side} go1.23.9" in said
+        assert "does not apply: go1.23.9 does not know the experiment swissmap; name" in said
+    assert not (project.root / "reports").exists()
