@@ -1,6 +1,8 @@
 """The two ends of a bisection, as a command line names them."""
 
+import itertools
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -9,20 +11,24 @@ from pydantic import ValidationError
 from harness.errors import HarnessError
 from harness.frozen import Frozen
 from harness.golang.toolchains import parse_toolchain
-from harness.spec.models import MatrixSpec, ToolchainSpec
+from harness.spec.models import BuildSpec, MatrixSpec, ToolchainSpec
+from harness.spec.names import assignments, split_pairs
+from harness.variants import Conditions, environment_pairs
 
 _END = re.compile(r"(?P<toolchain>.+?)(?:\+(?P<settings>[A-Za-z0-9_]+(?:,[A-Za-z0-9_]+)*))?")
 
 
 class End(Frozen):
-    """A toolchain and its experiment settings, before it is fetched."""
+    """A toolchain, its experiment settings and what it is run in, before it is fetched."""
 
     toolchain: ToolchainSpec
     settings: tuple[str, ...] = ()
+    build: BuildSpec = BuildSpec()
+    env: dict[str, str] = {}
 
 
 def parse_end(text: str, matrix: MatrixSpec, repository: Path | None) -> End:
-    """One end, with settings after a ``+``.
+    """One end, with settings after a ``+`` and pairs of build settings and variables after spaces.
 
     Args:
         text: a toolchain of the matrix by its name; a release; the path of a GOROOT; any form that
@@ -33,11 +39,45 @@ def parse_end(text: str, matrix: MatrixSpec, repository: Path | None) -> End:
     Raises:
         HarnessError: it is none of these.
     """
-    match = _END.fullmatch(text.strip())
+    name, pairs = split_pairs(text)
+    match = _END.fullmatch(name)
     if match is None:
         raise HarnessError("an end of a bisection needs a name, as go1.24.3")
+    if pairs is None:
+        raise HarnessError(f"{text!r} is no variant: each KEY=VALUE once, and in quotes as in JSON")
     settings = tuple(match["settings"].split(",")) if match["settings"] else ()
-    return End(toolchain=_toolchain(match["toolchain"], matrix, repository), settings=settings)
+    build, env = _conditions(pairs, matrix)
+    toolchain = _toolchain(match["toolchain"], matrix, repository)
+    return End(toolchain=toolchain, settings=settings, build=build, env=env)
+
+
+def check_conditions(good: End, bad: End) -> None:
+    """Refuse ends that differ by more than what a bisection looks for.
+
+    Raises:
+        HarnessError: they are built or run in different ways.
+    """
+    ways = [Conditions(end.build, tuple(sorted(end.env.items()))) for end in (good, bad)]
+    if ways[0] != ways[1]:
+        said = [way.words() or "Go's own settings" for way in ways]
+        raise HarnessError(
+            f"the good end is run with {said[0]} and the bad one with {said[1]}: a bisection looks "
+            "for what differs between toolchains; name the same for both ends"
+        )
+
+
+def _conditions(pairs: Mapping[str, str], matrix: MatrixSpec) -> tuple[BuildSpec, dict[str, str]]:
+    """The first build settings and run environment of the matrix that have all the pairs."""
+    axes = [[(key, value) for value in values] for key, values in matrix.env.items()]
+    builds = [build for _, build in matrix.build.choices()]
+    choices = itertools.chain(
+        ((build, dict(env)) for build, env in itertools.product(builds, itertools.product(*axes))),
+        ((cell.build.applied_to(build), cell.env) for cell in matrix.include for build in builds),
+    )
+    for build, env in choices:
+        if pairs.items() <= (build.texts() | environment_pairs(env)).items():
+            return build, env
+    raise HarnessError(f"nothing in this matrix is run with {assignments(pairs)}")
 
 
 def _toolchain(text: str, matrix: MatrixSpec, repository: Path | None) -> ToolchainSpec:

@@ -11,7 +11,7 @@ import harness
 from harness.admission import memory_budget
 from harness.bisect.commits.line import comes_after
 from harness.bisect.commits.released import end_of
-from harness.bisect.ends import End, parse_end
+from harness.bisect.ends import End, check_conditions, parse_end
 from harness.bisect.findings import Point
 from harness.bisect.laboratory import RunLaboratory, Say
 from harness.bisect.record import RECORD, Bisection, Request
@@ -152,6 +152,7 @@ def _open(
     workload = _workload(matrix, request.workload)
     repository = Path(request.repository) if request.repository else None
     ends = [parse_end(text, spec, repository) for text in (request.good, request.bad)]
+    check_conditions(*ends)
     base = matrix.path.parent
     toolchains = _toolchains([end.toolchain for end in ends], base, cache, say)
     good, bad = (_point(end, toolchains) for end in ends)
@@ -159,12 +160,11 @@ def _open(
         raise HarnessError(f"{good.name} is both the good and the bad end; name two variants")
     newest = max(toolchains.values(), key=lambda t: GoVersion.parse(t.version))
     source = locate(workload, base, newest, cache, spec.build.tags)
-    build = spec.build.choices()[0][1]
-    env = {key: values[0] for key, values in spec.env.items()}
     manifest = _manifest(directory, matrix, request, (good, bad), toolchains, cache, command)
     clean(directory)
     laboratory = RunLaboratory(
-        directory, manifest, source, metric=request.metric, build=build, env=env, cache=cache,
+        directory, manifest, source, metric=request.metric, build=ends[0].build, env=ends[0].env,
+        cache=cache,
         say=say,
     )  # fmt: skip
     return Opened(request, matrix, directory, _span(good, bad, repository), laboratory, cache, say)

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _HEAD = re.compile(r"(?P<toolchain>[^\s+]+)(?:\+(?P<settings>[^\s+]+))?")
-_PAIR = re.compile(r'\s+(?P<key>[^\s="]+)=(?P<value>"(?:[^"\\]|\\.)*"|[^\s"]\S*|)(?=\s|$)')
+_PAIR = re.compile(r'\s+(?P<key>[\w.]+)=(?P<value>"(?:[^"\\]|\\.)*"|[^\s"]\S*|)(?=\s|$)')
+_FIRST_PAIR = re.compile(r"\s+[\w.]+=")
 _SPECIAL = frozenset(" =\"'\\")
 
 
@@ -55,23 +56,28 @@ def parse_name(text: str) -> VariantName | None:
 
     Values need no quotes as long as they hold no space: ``GODEBUG=madvdontneed=1``.
     """
-    text = text.strip()
-    head = _HEAD.match(text)
-    if head is None:
+    name, pairs = split_pairs(text)
+    head = _HEAD.fullmatch(name)
+    if head is None or pairs is None:
         return None
-    pairs: dict[str, str] = {}
-    end = head.end()
-    while end < len(text):
-        pair = _PAIR.match(text, end)
-        if pair is None or pair["key"] in pairs:
-            return None
-        value = _unquoted(pair["value"])
-        if value is None:
-            return None
-        pairs[pair["key"]] = value
-        end = pair.end()
     settings = filter(None, (head["settings"] or "").split(","))
     return VariantName(head["toolchain"], frozenset(settings), frozenset(pairs.items()))
+
+
+def split_pairs(text: str) -> tuple[str, dict[str, str] | None]:
+    """A name without its pairs, and these; ``None`` where one cannot be read or comes twice."""
+    text = text.strip()
+    first = _FIRST_PAIR.search(text)
+    start = end = first.start() if first else len(text)
+    pairs: dict[str, str] = {}
+    while end < len(text):
+        pair = _PAIR.match(text, end)
+        value = _unquoted(pair["value"]) if pair else None
+        if pair is None or value is None or pair["key"] in pairs:
+            return text[:start], None
+        pairs[pair["key"]] = value
+        end = pair.end()
+    return text[:start], pairs
 
 
 def _unquoted(value: str) -> str | None:

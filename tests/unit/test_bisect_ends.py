@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from bisecting import point
 
-from harness.bisect.ends import parse_end
+from harness.bisect.ends import End, check_conditions, parse_end
 from harness.bisect.experiments import flips, suspects_between
 from harness.errors import HarnessError
 from harness.spec.models import MatrixSpec
@@ -88,3 +88,47 @@ def test_a_setting_is_flipped_by_leaving_it_out() -> None:
     )
     assert [p.name for p in flips(newer, ("swissmap",))] == ["new"]
     assert [p.settings for p in flips(newer, ("spinbitmutex",))] == [("swissmap", "nospinbitmutex")]
+
+
+AXES = MatrixSpec.model_validate(
+    {
+        "go": ["go1.23.9", "go1.24.3"],
+        "build": {"race": [False, True], "gcflags": ["", "-N -l"]},
+        "env": {"GOGC": ["100", "50"], "GODEBUG": ["", "madvdontneed=1"]},
+        "include": [{"go": "go1.24.3", "env": {"GOGC": "20"}, "build": {"cgo": True}}],
+        "workloads": [{"name": "w", "package": "."}],
+    }
+)
+
+
+def ran(text: str) -> End:
+    return parse_end(text, AXES, None)
+
+
+def test_build_settings_and_environment_of_an_end_are_what_it_is_run_in() -> None:
+    end = ran('go1.24.3+noswissmap GODEBUG="madvdontneed=1" race=true gcflags="-N -l"')
+    assert (end.toolchain.name, end.settings) == ("go1.24.3", ("noswissmap",))
+    assert (end.build.race, end.build.gcflags) == (True, "-N -l")
+    assert end.env == {"GOGC": "100", "GODEBUG": "madvdontneed=1"}
+    assert ran("go1.24.3").env == {"GOGC": "100", "GODEBUG": ""}
+    assert ran("go1.24.3 cgo=true race=true").env == {"GOGC": "20"}
+    assert ran("{go: go1.24.3, name: x}+noswissmap race=true").build.race
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("go1.24.3 GOGC=7", "nothing in this matrix is run with GOGC=7"),
+        ("go1.24.3 race=true race=false", "each KEY=VALUE once"),
+        ('go1.24.3 gcflags="-N', "in quotes as in JSON"),
+    ],
+)
+def test_an_end_in_unknown_conditions_is_refused(text: str, message: str) -> None:
+    with pytest.raises(HarnessError, match=message):
+        ran(text)
+
+
+def test_ends_run_in_different_ways_are_refused() -> None:
+    check_conditions(ran("go1.23.9 race=true"), ran("go1.24.3+noswissmap race=true"))
+    with pytest.raises(HarnessError, match=r"with race=true.*name the same for both ends"):
+        check_conditions(ran("go1.23.9"), ran("go1.24.3 race=true"))
