@@ -10,7 +10,7 @@ from harness.analysis.diagnosis import Evidence, diagnose
 from harness.analysis.gates import judge_gates
 from harness.analysis.headlines import headline
 from harness.analysis.models import Caution, Comparison, Diagnosis, Verdict
-from harness.analysis.question import Question, find_variant, nearest_variant, question_of
+from harness.analysis.question import Question, question_of, variant_of
 from harness.analysis.samples import Table, tables
 from harness.analysis.suspicious import cautions
 from harness.errors import HarnessError
@@ -70,19 +70,12 @@ def compare(run: Run, candidate: str, baseline: str) -> tuple[Comparison, ...]:
     Raises:
         HarnessError: the run has no variant of such a name.
     """
-    spec, plan = run.manifest.matrix, run.manifest.plan
-    names = []
-    for name in (candidate, baseline):
-        found = find_variant(name, plan)
-        if found is None:
-            raise HarnessError(
-                f"{run.path}: there is no variant {name!r}; {nearest_variant(name, plan)}"
-            )
-        names.append(found)
+    names = [variant_of(run, name) for name in (candidate, baseline)]
     if names[0] == names[1]:
         raise HarnessError(f"{names[0]!r} cannot be compared with itself; name two variants")
     question = question_of(run)
-    return compare_pair(tables(run), question, spec.trials, baseline=names[1], candidate=names[0])
+    trials = run.manifest.matrix.trials
+    return compare_pair(tables(run), question, trials, baseline=names[1], candidate=names[0])
 
 
 def _diagnose(

@@ -122,9 +122,17 @@ def find_variant(name: str, plan: Plan) -> str | None:
     return found.name if found else None
 
 
-def nearest_variant(name: str, plan: Plan) -> str:
-    """The end of an error about a variant that is not there."""
-    return _hint(name, [variant.name for variant in plan.variants])
+def variant_of(run: Run, name: str) -> str:
+    """The variant of a stored run that a user means.
+
+    Raises:
+        HarnessError: there is none; the message names the nearest.
+    """
+    found = find_variant(name, run.manifest.plan)
+    if found is None:
+        hint = _hint(name, [variant.name for variant in run.manifest.plan.variants])
+        raise HarnessError(f"{run.path}: there is no variant {name!r}; {hint}")
+    return found
 
 
 def gate_pair(gate: GateSpec, question: Question, plan: Plan) -> tuple[str | None, str | None]:

@@ -13,6 +13,7 @@ from rich.table import Table
 from harness.analysis import compare as compare_variants
 from harness.analysis import conclude
 from harness.analysis.models import Verdict
+from harness.analysis.question import variant_of
 from harness.cli.options import examples, json_option, parse_fraction, run_argument, runs_argument
 from harness.errors import HarnessError, writing
 from harness.evidence import read_evidence
@@ -125,8 +126,8 @@ def profile(
     With a baseline: what changed. Bytes are per trial. Needs no Go.
     """
     stored = Run.load(run)
-    own = stored.profiles(workload, variant)
-    base = stored.profiles(workload, baseline) if baseline else []
+    own = stored.profiles(workload, variant_of(stored, variant))
+    base = stored.profiles(workload, variant_of(stored, baseline)) if baseline else []
     if merged:
         data = merge_profiles(own)
         with writing(merged, "name another file"):

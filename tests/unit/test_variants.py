@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import EXPERIMENTS, ORIGIN, make_run
 
-from harness.analysis import QuestionError, conclude, resolve_question
+from harness.analysis import QuestionError, compare, conclude, resolve_question
 from harness.analysis.models import Comparison, Cure, Suspect, Verdict
+from harness.analysis.question import variant_of
 from harness.analysis.stopping import undecided
+from harness.errors import HarnessError
 from harness.golang.records import BuildRecord
 from harness.plan import Plan, make_plan
 from harness.report import FORMATS, render_history
@@ -519,3 +521,15 @@ def test_cures_are_smallest_sets() -> None:
     own: list[Cure] = [c for c in found if c.variant.startswith("go1.24.3")]
     assert {c.variant for c in own} == {"go1.24.3 GOGC=50", "go1.24.3+noswissmap GOGC=100"}
     assert all(a.variant != b.variant for a, b in pairwise(own))
+
+
+def test_commands_find_a_variant_in_any_order() -> None:
+    run = make_run(logs(race_costs), RACE | {"env": {"GODEBUG": ["", "madvdontneed=1"]}} | {
+        "question": None
+    })  # fmt: skip
+    asked = "go1.24.3 GODEBUG=madvdontneed=1 race=true"
+    assert variant_of(run, asked) == 'go1.24.3 race=true GODEBUG="madvdontneed=1"'
+    found = compare(run, asked, 'go1.23.9 GODEBUG="" race=true')
+    assert found[0].baseline == 'go1.23.9 race=true GODEBUG=""'
+    with pytest.raises(HarnessError, match=r"there is no variant 'go1\.24\.3 race=true'"):
+        variant_of(run, "go1.24.3 race=true")
