@@ -176,7 +176,8 @@ class Controller:
                 command = ("pytest", *map(str, self._config.invocation_params.args))
                 with user_errors():
                     manifest = start(run.opened, trials, command=command, say=self._say)
-                run.chosen, run.progress = trials, Progress(trials)
+                run.chosen = trials
+                run.progress = Progress(run.opened.prepared.plan, trials)
                 done = read_trials(run.directory)
                 run.stopping = Stopping(run.directory, manifest, trials, done)
         self._tell_directories()

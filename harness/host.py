@@ -30,7 +30,7 @@ class Host(Frozen):
 def describe_host() -> Host:
     """This machine, now."""
     return Host(
-        id=hashlib.sha256(_identity().encode()).hexdigest()[:12],
+        id=host_id(),
         name=platform.node(),
         kernel=platform.release(),
         cpu=_cpu_model(),
@@ -41,8 +41,10 @@ def describe_host() -> Host:
     )
 
 
-def _identity() -> str:
-    return _read("/etc/machine-id") + platform.node()
+def host_id() -> str:
+    """The id of this machine."""
+    identity = _read("/etc/machine-id") + platform.node()
+    return hashlib.sha256(identity.encode()).hexdigest()[:12]
 
 
 def _cpu_model() -> str:

@@ -110,7 +110,11 @@ def _joined(manifests: Sequence[Manifest], name: str, rounds: int) -> Manifest:
     hosts = {host.id: host for m in manifests for host in (m.hosts or (m.host,))}
     builds = {b.key: b for m in manifests for b in m.builds}
     plan = first.plan.model_copy(
-        update={"shard": (1, 1), "rounds": max(rounds, *(m.plan.rounds for m in manifests))}
+        update={
+            "shard": (1, 1),
+            "left": {},
+            "rounds": max(rounds, *(m.plan.rounds for m in manifests)),
+        }
     )
     return first.model_copy(
         update={

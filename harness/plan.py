@@ -1,5 +1,6 @@
 """What will run: variants, cells and why some do not apply, rounds, order, seed. Pure functions."""
 
+import itertools
 import random
 import re
 from collections.abc import Iterator, Mapping
@@ -45,10 +46,24 @@ class Plan(Frozen):
     seed: int
     shard: tuple[int, int] = (1, 1)
     """(K, N): of every N rounds, this run does the K-th."""
+    left: dict[str, tuple[int, ...]] = {}
+    """By workload: rounds that were begun, and are not completed; later ones take their place."""
 
     def variant(self, name: str) -> Variant:
         """The variant of that name."""
         return next(v for v in self.variants if v.name == name)
+
+    @property
+    def count(self) -> int:
+        """Rounds of each workload."""
+        first, step = self.shard
+        return len(range(first, self.rounds + 1, step))
+
+    def rounds_of(self, workload: str) -> tuple[int, ...]:
+        """The numbers of a workload's rounds: every N-th, without those that were left."""
+        left = self.left.get(workload, ())
+        numbers = (number for number in itertools.count(*self.shard) if number not in left)
+        return tuple(itertools.islice(numbers, self.count))
 
     def trials(self) -> Iterator[Trial]:
         """Every trial in the order in which they are to run: randomised complete blocks.
@@ -60,9 +75,10 @@ class Plan(Frozen):
         for cell in self.cells:
             if cell.reason is None:
                 by_workload.setdefault(cell.workload, []).append(cell.variant)
-        first, step = self.shard
-        for number in range(first, self.rounds + 1, step):
+        numbers = {workload: self.rounds_of(workload) for workload in by_workload}
+        for index in range(self.count):
             for workload, variants in by_workload.items():
+                number = numbers[workload][index]
                 block = list(variants)
                 order = random.Random(f"{self.seed}/{workload}/{number}")  # noqa: S311 - no secret
                 order.shuffle(block)

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from harness.plan import Trial
+from harness.plan import Plan, Trial
 from harness.run import TrialRecord
 
 _SILENCE = 15.0
@@ -14,12 +14,12 @@ _SILENCE = 15.0
 class Progress:
     """Counts the trials of one run as they finish."""
 
-    def __init__(self, trials: Iterable[Trial]) -> None:
-        """Count towards these trials."""
+    def __init__(self, plan: Plan, trials: Iterable[Trial]) -> None:
+        """Count towards these trials of a plan."""
         planned = list(trials)
+        self._plan = plan
         self._total = len(planned)
         self._left = Counter((t.workload, t.round) for t in planned)
-        self._rounds = max((t.round for t in planned), default=0)
         self._done = 0
         self._started = self._spoke = time.monotonic()
 
@@ -34,8 +34,9 @@ class Progress:
         self._spoke = now
         left = (now - self._started) / self._done * (self._total - self._done)
         what = "round" if self._left[block] <= 0 else f"{record.variant}, round"
+        rounds = self._plan.rounds_of(record.workload)
         return (
-            f"{record.workload}: {what} {record.round} of {self._rounds}; "
+            f"{record.workload}: {what} {rounds.index(record.round) + 1} of {len(rounds)}; "
             f"{self._done} of {self._total} trials, {_duration(left)} left"
         )
 

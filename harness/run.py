@@ -70,7 +70,7 @@ class Manifest(Frozen):
     plan: Plan
     host: Host
     hosts: tuple[Host, ...] = ()
-    """In a merged run: every machine that measured."""
+    """Every machine that measured, in a run that was merged or resumed elsewhere."""
     lanes: int
     """Trials at a time."""
     memory_budget: int = 0
@@ -307,14 +307,25 @@ def append_trial(path: Path, record: TrialRecord) -> None:
 
 
 def continued(old: Manifest, new: Manifest) -> Manifest:
-    """The manifest of a run that is resumed: the old one, with builds that the new one adds.
+    """The manifest of a run that is resumed: the old one, with what the new one adds.
+
+    What is executed is the new one's: no path that a run directory names may choose it, and it may
+    come from another machine.
 
     Raises:
         HarnessError: matrix, toolchains, builds or plan differ; the message names the field.
     """
     check_same_origin(old, new, "resumed")
-    builds = {b.key: b for b in (*new.builds, *old.builds)}
-    return old.model_copy(update={"builds": tuple(builds.values())})
+    builds = {b.key: b for b in (*old.builds, *new.builds)}
+    hosts = {host.id: host for host in (*(old.hosts or (old.host,)), new.host)}
+    fresh = ("matrix_path", "supervisor", "load_generator", "plan", "lanes", "memory_budget")
+    return old.model_copy(
+        update={field: getattr(new, field) for field in fresh}
+        | {
+            "builds": tuple(builds.values()),
+            "hosts": tuple(hosts.values()) if len(hosts) > 1 else old.hosts,
+        }
+    )
 
 
 _INSTEAD = {
@@ -360,7 +371,7 @@ def _origin(manifest: Manifest) -> dict[str, Any]:
         "toolchains": {
             t["name"]: {"version": t["version"], "on": t["on"]} for t in dumped["toolchains"]
         },
-        "plan": dumped["plan"],
+        "plan": {name: part for name, part in dumped["plan"].items() if name != "left"},
         "builds": {
             f"{b['workload']} with {b['toolchain']} {b['settings']} {b['build']}": b["sha256"]
             for b in dumped["builds"]

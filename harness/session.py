@@ -30,13 +30,14 @@ from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.golang.toolchains import Toolchain, ToolchainError, resolve
 from harness.golang.versions import GoVersion
 from harness.golang.workloads import Source, locate
-from harness.host import describe_host
+from harness.host import describe_host, host_id
 from harness.judge import judge_apart
 from harness.lanes import available_lanes, claim_lane
 from harness.measure import benchmarks
 from harness.measure.trial import TrialRequest, TrialResult, run_trial
 from harness.plan import Cell, Plan, Trial, make_plan
 from harness.reports import ELSEWHERE, reserve
+from harness.resuming import rounds_to_leave
 from harness.run import (
     MANIFEST,
     Manifest,
@@ -160,6 +161,8 @@ def open_run(
     run = Run.load(resume.resolve())
     plan = run.manifest.plan
     prepared = prepare(matrix, seed=plan.seed, shard=plan.shard, say=say)
+    left = rounds_to_leave(run, host_id())
+    prepared = replace(prepared, plan=prepared.plan.model_copy(update={"left": left}))
     done = frozenset(record.trial.id for record in run.trials)
     return Opened(prepared, run.path, resumed=True, done=done)
 
@@ -270,7 +273,7 @@ def measure(directory: Path, manifest: Manifest, trial: Trial) -> TrialRecord:
     limits = manifest.matrix.trials
     build = manifest.build(trial.workload, manifest.plan.variant(trial.variant))
     if build.error is not None:
-        return _trial_record(manifest, trial, outcome="build failed", log=build.error)
+        return _trial_record(trial, outcome="build failed", log=build.error)
     lanes = available_lanes(limits.cpus, limits.lanes)
     shared = temporary_directory(directory)
     ledger = Ledger(shared, manifest.memory_budget)
@@ -327,7 +330,6 @@ def _run_build(
         shutil.rmtree(scratch, ignore_errors=True)
         profile.unlink(missing_ok=True)
     return _trial_record(
-        manifest,
         trial,
         lane=lane,
         started=started,
@@ -385,8 +387,8 @@ def _arguments(workload: WorkloadSpec) -> tuple[str, ...]:
     return tuple(benchmarks.arguments(workload.benchmark.run, workload.benchmark.time))
 
 
-def _trial_record(manifest: Manifest, trial: Trial, **fields: Any) -> TrialRecord:
-    identity = trial.model_dump() | {"host": manifest.host.id}
+def _trial_record(trial: Trial, **fields: Any) -> TrialRecord:
+    identity = trial.model_dump() | {"host": host_id()}
     return TrialRecord.model_validate(identity | fields)
 
 

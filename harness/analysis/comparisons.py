@@ -196,8 +196,10 @@ def _decision(found: Pair, adjusted: float | None, margin: float, trials: Trials
 
 
 def _method(found: Pair) -> str:
-    if found.n == 0:
+    if found.n == 0 and None in (found.baseline, found.candidate):
         return "no round has a value of both"
+    if found.n == 0:
+        return "no round has both, measured in turns on one machine"
     if found.estimate is None:
         return "the values are too large to be compared"
     if found.logarithmic:

@@ -12,6 +12,7 @@ from harness.analysis.headlines import headline
 from harness.analysis.models import Caution, Comparison, Diagnosis, Verdict
 from harness.analysis.question import Question, question_of, variant_of
 from harness.analysis.samples import Table, tables
+from harness.analysis.stopping import of_this_run
 from harness.analysis.suspicious import cautions
 from harness.errors import HarnessError
 from harness.run import Run
@@ -29,7 +30,7 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
         HarnessError: the matrix names variants or metrics that it does not have, which the loader
             refuses before anything is measured.
     """
-    spec, plan = run.manifest.matrix, run.manifest.plan
+    spec, plan = of_this_run(run.manifest), run.manifest.plan
     question = question_of(run)
     if margin is not None:
         question = replace(question, margin=margin)
@@ -74,7 +75,7 @@ def compare(run: Run, candidate: str, baseline: str) -> tuple[Comparison, ...]:
     if names[0] == names[1]:
         raise HarnessError(f"{names[0]!r} cannot be compared with itself; name two variants")
     question = question_of(run)
-    trials = run.manifest.matrix.trials
+    trials = of_this_run(run.manifest).trials
     return compare_pair(tables(run), question, trials, baseline=names[1], candidate=names[0])
 
 

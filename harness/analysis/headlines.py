@@ -83,7 +83,7 @@ def _about(
 def _change(c: Comparison) -> str:
     if c.n == 0:
         pair = f"{c.candidate} cannot be compared with {c.baseline}"
-        return f"{c.metric} of {pair}: no round has a value of both"
+        return f"{c.metric} of {pair}: {c.method}"
     if c.decision == "inconclusive":
         return (
             f"whether {c.candidate} changes {c.metric} against {c.baseline} is open ({_doubt(c)})"

@@ -1,19 +1,28 @@
 """A run's numbers, arranged for pairing: one row a variant, one column a block."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.analysis.interleaving import parts
 from harness.measure.catalogue import CATALOGUE
 from harness.run import Run, TrialRecord
 
 Values = NDArray[np.float64]
-Block = tuple[str, int]
-"""Host and round: what is paired."""
+
+
+class Block(NamedTuple):
+    """What is paired: trials of one host and round, measured in turns with those of others."""
+
+    host: str
+    round: int
+    part: int = 0
+    """Trials of a round that were measured long after its others are a block of their own."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +77,35 @@ def tables(run: Run) -> dict[str, Table]:
         trials = [t for t in run.trials if t.workload == workload and t.ok]
         started: dict[Block, float] = {}
         cells: dict[str, dict[Block, TrialRecord]] = {}
-        for trial in trials:
-            block = (trial.host, trial.round)
+        for block, trial in _blocks(trials):
             started[block] = min(trial.started, started.get(block, math.inf))
             cells.setdefault(trial.variant, {})[block] = trial
         blocks = tuple(sorted(started, key=lambda b: (started[b], b)))
         result[workload] = Table(workload, blocks, cells)
     return result
+
+
+def span_of(trial: TrialRecord) -> tuple[float, float]:
+    """When a trial started and ended, in seconds since the epoch."""
+    start, wall = _finite(trial.started), _finite(trial.metrics.get("wall"))
+    start = 0.0 if math.isnan(start) else start
+    return start, start + (wall if wall > 0 else 0.0)
+
+
+def _blocks(trials: Sequence[TrialRecord]) -> Iterator[tuple[Block, TrialRecord]]:
+    """Each trial of a workload with the block that it belongs to."""
+    for host in dict.fromkeys(trial.host for trial in trials):
+        rounds: dict[int, dict[str, TrialRecord]] = {}
+        for trial in trials:
+            if trial.host == host:
+                rounds.setdefault(trial.round, {})[trial.variant] = trial
+        spans = [{name: span_of(t) for name, t in found.items()} for found in rounds.values()]
+        lanes = len({trial.lane for trial in trials if trial.host == host})
+        for number, groups in zip(rounds, parts(spans, lanes), strict=True):
+            for part, names in enumerate(groups):
+                for name, trial in rounds[number].items():
+                    if name in names:
+                        yield Block(host, number, part), trial
 
 
 def _finite(value: float | None) -> float:

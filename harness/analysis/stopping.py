@@ -1,10 +1,13 @@
 """When to stop: rounds go on until every primary verdict is decided."""
 
+from collections import Counter
+
 from harness.analysis.attribution import attribute
 from harness.analysis.comparisons import compare_primary
 from harness.analysis.question import QuestionError, resolve_question
 from harness.analysis.samples import Table, tables
-from harness.run import Run
+from harness.run import Manifest, Run
+from harness.spec.models import MatrixSpec
 
 
 def undecided(run: Run) -> set[str]:
@@ -22,11 +25,9 @@ def undecided(run: Run) -> set[str]:
         cannot be compared at all (one of them never ends well) is not named once it has
         ``trials.min`` rounds: further ones would not help.
     """
-    spec, plan = run.manifest.matrix, run.manifest.plan
+    spec, plan = of_this_run(run.manifest), run.manifest.plan
     found = tables(run)
-    rounds = dict.fromkeys(found, 0)
-    for trial in run.trials:
-        rounds[trial.workload] = max(rounds.get(trial.workload, 0), trial.round)
+    rounds = _rounds(run)
     running = {cell.workload for cell in plan.cells if cell.reason is None}
     short = {name for name in running if rounds[name] < spec.trials.min}
     asked = {name: found[name] for name in running - short if rounds[name] < spec.trials.max}
@@ -45,3 +46,22 @@ def undecided(run: Run) -> set[str]:
         if not findings.decided:
             result.add(comparison.workload)
     return result
+
+
+def _rounds(run: Run) -> Counter[str]:
+    """How many rounds of each workload are there, whatever their numbers are."""
+    left = run.manifest.plan.left
+    blocks = {(t.workload, t.host, t.round) for t in run.trials}
+    return Counter(
+        workload for workload, _, number in blocks if number not in left.get(workload, ())
+    )
+
+
+def of_this_run(manifest: Manifest) -> MatrixSpec:
+    """The matrix, with as many rounds as this run can have: a shard has only its part of them."""
+    spec, plan = manifest.matrix, manifest.plan
+    if plan.shard == (1, 1):
+        return spec
+    most = max(1, plan.count)
+    fewer = {"max": most, "min": min(spec.trials.min, most)}
+    return spec.model_copy(update={"trials": spec.trials.model_copy(update=fewer)})

@@ -33,6 +33,7 @@ def cautions(run: Run, tables: Mapping[str, Table], question: Question) -> tuple
     found: list[Caution] = []
     for table in tables.values():
         found += _rounds(table, question)
+        found += _turns(table)
         for metric in question.metrics:
             found += _drift(table, metric)
             found += _modes(table, metric)
@@ -56,6 +57,22 @@ def _rounds(table: Table, question: Question) -> Iterator[Caution]:
                 + ("no interval can be given" if n == 1 else "only large effects can be shown"),
                 remedy=f"ask for at least {_FEW} rounds: trials: {_FEW}",
             )
+
+
+def _turns(table: Table) -> Iterator[Caution]:
+    """Rounds whose variants were not measured in turns, so that they are not pairs."""
+    rounds = {(block.host, block.round) for block in table.blocks}
+    torn = {(block.host, block.round) for block in table.blocks if block.part > 0}
+    if torn:
+        yield Caution(
+            workload=table.workload,
+            kind="not in turns",
+            message=f"in {len(torn)} of {len(rounds)} rounds some variants were measured long "
+            "after others, always in the same order, so that a change of the machine in between "
+            "would pass for theirs; such trials are not compared with each other",
+            remedy="measure all variants in one run; gomatrix run --resume after -k begins rounds "
+            "anew",
+        )
 
 
 def _drift(table: Table, metric: str) -> Iterator[Caution]:
@@ -178,7 +195,7 @@ def _outliers(table: Table, metric: str) -> Iterator[Caution]:
 
 
 def _hosts(table: Table, metric: str, question: Question) -> Iterator[Caution]:
-    hosts = sorted({host for host, _ in table.blocks})
+    hosts = sorted({host for host, *_ in table.blocks})
     if len(hosts) < 2 or question.candidate is None:  # noqa: PLR2004 - one cannot differ
         return
     base = table.values(question.baseline, metric)

@@ -186,6 +186,19 @@ def test_a_run_made_from_something_else_is_not_resumed(sleeper: Callable[..., Pr
     assert "matrix.trials.min was 1 and is 2" in done.stdout + done.stderr
 
 
+def test_resume_after_a_selection_measures_whole_rounds(sleeper: Callable[..., Project]) -> None:
+    project = sleeper(3)
+    assert project.gomatrix("run", "-k", "noswissmap").returncode == 0
+    done = project.gomatrix("run", "--resume")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert Counter(finished(project)) == Counter(
+        [f"go1.24.3+noswissmap-r{number}" for number in range(1, 7)]
+        + [f"go1.24.3-r{number}" for number in range(4, 7)]
+    )
+    verdict = json.loads((run_directory(project) / "verdict.json").read_text())
+    assert {c["n"] for c in verdict["comparisons"] if c["metric"] == "wall"} == {3}
+
+
 def test_shards_merge_into_the_whole(sleeper: Callable[..., Project]) -> None:
     project = sleeper(4)
     for shard in ("1/2", "2/2"):
