@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from harness.analysis import compare
 from harness.analysis.models import Comparison, Decision
+from harness.analysis.words import difference
 from harness.errors import HarnessError
 from harness.run import Run
 
@@ -63,16 +64,32 @@ class Change:
     def within(self, margin: float) -> bool:
         """Whether the ratio is shown to lie within 1 ± margin; doubt is ``False``.
 
+        Where there is no ratio, the difference must lie within the margin's part of the baseline:
+        of one that is zero, nothing but zero does.
+
         Args:
             margin: as 0.05; the whole 95 % interval must lie inside, which is a little stricter
                 than two one-sided tests at 5 %.
         """
-        return self.ci is not None and 1 - margin <= self.ci[0] and self.ci[1] <= 1 + margin
+        if self.ci is not None:
+            return 1 - margin <= self.ci[0] and self.ci[1] <= 1 + margin
+        interval, size = self.difference_ci, abs(self.comparison.baseline_value or 0.0)
+        return interval is not None and max(map(abs, interval)) <= margin * size
+
+    @property
+    def difference_ci(self) -> tuple[float, float] | None:
+        """The 95 % interval of the difference in the metric's unit, where there is no ratio."""
+        return self.comparison.difference_ci
 
     def __repr__(self) -> str:
         found = self.comparison
         ratio = "no ratio" if self.ratio is None else f"ratio {self.ratio:.4g}"
-        interval = "no interval" if self.ci is None else f"{self.ci[0]:.4g} to {self.ci[1]:.4g}"
+        if self.ratio is None and found.difference is not None:
+            ratio = ", ".join(
+                filter(None, (difference(found.difference, found.unit), found.no_ratio))
+            )
+        bounds = self.ci or self.difference_ci
+        interval = "no interval" if bounds is None else f"{bounds[0]:.4g} to {bounds[1]:.4g}"
         return (
             f"<{found.workload} {found.metric}: {found.candidate} against {found.baseline}: "
             f"{self.decision}, {ratio}, 95 % interval {interval}, n = {self.n}>"

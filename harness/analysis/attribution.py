@@ -23,6 +23,7 @@ from harness.analysis.comparisons import CONFIDENCE
 from harness.analysis.design import Factors, factors, subsets
 from harness.analysis.intervals import Estimate, Sample, estimate
 from harness.analysis.models import Attribution, Comparison, Cure, Suspect, SuspectVerdict
+from harness.analysis.pairing import have_ratios
 from harness.analysis.question import Question
 from harness.analysis.samples import Table, Values
 from harness.analysis.sequential import adjust
@@ -103,10 +104,17 @@ class _Change:
 
     @cached_property
     def logarithmic(self) -> bool:
-        """Ratios where the comparison has one, differences elsewhere."""
-        return self.comparison.ratio is not None and all(
-            bool(np.nanmin(self.table.values(name, self.comparison.metric), initial=1.0) > 0)
-            for name in self.found.cells.values()
+        """Ratios where the comparison has one, differences elsewhere.
+
+        Beside a variant that is almost zero, logarithms would make that one's distance from the
+        others nearly all of the change.
+        """
+        metric = self.comparison.metric
+        names = {self.comparison.baseline, self.comparison.candidate, *self.found.cells.values()}
+        samples = [self.table.values(name, metric) for name in sorted(names)]
+        known = [values[np.isfinite(values)] for values in samples]
+        return self.comparison.ratio is not None and have_ratios(
+            metric, *(values for values in known if values.size)
         )
 
     def taken_back(self, flipped: Iterable[str]) -> Share:
@@ -410,6 +418,8 @@ def _unexplained(suspect: str, comparison: Comparison, found: Factors) -> Suspec
 
 
 def _no_change(comparison: Comparison) -> str:
+    if comparison.decision == "equivalent" and comparison.no_ratio:
+        return f"there is nothing to explain: {comparison.metric} is {comparison.no_ratio}"
     if comparison.decision == "equivalent":
         return (
             f"there is nothing to explain: {comparison.metric} is equivalent "

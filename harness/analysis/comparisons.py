@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 
 from harness.analysis.decisions import decided
 from harness.analysis.models import Comparison, Decision
-from harness.analysis.pairing import Pair, pair, unit_of
+from harness.analysis.pairing import Pair, pair, unit_of, why_no_ratio
 from harness.analysis.question import Question, default_variants
 from harness.analysis.samples import Table
 from harness.analysis.sequential import adjust, stopped_error
@@ -162,6 +162,8 @@ def _comparison(
 ) -> Comparison:
     found = asked.pair
     decision = _decision(found, adjusted, margin, trials)
+    confidence = 1 - stopped_error(1 - CONFIDENCE, found.n, trials.min, trials.max)
+    ratio = found.ratio()
     return Comparison(
         workload=asked.workload,
         metric=asked.metric,
@@ -172,8 +174,8 @@ def _comparison(
         n=found.n,
         baseline_value=found.baseline,
         candidate_value=found.candidate,
-        ratio=found.ratio(),
-        ci=found.ratio_interval(1 - stopped_error(1 - CONFIDENCE, found.n, trials.min, trials.max)),
+        ratio=ratio,
+        ci=found.ratio_interval(confidence),
         confidence=CONFIDENCE,
         decision=decision,
         margin=margin,
@@ -182,6 +184,10 @@ def _comparison(
         p_adjusted=adjusted,
         correction=correction if adjusted is not None else "",
         difference=found.difference,
+        difference_ci=found.difference_interval(confidence),
+        no_ratio=why_no_ratio(asked.metric, found.baseline, found.candidate)
+        if ratio is None and found.n
+        else "",
         scale=found.scale,
         more_rounds=more_rounds(found, margin) if decision == "inconclusive" else None,
         noise=found.noise,
@@ -206,7 +212,7 @@ def _method(found: Pair) -> str:
         return f"{found.estimate.method}, on log ratios"
     return (
         f"{found.estimate.method}, on differences as part of {found.scale}: "
-        "zero or negative values allow no ratio"
+        "values that are zero, almost zero or negative allow no ratio"
     )
 
 

@@ -1,17 +1,68 @@
-"""Gates: limits that comparisons must keep."""
+"""Gates: limits that comparisons, or a candidate's own values, must keep."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from harness.analysis.comparisons import CONFIDENCE
+from harness.analysis.intervals import Estimate, estimate
 from harness.analysis.models import GateResult
-from harness.analysis.pairing import Pair, pair, to_ratio
+from harness.analysis.pairing import (
+    REFERENCES,
+    Pair,
+    middle,
+    pair,
+    paired,
+    to_ratio,
+    unit_of,
+)
 from harness.analysis.question import Question, gate_pair
 from harness.analysis.samples import Table
 from harness.analysis.sequential import stopped_error
-from harness.analysis.words import percent
+from harness.analysis.words import amount, change, difference, percent
 from harness.plan import Plan
 from harness.spec.models import GateSpec, TrialsSpec
+from harness.spec.units import Increase
+
+_ROUNDING = 1e-9
+"""Part of a limit by which 105 may seem to be above 100 + 5 %."""
+
+
+@dataclass(frozen=True)
+class _Held:
+    """One limit of a gate, held against what was observed."""
+
+    passed: bool
+    message: str
+    n: int = 0
+    told: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the result."""
+
+
+@dataclass(frozen=True)
+class _Observed:
+    """What a limit is held against."""
+
+    centre: float
+    interval: tuple[float, float] | None
+    n: int
+
+    @classmethod
+    def of(
+        cls, found: Estimate | None, trials: TrialsSpec, scale: Callable[[float], float]
+    ) -> "_Observed | None":
+        """On the scale of the limit; ``None`` where there is no value."""
+        if found is None or not math.isfinite(scale(found.centre)):
+            return None
+        interval = found.interval(
+            1 - stopped_error(1 - CONFIDENCE, found.n, trials.min, trials.max)
+        )
+        bounds = interval and (scale(interval[0]), scale(interval[1]))
+        finite = bounds if bounds and all(map(math.isfinite, bounds)) else None
+        return cls(scale(found.centre), finite, found.n)
 
 
 def judge_gates(
@@ -21,61 +72,110 @@ def judge_gates(
     """Every gate for every workload that it holds for."""
     results = []
     for gate in gates:
-        baseline, candidate = (name or "?" for name in gate_pair(gate, question, plan))
+        baseline, candidate = gate_pair(gate, question, plan)
+        if gate.max_increase is None:  # a matrix of one variant has no candidate, but own values
+            candidate = candidate or question.baseline
         for workload, table in tables.items():
             if gate.workload in (None, workload):
-                results.append(_judge(gate, table, baseline, candidate, trials))
+                results.append(_judge(gate, table, baseline or "?", candidate or "?", trials))
     return tuple(results)
 
 
 def _judge(
     gate: GateSpec, table: Table, baseline: str, candidate: str, trials: TrialsSpec
 ) -> GateResult:
-    """A gate fails where the limit is shown to be exceeded, or where nothing can be shown.
+    """A gate fails where a limit is shown to be exceeded, or where nothing can be shown.
 
     An interval that reaches across the limit passes: on noisy metrics a gate on the point estimate
     would fail by chance, and would be switched off. With one round there is only the estimate.
     """
-    found = pair(table, gate.metric, baseline, candidate)
-    ratio, interval = _ratio(found, trials)
-    limit = 1 + gate.max_increase
-    what = f"{table.workload}: {gate.metric} of {candidate} against {baseline}"
-    if ratio is None:
-        passed, message = False, f"{what} could not be judged: no round has a value of both"
-    else:
-        passed = (interval[0] if interval else ratio) <= limit
-        bounds = (
-            f"95 % interval {_change(interval[0])} to {_change(interval[1])}"
-            if interval
-            else "no interval"
-        )
-        message = (
-            f"{what}: limit +{percent(gate.max_increase)}, observed {_change(ratio)} "
-            f"({bounds}, n = {found.n})"
-        )
-        if passed and (interval is None or interval[1] > limit):
-            message += "; not shown to exceed the limit, nor to keep it: more rounds would tell"
+    held, increase = [], gate.increase
+    if gate.highest is not None:
+        held.append(_hold_value(gate.metric, gate.highest, table, candidate, trials))
+    if increase is not None:
+        held.append(_hold_increase(gate.metric, increase, table, baseline, candidate, trials))
+    told: dict[str, Any] = {"ratio": None, "ci": None}
+    for one in held:
+        told |= one.told
+    against = f" against {baseline}" if increase is not None else ""
     return GateResult(
         workload=table.workload, metric=gate.metric, baseline=baseline, candidate=candidate,
-        max_increase=gate.max_increase, ratio=ratio, ci=interval, n=found.n, passed=passed,
-        message=message,
+        max=gate.highest, max_increase=increase.share if increase else None,
+        max_increase_amount=increase.amount if increase else None,
+        n=min(one.n for one in held), passed=all(one.passed for one in held),
+        message=f"{table.workload}: {gate.metric} of {candidate}{against}: "
+        + "; ".join(one.message for one in held),
+        **told,
     )  # fmt: skip
 
 
-def _ratio(found: Pair, trials: TrialsSpec) -> tuple[float | None, tuple[float, float] | None]:
-    """The ratio, or 1 + the difference as part of the reference where there is none."""
-    if found.estimate is None:
-        return None, None
-    error = stopped_error(1 - CONFIDENCE, found.n, trials.min, trials.max)
-    interval = found.estimate.interval(1 - error)
-    as_ratio = to_ratio if found.logarithmic else (lambda x: 1 + x)
-    ratio = as_ratio(found.estimate.centre)
-    if not math.isfinite(ratio):
-        return None, None
-    bounds = interval and (as_ratio(interval[0]), as_ratio(interval[1]))
-    return ratio, bounds if bounds and all(map(math.isfinite, bounds)) else None
+def _hold_value(
+    metric: str, limit: float, table: Table, candidate: str, trials: TrialsSpec
+) -> _Held:
+    """The candidate's own value."""
+    values = table.values(candidate, metric)
+    seen = _Observed.of(estimate(values[np.isfinite(values)]), trials, float)
+    if seen is None:
+        return _Held(passed=False, message="could not be judged: no round has a value of it")
+    unit = unit_of(metric)
+    told = {"value": seen.centre, "value_ci": seen.interval}
+    return _held(limit, amount(limit, unit), seen, lambda x: amount(x, unit), told)
 
 
-def _change(ratio: float) -> str:
-    sign = "+" if ratio >= 1 else ""
-    return f"{sign}{percent(ratio - 1)}"
+def _hold_increase(
+    metric: str, increase: Increase, table: Table, baseline: str, candidate: str,
+    trials: TrialsSpec,
+) -> _Held:  # fmt: skip
+    """Candidate against baseline: their ratio, or their difference in the metric's unit."""
+    unit, share = unit_of(metric), increase.share
+    if share is None:
+        limit = increase.amount or 0.0
+        allowed = f"+{amount(limit, unit)}"
+        a, b = paired(table, metric, baseline, candidate)
+        with np.errstate(over="ignore", invalid="ignore"):
+            seen = _Observed.of(estimate(b - a), trials, float)
+    else:
+        found = pair(table, metric, baseline, candidate)
+        if found.logarithmic:
+            seen = _Observed.of(found.estimate, trials, to_ratio)
+            told = {"ratio": seen.centre, "ci": seen.interval} if seen else {}
+            return _held(1 + share, f"+{percent(share)}", seen, change, told)
+        limit, allowed = _part(metric, share, table, found, baseline)
+        seen = _Observed.of(found.estimate, trials, lambda x: x * found.scale_size)
+    told = {"difference": seen.centre, "difference_ci": seen.interval} if seen else {}
+    return _held(limit, allowed, seen, lambda x: difference(x, unit), told)
+
+
+def _part(metric: str, share: float, table: Table, found: Pair, baseline: str) -> tuple[float, str]:
+    """A part of the baseline in the metric's unit, where ratios mean nothing: of zero it is zero.
+
+    Returns:
+        The limit, and how it came about.
+    """
+    reference, size = REFERENCES.get(metric), abs(found.baseline or 0.0)
+    whole = f"a baseline of {amount(size, unit_of(metric))}"
+    if reference is not None:
+        size = abs(middle(table.values(baseline, reference)) or 0.0)
+        whole = f"the baseline's {reference}"
+    elif size == 0:
+        whole = "a baseline that is zero"
+    limit = share * size
+    return limit, f"+{percent(share)} of {whole}, which is {amount(limit, unit_of(metric))}"
+
+
+def _held(
+    limit: float, allowed: str, seen: _Observed | None, show: Callable[[float], str],
+    told: Mapping[str, Any],
+) -> _Held:  # fmt: skip
+    if seen is None:
+        return _Held(passed=False, message="could not be judged: no round has a value of both")
+    above = limit + _ROUNDING * abs(limit)
+    interval = seen.interval
+    passed = (interval[0] if interval else seen.centre) <= above
+    doubt = (
+        f"95 % interval {show(interval[0])} to {show(interval[1])}" if interval else "no interval"
+    )
+    message = f"limit {allowed}, observed {show(seen.centre)} ({doubt}, n = {seen.n})"
+    if passed and (interval is None or interval[1] > above):
+        message += "; not shown to exceed the limit, nor to keep it: more rounds would tell"
+    return _Held(passed, message, seen.n, told)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from harness.analysis.models import Comparison, Cure, Headline, Suspect
-from harness.analysis.words import amount, listed, percent, span
+from harness.analysis.words import amount, difference, listed, percent, significant, span
 from harness.measure.catalogue import describe
 
 _TELLING = ("runtime.mapped", "heap.objects")
@@ -14,6 +14,8 @@ _UNSEEN = ("runtime.mapped", "heap.live", "heap.objects")
 """What is named where the runtime does not show it, if it stands still."""
 _MOST = 0.5
 """Part of the kernel's change from which on the runtime shows it."""
+_MANIFOLD = 3.0
+"""Ratio from which on a factor is easier to read than per cent."""
 _SMALL = 0.2
 """Part of the kernel's change below which the runtime does not show it."""
 
@@ -88,27 +90,42 @@ def _change(c: Comparison) -> str:
         return (
             f"whether {c.candidate} changes {c.metric} against {c.baseline} is open ({_doubt(c)})"
         )
+    numbers = f"({_interval(c)}n = {c.n})"
     if c.decision == "equivalent":
-        return (
-            f"{c.candidate} and {c.baseline} are equivalent in {c.metric} within "
-            f"{percent(c.margin)} ({_interval(c)}n = {c.n})"
-        )
+        pair = f"{c.candidate} and {c.baseline} are equivalent in {c.metric}"
+        if c.no_ratio.endswith("both"):
+            return f"{pair}: {c.no_ratio} {numbers}"
+        whole = f" of {c.scale}" if c.scale else ""
+        return f"{pair} within {percent(c.margin)}{whole} {numbers}"
+    if c.ratio is not None and c.ratio > _MANIFOLD:
+        times = f"{significant(c.ratio)} times as much {c.metric} as {c.baseline}"
+        return f"{c.candidate} uses {times} {numbers}"
     if c.ratio is not None:
         word = "more" if c.ratio > 1 else "less"
         what = f"{c.candidate} uses {percent(abs(c.ratio - 1))} {word} {c.metric}"
-        return f"{what} than {c.baseline} ({_interval(c)}n = {c.n})"
+        return f"{what} than {c.baseline} {numbers}"
     word = "more" if c.decision == "increase" else "less"
     size = amount(abs(c.difference or 0.0), c.unit)
-    return f"{c.candidate} has {size} {word} {c.metric} than {c.baseline} (n = {c.n})"
+    what = f"{c.candidate} has {size} {word} {c.metric} than {c.baseline}"
+    return f"{what}{f', {c.no_ratio}' if c.no_ratio else ''} {numbers}"
 
 
 def _interval(c: Comparison) -> str:
-    if c.ci is None:
-        return ""
-    if c.decision in ("increase", "decrease"):
+    decided = c.decision in ("increase", "decrease")
+    if c.ci is not None and decided and c.ratio is not None and c.ratio > _MANIFOLD:
+        return f"95 % interval {' to '.join(map(significant, c.ci))} times, "
+    if c.ci is not None and decided:
         low, high = sorted(abs(bound - 1) for bound in c.ci)
         return f"95 % interval {span(low, high)}, "
-    return f"95 % interval of the change {span(c.ci[0] - 1, c.ci[1] - 1)}, "
+    if c.ci is not None:
+        return f"95 % interval of the change {span(c.ci[0] - 1, c.ci[1] - 1)}, "
+    if c.difference_ci is None or c.difference_ci == (0, 0):
+        return ""
+    if decided:
+        ends = [amount(size, c.unit) for size in sorted(map(abs, c.difference_ci))]
+        return f"95 % interval {' to '.join(ends)}, "
+    ends = [difference(bound, c.unit) for bound in c.difference_ci]
+    return f"95 % interval of the difference {' to '.join(ends)}, "
 
 
 def _doubt(c: Comparison) -> str:
@@ -148,7 +165,7 @@ def _runtime_part(lead: Comparison, comparisons: Sequence[Comparison]) -> list[s
         return []
     parts = {name: (c.difference or 0.0) / lead.difference for name, c in same.items()}
     part = parts[telling.metric]
-    numbers = f"({telling.metric} {_signed(telling.difference or 0.0)})"
+    numbers = f"({telling.metric} {difference(telling.difference or 0.0, 'bytes')})"
     if part >= _SMALL:
         if telling.decision == "inconclusive":
             return [f"whether the Go runtime shows it is open {numbers}"]
@@ -157,10 +174,6 @@ def _runtime_part(lead: Comparison, comparisons: Sequence[Comparison]) -> list[s
     if not still:
         return [f"the Go runtime's own numbers went the other way {numbers}"]
     return [f"the Go runtime's own numbers ({', '.join(still)}) do not show it"]
-
-
-def _signed(difference: float) -> str:
-    return f"{'+' if difference > 0 else ''}{amount(difference, 'bytes')}"
 
 
 def _cure_parts(cures: Sequence[Cure], lead: Comparison) -> list[str]:

@@ -50,6 +50,12 @@ class Comparison(Frozen):
     """The procedure behind ``p_adjusted``, with the number of comparisons that it is for."""
     difference: float | None = None
     """Candidate less baseline, median over the rounds, in ``unit``."""
+    difference_ci: tuple[float, float] | None = None
+    """Interval of the difference at ``confidence``, where there is no ratio."""
+    no_ratio: str = ""
+    """Why there is no ratio, where one side is zero: ``the baseline is zero``, ``the baseline is
+    almost zero``, ``zero in both``, ``almost zero in both``, or of a decrease ``all of it``,
+    ``almost all of it``."""
     scale: str | None = None
     """Where there is no ratio: the metric of the baseline that the margin is a part of."""
     more_rounds: int | None = None
@@ -133,10 +139,24 @@ class GateResult(Frozen):
     metric: str
     baseline: str
     candidate: str
-    max_increase: float
+    max_increase: float | None = None
+    """As a part of the baseline."""
+    max_increase_amount: float | None = None
+    """In the metric's unit."""
+    max: float | None = None
+    """In the metric's unit, of the candidate's own value."""
     ratio: float | None
+    """Candidate / baseline; ``None`` where it cannot be formed, or no limit asks for it."""
     ci: tuple[float, float] | None
+    """Interval of the ratio."""
+    difference: float | None = None
+    """Candidate less baseline, in the metric's unit, where a limit is held against it."""
+    difference_ci: tuple[float, float] | None = None
+    value: float | None = None
+    """The candidate's own, where a limit is held against it."""
+    value_ci: tuple[float, float] | None = None
     n: int
+    """Rounds with the values that the limits are held against; of several, the fewest."""
     passed: bool
     message: str
     """Limit, observed value, interval and n in one sentence."""

@@ -9,8 +9,13 @@ from harness.analysis.intervals import Estimate, estimate
 from harness.analysis.samples import Table, Values
 from harness.measure.catalogue import describe
 
-REFERENCES = {"unseen": "rss.end"}
+REFERENCES = {"unseen": "rss.end"} | {
+    f"unseen.{mark}": f"rss.{mark}" for mark in ("idle", "loaded", "after", "settled")
+}
 """For metrics that may be negative by nature: what a change of theirs is a part of."""
+_MANIFOLD = 1000.0
+"""A value that another is so many times of is almost zero beside it: the other's own size tells of
+their difference all that a ratio could."""
 
 _LARGEST_LOG = 700.0
 """Beyond it ``math.exp`` overflows."""
@@ -31,6 +36,8 @@ class Pair:
     logarithmic: bool
     scale: str | None
     """What differences are divided by, in words."""
+    scale_size: float
+    """The same in the metric's unit; 1 for ratios."""
     noise: float | None
     """Standard deviation of a trial over its mean."""
 
@@ -39,6 +46,14 @@ class Pair:
         if self.estimate is None or not self.logarithmic:
             return None
         return to_ratio(self.estimate.centre)
+
+    def difference_interval(self, confidence: float) -> tuple[float, float] | None:
+        """Interval of the difference, where there is no ratio."""
+        if self.estimate is None or self.logarithmic:
+            return None
+        interval = self.estimate.interval(confidence)
+        bounds = interval and (interval[0] * self.scale_size, interval[1] * self.scale_size)
+        return bounds if bounds and all(map(math.isfinite, bounds)) else None
 
     def ratio_interval(self, confidence: float) -> tuple[float, float] | None:
         """Interval of the ratio."""
@@ -50,28 +65,63 @@ class Pair:
 
 def pair(table: Table, metric: str, baseline: str, candidate: str) -> Pair:
     """Pair two variants on one metric over the blocks in which both have a value."""
-    a, b = table.values(baseline, metric), table.values(candidate, metric)
-    both = np.isfinite(a) & np.isfinite(b)
-    a, b = a[both], b[both]
+    a, b = paired(table, metric, baseline, candidate)
     if a.size == 0:
         return Pair(
-            n=0, baseline=_median(table.values(baseline, metric)),
-            candidate=_median(table.values(candidate, metric)), difference=None, estimate=None,
-            logarithmic=True, scale=None, noise=None,
+            n=0, baseline=middle(table.values(baseline, metric)),
+            candidate=middle(table.values(candidate, metric)), difference=None, estimate=None,
+            logarithmic=True, scale=None, scale_size=1.0, noise=None,
         )  # fmt: skip
-    logarithmic = bool((a > 0).all() and (b > 0).all())
-    scale, found = None, None
+    logarithmic = have_ratios(metric, a, b)
+    scale, unit, found = None, 1.0, None
     with np.errstate(over="ignore", invalid="ignore"):
         plain = b - a
         if logarithmic:
             found = estimate(np.log(b) - np.log(a))
         else:
-            scale, unit = _scale(table, metric, baseline, a, b, both)
+            scale, unit = _scale(table, metric, baseline, candidate)
+            plain = np.where(np.abs(plain) < describe(metric).resolution, 0.0, plain)
             found = estimate(plain / unit)
     return Pair(
-        n=int(a.size), baseline=_median(a), candidate=_median(b), difference=_median(plain),
-        estimate=found, logarithmic=logarithmic, scale=scale, noise=_noise(a, b),
+        n=int(a.size), baseline=middle(a), candidate=middle(b), difference=middle(plain),
+        estimate=found, logarithmic=logarithmic, scale=scale, scale_size=unit, noise=_noise(a, b),
     )  # fmt: skip
+
+
+def paired(table: Table, metric: str, baseline: str, candidate: str) -> tuple[Values, Values]:
+    """The values of two variants in the blocks in which both have one."""
+    a, b = table.values(baseline, metric), table.values(candidate, metric)
+    both = np.isfinite(a) & np.isfinite(b)
+    return a[both], b[both]
+
+
+def have_ratios(metric: str, *samples: Values) -> bool:
+    """Whether ratios between samples of a metric mean something; the order does not matter.
+
+    All values must be above zero, and no sample almost zero: its median neither below what can be
+    told from zero nor below a thousandth of another's.
+    """
+    if not all((values > 0).all() for values in samples):
+        return False
+    middles = [middle(values) or 0.0 for values in samples]
+    least = max(describe(metric).resolution, max(middles) / _MANIFOLD)
+    return min(middles) >= least
+
+
+def why_no_ratio(metric: str, baseline: float | None, candidate: float | None) -> str:
+    """What takes a ratio's place where one of two medians is zero; empty where none is."""
+    if baseline is None or candidate is None:
+        return ""
+    nothing, low, high = describe(metric).resolution, abs(baseline), abs(candidate)
+    if low == high == 0:
+        return "zero in both"
+    if max(low, high) < nothing:
+        return "almost zero in both"
+    if low < nothing or low * _MANIFOLD < high:
+        return "the baseline is zero" if low == 0 else "the baseline is almost zero"
+    if (high < nothing or high * _MANIFOLD < low) and baseline > 0:
+        return "all of it" if high == 0 else "almost all of it"
+    return ""
 
 
 def to_ratio(log: float) -> float:
@@ -79,22 +129,23 @@ def to_ratio(log: float) -> float:
     return math.exp(max(-_LARGEST_LOG, min(_LARGEST_LOG, log)))
 
 
-def _scale(
-    table: Table, metric: str, baseline: str, a: Values, b: Values, both: np.ndarray
-) -> tuple[str, float]:
+def _scale(table: Table, metric: str, baseline: str, candidate: str) -> tuple[str, float]:
+    a, b = paired(table, metric, baseline, candidate)
     reference = REFERENCES.get(metric)
     if reference is not None:
-        size = _median(np.abs(table.values(baseline, reference)[both]))
+        size = middle(np.abs(table.values(baseline, reference)))
         if size:
             return f"the baseline's {reference}", size
-    for name, values in (("baseline", a), ("candidate", b)):
-        size = _median(np.abs(values)) or _mean(np.abs(values))
-        if size:
-            return f"the {name}'s own size", size
+    for measured in (middle, _mean):
+        sizes = [(measured(np.abs(values)) or 0.0) for values in (a, b)]
+        if max(sizes):
+            larger = "baseline" if sizes[0] >= sizes[1] else "candidate"
+            return f"the {larger}'s own size", max(sizes)
     return "nothing, for all values are zero", 1.0
 
 
-def _median(values: Values) -> float | None:
+def middle(values: Values) -> float | None:
+    """The median of what is finite."""
     values = np.sort(values[np.isfinite(values)])
     if not values.size:
         return None

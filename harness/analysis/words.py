@@ -3,8 +3,13 @@
 import math
 from collections.abc import Sequence
 
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-_STEP = 1024
+_SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_COUNTS = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
+_ROUNDS_TO_THOUSAND = 999.5
+"""1023 B is shown as 0.999 KiB: four digits never stand before a unit."""
+_LARGE_RATIO = 3.0
+"""Beyond it, a factor is easier to read than per cent."""
 
 
 def percent(fraction: float) -> str:
@@ -13,6 +18,8 @@ def percent(fraction: float) -> str:
     if not math.isfinite(value):
         return "?"
     digits = 0 if abs(value) >= 10 else 1 if abs(value) >= 1 else 2  # noqa: PLR2004
+    if 99 < abs(value) < 100:  # noqa: PLR2004 - what is not all does not become 100 %
+        digits = 1 if abs(value) < 99.95 else 3  # noqa: PLR2004
     text = f"{value:.{digits}f}"
     if digits:
         text = text.rstrip("0").rstrip(".")
@@ -36,19 +43,62 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def change(ratio: float) -> str:
+    """A ratio as a signed change: 1.198 is ``+20 %``; beyond threefold, ``×4.20``."""
+    if ratio > _LARGE_RATIO:
+        return f"×{significant(ratio)}"
+    return f"{'+' if ratio >= 1 else ''}{percent(ratio - 1)}"
+
+
+def difference(value: float, unit: str) -> str:
+    """A difference with its sign."""
+    return f"{'+' if value > 0 else ''}{amount(value, unit)}"
+
+
 def amount(value: float, unit: str) -> str:
-    """A quantity with three significant digits; bytes in binary units."""
-    if unit == "bytes":
-        size, index = abs(value), 0
-        while size >= 999.5 and index < len(_UNITS) - 1:  # noqa: PLR2004 - three digits at most
-            size, index = size / _STEP, index + 1
-        return f"{'-' if value < 0 else ''}{_three(size)} {_UNITS[index]}"
-    suffix = {"seconds": " s", "count": ""}.get(unit, f" {unit}" if unit else "")
-    return f"{_three(value)}{suffix}"
+    """A quantity with three significant digits: bytes in binary units, all others in decimal ones.
 
-
-def _three(value: float) -> str:
-    if value == 0 or not math.isfinite(value):
+    Counts are given in full up to 9,999.
+    """
+    if not math.isfinite(value):
         return f"{value:g}"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:.{digits}f}" if digits <= 6 else f"{value:.3g}"  # noqa: PLR2004
+    if unit == "bytes":
+        return _bytes(value)
+    if unit == "seconds":
+        return _seconds(value)
+    suffix = "" if unit in ("", "count") else f" {unit}"
+    for factor, prefix in _COUNTS:
+        if abs(value) >= factor * 9.9995:
+            return f"{significant(value / factor)}{prefix}{suffix}"
+    text = f"{value:,.0f}" if value == round(value) else significant(value)
+    return f"{text}{suffix}"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A finite number of that many significant digits, without an exponent: 1.50, 264, 12."""
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    rounded = round(value, digits - 1 - magnitude)
+    if rounded:  # 9.999 becomes 10.0, not 10.00
+        magnitude = math.floor(math.log10(abs(rounded)))
+    decimals = max(0, digits - 1 - magnitude)
+    return f"{rounded:,.{decimals}f}"
+
+
+def _bytes(value: float) -> str:
+    scaled, unit = value, _SIZES[0]
+    for unit in _SIZES:
+        if abs(scaled) < _ROUNDS_TO_THOUSAND or unit == _SIZES[-1]:
+            break
+        scaled /= 1024
+    return f"{significant(scaled)} {unit}"
+
+
+def _seconds(value: float) -> str:
+    if value == 0:
+        return "0 s"
+    for factor, unit in _SECONDS:
+        if abs(value) >= factor * 0.9995:
+            return f"{significant(value / factor)} {unit}"
+    return f"{significant(value / 1e-9)} ns"

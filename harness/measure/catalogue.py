@@ -23,6 +23,11 @@ class Metric:
     scope: Literal["any", "server", "gctrace"] = "any"
     """Which workloads have it: those with ``server:`` or with ``gctrace: true`` only, or any."""
 
+    @property
+    def resolution(self) -> float:
+        """The smallest value that its source can tell from zero; zero where all can be told."""
+        return _RESOLUTIONS.get((self.source, self.unit), 0.0)
+
 
 _KERNEL = "kernel"
 _RUNTIME = "Go runtime"
@@ -30,6 +35,15 @@ _LOWER: Direction = "lower is better"
 _HIGHER: Direction = "higher is better"
 _NEUTRAL: Direction = "neutral"
 _LOAD = "load generator"
+_BOTH = "kernel and Go runtime"
+_RESOLUTIONS: dict[tuple[str, Unit], float] = {
+    (_KERNEL, "bytes"): 4096, (_BOTH, "bytes"): 4096, (_RUNTIME, "bytes"): 8192,
+    ("gctrace", "bytes"): 1 << 20, (_KERNEL, "seconds"): 1e-3, (_RUNTIME, "seconds"): 1e-6,
+    (_LOAD, "seconds"): 1e-6, ("gctrace", "seconds"): 1e-6, (_KERNEL, "count"): 1,
+    (_RUNTIME, "count"): 1, (_LOAD, "count"): 1, ("gctrace", "count"): 1,
+}  # fmt: skip
+"""A page of the kernel's, one of the runtime's, the trace's MB; a tick of the CPU's account, the
+step of a clock or a histogram; one."""
 
 _GCTRACE: tuple[tuple[str, Unit, Direction, str], ...] = (
     ("cycles", "count", _NEUTRAL, "collections traced"),
@@ -50,7 +64,7 @@ _METRICS = (
     Metric("rss.anon", "bytes", _LOWER, _KERNEL, "anonymous resident memory when main ends"),
     Metric("rss.file", "bytes", _LOWER, _KERNEL, "file-backed resident memory when main ends"),
     Metric(
-        "unseen", "bytes", _LOWER, "kernel and Go runtime",
+        "unseen", "bytes", _LOWER, _BOTH,
         "rss.end less runtime.mapped: resident memory that the runtime does not account for",
         "negative where the runtime has mapped memory that was never touched",
     ),
@@ -125,7 +139,7 @@ _METRICS = (
     *(
         Metric(f"{name}.{mark}", "bytes", _LOWER, source, f"{name} {when}", scope="server")
         for name, source in (("rss", _KERNEL), ("pss", _KERNEL), ("heap.live", _RUNTIME),
-                             ("runtime.mapped", _RUNTIME), ("unseen", "kernel and Go runtime"))
+                             ("runtime.mapped", _RUNTIME), ("unseen", _BOTH))
         for mark, when in (("idle", "when ready, before the load"),
                            ("loaded", "at the end of the load"),
                            ("after", "some time after the load"),
@@ -206,6 +220,10 @@ Made from `harness/measure/catalogue.py`; change it there.
 
 Where a meaning says that main ends, a server counts as ended when it is about to be told to stop,
 before its garbage is collected.
+
+A value that its source cannot tell from zero counts as zero where a ratio would be formed: less
+than a page (4 KiB of the kernel's, 8 KiB of the Go runtime's), than 1 MiB in the collector's trace,
+than 1 ms of the kernel's time, than 1 µs of other time, than one of what is counted.
 
 A benchmark adds `BENCHMARK UNIT`, as `BenchmarkDecode/small ns/op` (in seconds). All of
 `runtime/metrics` is in each trial's `runtime`, by its own names; of a histogram `NAME p50`,

@@ -75,7 +75,7 @@ def _changes(verdict: Verdict) -> _Table:
         (
             plain(c.workload), code(c.metric), code(c.candidate), code(c.baseline),
             wording.quantity(c.baseline_value, c.unit), wording.quantity(c.candidate_value, c.unit),
-            wording.effect(c), wording.interval(c.ci), str(c.n),
+            wording.effect(c), wording.bounds(c), str(c.n),
         )
         for c in (row.comparison for row in metric_rows(verdict))
         if c.decision in {"increase", "decrease"}

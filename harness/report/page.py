@@ -132,6 +132,7 @@ def _environment() -> Environment:
         sentence=wording.sentence,
         effect=wording.effect,
         interval=wording.interval,
+        bounds=wording.bounds,
         share=wording.share,
         shares=wording.shares,
         spread=wording.spread,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from harness.analysis.models import Comparison, Verdict
-from harness.analysis.words import amount, listed, percent, span
+from harness.analysis.words import amount, change, difference, listed, span
 from harness.report.wording import visible
 
 
@@ -84,10 +84,16 @@ def _row(c: Comparison) -> tuple[str, ...]:
     def value(number: float | None) -> str:
         return "-" if number is None else amount(number, c.unit)
 
-    change = percent(c.ratio - 1) if c.ratio is not None else value(c.difference)
-    interval = span(c.ci[0] - 1, c.ci[1] - 1) if c.ci else "-"
+    effect, interval = "-", "-"
+    if c.ratio is not None:
+        effect = change(c.ratio)
+        interval = span(c.ci[0] - 1, c.ci[1] - 1) if c.ci else "-"
+    elif c.difference is not None:
+        effect = ", ".join(filter(None, (difference(c.difference, c.unit), c.no_ratio)))
+        if c.difference_ci is not None:
+            interval = " to ".join(difference(bound, c.unit) for bound in c.difference_ci)
     cells = (
-        c.workload, c.metric, value(c.baseline_value), value(c.candidate_value), change,
+        c.workload, c.metric, value(c.baseline_value), value(c.candidate_value), effect,
         interval, str(c.n), _p(c.p), _p(c.p_adjusted), c.decision,
     )  # fmt: skip
     return tuple(visible(cell) for cell in cells)

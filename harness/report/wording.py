@@ -3,20 +3,16 @@
 import math
 import re
 
+from harness.analysis import words
 from harness.analysis.models import Comparison, Decision
 from harness.measure.catalogue import describe
 
 NOTHING = "–"
 """Stands where there is no number."""
 
-_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_DECIMAL = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
-_SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _LAST_LATIN1 = 0xFF
 _LARGE_RATIO = 3.0
 """Beyond it, a factor is easier to read than per cent."""
-_ROUNDS_TO_THOUSAND = 999.5
-"""1023 B is shown as 0.999 KiB: four digits never stand before a unit."""
 # C0 and C1 controls, and every character that reorders, joins or hides its neighbours
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
@@ -43,48 +39,14 @@ def _spell(match: re.Match[str]) -> str:
 
 def significant(value: float, digits: int = 3) -> str:
     """A number of that many significant digits, without an exponent: 1.50, 264, 12."""
-    if not math.isfinite(value):
-        return NOTHING
-    if value == 0:
-        return "0"
-    magnitude = math.floor(math.log10(abs(value)))
-    rounded = round(value, digits - 1 - magnitude)
-    if rounded:  # 9.999 becomes 10.0, not 10.00
-        magnitude = math.floor(math.log10(abs(rounded)))
-    decimals = max(0, digits - 1 - magnitude)
-    return _minus(f"{rounded:,.{decimals}f}")
+    return _minus(words.significant(value, digits)) if math.isfinite(value) else NOTHING
 
 
 def quantity(value: float | None, unit: str) -> str:
     """A value with its unit: bytes in binary units, seconds and counts in decimal ones."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    if unit == "bytes":
-        return _bytes(value)
-    if unit == "seconds":
-        return _seconds(value)
-    for factor, prefix in _DECIMAL:
-        if abs(value) >= factor * 9.9995:  # up to 9,999 in full
-            return f"{significant(value / factor)} {prefix}"
-    return _minus(f"{value:,.0f}") if value == round(value) else significant(value)
-
-
-def _bytes(value: float) -> str:
-    scaled, unit = value, _BINARY[0]
-    for unit in _BINARY:
-        if abs(scaled) < _ROUNDS_TO_THOUSAND or unit == _BINARY[-1]:
-            break
-        scaled /= 1024
-    return f"{significant(scaled)} {unit}"
-
-
-def _seconds(value: float) -> str:
-    if value == 0:
-        return "0 s"
-    for factor, unit in _SECONDS:
-        if abs(value) >= factor * 0.9995:
-            return f"{significant(value / factor)} {unit}"
-    return f"{significant(value / 1e-9)} ns"
+    return _minus(words.amount(value, unit if unit in ("bytes", "seconds") else "count"))
 
 
 def raw(value: float | None) -> str:
@@ -111,11 +73,12 @@ def percent(ratio: float | None) -> str:
 
 
 def effect(comparison: Comparison) -> str:
-    """A change as per cent, or in the metric's unit where there is no ratio."""
+    """A change as per cent, or in the metric's unit where there is no ratio, and why not."""
     if comparison.ratio is not None or comparison.difference is None:
         return percent(comparison.ratio)
-    sign = "+" if comparison.difference > 0 else ""
-    return sign + quantity(comparison.difference, comparison.unit)
+    return ", ".join(
+        filter(None, (_signed(comparison.difference, comparison), comparison.no_ratio))
+    )
 
 
 def sentence(text: str) -> str:
@@ -130,6 +93,18 @@ def interval(ci: tuple[float, float] | None) -> str:
     if ci is None:
         return NOTHING
     return f"{percent(ci[0])} to {percent(ci[1])}"
+
+
+def bounds(comparison: Comparison) -> str:
+    """The interval of a change, as ``effect`` has it."""
+    ci = comparison.difference_ci
+    if comparison.ratio is not None or ci is None:
+        return interval(comparison.ci)
+    return f"{_signed(ci[0], comparison)} to {_signed(ci[1], comparison)}"
+
+
+def _signed(difference: float, comparison: Comparison) -> str:
+    return f"{'+' if difference > 0 else ''}{quantity(difference, comparison.unit)}"
 
 
 def share(value: float | None) -> str:
@@ -163,6 +138,8 @@ def tone(decision: Decision, metric: str) -> str:
 
 def decision_word(comparison: Comparison) -> str:
     """A decision in the words of the report."""
+    if comparison.decision == "equivalent" and comparison.no_ratio:
+        return "same"
     if comparison.decision == "equivalent":
         return f"same within {percent(1 + comparison.margin).lstrip('+')}"
     return comparison.decision

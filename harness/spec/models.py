@@ -1,46 +1,33 @@
 """What a user may write in ``matrix.yaml``. Pure data: nothing here reads a file or runs Go."""
 
 import re
+from collections.abc import Callable
+from decimal import Decimal
 from itertools import product
 from pathlib import Path
 from signal import Signals
 from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
 
 from harness.frozen import Frozen
-
-_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
-          "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9}  # fmt: skip
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def _parse_bytes(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", value)
-    if not match or match[2] not in _UNITS:
-        raise ValueError(f"{value!r} is not a size; write it as 512MiB or 4GiB")
-    return int(float(match[1]) * _UNITS[match[2]])
-
-
-def _parse_seconds(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)", value)
-    if not match:
-        raise ValueError(f"{value!r} is not a duration; write it as 500ms, 10s or 2m")
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-def _parse_fraction(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", value)
-    if not match:
-        raise ValueError(f"{value!r} is not a share; write it as 5% or 0.05")
-    return float(match[1]) / (100 if match[2] else 1)
+from harness.measure.catalogue import describe
+from harness.spec.units import (
+    Increase,
+    parse_amount,
+    parse_bytes,
+    parse_fraction,
+    parse_increase,
+    parse_seconds,
+)
 
 
 def _one_or_many(value: object) -> object:
@@ -62,10 +49,10 @@ def _check_setting(value: str) -> str:
     return value
 
 
-Bytes = Annotated[int, BeforeValidator(_parse_bytes), Field(gt=0)]
-Seconds = Annotated[float, BeforeValidator(_parse_seconds), Field(gt=0)]
-NonNegativeSeconds = Annotated[float, BeforeValidator(_parse_seconds), Field(ge=0)]
-Fraction = Annotated[float, BeforeValidator(_parse_fraction), Field(ge=0)]
+Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
+Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(gt=0)]
+NonNegativeSeconds = Annotated[float, BeforeValidator(parse_seconds), Field(ge=0)]
+Fraction = Annotated[float, BeforeValidator(parse_fraction), Field(ge=0)]
 Name = Annotated[str, AfterValidator(_check_name)]
 Setting = Annotated[str, AfterValidator(_check_setting)]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -495,19 +482,66 @@ def _expand_trials(value: Any) -> Any:
     return {"min": value, "max": value} if isinstance(value, str | int) else value
 
 
+def _check_highest(value: Any, info: ValidationInfo) -> Any:
+    """A value of the gate's own metric."""
+    return _check_written(value, info, parse_amount)
+
+
+def _check_increase(value: Any, info: ValidationInfo) -> Any:
+    """A share or an amount of the gate's own metric."""
+    return _check_written(value, info, parse_increase)
+
+
+def _check_written(value: Any, info: ValidationInfo, parse: Callable[[str, str], object]) -> Any:
+    """A number with or without a unit, which stays as it was written."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = f"{Decimal(str(value)):f}"
+    if isinstance(value, str) and "metric" in info.data:  # which has no error of its own
+        metric = info.data["metric"]
+        try:
+            parse(value, describe(metric).unit)
+        except ValueError as error:
+            raise ValueError(f"{info.field_name} of {metric}: {error}") from None
+    return value
+
+
 class GateSpec(Frozen):
-    """A limit on candidate against baseline that the run must keep."""
+    """A limit on candidate against baseline, or on the candidate itself, that the run must keep.
+
+    Where several limits are given, each must be kept.
+    """
 
     metric: str
     """A metric's name."""
-    max_increase: Fraction
-    """The run fails where the whole interval of the ratio is above 1 + this."""
+    max: Annotated[str, BeforeValidator(_check_highest)] | None = None
+    """The run fails where the whole interval of the candidate's own value is above this."""
+    max_increase: Annotated[str, BeforeValidator(_check_increase)] | None = None
+    """The run fails where the whole interval of the increase is above this. Of a baseline that is
+    zero every part is zero. A plain number is an amount, but of bytes and seconds a share."""
     workload: str | None = None
     """Only this workload; by default every one."""
     baseline: str | None = None
     """A variant's name; by default the question's."""
     candidate: str | None = None
     """A variant's name; by default the question's."""
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> Self:
+        if self.max is None and self.max_increase is None:
+            raise ValueError("a gate needs a limit: max_increase: 5%, or max: 200MiB")
+        return self
+
+    @property
+    def highest(self) -> float | None:
+        """``max`` in the metric's unit."""
+        return None if self.max is None else parse_amount(self.max, describe(self.metric).unit)
+
+    @property
+    def increase(self) -> Increase | None:
+        """``max_increase``, read."""
+        if self.max_increase is None:
+            return None
+        return parse_increase(self.max_increase, describe(self.metric).unit)
 
 
 class MatrixSpec(Frozen):

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from harness.frozen import Frozen
-from harness.spec import models
+from harness.spec import models, units
 
 _SECTIONS: dict[type[Frozen], str] = {
     models.MatrixSpec: "The file",
@@ -35,9 +35,11 @@ _SECTIONS: dict[type[Frozen], str] = {
 """Every mapping that a user may write, in the order of the page."""
 
 _SHORT_FORMS = {
-    models._parse_bytes: "a size, as `512MiB`",  # noqa: SLF001 - the models' own words
-    models._parse_seconds: "a duration, as `500ms`, `10s` or `2m`",  # noqa: SLF001 - as above
-    models._parse_fraction: "a share, as `5%` or `0.05`",  # noqa: SLF001 - as above
+    units.parse_bytes: "a size, as `512MiB`",
+    units.parse_seconds: "a duration, as `500ms`, `10s` or `2m`",
+    units.parse_fraction: "a share, as `5%` or `0.05`",
+    models._check_highest: "a value in the metric's unit, as `200MiB`, `500ms` or `10`",  # noqa: SLF001 - the models' own words
+    models._check_increase: "a share of the baseline, as `5%`, or an amount, as `5MiB` or `10`",  # noqa: SLF001 - as above
 }
 _ALSO = {
     models._expand_toolchain: "a release, as `go1.24.3`, or ",  # noqa: SLF001 - as above
@@ -150,9 +152,9 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     short = [m.func for m in field.metadata if isinstance(m, BeforeValidator)]
-    if models._parse_seconds in short:  # noqa: SLF001 - as above
+    if units.parse_seconds in short:
         return f"`{value:g}s`"
-    if models._parse_fraction in short:  # noqa: SLF001 - as above
+    if units.parse_fraction in short:
         return f"`{100 * value:g}%`"
     return f"`{value}`"
 

@@ -11,7 +11,10 @@ from synthetic import EXPERIMENTS, ORIGIN, make_run
 from harness.analysis import compare, conclude, undecided
 from harness.analysis.models import Comparison, Suspect, Verdict
 from harness.errors import HarnessError
+from harness.report import wording
+from harness.report.terminal import comparison_lines
 from harness.run import Run
+from harness.testing import Change
 
 Metrics = dict[str, float | None]
 Measure = Callable[[str, str, int], Metrics]
@@ -253,7 +256,7 @@ SMALL: dict[str, object] = {
     **ORIGIN, "go": ["go1.23.9", "go1.24.3"], "experiments": [[], ["noswissmap"]], "trials": 8,
     "question": {"baseline": "go1.23.9", "candidate": "go1.24.3"},
 }  # fmt: skip
-positive = st.floats(1e-6, 1e9)
+positive = st.floats(5e6, 4e9)  # far from a page, and less than a thousandfold apart
 
 
 def from_values(values: dict[str, list[float]], matrix: dict[str, object] = SMALL) -> Run:
@@ -417,3 +420,137 @@ def test_the_runtime_shows_a_change_only_where_it_makes_half_of_it(
                 "runtime.mapped": (270e6 + mapped * new) * tremor}  # fmt: skip
 
     assert words in conclude(make_run(measure)).headlines[0].sentence
+
+
+def sides(
+    metric: str, baseline: list[float], candidate: list[float], **gate: object
+) -> tuple[Comparison, Verdict]:
+    """A question about one metric, with a gate if one is given."""
+    matrix = {
+        **SMALL, "trials": len(baseline), "gates": [{"metric": metric, **gate}] if gate else [],
+        "question": {"baseline": "go1.23.9", "candidate": "go1.24.3", "metrics": [metric]},
+    }  # fmt: skip
+    values = {"go1.23.9": baseline, "go1.24.3": candidate}
+    run = make_run(lambda _w, v, r: {metric: values[v.partition("+")[0]][r - 1]}, matrix)
+    verdict = conclude(run)
+    return primary(verdict), verdict
+
+
+@pytest.mark.parametrize(
+    ("metric", "baseline", "candidate", "why", "size"),
+    [
+        ("allocs.objects", 0.0, 1.0, "the baseline is zero", "1 more"),
+        ("allocs.objects", 0.0, 1e12, "the baseline is zero", "1,000 G more"),
+        ("allocs.objects", 4.0, 1e7, "the baseline is almost zero", "10.0 M more"),
+        ("heap.live", 4.0, 10 * 2.0**20, "the baseline is almost zero", "10.0 MiB more"),
+        ("cpu.user", 1e-6, 2.5, "the baseline is almost zero", "2.50 s more"),
+        ("heap.live", 10 * 2.0**20, 0.0, "all of it", "10.0 MiB less"),
+        ("allocs.objects", 1e7, 4.0, "almost all of it", "10.0 M less"),
+    ],
+)
+def test_against_a_zero_the_difference_is_told_and_no_ratio(
+    metric: str, baseline: float, candidate: float, why: str, size: str
+) -> None:
+    found, verdict = sides(metric, [baseline] * 6, [candidate] * 6)
+    assert found.ratio is None
+    assert found.ci is None
+    assert found.no_ratio == why
+    assert found.decision == ("increase" if candidate > baseline else "decrease")
+    assert found.difference_ci == pytest.approx((candidate - baseline,) * 2)
+    sentence = verdict.headlines[0].sentence
+    assert f"has {size} {metric} than go1.23.9, {why} (95 % interval" in sentence
+    told = [sentence, wording.effect(found), *comparison_lines([found])]
+    assert not any("%" in text.replace("95 %", "") for text in told)
+    assert all(
+        why in text for text in (sentence, wording.effect(found), comparison_lines([found])[1])
+    )
+
+
+def test_zero_against_zero_is_equal() -> None:
+    found, verdict = sides("faults.major", [0.0] * 6, [0.0] * 6, max_increase="0%")
+    assert found.decision == "equivalent"
+    assert found.no_ratio == "zero in both"
+    assert "equivalent in faults.major: zero in both (n = 6)" in verdict.headlines[0].sentence
+    assert verdict.gates[0].passed
+    assert Change(make_run(origin), found).within(0.0)
+    tiny, _ = sides("cpu.system", [0.0004] * 6, [0.0006] * 6)
+    assert (tiny.decision, tiny.no_ratio) == ("equivalent", "almost zero in both")
+
+
+def test_less_than_all_is_not_told_as_all() -> None:
+    found, verdict = sides("rss.peak", [1e9] * 6, [3e6] * 6)
+    assert found.ratio == pytest.approx(0.003)
+    assert "uses 99.7 % less rss.peak" in verdict.headlines[0].sentence
+    found, verdict = sides("rss.peak", [1e7] * 6, [4.2e9] * 6)
+    assert "uses 420 times as much rss.peak as go1.23.9" in verdict.headlines[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("metric", "baseline", "candidate", "limits", "passed", "words"),
+    [
+        ("allocs.objects", 0, 1, {"max_increase": "100%"}, False,
+         "limit +100 % of a baseline that is zero, which is 0, observed +1 (95 %"),
+        ("allocs.objects", 0, 1e12, {"max_increase": "100%"}, False, "observed +1,000 G"),
+        ("allocs.objects", 0, 0, {"max_increase": "0%"}, True, "observed 0 ("),
+        ("allocs.objects", 0, 1, {"max_increase": "1"}, True, "limit +1, observed +1 ("),
+        ("allocs.objects", 0, 2, {"max_increase": 1}, False, "limit +1, observed +2 ("),
+        ("allocs.objects", 4, 1e7, {"max_increase": "100%"}, False,
+         "limit +100 % of a baseline of 4, which is 4, observed +10.0 M"),
+        ("allocs.objects", 10, 0, {"max_increase": "0%"}, True, "observed -10 ("),
+        ("rss.peak", 100 << 20, 104 << 20, {"max_increase": "5MiB"}, True,
+         "limit +5.00 MiB, observed +4.00 MiB (95 % interval"),
+        ("rss.peak", 100 << 20, 106 << 20, {"max_increase": "5MiB"}, False, "observed +6.00 MiB"),
+        ("rss.peak", 100 << 20, 105 << 20, {"max_increase": "5%"}, True, "observed +5 %"),
+        ("rss.peak", 1 << 20, 199 << 20, {"max": "200MiB"}, True, "limit 200 MiB, observed 199"),
+        ("rss.peak", 300 << 20, 201 << 20, {"max": "200MiB"}, False, "observed 201 MiB (95 %"),
+        ("rss.peak", 100 << 20, 199 << 20, {"max": "200MiB", "max_increase": "5%"}, False,
+         "limit 200 MiB, observed 199 MiB (95 % interval 199 MiB to 199 MiB, n = 6); limit +5 %"),
+        ("wall", 0.1, 0.4, {"max": "500ms", "max_increase": "200ms"}, False, "observed +300 ms"),
+        ("rss.peak", 1 << 20, 900 << 20, {"max_increase": "5%"}, False, "observed ×900 ("),
+    ],
+)  # fmt: skip
+def test_gates_hold_absolute_limits_and_know_zero(
+    metric: str, baseline: float, candidate: float, limits: dict[str, object],
+    passed: bool, words: str,  # noqa: FBT001 - a parameter of the test
+) -> None:  # fmt: skip
+    _, verdict = sides(metric, [float(baseline)] * 6, [float(candidate)] * 6, **limits)
+    (gate,) = verdict.gates
+    assert gate.passed == passed, gate.message
+    assert words in gate.message
+    assert gate.n == 6
+
+
+def test_a_relative_limit_of_what_may_be_negative_is_a_part_of_its_reference() -> None:
+    gates = [{"metric": "unseen", "max_increase": limit} for limit in ("50%", "60%", "100MiB")]
+    held = conclude(make_run(origin, {**ORIGIN, "gates": gates})).gates
+    assert [gate.passed for gate in held] == [False, True, False]  # 152 MB of 270 MB
+    assert "of the baseline's rss.end, which is 129 MiB, observed +145 MiB" in held[0].message
+    assert held[0].ratio is None
+    assert held[0].difference == pytest.approx(152e6, rel=0.01)
+
+
+def test_an_absolute_limit_that_is_not_shown_to_be_kept_passes_and_says_so() -> None:
+    noisy = [100.0 + 10 * noise("a", r) for r in range(6)]
+    _, verdict = sides("allocs.objects", noisy, [x + 3 * noise("b", x) for x in noisy], max="101")
+    assert verdict.gates[0].passed
+    assert "more rounds would tell" in verdict.gates[0].message
+
+
+def test_a_matrix_of_one_variant_may_have_an_absolute_limit() -> None:
+    matrix = {"go": "go1.24.3", "workloads": ORIGIN["workloads"], "trials": 3,
+              "gates": [{"metric": "rss.peak", "max": "100MiB"}]}  # fmt: skip
+    (gate,) = conclude(make_run(origin, matrix)).gates
+    assert not gate.passed
+    assert "rss.peak of go1.24.3: limit 100 MiB, observed 40" in gate.message
+
+
+def test_shares_of_a_change_from_almost_nothing_are_of_bytes_and_not_of_logarithms() -> None:
+    def measure(_workload: str, variant: str, number: int) -> Metrics:
+        if variant.startswith("go1.23.9"):
+            size = 4.0
+        else:
+            size = 5e6 if "noswissmap" in variant else 1e7
+        return {"rss.peak": size * math.exp(0.001 * noise(variant, number))}
+
+    found = suspects(conclude(make_run(measure, {**ORIGIN, "experiments": [[], ["noswissmap"]]})))
+    assert found["swissmap",].share == pytest.approx(0.5, abs=0.02)

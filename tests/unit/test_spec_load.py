@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.spec.load import SpecError, load
+from harness.spec.units import Increase
 
 GOOD = """\
 go: [go1.23.9, go1.24.3]
@@ -92,7 +93,55 @@ def test_units(tmp_path: Path) -> None:
     spec = load(write(tmp_path, text)).spec
     assert spec.trials.timeout == 120
     assert spec.trials.memory_limit == 3 << 29
-    assert spec.gates[0].max_increase == 0.05
+    assert spec.gates[0].increase == Increase(share=0.05)
+
+
+@pytest.mark.parametrize(
+    ("gate", "highest", "increase"),
+    [
+        ("metric: rss.peak, max: 200MiB", 200 << 20, None),
+        ("metric: rss.peak, max_increase: 5MiB", None, Increase(amount=5 << 20)),
+        ("metric: rss.peak, max_increase: 0.05", None, Increase(share=0.05)),
+        ("metric: allocs.objects, max: 0, max_increase: 10", 0, Increase(amount=10)),
+        ("metric: allocs.objects, max_increase: 10%", None, Increase(share=0.1)),
+        ("metric: latency.p99, max: 250us, max_increase: 1.5ms", 250e-6, Increase(amount=1.5e-3)),
+        ("metric: heap.resident, max: 80%", 0.8, None),
+        ("metric: requests.rate, max: 100/s", 100, None),
+    ],
+)
+def test_gates_take_absolute_limits(
+    tmp_path: Path, gate: str, highest: float | None, increase: Increase | None
+) -> None:
+    (found,) = load(write(tmp_path, f"{GOOD}gates: [{{{gate}}}]\n")).spec.gates
+    assert found.highest == (None if highest is None else pytest.approx(highest))
+    assert found.increase == increase
+    assert type(found).model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.parametrize(
+    ("gate", "hint"),
+    [
+        ("metric: wall, max_increase: 5MiB", "'5MiB' is not a duration; write it as 500ms"),
+        ("metric: wall, max: 5", "'5' is not a duration"),
+        ("metric: rss.peak, max: 5%", "max of rss.peak: '5%' is not a size"),
+        ("metric: rss.peak, max_increase: 5s", "'5s' is not a size; write it as 200MiB, or as"),
+        ("metric: allocs.objects, max: 1MiB", "'1MiB' is not a plain number"),
+        ("metric: allocs.objects, max_increase: 0.05", "write 5% for a part"),
+        ("metric: rss.peak, max_increase: -5%", "'-5%' is not a share"),
+        ("metric: rss.peak, max_increase: much", "'much' is not a size"),
+        (f"metric: rss.peak, max: {'9' * 400}GiB", "is not a size"),
+        ("metric: rss.peak, max: [1]", "a word or text"),
+        ("metric: rss.peak", "a gate needs a limit"),
+    ],
+)
+def test_limits_in_the_wrong_unit_are_told_with_their_place(
+    tmp_path: Path, gate: str, hint: str
+) -> None:
+    line = f"gates: [{{{gate}}}]"
+    (error,) = errors(tmp_path, f"{GOOD}{line}\n")
+    place = line.rindex(": ") + 2 if "max" in gate else line.index("{")
+    assert error.startswith(f":5:{place + 1}: ")
+    assert hint in error
 
 
 def test_a_huge_document_made_of_aliases_is_refused(tmp_path: Path) -> None:

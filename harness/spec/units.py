@@ -1,0 +1,98 @@
+"""Numbers with units, as people write them in a matrix: sizes, durations, shares and limits."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_SIZES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
+          "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}  # fmt: skip
+_DURATIONS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_EXAMPLES = {"bytes": "200MiB", "seconds": "500ms", "ratio": "0.5 or 50%", "1/s": "1000/s"}
+"""Of each unit's values; of any other unit's, a plain number."""
+
+
+@dataclass(frozen=True)
+class Increase:
+    """How much a metric may grow: by a part of the baseline, or by an amount in its own unit."""
+
+    share: float | None = None
+    amount: float | None = None
+
+
+def parse_bytes(value: object) -> object:
+    """A size, as ``512MiB``; what is not text stays as it is, as in each of these functions."""
+    if not isinstance(value, str):
+        return value
+    return int(_scaled(value, _SIZES, "a size; write it as 512MiB or 4GiB"))
+
+
+def parse_seconds(value: object) -> object:
+    """A duration, as ``500ms``."""
+    if not isinstance(value, str):
+        return value
+    return _scaled(value, _DURATIONS, "a duration; write it as 500ms, 10s or 2m")
+
+
+def parse_fraction(value: object) -> object:
+    """A share, as ``5%`` or ``0.05``."""
+    if not isinstance(value, str):
+        return value
+    return _scaled(value, {"": 1.0, "%": 0.01}, "a share; write it as 5% or 0.05")
+
+
+def parse_amount(text: str, unit: str) -> float:
+    """A value of a metric with a unit, as ``200MiB``, ``500ms`` or ``10``.
+
+    Raises:
+        ValueError: it is not in that unit.
+    """
+    what = f"{_named(unit)}; write it as {_EXAMPLES.get(unit, '10')}"
+    match unit:
+        case "bytes":
+            return _scaled(text, _SIZES, what)
+        case "seconds":
+            return _scaled(text, _DURATIONS, what)
+        case "ratio":
+            return _scaled(text, {"": 1.0, "%": 0.01}, what)
+        case "1/s":
+            return _scaled(text, {"": 1.0, "/s": 1.0}, what)
+    return _scaled(text, {"": 1.0}, what)
+
+
+def parse_increase(text: str, unit: str) -> Increase:
+    """How much a metric with a unit may grow: ``5%``, or an amount, as ``5MiB``.
+
+    A plain number is an amount, but of bytes and seconds, which have units of their own, a share.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    plain = re.fullmatch(_NUMBER, text) is not None
+    if text.endswith("%") or (plain and unit in ("bytes", "seconds")):
+        share = parse_fraction(text)
+        return Increase(share=float(str(share)))
+    if plain and unit == "count" and not float(text).is_integer():
+        raise ValueError(f"{text!r} is no whole number; write 5% for a part of the baseline")
+    try:
+        return Increase(amount=parse_amount(text, unit))
+    except ValueError as error:
+        raise ValueError(f"{error}, or as 5% of the baseline") from None
+
+
+def _scaled(text: str, factors: Mapping[str, float], what: str) -> float:
+    match = re.fullmatch(rf"{_NUMBER}\s*([A-Za-zµ/%]*)", text)
+    number = math.inf
+    if match and match[2] in factors:
+        # 35 / 100 is 0.35, and 35 * 0.01 a bit more
+        number = float(match[1]) / 100 if match[2] == "%" else float(match[1]) * factors[match[2]]
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r} is not {what}")
+    return number
+
+
+def _named(unit: str) -> str:
+    return {"bytes": "a size", "seconds": "a duration", "ratio": "a share", "1/s": "a rate"}.get(
+        unit, "a plain number"
+    )
