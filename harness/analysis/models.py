@@ -54,8 +54,7 @@ class Comparison(Frozen):
     """Interval of the difference at ``confidence``, where there is no ratio."""
     no_ratio: str = ""
     """Why there is no ratio, where one side is zero: ``the baseline is zero``, ``the baseline is
-    almost zero``, ``zero in both``, ``almost zero in both``, or of a decrease ``all of it``,
-    ``almost all of it``."""
+    almost zero``, ``zero in both``, or of a decrease ``all of it``, ``almost all of it``."""
     scale: str | None = None
     """Where there is no ratio: the metric of the baseline that the margin is a part of."""
     more_rounds: int | None = None

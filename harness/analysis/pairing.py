@@ -16,6 +16,8 @@ REFERENCES = {"unseen": "rss.end"} | {
 _MANIFOLD = 1000.0
 """A value that another is so many times of is almost zero beside it: the other's own size tells of
 their difference all that a ratio could."""
+_TENFOLD = 10.0
+"""The same for a value that its source cannot tell from zero."""
 
 _LARGEST_LOG = 700.0
 """Beyond it ``math.exp`` overflows."""
@@ -80,7 +82,6 @@ def pair(table: Table, metric: str, baseline: str, candidate: str) -> Pair:
             found = estimate(np.log(b) - np.log(a))
         else:
             scale, unit = _scale(table, metric, baseline, candidate)
-            plain = np.where(np.abs(plain) < describe(metric).resolution, 0.0, plain)
             found = estimate(plain / unit)
     return Pair(
         n=int(a.size), baseline=middle(a), candidate=middle(b), difference=middle(plain),
@@ -98,29 +99,35 @@ def paired(table: Table, metric: str, baseline: str, candidate: str) -> tuple[Va
 def have_ratios(metric: str, *samples: Values) -> bool:
     """Whether ratios between samples of a metric mean something; the order does not matter.
 
-    All values must be above zero, and no sample almost zero: its median neither below what can be
-    told from zero nor below a thousandth of another's.
+    All values must be above zero, and no sample's median almost zero beside another's.
     """
     if not all((values > 0).all() for values in samples):
         return False
     middles = [middle(values) or 0.0 for values in samples]
-    least = max(describe(metric).resolution, max(middles) / _MANIFOLD)
-    return min(middles) >= least
+    return not _vanishes(metric, min(middles), max(middles))
+
+
+def _vanishes(metric: str, low: float, high: float) -> bool:
+    """Whether the lower of two values is zero, or almost so beside the other.
+
+    That is below a thousandth of it; a tenth, where the source of the metric cannot tell the lower
+    one from zero.
+    """
+    fold = _TENFOLD if low < describe(metric).resolution else _MANIFOLD
+    return low < high / fold
 
 
 def why_no_ratio(metric: str, baseline: float | None, candidate: float | None) -> str:
     """What takes a ratio's place where one of two medians is zero; empty where none is."""
     if baseline is None or candidate is None:
         return ""
-    nothing, low, high = describe(metric).resolution, abs(baseline), abs(candidate)
-    if low == high == 0:
+    before, after = abs(baseline), abs(candidate)
+    if before == after == 0:
         return "zero in both"
-    if max(low, high) < nothing:
-        return "almost zero in both"
-    if low < nothing or low * _MANIFOLD < high:
-        return "the baseline is zero" if low == 0 else "the baseline is almost zero"
-    if (high < nothing or high * _MANIFOLD < low) and baseline > 0:
-        return "all of it" if high == 0 else "almost all of it"
+    if _vanishes(metric, before, after):
+        return f"the baseline is {'almost ' if before else ''}zero"
+    if _vanishes(metric, after, before) and baseline > 0:
+        return f"{'almost ' if after else ''}all of it"
     return ""
 
 

@@ -8,11 +8,12 @@ import altair as alt
 
 from harness.analysis import question_of
 from harness.analysis.models import Headline, Verdict
+from harness.analysis.pairing import why_no_ratio
 from harness.measure.catalogue import describe
 from harness.report.drawing import Figure, draw, tip
 from harness.report.page import render_page
 from harness.report.sections import Samples
-from harness.report.wording import quantity, visible
+from harness.report.wording import difference, percent, quantity, visible
 from harness.run import Run
 from harness.spec.names import variant_name
 from harness.variants import Conditions, Variant
@@ -37,13 +38,31 @@ class Row:
     workload: str
     variant: str
     """Its name; with all that it was run in where a run has another variant of that name."""
+    metric: str
     medians: tuple[float | None, ...]
 
     @property
     def ratio(self) -> float | None:
-        """The last known median over the first; ``None`` for fewer than two."""
+        """The last known median over the first; ``None`` where no ratio says anything."""
+        first, last = self._ends
+        if first is None or last is None or why_no_ratio(self.metric, first, last):
+            return None
+        return last / first if min(first, last) > 0 else None
+
+    @property
+    def change(self) -> str:
+        """The same in words; the difference where there is no ratio."""
+        first, last = self._ends
+        if self.ratio is not None or first is None or last is None:
+            return percent(self.ratio)
+        return difference(
+            last - first, describe(self.metric).unit, why_no_ratio(self.metric, first, last)
+        )
+
+    @property
+    def _ends(self) -> tuple[float | None, float | None]:
         known = [median for median in self.medians if median is not None]
-        return known[-1] / known[0] if len(known) > 1 and known[0] > 0 else None
+        return (known[0], known[-1]) if len(known) > 1 else (None, None)
 
 
 @dataclass(frozen=True)
@@ -85,7 +104,7 @@ def _trend(entries: Sequence[Entry], metric: str, number: int) -> Trend:
                 row[index] = samples.median(cell.workload, cell.variant, metric)
     names = _names(entries)
     rows = tuple(
-        Row(workload, names[identity], tuple(values))
+        Row(workload, names[identity], metric, tuple(values))
         for (workload, identity), values in medians.items()
         if any(value is not None for value in values)
     )

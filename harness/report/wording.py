@@ -76,9 +76,13 @@ def effect(comparison: Comparison) -> str:
     """A change as per cent, or in the metric's unit where there is no ratio, and why not."""
     if comparison.ratio is not None or comparison.difference is None:
         return percent(comparison.ratio)
-    return ", ".join(
-        filter(None, (_signed(comparison.difference, comparison), comparison.no_ratio))
-    )
+    return difference(comparison.difference, comparison.unit, comparison.no_ratio)
+
+
+def difference(value: float, unit: str, note: str = "") -> str:
+    """A signed amount, and what there is to say of it: ``+10, the baseline is zero``."""
+    amount = f"{'+' if value > 0 else ''}{quantity(value, unit)}"
+    return f"{amount}, {note}" if note else amount
 
 
 def sentence(text: str) -> str:
@@ -100,11 +104,7 @@ def bounds(comparison: Comparison) -> str:
     ci = comparison.difference_ci
     if comparison.ratio is not None or ci is None:
         return interval(comparison.ci)
-    return f"{_signed(ci[0], comparison)} to {_signed(ci[1], comparison)}"
-
-
-def _signed(difference: float, comparison: Comparison) -> str:
-    return f"{'+' if difference > 0 else ''}{quantity(difference, comparison.unit)}"
+    return " to ".join(difference(bound, comparison.unit) for bound in ci)
 
 
 def share(value: float | None) -> str:

@@ -24,11 +24,14 @@ from harness.report import (
     SCHEMAS,
     json_schema,
     render_history,
+    render_html,
     render_markdown,
     write_reports,
 )
+from harness.report.history import Row
 from harness.report.markdown import LIMIT, plain
 from harness.report.pprof import parse_heap
+from harness.report.terminal import full_summary
 from harness.run import Run, append_trial, write_json
 
 MIB = 1 << 20
@@ -210,3 +213,20 @@ def test_commands(tmp_path: Path) -> None:
     refused = runner.invoke(main, ["report", str(run.path), str(run.path), "--format", "md"])
     assert refused.exit_code == 2
     assert json.loads(runner.invoke(main, ["schema", "verdict"]).output) == json_schema("verdict")
+
+
+def test_every_format_says_that_a_baseline_is_zero() -> None:
+    matrix = {**ORIGIN, "question": {"baseline": "go1.23.9", "candidate": "go1.24.3",
+                                     "metrics": ["faults.major"]},
+              "gates": [{"metric": "faults.major", "max_increase": "100%"}]}  # fmt: skip
+    run = make_run(lambda _w, v, _r: {"faults.major": 7.0 * v.startswith("go1.24.3")}, matrix)
+    verdict = conclude(run)
+    html, markdown = render_html(run, verdict), render_markdown(run, verdict)
+    assert "+7, the baseline is zero" in html
+    assert "| 0 | 7 | +7, the baseline is zero | +7 to +7 | 6 |" in markdown
+    for text in (html, markdown, "\n".join(full_summary(verdict))):
+        assert "has 7 more faults.major than go1.23.9, the baseline is zero" in text
+        assert "+100 % of a baseline that is zero, which is 0, observed +7" in text
+    fallen = Row("w", "go1.24.3", "faults.major", (7.0, None, 0.0))
+    assert (fallen.ratio, fallen.change) == (None, "−7, all of it")
+    assert Row("w", "go1.24.3", "rss.peak", (1e8, 1.5e8)).change == "+50.0 %"
