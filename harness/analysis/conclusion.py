@@ -14,8 +14,11 @@ from harness.analysis.question import Question, question_of, variant_of
 from harness.analysis.samples import Table, tables
 from harness.analysis.stopping import of_this_run
 from harness.analysis.suspicious import cautions
+from harness.analysis.words import listed
 from harness.errors import HarnessError
+from harness.plan import Plan
 from harness.run import Run
+from harness.variants import counterpart, toggles_between
 
 
 def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None = None) -> Verdict:
@@ -61,7 +64,11 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
         cells=cell_statuses(run),
         attributions=tuple(f.attribution for f in findings),
         cures=cures,
-        warnings=(*_unseen_interactions(findings), *cautions(run, found, question)),
+        warnings=(
+            *_mixed_conditions(question, plan),
+            *_unseen_interactions(findings),
+            *cautions(run, found, question),
+        ),
     )
 
 
@@ -90,6 +97,26 @@ def _diagnose(
         for diagnosis in diagnose(
             table, question.baseline, question.candidate, question.margin, evidence
         )
+    )
+
+
+def _mixed_conditions(question: Question, plan: Plan) -> Iterator[Caution]:
+    """Toolchain or experiments, and what they were run in, cannot be told apart if both differ."""
+    if question.candidate is None:
+        return
+    baseline, candidate = plan.variant(question.baseline), plan.variant(question.candidate)
+    toggles = toggles_between(baseline, candidate)
+    ran = [str(t) for t in sorted(toggles) if t.kind in ("build", "environment")]
+    rest = [str(t) for t in sorted(toggles) if t.kind in ("toolchain", "experiment")]
+    if not ran or not rest:
+        return
+    better = counterpart(plan.variants, baseline, candidate.conditions)
+    name = better.name if better else f"one in {candidate.conditions.words() or 'no conditions'}"
+    yield Caution(
+        kind="conditions differ",
+        message=f"{candidate.name} and {baseline.name} differ in {listed(ran)} too, not only in "
+        f"{listed(rest)}: what each of these does is in the one change",
+        remedy=f"take a baseline in the candidate's conditions: {name}",
     )
 
 
