@@ -21,7 +21,7 @@ from scipy.special import stdtrit
 
 from harness.analysis.comparisons import CONFIDENCE
 from harness.analysis.design import Factors, factors, subsets
-from harness.analysis.intervals import Estimate, Sample, estimate
+from harness.analysis.intervals import Estimate, Sample, draw_out, estimate
 from harness.analysis.models import Attribution, Comparison, Cure, Suspect, SuspectVerdict
 from harness.analysis.pairing import have_ratios
 from harness.analysis.question import Question
@@ -30,12 +30,13 @@ from harness.analysis.sequential import adjust
 from harness.analysis.words import listed, percent, span
 from harness.golang.records import ToolchainRecord
 from harness.golang.versions import GoVersion
+from harness.measure.catalogue import describe
 from harness.plan import Plan
 from harness.spec.models import TrialsSpec
 from harness.variants import Toggle, Variant, counterpart, state_of, toggles_between
 
 IMPLICATED = 0.5
-ERROR = (1 - CONFIDENCE) / 2
+ERROR = 1 - CONFIDENCE
 """One-sided, of each statement about a share."""
 RESTORED = 1 - CONFIDENCE
 """One-sided, of the statement that the baseline is restored, as of ``equivalent``."""
@@ -94,7 +95,8 @@ class _Change:
         part = rows @ np.array([weights.get(name, 0.0) for name in names])
         if change.size and change.mean() < 0:
             change, part = -change, -part
-        return _share(part, change, self.limit, self.trials)
+        exact = describe(self.comparison.metric).exact
+        return _share(part, change, self.limit, self.trials, exact=exact)
 
     def _scaled(self, rows: Values) -> Values:
         if self.logarithmic and bool((rows > 0).all()):
@@ -198,17 +200,23 @@ def attribute(
     )  # fmt: skip
 
 
-def _share(part: Values, change: Values, limit: float, trials: TrialsSpec) -> Share:
+def _share(
+    part: Values, change: Values, limit: float, trials: TrialsSpec, *, exact: bool = False
+) -> Share:
     n = int(change.size)
-    total = _student(change)
-    nothing = Share(None, None, n, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
-    if total is None or total.centre == 0:
-        return nothing
-    value = float(part.mean()) / total.centre
+
+    def student(sample: Sample) -> Estimate | None:
+        """Fieller's interval needs a method that is linear in the data, so that both agree."""
+        return estimate(sample, shaped=False, exact=exact)
+
+    total, taken = student(change), student(part)
+    if total is None or taken is None or total.centre == 0:
+        return Share(None, None, n, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+    value = taken.centre / total.centre
 
     def p(sample: Values) -> tuple[float, float]:
         """p-values that the sample's centre is not below, not above zero."""
-        found = _student(sample)
+        found = student(sample)
         if found is None:
             return 1.0, 1.0
         below, above = (
@@ -220,9 +228,10 @@ def _share(part: Values, change: Values, limit: float, trials: TrialsSpec) -> Sh
     below, above_limit = p(part - limit * change)
     below_half, above_half = p(part - IMPLICATED * change)
     left, left_more = p((change - part) - limit * change)
+    around = student(part - value * change)
     return Share(
         value=value,
-        ci=_fieller(part, change),
+        ci=(value, value) if total.exact and taken.exact else _fieller(part, change, around),
         n=n,
         below=below,
         above_limit=above_limit,
@@ -233,17 +242,20 @@ def _share(part: Values, change: Values, limit: float, trials: TrialsSpec) -> Sh
     )
 
 
-def _student(sample: Sample) -> Estimate | None:
-    """Fieller's interval needs a method that is linear in the data, so that both agree."""
-    return estimate(sample, shaped=False)
+def _fieller(part: Values, change: Values, around: Estimate | None) -> tuple[float, float] | None:
+    """Interval of mean(part) / mean(change); ``None`` where it is unbounded or unknown.
 
-
-def _fieller(part: Values, change: Values) -> tuple[float, float] | None:
-    """Interval of mean(part) / mean(change); ``None`` where it is unbounded or unknown."""
+    Args:
+        part: what is taken back.
+        change: of what.
+        around: of ``part`` less its share of ``change``, whose guard against skew is used.
+    """
     n = change.size
-    if n < _MIN_ROUNDS:
+    if n < _MIN_ROUNDS or around is None:
         return None
-    t2 = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) ** 2 / n
+    skew = max(around.guard.right, around.guard.left)
+    t = draw_out(float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)), skew, n)
+    t2 = t**2 / n
     x, y = float(part.mean()), float(change.mean())
     (xx, xy), (_, yy) = np.cov(part, change)
     a, b, c = y * y - t2 * yy, x * y - t2 * xy, x * x - t2 * xx

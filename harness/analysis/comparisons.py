@@ -8,11 +8,13 @@ import numpy as np
 from scipy.special import stdtrit
 
 from harness.analysis.decisions import decided
+from harness.analysis.intervals import Estimate, Guard, draw_out
 from harness.analysis.models import Comparison, Decision
 from harness.analysis.pairing import Pair, pair, unit_of, why_no_ratio
 from harness.analysis.question import Question, default_variants
 from harness.analysis.samples import Table
 from harness.analysis.sequential import adjust, stopped_error
+from harness.analysis.words import percent
 from harness.plan import Plan
 from harness.spec.models import TrialsSpec
 
@@ -145,12 +147,13 @@ def _decide(
     for primary, family in families.items():
         part = 1.0 if alone else PRIMARY_PART if primary else 1 - PRIMARY_PART
         correct = holm if primary else benjamini_hochberg
-        tested = [a for a in family if a.p is not None]
+        tested = [a for a in family if a.p is not None and not a.pair.certain]
         values = correct([a.p for a in tested if a.p is not None])
         name = "Holm" if primary else "Benjamini and Hochberg"
         words[primary] = f"{name} over {len(tested)} {'primary' if primary else 'secondary'}"
         for item, value in zip(tested, values, strict=True):
             adjusted[id(item)] = min(1.0, value / part)
+        adjusted |= {id(a): a.p for a in family if a.p is not None and a.pair.certain}
     return tuple(
         _comparison(a, adjusted.get(id(a)), words[a.primary], question.margin, trials)
         for a in asked
@@ -179,7 +182,7 @@ def _comparison(
         confidence=CONFIDENCE,
         decision=decision,
         margin=margin,
-        method=_method(found),
+        method=_method(found, margin),
         p=found.estimate.p_different(0.0) if asked.p is not None and found.estimate else None,
         p_adjusted=adjusted,
         correction=correction if adjusted is not None else "",
@@ -201,13 +204,15 @@ def _decision(found: Pair, adjusted: float | None, margin: float, trials: Trials
     return decided(found.estimate, adjusted, margin, trials.min, trials.max, error)
 
 
-def _method(found: Pair) -> str:
+def _method(found: Pair, margin: float) -> str:
     if found.n == 0 and None in (found.baseline, found.candidate):
         return "no round has a value of both"
     if found.n == 0:
         return "no round has both, measured in turns on one machine"
     if found.estimate is None:
         return "the values are too large to be compared"
+    if found.estimate.exact:
+        return f"{found.estimate.method}{_beside_margin(found, found.estimate, margin)}"
     if found.logarithmic:
         return f"{found.estimate.method}, on log ratios"
     return (
@@ -216,12 +221,21 @@ def _method(found: Pair) -> str:
     )
 
 
+def _beside_margin(found: Pair, estimate: Estimate, margin: float) -> str:
+    """What an exact difference is, beside the margin that it need not exceed."""
+    if estimate.centre == 0 or abs(estimate.centre) > math.log1p(margin):
+        return ""
+    change = math.expm1(estimate.centre) if found.logarithmic else estimate.centre
+    sign = "+" if change > 0 else ""
+    return f"; {sign}{percent(change)} is within the margin of {percent(margin)}, and real"
+
+
 def more_rounds(found: Pair, margin: float) -> int | None:
     """Further rounds after which a decision is to be expected, if they go on like these.
 
-    The smallest number for which the interval, of the present spread around the present centre,
-    would exclude no change or lie inside the margin; ``None`` where no spread is known, or where
-    it would take more than 10,000.
+    The smallest number for which the interval, of the present spread around the present centre and
+    with no skew shown, would exclude no change or lie inside the margin; ``None`` where no spread
+    is known, or where it would take more than 10,000.
     """
     if found.estimate is None or found.estimate.doubtful or found.estimate.error == 0:
         return None
@@ -230,8 +244,9 @@ def more_rounds(found: Pair, margin: float) -> int | None:
 
     def decided(n: int) -> bool:
         error = spread / math.sqrt(n)
-        different = effect > float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * error
-        same = effect + float(stdtrit(n - 1, CONFIDENCE)) * error < bound
+        skew = Guard.of(n, 0.0).right
+        different = effect > draw_out(float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)), skew, n) * error
+        same = effect + draw_out(float(stdtrit(n - 1, CONFIDENCE)), skew, n) * error < bound
         return different or same
 
     low, high = found.n, found.n + 1

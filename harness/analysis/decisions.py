@@ -30,7 +30,12 @@ def decide(
 def decided(
     found: Estimate, adjusted: float, margin: float, first: int, last: int, error: float
 ) -> Decision:
-    """As ``decide``, with a p-value that may be corrected for other comparisons too."""
+    """As ``decide``, with a p-value that may be corrected for other comparisons too.
+
+    What has no spread is judged exactly: a difference inside the margin is one all the same.
+    """
+    if found.exact and found.centre != 0 and adjusted <= error:
+        return "increase" if found.centre > 0 else "decrease"
     if adjust(2 * p_within(found, margin), found.n, first, last) / 2 <= error:
         return "equivalent"
     if adjusted <= error:

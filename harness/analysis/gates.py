@@ -20,9 +20,10 @@ from harness.analysis.pairing import (
     unit_of,
 )
 from harness.analysis.question import Question, gate_pair
-from harness.analysis.samples import Table
+from harness.analysis.samples import Table, Values
 from harness.analysis.sequential import stopped_error
 from harness.analysis.words import amount, change, difference, percent
+from harness.measure.catalogue import describe
 from harness.plan import Plan
 from harness.spec.models import GateSpec, TrialsSpec
 from harness.spec.units import Increase
@@ -114,12 +115,16 @@ def _hold_value(
 ) -> _Held:
     """The candidate's own value."""
     values = table.values(candidate, metric)
-    seen = _Observed.of(estimate(values[np.isfinite(values)]), trials, float)
+    seen = _Observed.of(_exactly(metric, values[np.isfinite(values)]), trials, float)
     if seen is None:
         return _Held(passed=False, message="could not be judged: no round has a value of it")
     unit = unit_of(metric)
     told = {"value": seen.centre, "value_ci": seen.interval}
     return _held(limit, amount(limit, unit), seen, lambda x: amount(x, unit), told)
+
+
+def _exactly(metric: str, sample: Values) -> Estimate | None:
+    return estimate(sample, exact=describe(metric).exact)
 
 
 def _hold_increase(
@@ -133,7 +138,7 @@ def _hold_increase(
         allowed = f"+{amount(limit, unit)}"
         a, b = paired(table, metric, baseline, candidate)
         with np.errstate(over="ignore", invalid="ignore"):
-            seen = _Observed.of(estimate(b - a), trials, float)
+            seen = _Observed.of(_exactly(metric, b - a), trials, float)
     else:
         found = pair(table, metric, baseline, candidate)
         if found.logarithmic:

@@ -1,7 +1,19 @@
-"""Where the centre of a sample of differences lies, with doubt: intervals and tests.
+"""Where the mean of a population of differences lies, with doubt: intervals and tests.
 
 A sample is what pairing leaves: one number for each block (round on a host), usually a difference
 of logarithms, so that what all variants of a round share, as drift or a slow host, cancels.
+
+Student's t errs where differences are skewed: a sample that has by chance nothing of the long tail
+has a mean on the wrong side and little spread. For differences of skewness g the statistic t is
+therefore drawn in to
+
+    |t| / (1 + 4/3·g·|t| / (|t| + 4·√n)) - g / (6·√n)
+
+on the side on which such skew misleads. Near zero that is the first order of Johnson's correction
+(J. Am. Statist. Ass. 73, 1978); in the tail, where Johnson's and Hall's fail, it has the ratio that
+exponential differences need. At g = 2 it makes the error probability that of exponential ones, for
+every level and number of rounds, within a fifth. A few rounds cannot show their own skewness: each
+side is guarded against what the data show and a part more, which shrinks as rounds are added.
 """
 
 import math
@@ -17,38 +29,110 @@ _ROUNDING = 1e-12
 """Relative spread below which values differ by floating-point rounding only."""
 _MIN_CONSTANT = 3
 _MIN_TRIMMED = 10
-_MIN_SKEWED = 15
 _OUTLIER = 6.0
 """Distance from the median, in robust standard deviations, that makes an outlier."""
 _MAX_OUTLIERS = 0.15
 """Part of a sample; where more lie far away they are a second mode, not outliers."""
+_MAX_STRAYS = 0.2
+"""Part of a sample that may differ from what all others agree on."""
 _TRIM = 0.2
 """Part trimmed at each end: Wilcox, Introduction to Robust Estimation, 2012, section 3.3."""
-_SKEWED = 2.0
-"""Skewness, in its standard errors under normality, from which Hall's correction is used; of the
-sample and of what remains without outliers, for a few of these only look like skew."""
 _MAD_TO_SD = 1.4826
 """Makes the median absolute deviation estimate a normal distribution's standard deviation."""
+_UNSEEN = 50.0
+_UNSEEN_POWER = 1.5
+_UNSEEN_MOST = 1.75
+"""Skewness that n rounds may hide: 50 / n^1.5, and no more than 1.75. Chosen by simulation
+(``benchmarks/calibration.py``): the least that holds for exponential noise of one variant."""
+_SHOWN = 1.5
+"""Weight of the skewness that data show: that of a small sample is too small."""
+_MOST_SKEW = 4.0
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What comparisons with a workload's other variants tell of the noise of this one's.
+
+    Few rounds of one comparison may have missed what the same noise did to the others.
+    """
+
+    spread: float
+    """Standard deviation of a difference."""
+    right: float
+    """Skewness to the right that they show; zero or less for none."""
+    left: float
+
+    def scaled(self, factor: float) -> "Beside":
+        """In another unit."""
+        return Beside(self.spread * factor, self.right, self.left)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The skewness of differences that a test has to hold for, to either side."""
+
+    right: float
+    left: float
+
+    @classmethod
+    def of(cls, n: int, skew: float, beside: Beside | None = None) -> "Guard":
+        """For n differences.
+
+        Args:
+            n: of the differences.
+            skew: what they show.
+            beside: what others show.
+        """
+        unseen = min(_UNSEEN_MOST, _UNSEEN / n**_UNSEEN_POWER)
+        right, left = (beside.right, beside.left) if beside else (0.0, 0.0)
+        return cls(
+            right=min(_MOST_SKEW, unseen + _SHOWN * max(0.0, skew, right)),
+            left=min(_MOST_SKEW, unseen + _SHOWN * max(0.0, -skew, left)),
+        )
+
+
+NO_GUARD = Guard(0.0, 0.0)
+
+
+def draw_in(t: float, skew: float, n: int) -> float:
+    """A statistic |t| that Student's distribution may judge, of one that skew makes too large."""
+    root = math.sqrt(n)
+    return t / (1 + 4 / 3 * skew * t / (t + 4 * root)) - skew / (6 * root)
+
+
+def draw_out(t: float, skew: float, n: int) -> float:
+    """The inverse of ``draw_in``: how large |t| must be."""
+    root = math.sqrt(n)
+    t = max(0.0, t + skew / (6 * root))
+    b = t * (1 + 4 / 3 * skew) - 4 * root
+    return (b + math.sqrt(b * b + 16 * root * t)) / 2
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The centre of a population of differences, as a sample shows it."""
+    """The mean of a population of differences, as a sample shows it."""
 
     n: int
     centre: float
     error: float
-    """Standard error of ``centre``; zero for a constant sample."""
+    """Standard error of ``centre``; zero for a sample without spread."""
     df: float
-    skew: float
-    """Skewness that Hall's transformation corrects for; zero for none. The correction may widen an
-    interval only: heavy tails look skewed by chance, and would then be covered too rarely."""
+    guard: Guard
     method: str
     """How, and why so, in words."""
+    chance: float = 1.0
+    """Of a sample without spread: the probability at most that so many agree by chance."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the differences agree, so that there is nothing to estimate."""
+        return self.error == 0 and not self.doubtful
 
     @property
     def doubtful(self) -> bool:
         """Whether the sample is too small for any interval."""
+        if self.chance == 0:
+            return False
         return self.n < 2 or (self.error == 0 and self.n < _MIN_CONSTANT)  # noqa: PLR2004
 
     def interval(self, confidence: float) -> tuple[float, float] | None:
@@ -58,78 +142,57 @@ class Estimate:
         if self.error == 0:
             return self.centre, self.centre
         t = float(stdtrit(self.df, (1 + confidence) / 2))
-        low, high = max(t, self._untransform(t)), min(-t, self._untransform(-t))
-        return self.centre - self.error * low, self.centre - self.error * high
+        below, above = (draw_out(t, g, self.n) for g in (self.guard.left, self.guard.right))
+        return self.centre - self.error * below, self.centre + self.error * above
 
     def p_different(self, value: float) -> float:
-        """Two-sided p-value of the hypothesis that the centre is ``value``."""
+        """Two-sided p-value of the hypothesis that the mean is ``value``."""
         if self.error == 0 and self.centre == value:
             return 1.0
         return min(1.0, 2 * min(self.p_below(value), self.p_above(value)))
 
     def p_below(self, value: float) -> float:
-        """One-sided p-value: small where the centre is shown to lie below ``value``."""
-        if self.doubtful:
-            return 1.0
-        if self.error == 0:
-            return self._p_constant(self.centre < value)
-        t = (self.centre - value) / self.error
-        return float(stdtr(self.df, max(t, self._transform(t))))
+        """One-sided p-value: small where the mean is shown to lie below ``value``."""
+        return self._p(value - self.centre, self.guard.right)
 
     def p_above(self, value: float) -> float:
-        """One-sided p-value: small where the centre is shown to lie above ``value``."""
+        """One-sided p-value: small where the mean is shown to lie above ``value``."""
+        return self._p(self.centre - value, self.guard.left)
+
+    def _p(self, distance: float, skew: float) -> float:
         if self.doubtful:
             return 1.0
         if self.error == 0:
-            return self._p_constant(self.centre > value)
-        t = (self.centre - value) / self.error
-        return float(stdtr(self.df, -min(t, self._transform(t))))
-
-    def _p_constant(self, holds: bool) -> float:  # noqa: FBT001 - a private shorthand
-        """For n equal differences.
-
-        Two draws from one distribution differ by a given non-zero amount with probability 1/4 at
-        most, whatever the distribution: that many in a row have 4^-n.
-        """
-        return 4.0**-self.n if holds else 1.0
-
-    def _transform(self, t: float) -> float:
-        """Hall's cubic transformation of a t statistic, monotone.
-
-        Hall, On the removal of skewness by transformation, J. R. Statist. Soc. B 54 (1992).
-        """
-        if self.skew == 0:
-            return t
-        g, root = self.skew, math.sqrt(self.n)
-        return t + g * t * t / (3 * root) + g * g * t**3 / (27 * self.n) + g / (6 * root)
-
-    def _untransform(self, x: float) -> float:
-        if self.skew == 0:
-            return x
-        g, root = self.skew, math.sqrt(self.n)
-        return 3 * root / g * (float(np.cbrt(1 + g * (x - g / (6 * root)) / root)) - 1)
+            return self.chance if distance > 0 else 1.0
+        t = distance / self.error
+        drawn = draw_in(t, skew, self.n) if t > 0 else t - skew / (6 * math.sqrt(self.n))
+        return float(stdtr(self.df, -drawn))
 
 
-def estimate(sample: Sample, *, shaped: bool = True) -> Estimate | None:
+def estimate(
+    sample: Sample, *, shaped: bool = True, beside: Beside | None = None, exact: bool = False
+) -> Estimate | None:
     """Choose the method that the data allow; ``None`` for an empty or unbounded sample.
 
     Args:
         sample: one-dimensional differences, one for each block; the order does not matter.
-        shaped: whether outliers and skew may choose the method; else it is always Student's t.
+        shaped: whether outliers may choose the method; else it is always Student's t.
+        beside: what comparisons with other variants tell of the noise.
+        exact: whether the metric has no noise by nature, so that one round tells all.
     """
     n = sample.size
     if n == 0 or not np.isfinite(sample).all():
         return None
     sample = np.sort(sample)  # sums do not depend on the order of rounds, to the last bit
     largest = max(abs(float(sample[0])), abs(float(sample[-1])))
-    if n == 1:
-        return Estimate(1, float(sample[0]), 0.0, 0.0, 0.0, "one round only: no interval")
-    if largest == 0 or float(sample[-1]) - float(sample[0]) <= _ROUNDING * max(1.0, largest):
-        return Estimate(n, float(sample[n // 2]), 0.0, n - 1.0, 0.0, _constant_words(n))
+    agreed = _agreed(sample, largest, exact=exact)
+    if agreed is not None:
+        return agreed
     scaled = sample / largest
-    found = _choose(scaled) if shaped else _t(scaled, f"Student's t on {n} paired rounds")
+    beside = beside and beside.scaled(1 / largest)
+    found = _choose(scaled, beside) if shaped else _t(scaled, "", beside)
     return Estimate(
-        n, found.centre * largest, found.error * largest, found.df, found.skew, found.method
+        n, found.centre * largest, found.error * largest, found.df, found.guard, found.method
     )
 
 
@@ -149,10 +212,15 @@ def outliers(sample: Sample) -> NDArray[np.bool_]:
 
 
 def skewness(sample: Sample) -> float:
-    """Third standardised moment; zero for a constant sample."""
-    centred = sample - sample.mean()
-    cubed = float(np.mean(centred**2)) ** 1.5
-    return float(np.mean(centred**3)) / cubed if cubed > 0 else 0.0
+    """Third standardised moment, for a sample's size; zero for a constant sample or one of two."""
+    n = sample.size
+    centred = sample - float(sample.sum()) / n
+    squares = centred * centred
+    cubed: float = (float(squares.sum()) / n) ** 1.5
+    if n <= 2 or cubed == 0:  # noqa: PLR2004 - two values are symmetric
+        return 0.0
+    third = float((squares * centred).sum()) / n / cubed
+    return third * math.sqrt(n * (n - 1)) / (n - 2)
 
 
 def _median(sample: Sample) -> float:
@@ -161,20 +229,41 @@ def _median(sample: Sample) -> float:
     return float(ordered[(sample.size - 1) // 2] + ordered[sample.size // 2]) / 2
 
 
-def _choose(sample: Sample) -> Estimate:
+def _agreed(ordered: Sample, largest: float, *, exact: bool) -> Estimate | None:
+    """What all rounds agree on, but for a few strays.
+
+    Two draws of any one distribution differ by a given amount other than zero with probability 1/4
+    at most: that n - k of n do by chance has n over k times 4^-(n - k), at most.
+    """
+    n = ordered.size
+    middle = float(ordered[n // 2])
+    same = np.abs(ordered - middle) <= _ROUNDING * max(1.0, largest)
+    strays = n - int(same.sum())
+    if n > 1 and strays > _MAX_STRAYS * n:
+        return None
+    chance = 0.0 if exact else min(1.0, math.comb(n, strays) / 4 ** (n - strays))
+    if exact:
+        words = f"exact: no noise by nature, {n - strays} of {n} rounds agree"
+    elif n == 1:
+        words = "one round only: no interval"
+    elif n < _MIN_CONSTANT:
+        words = f"only {n} rounds, all alike: too few to know whether they always are"
+    elif strays:
+        words = f"exact: {n - strays} of {n} rounds gave the same; {strays} strayed"
+    else:
+        words = f"exact: all {n} rounds gave the same, so that there is no spread"
+    return Estimate(n, middle, 0.0, n - 1.0, NO_GUARD, words, chance)
+
+
+def _choose(sample: Sample, beside: Beside | None) -> Estimate:
     n = sample.size
     flags = outliers(sample)
     far = int(flags.sum())
     if n >= _MIN_TRIMMED and flags[0] and flags[-1] and far <= _MAX_OUTLIERS * n:
-        return _trimmed(sample, far)  # on one side only they may be skew, and trimming a bias
-    skew, body = skewness(sample), skewness(sample[~flags])
-    if n >= _MIN_SKEWED and min(abs(skew), abs(body)) > _SKEWED * math.sqrt(6 / n):
-        base = _t(sample, "")
-        words = f"Student's t with Hall's correction on {n} paired rounds (skewness {skew:.1f})"
-        return Estimate(n, base.centre, base.error, base.df, skew, words)
+        return _trimmed(sample, far, beside)  # on one side only they may be skew: a bias
     tied = n - np.unique(sample).size
     if n < _MIN_TRIMMED:
-        why = "few rounds: the method with the fewest assumptions that still gives an interval"
+        why = "few rounds"
     elif far > _MAX_OUTLIERS * n:
         why = "values far apart are too many to be outliers"
     elif far:
@@ -182,19 +271,33 @@ def _choose(sample: Sample) -> Estimate:
     elif tied > n / 2:
         why = "many ties, as counts have"
     else:
-        why = "no outliers, no marked skew"
-    return _t(sample, f"Student's t on {n} paired rounds ({why})")
+        why = "no outliers"
+    return _t(sample, why, beside)
 
 
-def _t(sample: Sample, method: str) -> Estimate:
+def _t(sample: Sample, why: str, beside: Beside | None) -> Estimate:
     n = sample.size
     mean = float(sample.sum()) / n
     centred = sample - mean
-    error = math.sqrt(float(centred @ centred) / (n - 1) / n)
-    return Estimate(n, mean, error, n - 1.0, 0.0, method)
+    spread = math.sqrt(float(centred @ centred) / (n - 1))
+    guard = Guard.of(n, skewness(sample), beside)
+    return Estimate(n, mean, _error(spread, n, beside), n - 1.0, guard, _words(n, guard, why))
 
 
-def _trimmed(sample: Sample, far: int) -> Estimate:
+def _error(spread: float, n: int, beside: Beside | None) -> float:
+    """Standard error: of n alike by chance, the others' spread counts as that of one round."""
+    if beside is not None:
+        spread = max(spread, beside.spread / math.sqrt(n - 1))
+    return spread / math.sqrt(n)
+
+
+def _words(n: int, guard: Guard, why: str) -> str:
+    skew = max(guard.left, guard.right)
+    reason = f" ({why})" if why else ""
+    return f"Student's t on {n} paired rounds{reason}, widened for skewness up to {skew:.1f}"
+
+
+def _trimmed(sample: Sample, far: int, beside: Beside | None) -> Estimate:
     """Tukey and McLaughlin's interval: trimmed mean, winsorised variance, Student's t."""
     n = sample.size
     cut = int(_TRIM * n)
@@ -202,12 +305,7 @@ def _trimmed(sample: Sample, far: int) -> Estimate:
     winsorised = np.clip(sample, inner[0], inner[-1])
     error = float(winsorised.std(ddof=1)) / ((1 - 2 * cut / n) * math.sqrt(n))
     if error == 0:
-        return _t(sample, f"Student's t on {n} paired rounds (most differences are equal)")
+        return _t(sample, "most differences are equal", beside)
+    guard = Guard.of(n, skewness(winsorised), beside)
     words = f"20 % trimmed mean of {n} paired rounds ({far} outliers on both sides)"
-    return Estimate(n, float(inner.mean()), error, inner.size - 1.0, 0.0, words)
-
-
-def _constant_words(n: int) -> str:
-    if n < _MIN_CONSTANT:
-        return f"only {n} rounds, all alike: too few to know whether they always are"
-    return f"exact: all {n} rounds gave the same, so that there is no spread"
+    return Estimate(n, float(inner.mean()), error, inner.size - 1.0, guard, words)

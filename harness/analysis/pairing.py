@@ -42,6 +42,8 @@ class Pair:
     """The same in the metric's unit; 1 for ratios."""
     noise: float | None
     """Standard deviation of a trial over its mean."""
+    certain: bool = False
+    """Whether the metric has no noise by nature, and showed none."""
 
     def ratio(self) -> float | None:
         """Candidate / baseline."""
@@ -75,17 +77,19 @@ def pair(table: Table, metric: str, baseline: str, candidate: str) -> Pair:
             logarithmic=True, scale=None, scale_size=1.0, noise=None,
         )  # fmt: skip
     logarithmic = have_ratios(metric, a, b)
-    scale, unit, found = None, 1.0, None
+    scale, unit = None, 1.0
+    exact = describe(metric).exact
+    beside = table.beside(metric, baseline, candidate, logarithmic=logarithmic)
     with np.errstate(over="ignore", invalid="ignore"):
         plain = b - a
-        if logarithmic:
-            found = estimate(np.log(b) - np.log(a))
-        else:
+        if not logarithmic:
             scale, unit = _scale(table, metric, baseline, candidate)
-            found = estimate(plain / unit)
+        differences = np.log(b) - np.log(a) if logarithmic else plain / unit
+        found = estimate(differences, beside=beside and beside.scaled(1 / unit), exact=exact)
     return Pair(
         n=int(a.size), baseline=middle(a), candidate=middle(b), difference=middle(plain),
         estimate=found, logarithmic=logarithmic, scale=scale, scale_size=unit, noise=_noise(a, b),
+        certain=exact and found is not None and found.exact,
     )  # fmt: skip
 
 

@@ -10,10 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.interleaving import parts
+from harness.analysis.intervals import Beside
 from harness.measure.catalogue import CATALOGUE
 from harness.run import Run, TrialRecord
 
 Values = NDArray[np.float64]
+_ALIKE = 1e-12
+"""A spread that is floating-point rounding, relative to the values."""
+_MIN_BESIDE = 3
+"""Rounds from which on a comparison with another variant tells of noise."""
 
 
 class Block(NamedTuple):
@@ -63,6 +68,54 @@ class Table:
     def _cache(self) -> dict[tuple[str, str], Values]:
         return {}
 
+    def beside(
+        self, metric: str, baseline: str, candidate: str, *, logarithmic: bool
+    ) -> Beside | None:
+        """How the differences to all other variants are spread, pooled; ``None`` without others.
+
+        Args:
+            metric: a metric.
+            baseline: a variant's name.
+            candidate: a variant's name.
+            logarithmic: whether differences are of logarithms.
+        """
+        names = sorted(self.cells)  # sums are not to depend on the order of trials
+        others = [i for i, name in enumerate(names) if name not in (baseline, candidate)]
+        to_baseline, to_candidate = (
+            _pooled(self._moments(metric, name, logarithmic=logarithmic)[:, others])
+            for name in (baseline, candidate)
+        )
+        if to_baseline is None or to_candidate is None:
+            return None
+        (spread, skew), (spread_2, skew_2) = to_baseline, to_candidate
+        return Beside(max(spread, spread_2), right=max(skew, -skew_2), left=max(-skew, skew_2))
+
+    def _moments(self, metric: str, reference: str, *, logarithmic: bool) -> Values:
+        """Of each variant, by name, less a reference: rounds, mean square and mean cube."""
+        key = (metric, reference, logarithmic)
+        if key not in self._moments_cache:
+            rows = np.array([self.values(name, metric) for name in sorted(self.cells)])
+            base = self.values(reference, metric)
+            with np.errstate(all="ignore"):
+                if logarithmic:
+                    rows, base = np.log(rows), np.log(base)
+                differences = rows - base
+                known = np.isfinite(differences)
+                count = np.maximum(known.sum(axis=1), 1)
+                centre = np.where(known, differences, 0.0).sum(axis=1) / count
+                deviations = np.where(known, differences - centre[:, None], 0.0)
+                deviations[np.abs(deviations) <= _ALIKE * np.maximum(1, np.abs(differences))] = 0
+                squares = deviations * deviations
+                self._moments_cache[key] = np.array(
+                    [known.sum(axis=1), squares.sum(axis=1) / count,
+                     (squares * deviations).sum(axis=1) / count]
+                )  # fmt: skip
+        return self._moments_cache[key]
+
+    @cached_property
+    def _moments_cache(self) -> dict[tuple[str, str, bool], Values]:
+        return {}
+
     def complete(self, variants: Sequence[str], metric: str) -> Values:
         """Blocks by variants, for the blocks in which all the variants have a value."""
         columns = np.column_stack([self.values(variant, metric) for variant in variants])
@@ -106,6 +159,16 @@ def _blocks(trials: Sequence[TrialRecord]) -> Iterator[tuple[Block, TrialRecord]
                 for name, trial in rounds[number].items():
                     if name in names:
                         yield Block(host, number, part), trial
+
+
+def _pooled(moments: Values) -> tuple[float, float] | None:
+    """Standard deviation and skewness over several variants, which count alike."""
+    rounds, squares, cubes = moments[:, moments[0] >= _MIN_BESIDE]
+    if not rounds.size or not np.isfinite(cubes).all():
+        return None
+    square = float(squares.mean())
+    spread = math.sqrt(float((squares * rounds / (rounds - 1)).mean()))
+    return spread, float(cubes.mean()) / square**1.5 if square else 0.0
 
 
 def _finite(value: float | None) -> float:

@@ -13,14 +13,18 @@ from harness.analysis.samples import Table, Values
 from harness.analysis.words import listed, percent
 from harness.run import Run
 
-_ERROR = 0.001
-"""Of each check: there are many, and a needless warning teaches to pass over warnings."""
+_ERROR = 0.005
+"""Of each kind of warning, in a whole run where all is well: a needless one teaches to pass over
+warnings. A check that is made many times has its part of it, by Bonferroni's inequality."""
 _NOTABLE = 0.01
 """Effects on a metric below this part of it are not worth a word, however sure they are."""
 _FEW = 5
 _MODES_MIN = 10
 _GAP = 3.0
 """Gap between two modes, in their pooled standard deviations."""
+_DENSITY = 0.15
+"""Of a normal sample at its outer fifths, 0.28 over its standard deviation, times what a split
+leaves of that there, 0.54."""
 _BUSY = 0.12
 """Standard deviation of the time that a program did not run, as part of its wall time, from which
 on a machine counts as busy. Equal trials of the fixtures had 0.02 to 0.1 beside little else, and
@@ -31,15 +35,16 @@ _SLOWED = 0.1
 def cautions(run: Run, tables: Mapping[str, Table], question: Question) -> tuple[Caution, ...]:
     """Everything about the primary metrics and the machine that deserves a word."""
     found: list[Caution] = []
+    part = _ERROR / max(1, len(tables) * len(question.metrics))
     for table in tables.values():
         found += _rounds(table, question)
         found += _turns(table)
         for metric in question.metrics:
-            found += _drift(table, metric)
-            found += _modes(table, metric)
-            found += _outliers(table, metric)
-            found += _hosts(table, metric, question)
-        found += _machine(table)
+            found += _drift(table, metric, part)
+            found += _modes(table, metric, part)
+            found += _outliers(table, metric, part)
+            found += _hosts(table, metric, question, part)
+        found += _machine(table, _ERROR / len(tables))
         found += _failures(run, table)
     return tuple(found)
 
@@ -75,9 +80,9 @@ def _turns(table: Table) -> Iterator[Caution]:
         )
 
 
-def _drift(table: Table, metric: str) -> Iterator[Caution]:
+def _drift(table: Table, metric: str, error: float) -> Iterator[Caution]:
     """Whether the level of all variants together moves with time."""
-    found = _moved(table, metric)
+    found = _moved(table, metric, error)
     if found is not None and abs(found[0]) >= _NOTABLE:
         moved, tau = found
         yield Caution(
@@ -90,7 +95,7 @@ def _drift(table: Table, metric: str) -> Iterator[Caution]:
         )
 
 
-def _moved(table: Table, metric: str) -> tuple[float, float] | None:
+def _moved(table: Table, metric: str, error: float) -> tuple[float, float] | None:
     """By how much, in logs, a metric moved from the first to the last third of a run, with tau.
 
     ``None`` where it is not shown to move.
@@ -101,7 +106,7 @@ def _moved(table: Table, metric: str) -> tuple[float, float] | None:
     tau, p = stats.kendalltau(np.arange(levels.size), levels)
     third = levels.size // 3
     moved = float(np.median(levels[-third:]) - np.median(levels[:third]))
-    return (moved, float(tau)) if p <= _ERROR else None
+    return (moved, float(tau)) if p <= error else None
 
 
 def _levels(table: Table, metric: str) -> Values | None:
@@ -123,7 +128,7 @@ def _levels(table: Table, metric: str) -> Values | None:
     return levels
 
 
-def _modes(table: Table, metric: str) -> Iterator[Caution]:
+def _modes(table: Table, metric: str, error: float) -> Iterator[Caution]:
     names = []
     gaps = []
     for variant in table.cells:
@@ -131,7 +136,7 @@ def _modes(table: Table, metric: str) -> Iterator[Caution]:
         values = values[np.isfinite(values)]
         if values.size < _MODES_MIN or not (values > 0).all():
             continue
-        gap = mode_gap(np.log(values))
+        gap = mode_gap(np.log(values), error / len(table.cells))
         if gap is not None and gap >= _NOTABLE:
             names.append(variant)
             gaps.append(gap)
@@ -146,11 +151,16 @@ def _modes(table: Table, metric: str) -> Iterator[Caution]:
         )
 
 
-def mode_gap(logs: Values) -> float | None:
+def mode_gap(logs: Values, error: float) -> float | None:
     """Distance of two clearly separate groups of at least a fifth of the sample each, else none.
 
     The split with the least sum of squares (Otsu's), accepted where it leaves a gap that is wide
-    against the spread of either group and against the largest gap that one group would show.
+    against the spread within the groups, and wider than one group would show: between the fifths at
+    the ends of a normal sample, n times a gap times the density there is exponential.
+
+    Args:
+        logs: values of one variant.
+        error: probability of finding groups in a normal sample.
     """
     ordered = np.sort(logs)
     n = ordered.size
@@ -166,22 +176,27 @@ def mode_gap(logs: Values) -> float | None:
     within, cut = best
     gap = float(ordered[cut] - ordered[cut - 1])
     spread = math.sqrt(within / (n - 2))
-    if gap <= _GAP * spread or gap == 0:
+    chance = (1 - 2 / 5) * n * math.exp(-_DENSITY * n * gap / spread) if spread else 0.0
+    if gap <= _GAP * spread or gap == 0 or chance > error:
         return None
     return float(ordered[cut:].mean() - ordered[:cut].mean())
 
 
-def _outliers(table: Table, metric: str) -> Iterator[Caution]:
+def _outliers(table: Table, metric: str, error: float) -> Iterator[Caution]:
+    """Trials far from their variant's own rest, and farther than chance among all trials has one.
+
+    A variant's few trials do not tell their own spread: a deviation counts only where Student's t
+    of all variants' spread shows it too, corrected for the number of trials.
+    """
     told = []
-    for variant in table.cells:
-        values = table.values(variant, metric)
-        known = np.isfinite(values)
-        if known.sum() < _FEW or not (values[known] > 0).all():
-            continue
-        logs = np.log(values[known])
-        far = outliers(logs) & (np.abs(logs - np.median(logs)) >= _NOTABLE)
-        blocks = [b for b, k in zip(table.blocks, known, strict=True) if k]
-        told += [f"{variant} in round {blocks[i][1]}" for i in np.flatnonzero(far)]
+    blocks = np.arange(len(table.blocks))
+    logs = {v: x for v, x in _logs(table, metric).items() if np.isfinite(x).sum() >= _FEW}
+    for variant, values in logs.items():
+        here = blocks[np.isfinite(values)]
+        far = outliers(values[here]) & (np.abs(values[here] - np.median(values[here])) >= _NOTABLE)
+        if far.any():
+            told += [f"{variant} in round {table.blocks[b][1]}" for b in here[far]
+                     if _chance(logs, variant, b) <= error]  # fmt: skip
     if told:
         more = f" and {len(told) - 4} more" if len(told) > 4 else ""  # noqa: PLR2004
         yield Caution(
@@ -194,7 +209,34 @@ def _outliers(table: Table, metric: str) -> Iterator[Caution]:
         )
 
 
-def _hosts(table: Table, metric: str, question: Question) -> Iterator[Caution]:
+def _logs(table: Table, metric: str) -> dict[str, Values]:
+    """By variant: logarithms of its values by block, NaN where one is missing."""
+    found = {variant: table.values(variant, metric) for variant in table.cells}
+    return {v: np.log(x) for v, x in found.items() if not (x <= 0).any()}
+
+
+def _chance(logs: Mapping[str, Values], variant: str, block: int) -> float:
+    """Of one trial among all that lies so far from its variant's others: Bonferroni's bound.
+
+    The trial's distance from the mean of the others, over the spread of all trials but those that
+    their own variants name as outliers, is Student's t.
+    """
+    squares, df, trials = 0.0, 0, 0
+    for values in logs.values():
+        kept = values[np.isfinite(values)]
+        trials += kept.size
+        kept = kept[~outliers(kept)]
+        squares += float(((kept - kept.mean()) ** 2).sum())
+        df += kept.size - 1
+    own = logs[variant][np.isfinite(logs[variant])]
+    rest = own[~outliers(own)]
+    if squares == 0:
+        return 0.0
+    t = (logs[variant][block] - rest.mean()) / math.sqrt(squares / df * (1 + 1 / rest.size))
+    return float(2 * trials * stats.t.sf(abs(t), df))
+
+
+def _hosts(table: Table, metric: str, question: Question, error: float) -> Iterator[Caution]:
     hosts = sorted({host for host, *_ in table.blocks})
     if len(hosts) < 2 or question.candidate is None:  # noqa: PLR2004 - one cannot differ
         return
@@ -220,7 +262,7 @@ def _hosts(table: Table, metric: str, question: Question) -> Iterator[Caution]:
             for _, y in groups[:i]
             if np.ptp(x) + np.ptp(y) > 0
         ) * math.comb(len(groups), 2)  # fmt: skip
-    if p <= _ERROR:
+    if p <= error:
         ratios = (
             f"{math.exp(m):.3f} on {host}" for (host, _), m in zip(groups, means, strict=True)
         )
@@ -232,7 +274,7 @@ def _hosts(table: Table, metric: str, question: Question) -> Iterator[Caution]:
         )
 
 
-def _machine(table: Table) -> Iterator[Caution]:
+def _machine(table: Table, error: float) -> Iterator[Caution]:
     """What the trials' own counters say of the machine."""
 
     def worst(metric: str) -> float:
@@ -256,7 +298,7 @@ def _machine(table: Table) -> Iterator[Caution]:
             remedy="stop what else runs there, or give trials fewer lanes; "
             "memory is hardly touched by it, wall time and GC pacing are",
         )
-    slowed = _moved(table, "cpu.user")
+    slowed = _moved(table, "cpu.user", error)
     if slowed is not None and slowed[0] >= _SLOWED:
         yield Caution(
             workload=table.workload,

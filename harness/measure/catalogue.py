@@ -28,9 +28,15 @@ class Metric:
         """The smallest value that its source can tell from zero; zero where all can be told."""
         return _RESOLUTIONS.get((self.source, self.unit), 0.0)
 
+    @property
+    def exact(self) -> bool:
+        """Whether it has no noise by nature, so that any difference is a real one."""
+        return self.source == _ELF
+
 
 _KERNEL = "kernel"
 _RUNTIME = "Go runtime"
+_ELF = "ELF file"
 _LOWER: Direction = "lower is better"
 _HIGHER: Direction = "higher is better"
 _NEUTRAL: Direction = "neutral"
@@ -129,13 +135,13 @@ _METRICS = (
            "upper edge of the histogram's bucket"),
     Metric("goroutines", "count", _LOWER, _RUNTIME, "goroutines when main ends",
            "from Go 1.26 on also the runtime's own, one or two of them the probe's"),
-    Metric("binary.size", "bytes", _LOWER, "ELF file", "size of the binary file",
+    Metric("binary.size", "bytes", _LOWER, _ELF, "size of the binary file",
            "holds the probe, which is the same in all variants"),
-    Metric("binary.text", "bytes", _LOWER, "ELF file", "machine code (.text)"),
-    Metric("binary.rodata", "bytes", _LOWER, "ELF file", "constants, types and tables (.rodata …)"),
-    Metric("binary.pclntab", "bytes", _LOWER, "ELF file", "the runtime's tables of functions"),
-    Metric("binary.data", "bytes", _LOWER, "ELF file", "initialised variables (.data, .noptrdata)"),
-    Metric("binary.bss", "bytes", _LOWER, "ELF file", "zeroed variables (.bss, .noptrbss)"),
+    Metric("binary.text", "bytes", _LOWER, _ELF, "machine code (.text)"),
+    Metric("binary.rodata", "bytes", _LOWER, _ELF, "constants, types and tables (.rodata …)"),
+    Metric("binary.pclntab", "bytes", _LOWER, _ELF, "the runtime's tables of functions"),
+    Metric("binary.data", "bytes", _LOWER, _ELF, "initialised variables (.data, .noptrdata)"),
+    Metric("binary.bss", "bytes", _LOWER, _ELF, "zeroed variables (.bss, .noptrbss)"),
     *(
         Metric(f"{name}.{mark}", "bytes", _LOWER, source, f"{name} {when}", scope="server")
         for name, source in (("rss", _KERNEL), ("pss", _KERNEL), ("heap.live", _RUNTIME),
@@ -219,7 +225,7 @@ Made from `harness/measure/catalogue.py`; change it there.
 {rows}
 
 Where a meaning says that main ends, a server counts as ended when it is about to be told to stop,
-before its garbage is collected.
+before its garbage is collected. What an ELF file says has no noise: any difference is a real one.
 
 A value that its source cannot tell from zero counts as almost zero beside one of more than ten
 times its size: less than a page (4 KiB of the kernel's, 8 KiB of the Go runtime's), than 1 MiB in

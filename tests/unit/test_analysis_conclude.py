@@ -391,7 +391,7 @@ def test_a_pair_that_acts_only_jointly_is_found_under_noise_before_its_cure_is_s
             )
             return {"rss.peak": 1e8 * math.exp(0.18 * on + 0.06 * noise(seed, variant, number))}
 
-        verdict = conclude(make_run(measure, {**ORIGIN, "trials": 12}))
+        verdict = conclude(make_run(measure, {**ORIGIN, "trials": 14}))
         pair = suspects(verdict).get(("spinbitmutex", "swissmap"))
         if pair is not None and pair.verdict == "implicated":
             found += 1
@@ -553,3 +553,49 @@ def test_shares_of_a_change_from_almost_nothing_are_of_bytes_and_not_of_logarith
 
     found = suspects(conclude(make_run(measure, {**ORIGIN, "experiments": [[], ["noswissmap"]]})))
     assert found["swissmap",].share == pytest.approx(0.5, abs=0.02)
+
+
+def counted(candidate: Callable[[int], float], metric: str = "allocs.objects") -> Verdict:
+    """Ten rounds of a metric that is 0, or 1 MB, for all but the candidate."""
+    base = 0.0 if metric == "allocs.objects" else 1e6
+
+    def measure(_workload: str, variant: str, number: int) -> Metrics:
+        return {metric: candidate(number) if variant == "go1.24.3" else base}
+
+    question = {"baseline": "go1.23.9", "candidate": "go1.24.3", "metrics": [metric]}
+    return conclude(make_run(measure, {**ORIGIN, "question": question, "trials": 10}))
+
+
+def test_one_stray_count_does_not_make_zero_against_zero_inconclusive() -> None:
+    found = primary(counted(lambda number: 4.0 if number == 7 else 0.0))
+    assert found.decision == "equivalent"
+    assert "9 of 10 rounds" in found.method
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 10])
+def test_an_exact_difference_below_the_margin_is_a_real_one(rounds: int) -> None:
+    def measure(_workload: str, variant: str, _round: int) -> Metrics:
+        grown = variant.startswith("go1.24") and "noswissmap" not in variant
+        return {"binary.size": 2_008_000.0 if grown else 2_000_000.0}
+
+    question = {
+        "baseline": "go1.23.9", "candidate": "go1.24.3", "metrics": ["binary.size"],
+        "suspects": ["swissmap", "spinbitmutex"],
+    }  # fmt: skip
+    verdict = conclude(make_run(measure, {**ORIGIN, "question": question, "trials": rounds}))
+    assert primary(verdict).decision == "increase"
+    assert "+0.4 % is within the margin of 3 %" in primary(verdict).method
+    assert suspects(verdict)["swissmap",].verdict == "implicated"
+    assert suspects(verdict)["spinbitmutex",].verdict == "ruled out"
+
+
+def test_what_cannot_err_costs_other_comparisons_nothing() -> None:
+    def measure(_workload: str, variant: str, number: int) -> Metrics:
+        return {"rss.peak": 1e8 * math.exp(0.01 * noise(variant, number)), "binary.size": 2e6}
+
+    question = {
+        "baseline": "go1.23.9", "candidate": "go1.24.3", "metrics": ["rss.peak", "binary.size"],
+    }  # fmt: skip
+    verdict = conclude(make_run(measure, {**ORIGIN, "question": question}))
+    (found,) = (c for c in verdict.comparisons if c.primary and c.metric == "rss.peak")
+    assert found.correction == "Holm over 1 primary"
