@@ -4,6 +4,9 @@ from harness.analysis.question import Question
 from harness.plan import Plan
 from harness.spec.load import Matrix
 
+TRIALS = 20_000
+"""That can be planned for one run; listing so many takes some seconds."""
+
 
 def require_sides(matrix: Matrix, plan: Plan, question: Question) -> None:
     """A question of which one side runs nowhere would cost all trials, and stay open.
@@ -27,3 +30,20 @@ def require_sides(matrix: Matrix, plan: Plan, question: Question) -> None:
     raise matrix.error(
         ("question",), "no workload runs with both baseline and candidate; change exclude:"
     )
+
+
+def check_trials(matrix: Matrix, plan: Plan) -> None:
+    """Each trial is a test for pytest, listed before the first one runs.
+
+    Raises:
+        SpecError: there are too many.
+    """
+    cells = sum(cell.reason is None for cell in plan.cells)
+    rounds = len(range(plan.shard[0], plan.rounds + 1, plan.shard[1]))
+    if cells * rounds > TRIALS:
+        raise matrix.error(
+            ("trials", "max"),
+            f"{rounds:,} rounds of {cells} cells are {cells * rounds:,} trials; at most {TRIALS:,} "
+            f"can be planned. Write max: {max(1, TRIALS // cells)}, or exclude: cells; a run ends "
+            "before that where its question is decided",
+        )

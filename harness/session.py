@@ -21,7 +21,7 @@ from harness.admission import Ledger, memory_budget
 from harness.analysis.models import Verdict
 from harness.analysis.question import QuestionError, resolve_question
 from harness.errors import HarnessError, told, writing
-from harness.feasible import require_sides
+from harness.feasible import check_trials, require_sides
 from harness.files.inside import directory_inside, remove_inside, write_inside
 from harness.golang.builds import BuildRequest, build_all, build_tool
 from harness.golang.cache import default_cache
@@ -129,6 +129,7 @@ def prepare(
         raise matrix.error(error.location, str(error)) from None
     plan = _without_newer(plan, sources, toolchains)
     require_sides(matrix, plan, question)
+    check_trials(matrix, plan)
     return Prepared(matrix, toolchains, sources, plan, cache)
 
 

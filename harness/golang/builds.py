@@ -28,6 +28,7 @@ from harness.golang.toolchains import Toolchain
 from harness.golang.workloads import Source
 from harness.spec.models import BuildSpec
 from harness.spec.names import variant_name
+from harness.spec.paths import beside
 
 _RECORD = "build.json"
 
@@ -74,7 +75,7 @@ class BuildRequest(Frozen):
         if self.build.pgo == "default.pgo":
             path = self.source.directory / "default.pgo"
         else:
-            path = self.source.base / Path(self.build.pgo).expanduser()
+            path = beside(self.source.base, self.build.pgo)
         if not path.is_file():
             raise HarnessError(f"build.pgo: there is no profile {path}; write pgo: off without one")
         return path

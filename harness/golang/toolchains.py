@@ -26,6 +26,7 @@ from harness.golang.versions import (
     nearest_versions,
 )
 from harness.spec.models import ToolchainSpec
+from harness.spec.paths import beside
 
 Say = Callable[[str], None]
 _ORIGIN = "origin.json"
@@ -180,12 +181,12 @@ def _resolve_one(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Tool
         sha256=located.sha256,
         experiments=facts.experiments,
         digest=digest,
-        patched=apply_patches(located.goroot, [base / patch for patch in spec.patch]),
+        patched=apply_patches(located.goroot, [beside(base, patch) for patch in spec.patch]),
     )
 
 
 def _explicit(base: Path, path: str) -> Path:
-    goroot = (base / Path(path).expanduser()).resolve()
+    goroot = beside(base, path)
     if (goroot / "bin" / "go").is_file():
         return goroot
     if (goroot / "src" / "make.bash").is_file():

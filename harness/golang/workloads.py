@@ -20,6 +20,7 @@ from harness.golang.providers.installed import module_cache
 from harness.golang.toolchains import Toolchain
 from harness.golang.versions import GoVersion
 from harness.spec.models import BuildSpec, WorkloadSpec
+from harness.spec.paths import beside
 
 _SOURCES = {
     *(".go", ".mod", ".sum", ".work", ".syso", ".swig", ".swigcxx", ".s", ".S", ".sx"),
@@ -129,7 +130,7 @@ class _Search:
         """Find a package of the user's own module, or of another one on this machine."""
         if not package.startswith((".", "/", "~")):
             return self.find(package, self.base, package, test=test)
-        start = (self.base / Path(package).expanduser()).resolve()
+        start = beside(self.base, package)
         if not start.is_dir():
             raise HarnessError(
                 f"there is no directory {package!r} beside the matrix file{_near(package, start)}"
@@ -182,11 +183,13 @@ class _Search:
         tags = [f"-tags={','.join(self.tags)}"] if self.tags else []
         arguments = ["list", *tags, "-find", "-json=Dir,ImportPath,Name,Module", "--", argument]
         caches = self.toolchain.build_cache(self.cache)
-        found: dict[str, Any] = json.loads(
-            run_go(
-                self.toolchain.goroot, caches, arguments, directory=start, build=build, extra=extra
-            )
+        text = run_go(
+            self.toolchain.goroot, caches, arguments, directory=start, build=build, extra=extra
         )
+        try:
+            found: dict[str, Any] = json.loads(text)
+        except ValueError:  # one document for each package
+            raise HarnessError("is not one package, but several or none; name one") from None
         return found
 
 

@@ -60,7 +60,7 @@ def _answers(url: str) -> bool:
     try:
         with _OPENER.open(url, timeout=_ATTEMPT):
             return True
-    except (OSError, HTTPException):  # URLError is an OSError
+    except (OSError, HTTPException, ValueError):  # URLError is an OSError; a placeholder may be odd
         return False
 
 
@@ -69,5 +69,5 @@ def _connects(url: str) -> bool:
     try:
         with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=_ATTEMPT):
             return True
-    except OSError:
+    except (OSError, ValueError, OverflowError):
         return False

@@ -10,7 +10,8 @@ from harness.files.inside import write_inside
 from harness.report.drawing import PLAIN, Figure, draw, tip
 from harness.report.markdown import code, plain
 from harness.report.page import render_page
-from harness.report.wording import interval, percent, sentence, visible
+from harness.report.wording import interval, percent, sentence
+from harness.text import visible
 
 _COLORS = {"good": "#2e8b57", "bad": "#c9382e", "doubtful": "#b98a12", "unresolved": PLAIN}
 

@@ -13,8 +13,9 @@ from harness.report.drawing import PLAIN, Figure, draw, tip
 from harness.report.files import read_heap, read_series
 from harness.report.pprof import Stack
 from harness.report.sections import Samples
-from harness.report.wording import quantity, share, shares, visible
+from harness.report.wording import quantity, share, shares
 from harness.run import Run, TrialRecord, thinned
+from harness.text import visible
 
 _MIB = 1 << 20
 _ROLES = ("baseline", "candidate", "other")

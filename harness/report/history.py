@@ -13,9 +13,10 @@ from harness.measure.catalogue import describe
 from harness.report.drawing import Figure, draw, tip
 from harness.report.page import render_page
 from harness.report.sections import Samples
-from harness.report.wording import difference, percent, quantity, visible
+from harness.report.wording import difference, percent, quantity
 from harness.run import Run
 from harness.spec.names import variant_name
+from harness.text import visible
 from harness.variants import Conditions, Variant
 
 _MIB = 1 << 20

@@ -3,8 +3,8 @@
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.analysis.models import Verdict
-from harness.report.wording import visible
 from harness.run import Run
+from harness.text import visible
 
 
 def render_junit(run: Run, verdict: Verdict) -> str:

@@ -7,6 +7,7 @@ from harness.analysis.models import Verdict
 from harness.report import wording
 from harness.report.sections import metric_rows
 from harness.run import Run
+from harness.text import visible
 
 LIMIT = 60_000
 """Bytes; GitHub cuts a comment at 65,536 characters."""
@@ -28,7 +29,7 @@ def render_markdown(run: Run, verdict: Verdict) -> str:
 
 def plain(text: str) -> str:
     """Foreign text that no Markdown, HTML or mention can come out of, on one line."""
-    line = " ".join(wording.visible(text).split())
+    line = " ".join(visible(text).split())
     for character, entity in _HTML.items():
         line = line.replace(character, entity)
     return _SPECIAL.sub(r"\\\1", line)
@@ -36,7 +37,7 @@ def plain(text: str) -> str:
 
 def code(text: str) -> str:
     """Foreign text as a code span, also within a table."""
-    line = " ".join(wording.visible(text).split())
+    line = " ".join(visible(text).split())
     return "`" + line.replace("`", "'").replace("|", "\\|") + "`" if line else ""
 
 

@@ -17,6 +17,7 @@ from harness.measure.catalogue import describe
 from harness.report import charts, sections, wording
 from harness.report.drawing import Figure
 from harness.run import Run
+from harness.text import visible
 
 
 def render_html(run: Run, verdict: Verdict) -> str:
@@ -146,5 +147,5 @@ def _environment() -> Environment:
 def _visible(value: object) -> object:
     """Applied to every expression of the templates: no invisible character reaches the page."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return wording.visible(value)
+        return visible(value)
     return value

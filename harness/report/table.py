@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 
 from harness.measure.catalogue import describe
-from harness.report.wording import raw, visible
+from harness.report.wording import raw
 from harness.run import Run, TrialRecord
 from harness.spec.names import assignments
+from harness.text import visible
 from harness.variants import Variant
 
 _COLUMNS = (

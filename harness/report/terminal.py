@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from harness.analysis.models import Comparison, Verdict
 from harness.analysis.words import amount, change, difference, listed, span
-from harness.report.wording import visible
+from harness.text import visible
 
 
 def terminal_summary(verdict: Verdict) -> list[str]:

@@ -1,7 +1,6 @@
-"""Numbers, effects and foreign text as a reader sees them. Pure functions."""
+"""Numbers and effects as a reader sees them. Pure functions."""
 
 import math
-import re
 
 from harness.analysis import words
 from harness.analysis.models import Comparison, Decision
@@ -10,31 +9,8 @@ from harness.measure.catalogue import describe
 NOTHING = "–"
 """Stands where there is no number."""
 
-_LAST_LATIN1 = 0xFF
 _LARGE_RATIO = 3.0
 """Beyond it, a factor is easier to read than per cent."""
-# C0 and C1 controls, and every character that reorders, joins or hides its neighbours
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
-    "\ud800-\udfff]"
-)
-
-
-def visible(text: str) -> str:
-    r"""Text with every control, bidirectional and invisible character spelt out as ``\u202e``.
-
-    Tabs and line feeds stay; a carriage return before a line feed goes. Terminal colours in a log
-    lose their escape sequences' power, but not their traces.
-    """
-    return _UNSEEN.sub(_spell, text.replace("\r\n", "\n"))
-
-
-def _spell(match: re.Match[str]) -> str:
-    character = match[0]
-    if character in "\t\n":
-        return character
-    code = ord(character)
-    return f"\\x{code:02x}" if code <= _LAST_LATIN1 else f"\\u{code:04x}"
 
 
 def significant(value: float, digits: int = 3) -> str:

@@ -1,6 +1,7 @@
 """What a user may write in ``matrix.yaml``. Pure data: nothing here reads a file or runs Go."""
 
 import re
+import warnings
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import product
@@ -28,10 +29,34 @@ from harness.spec.units import (
     parse_increase,
     parse_seconds,
 )
+from harness.text import first_unseen
 
 
 def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str | dict) else value
+
+
+def _check_text(value: str) -> str:
+    if re.search("[\0\ud800-\udfff]", value):
+        raise ValueError(f"{value!r} holds what no argument, variable or file can hold")
+    return value
+
+
+def _check_line(value: str) -> str:
+    unseen = first_unseen(value)
+    if unseen is not None:
+        raise ValueError(
+            f"{value!r} holds {unseen!r}; write it on one line, in characters that can be seen"
+        )
+    return value
+
+
+def _check_path(value: str) -> str:
+    if re.match("~[^/]", value):
+        raise ValueError(f"{value!r} begins in another user's home; write that directory in full")
+    if any(len(part.encode()) > _LONGEST_FILE_NAME for part in value.split("/")):
+        raise ValueError(f"{value!r} holds a name that is too long for a file")
+    return value
 
 
 def _check_name(value: str) -> str:
@@ -49,13 +74,26 @@ def _check_setting(value: str) -> str:
     return value
 
 
-Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0)]
-Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(gt=0)]
-NonNegativeSeconds = Annotated[float, BeforeValidator(parse_seconds), Field(ge=0)]
-Fraction = Annotated[float, BeforeValidator(parse_fraction), Field(ge=0)]
-Name = Annotated[str, AfterValidator(_check_name)]
-Setting = Annotated[str, AfterValidator(_check_setting)]
-EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+_MONTH = 30 * 86400.0
+"""Seconds; no trial, phase or load lasts longer."""
+_LONGEST_FILE_NAME = 255
+"""Bytes, on Linux."""
+
+Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0, le=1 << 50)]
+Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(gt=0, le=_MONTH)]
+NonNegativeSeconds = Annotated[float, BeforeValidator(parse_seconds), Field(ge=0, le=_MONTH)]
+Fraction = Annotated[float, BeforeValidator(parse_fraction), Field(ge=0, allow_inf_nan=False)]
+Text = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(_check_text)]
+"""An argument, a variable's value, the body of a request: whatever the kernel takes for one."""
+Line = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_check_line)]
+"""A text whose every character can be seen."""
+Value = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_check_line)]
+"""One value of an axis, which variants are named after."""
+LocalPath = Annotated[Line, Field(min_length=1), AfterValidator(_check_path)]
+"""A path, or an import path; ``~`` is the home of whoever runs the harness, and nobody else's."""
+Name = Annotated[str, StringConstraints(max_length=100), AfterValidator(_check_name)]
+Setting = Annotated[str, StringConstraints(max_length=100), AfterValidator(_check_setting)]
+EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
 
 
 _Value = TypeVar("_Value")
@@ -67,16 +105,20 @@ def _expand_toolchain(value: Any) -> Any:
 
 
 def _check_release(value: str) -> str:
-    if re.fullmatch(r"\d+(\.\d+)*((rc|beta)\d+)?", value):
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)*((rc|beta)[0-9]+)?", value):
         raise ValueError(f"{value!r} is not a Go toolchain name; write go{value}")
-    if not re.fullmatch(r"go1\.\d+(\.\d+)?((rc|beta)\d+)?|stable|oldstable", value):
+    if not re.fullmatch(
+        r"go1\.[0-9]{1,4}(\.[0-9]{1,4})?((rc|beta)[0-9]{1,4})?|stable|oldstable", value
+    ):
         raise ValueError(f"{value!r} is not a Go toolchain name; write it as go1.24.3")
     return value
 
 
 Release = Annotated[str, AfterValidator(_check_release)]
-GitUrl = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x20][^\x00-\x1f]*$")]
-GitRef = Annotated[str, StringConstraints(pattern=r"^[^-\x00-\x20:?*^~\[\\][^\x00-\x20:?*\[\\]*$")]
+GitUrl = Annotated[LocalPath, StringConstraints(pattern=r"^[^-\x00-\x20][^\x00-\x1f]*$")]
+GitRef = Annotated[
+    Value, StringConstraints(pattern=r"^[^-\x00-\x20:?*^~\[\\][^\x00-\x20:?*\[\\]*$")
+]
 
 
 def _word(text: str) -> str:
@@ -89,13 +131,13 @@ class ToolchainSpec(Frozen):
 
     go: Release | None = None
     """A released version, such as ``go1.24.3``, or ``go1.24``, ``stable``, ``oldstable``."""
-    path: str | None = None
+    path: LocalPath | None = None
     """A GOROOT; relative to the matrix file."""
     git: GitUrl | None = None
     """A Go source repository: a path relative to the matrix file, or a URL."""
     ref: GitRef | None = None
     """The commit, branch or tag of ``git`` to build; ``HEAD`` if not given."""
-    patch: Annotated[list[str], BeforeValidator(_one_or_many)] = []
+    patch: Annotated[list[LocalPath], BeforeValidator(_one_or_many)] = []
     """Unified diffs against the GOROOT, applied in this order; relative to the matrix file."""
     label: Name | None = Field(default=None, alias="name")
     """By what name variants call it, instead of the one made from the fields above."""
@@ -178,17 +220,17 @@ def _text(value: bool | str | tuple[str, ...]) -> str:  # noqa: FBT001 - a value
 class BuildPattern(Frozen):
     """Settings of a build; those that are not given are left open."""
 
-    tags: Annotated[list[str], BeforeValidator(_one_or_many)] | None = None
+    tags: Annotated[list[Value], BeforeValidator(_one_or_many)] | None = None
     """All of these, in this order."""
-    gcflags: str | None = None
+    gcflags: Value | None = None
     """For the compiler."""
-    ldflags: str | None = None
+    ldflags: Value | None = None
     """For the linker."""
     race: bool | None = None
     """Whether the race detector is built in."""
     cgo: bool | None = None
     """Whether C code may be compiled."""
-    pgo: str | None = None
+    pgo: LocalPath | None = None
     """``off``, ``default.pgo`` or a profile's path."""
     goamd64: GoAmd64 | None = None
     """The instruction set on amd64."""
@@ -211,17 +253,17 @@ class BuildPattern(Frozen):
 class BuildAxesSpec(Frozen):
     """What a user writes under ``build:``; a list of several values makes an axis of the matrix."""
 
-    tags: Annotated[list[str], BeforeValidator(_one_or_many)] = []
+    tags: Annotated[list[Value], BeforeValidator(_one_or_many)] = []
     """All of these; the one setting that a list does not make an axis of."""
-    gcflags: OneOrMany[str] = [""]
+    gcflags: OneOrMany[Value] = [""]
     """For the compiler, as for ``go build -gcflags``."""
-    ldflags: OneOrMany[str] = [""]
+    ldflags: OneOrMany[Value] = [""]
     """For the linker."""
     race: OneOrMany[bool] = [False]
     """Whether the race detector is built in; it needs a C compiler."""
     cgo: OneOrMany[bool] = [False]
     """Whether C code may be compiled."""
-    pgo: OneOrMany[str] = ["off"]
+    pgo: OneOrMany[LocalPath] = ["off"]
     """``off``, ``default.pgo`` for the profile in the workload's package, or a profile's
     path relative to the matrix file."""
     goamd64: OneOrMany[GoAmd64] = [""]
@@ -229,9 +271,13 @@ class BuildAxesSpec(Frozen):
     goarm64: OneOrMany[GoArm64] = [""]
     """The same on arm64, as ``v8.1``."""
 
+    def axes(self) -> dict[str, list[Any]]:
+        """The settings that a list makes an axis of, with their values."""
+        return {key: values for key, values in self if key != "tags"}
+
     def choices(self) -> list[tuple[dict[str, str], BuildSpec]]:
         """Every combination, with the values of its axes as they appear in variants' names."""
-        axes = {key: values for key, values in self if key != "tags"}
+        axes = self.axes()
         labelled = [_called(key) for key, values in axes.items() if len(values) > 1]
         builds = [
             BuildSpec(tags=tuple(self.tags), **dict(zip(axes, values, strict=True)))
@@ -240,23 +286,34 @@ class BuildAxesSpec(Frozen):
         return [({key: build.texts()[key] for key in labelled}, build) for build in builds]
 
 
+def _check_module(value: str) -> str:
+    if any(part.strip(".") == "" for part in value.partition("@")[0].split("/")):
+        raise ValueError(f"{value!r} is not a module with a package; write PATH@VERSION")
+    return value
+
+
 ModuleVersion = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.~/-]*@[A-Za-z0-9][A-Za-z0-9_.+-]*$")
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.~/-]*@[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=1000
+    ),
+    AfterValidator(_check_path),
+    AfterValidator(_check_module),
 ]
 
 
 class CellSpec(Frozen):
     """A pattern over cells: every field that is given must match (``exclude``)."""
 
-    go: str | None = None
+    go: Line | None = None
     """A toolchain's name."""
     experiments: list[Setting] | None = None
     """Exactly these settings, in any order; ``[]`` for a toolchain's default."""
-    env: dict[EnvName, str] | None = None
+    env: dict[EnvName, Value] | None = None
     """These values of the run environment, among others."""
     build: BuildPattern = BuildPattern()
     """These settings of the build, among others."""
-    workload: str | None = None
+    workload: Line | None = None
     """A workload's name."""
 
 
@@ -267,23 +324,25 @@ class IncludedCell(Frozen):
     """As in ``go:``; it need not be listed there."""
     experiments: list[Setting] = []
     """Experiment settings."""
-    env: dict[EnvName, str] = {}
+    env: dict[EnvName, Value] = {}
     """Run environment."""
     build: BuildPattern = BuildPattern()
     """Settings of its build; those not given are as under ``build:``, each value of an axis."""
 
 
 def _check_url(value: str) -> str:
-    parts = urlsplit(value)
+    parts = urlsplit(re.sub(r"\{[^{}]*\}", "1", value))  # a placeholder may be the port
     if parts.scheme not in ("http", "https", "tcp") or not parts.netloc:
         raise ValueError(f"{value!r} is not a URL; write it as http://127.0.0.1:{{port}}/healthz")
+    _ = parts.port  # complains about one that is no number, or too large
     return value
 
 
 def _check_pattern(value: str) -> str:
     try:
-        re.compile(value)
-    except re.error as error:
+        with warnings.catch_warnings(action="ignore"):  # of syntax that may change its meaning
+            re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"{value!r} is not a regular expression: {error}") from None
     return value
 
@@ -295,7 +354,8 @@ def _check_signal(value: str) -> str:
     return f"SIG{name}"
 
 
-Url = Annotated[str, AfterValidator(_check_url)]
+Pattern = Annotated[Value, AfterValidator(_check_pattern)]
+Url = Annotated[Line, AfterValidator(_check_url)]
 """May hold placeholders."""
 
 
@@ -304,7 +364,7 @@ class ReadySpec(Frozen):
 
     url: Url | None = None
     """``http`` and ``https``: a request succeeds; ``tcp://HOST:PORT``: a connection is accepted."""
-    log: Annotated[str, AfterValidator(_check_pattern)] | None = None
+    log: Pattern | None = None
     """A regular expression that a line of its output matches."""
 
     @model_validator(mode="after")
@@ -318,26 +378,31 @@ def _expand_ready(value: Any) -> Any:
     return {"url": value} if isinstance(value, str) else value
 
 
+HeaderName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", max_length=100)
+]
+
+
 class LoadSpec(Frozen):
     """What a server is put under: a command, or requests at a fixed rate."""
 
-    command: list[str] = []
+    command: list[Text] = []
     """Program and arguments. Its output is kept, and its exit status matters."""
     url: Url | None = None
     """Where the built-in generator sends its requests."""
-    rate: Annotated[float, Field(gt=0)] = 100.0
+    rate: Annotated[float, Field(gt=0, le=1_000_000)] = 100.0
     """Requests a second; they leave on time whether or not earlier ones were answered."""
     duration: Seconds | None = None
     """How long the load lasts. Needed for ``url``; a command that runs longer is stopped."""
-    method: str = "GET"
+    method: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,20}$")] = "GET"
     """Of each request."""
-    headers: dict[str, str] = {}
+    headers: dict[HeaderName, Line] = {}
     """Of each request."""
-    body: str = ""
+    body: Text = ""
     """Of each request."""
     request_timeout: Seconds = 10.0
     """A request that takes longer counts as failed."""
-    max_in_flight: Annotated[int, Field(ge=1)] = 1000
+    max_in_flight: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     """Requests that may be unanswered at once; one that is due beyond that counts as failed."""
     max_failed: Fraction = 0.01
     """Share of requests that may fail before the load counts as failed."""
@@ -364,7 +429,9 @@ class ServerSpec(Frozen):
     """When it is ready: a URL that is asked until it answers, or a line of its output."""
     ready_within: Seconds = 30.0
     """How long that may take; after it, the outcome is ``not ready``."""
-    ports: Annotated[list[Name], BeforeValidator(_one_or_many), Field(min_length=1)] = ["http"]
+    ports: Annotated[
+        list[Name], BeforeValidator(_one_or_many), Field(min_length=1, max_length=100)
+    ] = ["http"]
     """A free port for each name; ``{port}`` is the first."""
     idle: NonNegativeSeconds = 0.5
     """Time between ready and the ``idle`` snapshot."""
@@ -383,11 +450,14 @@ class ServerSpec(Frozen):
 class BenchmarkSpec(Frozen):
     """Go benchmarks as a workload: a test binary that runs ``testing.B``."""
 
-    package: str
+    package: LocalPath
     """An import path, or a path that begins with ``./`` relative to the matrix file."""
-    run: Annotated[str, AfterValidator(_check_pattern)] = "."
+    run: Pattern = "."
     """A regular expression over benchmark names, as for ``go test -bench``."""
-    time: Annotated[str, StringConstraints(pattern=r"^\d+x$|^(\d+(\.\d+)?(h|m|s|ms))+$")] = "1s"
+    time: Annotated[
+        str,
+        StringConstraints(pattern=r"^[0-9]{1,9}x$|^([0-9]{1,9}(\.[0-9]{1,9})?(h|m|s|ms)){1,4}$"),
+    ] = "1s"
     """How long, or how often (``100x``), as for ``go test -benchtime``."""
 
 
@@ -396,20 +466,20 @@ class WorkloadSpec(Frozen):
 
     name: Name
     """Its name in node ids, reports and ``-k``."""
-    package: str | None = None
+    package: LocalPath | None = None
     """An import path, or a path that begins with ``./`` relative to the matrix file."""
     module: ModuleVersion | None = None
     """A main package of a published module, as ``github.com/evanw/esbuild/cmd/esbuild@v0.25.5``."""
     benchmark: BenchmarkSpec | None = None
     """Go benchmarks instead of a program."""
-    args: list[str] = []
+    args: list[Text] = []
     """May hold ``{tmp}`` (the trial's own directory), ``{here}`` (the matrix file's), ``{port}``.
     """
-    env: dict[EnvName, str] = {}
+    env: dict[EnvName, Text] = {}
     """Environment variables; nothing of the caller's passes. May hold placeholders."""
     server: ServerSpec | None = None
     """For a program that does not end by itself."""
-    snapshots: list[Seconds] = []
+    snapshots: Annotated[list[Seconds], Field(max_length=1000)] = []
     """Times after the start at which to look at the program as at its end."""
     profile_at: Seconds | None = None
     """Time after the start at which its heap profile is written, instead of at the end of main."""
@@ -433,16 +503,19 @@ class WorkloadSpec(Frozen):
         return self
 
 
+VariantName = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(_check_line)]
+
+
 class QuestionSpec(Frozen):
     """What the run is to answer."""
 
-    baseline: str | None = None
+    baseline: VariantName | None = None
     """A variant's name; by default the first toolchain's default variant."""
-    candidate: str | None = None
+    candidate: VariantName | None = None
     """A variant's name; by default the last other toolchain's default variant."""
     suspects: list[Setting] | None = None
     """Experiments that may explain a change; by default all that the matrix toggles."""
-    metrics: list[str] = ["rss.peak"]
+    metrics: Annotated[list[Value], Field(min_length=1, max_length=100)] = ["rss.peak"]
     """Primary metrics; all others are reported as secondary."""
     margin: Fraction = 0.03
     """Ratios within 1 ± margin count as equivalent."""
@@ -453,13 +526,13 @@ class QuestionSpec(Frozen):
 class TrialsSpec(Frozen):
     """How often and within which limits each variant runs."""
 
-    min: Annotated[int, Field(ge=1)] = 5
+    min: Annotated[int, Field(ge=1, le=1_000_000)] = 5
     """Rounds before the question may count as decided."""
-    max: Annotated[int, Field(ge=1)] = 10
+    max: Annotated[int, Field(ge=1, le=1_000_000)] = 10
     """Rounds after which the run ends in any case."""
-    cpus: Annotated[int, Field(ge=1)] = 1
+    cpus: Annotated[int, Field(ge=1, le=10_000)] = 1
     """CPUs of a trial, which is pinned to them; also its ``GOMAXPROCS``."""
-    lanes: Annotated[int, Field(ge=1)] | None = None
+    lanes: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Trials at a time at most; by default as many as there are CPUs for."""
     timeout: Seconds = 60.0
     """A trial that takes longer is ended; a server's phases come on top."""
@@ -468,7 +541,7 @@ class TrialsSpec(Frozen):
     memory_limit: Bytes | None = None
     """A trial whose processes together hold more is ended; also what is set aside for it
     before its first peak is known."""
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)] | None = None
     """For the order of trials within rounds; by default a new one for each run."""
 
     @model_validator(mode="after")
@@ -511,18 +584,18 @@ class GateSpec(Frozen):
     Where several limits are given, each must be kept.
     """
 
-    metric: str
+    metric: Value
     """A metric's name."""
     max: Annotated[str, BeforeValidator(_check_highest)] | None = None
     """The run fails where the whole interval of the candidate's own value is above this."""
     max_increase: Annotated[str, BeforeValidator(_check_increase)] | None = None
     """The run fails where the whole interval of the increase is above this. Of a baseline that is
     zero every part is zero. A plain number is an amount, but of bytes and seconds a share."""
-    workload: str | None = None
+    workload: Line | None = None
     """Only this workload; by default every one."""
-    baseline: str | None = None
+    baseline: VariantName | None = None
     """A variant's name; by default the question's."""
-    candidate: str | None = None
+    candidate: VariantName | None = None
     """A variant's name; by default the question's."""
 
     @model_validator(mode="after")
@@ -556,7 +629,7 @@ class MatrixSpec(Frozen):
     ] = [[]]
     """Sets of experiment settings, each crossed with every toolchain; ``[]`` is a
     toolchain's own default."""
-    env: dict[EnvName, Annotated[list[str], BeforeValidator(_one_or_many)]] = {}
+    env: dict[EnvName, OneOrMany[Value]] = {}
     """Run-time axes: variables with the values that each variant gets one of; no rebuild."""
     build: BuildAxesSpec = BuildAxesSpec()
     """Settings of every build; a list of values makes an axis."""
@@ -577,7 +650,8 @@ class MatrixSpec(Frozen):
 
     @model_validator(mode="after")
     def _axes_have_own_names(self) -> Self:
-        both = {key for labels, _ in self.build.choices() for key in labels} & set(self.env)
+        axes = self.build.axes().items()
+        both = {_called(key) for key, values in axes if len(values) > 1} & set(self.env)
         if both:
             raise ValueError(f"{', '.join(sorted(both))} is an axis of both build: and env:")
         return self

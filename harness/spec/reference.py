@@ -46,6 +46,8 @@ _ALSO = {
     models._expand_ready: "a URL, or ",  # noqa: SLF001 - as above
     models._expand_trials: "a number, or ",  # noqa: SLF001 - as above
 }
+_TELLING = 1_000_000
+"""Limits beyond it only keep nonsense out."""
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "`true` or `false`"}
 
 _PAGE = """\
@@ -56,7 +58,13 @@ Schema, for editors.
 
 Unknown keys, duplicate keys and wrong types are errors that name file, line and column. Scalars
 stay what you typed, whatever YAML 1.1 makes of `1.20`, `off` or `010`. Paths are relative to the
-matrix file. `gomatrix init` writes a first one.
+matrix file; `~/` is your own home. Every text but arguments, values of variables and bodies of
+requests stands on one line, in characters that can be seen. `gomatrix init` writes a first one.
+
+What is too much for one run is refused before anything is read, crossed or downloaded: a file of
+more than 256 KiB or 20,000 keys and values (aliases count with all that they stand for), axes that
+make more than 1,000 variants or, with the workloads, more than 5,000 cells, and more than 20,000
+planned trials (cells × `trials.max`). The message names the numbers and what to take away.
 
 ```yaml
 go: [go1.23.9, go1.24.3]
@@ -134,8 +142,8 @@ def _limits(constraint: Any) -> Iterator[str]:
             yield f"at least {limit}"
         case Gt():
             yield "above 0"
-        case Le(le=limit):
-            yield f"at most {limit}"
+        case Le(le=limit) if limit <= _TELLING:
+            yield f"at most {limit:,}"
         case FieldInfo():
             for part in constraint.metadata:
                 yield from _limits(part)

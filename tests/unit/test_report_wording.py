@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from harness.analysis.models import Decision
 from harness.report import wording
+from harness.text import visible
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_three_significant_digits_lose_no_more_than_half_a_per_cent(value: float
 
 @given(st.text())
 def test_visible_text_holds_nothing_that_hides(text: str) -> None:
-    shown = wording.visible(text)
+    shown = visible(text)
     assert all(character.isprintable() or character in "\n\t" for character in shown) or any(
         not c.isprintable() and c not in "\n\t" for c in text
     )
@@ -61,7 +62,7 @@ def test_visible_text_holds_nothing_that_hides(text: str) -> None:
 
 
 def test_visible_spells_out_what_it_takes_away() -> None:
-    assert wording.visible("a\u202eb\x1b[31m\tc\r\n") == "a\\u202eb\\x1b[31m\tc\n"
+    assert visible("a\u202eb\x1b[31m\tc\r\n") == "a\\u202eb\\x1b[31m\tc\n"
 
 
 @pytest.mark.parametrize(

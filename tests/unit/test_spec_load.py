@@ -64,7 +64,7 @@ def test_a_small_matrix_has_defaults(tmp_path: Path) -> None:
         ("- a\n", ":1:1: a matrix is a mapping"),
         ("go: [go1.24.3]\nworkloads: []\n", ":2:12: 'workloads' is empty"),
         ("go: [go1.24.3]\nworkloads: &w [*w]\n", ":2:12: aliases make this document endless"),
-        ("go: [go1.24.3]\nworkloads: [\x01]\n", ":2:13: is not valid YAML: special characters"),
+        ("go: [go1.24.3]\nworkloads: [\x01]\n", ":2:13: is not valid YAML: \\x01 is not allowed"),
     ],
 )
 def test_mistakes_name_line_and_column(tmp_path: Path, text: str, expected: str) -> None:

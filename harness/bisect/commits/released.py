@@ -8,6 +8,7 @@ from harness.bisect.commits.parts import fit, object_format, parts_of_commit, pa
 from harness.errors import HarnessError
 from harness.golang.toolchains import Say, Toolchain, resolve
 from harness.spec.models import ToolchainSpec
+from harness.spec.paths import beside
 
 
 def end_of(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain | None:
@@ -23,7 +24,7 @@ def end_of(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain 
         ``None`` where that would be no true build, because the tools' sources are others; or where
         the toolchain is no commit of a repository here, or names no release that can be had.
     """
-    repository = base / Path(spec.git).expanduser() if spec.git else None
+    repository = beside(base, spec.git) if spec.git else None
     if repository is None or spec.patch or not repository.is_dir():
         return None
     commit = commit_of(repository, spec.ref or "HEAD")

@@ -21,6 +21,7 @@ from harness.frozen import Frozen
 from harness.golang.archives import unpack_tar
 from harness.golang.environment import passed_environment
 from harness.golang.git import run_git
+from harness.spec.paths import beside
 
 NAME = "git"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -53,7 +54,7 @@ class Repository(Frozen):
         Raises:
             HarnessError: there is no git, no such repository, or no such commit.
         """
-        local = base / Path(url).expanduser()
+        local = beside(base, url)
         if local.is_dir():
             return cls(directory=local, commit=_commit(local, ref))
         mirror = cache / "git" / hashlib.sha256(url.encode()).hexdigest()[:16]

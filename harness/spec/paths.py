@@ -1,0 +1,27 @@
+"""Paths that a matrix names, which start at the directory of its file."""
+
+import os
+from pathlib import Path
+
+from harness.errors import HarnessError
+
+
+def beside(base: Path, said: str) -> Path:
+    """Where a path leads, links followed; whether anything is there is for the caller to see.
+
+    Args:
+        base: the directory of the matrix file.
+        said: the path, as the user wrote it.
+
+    Raises:
+        HarnessError: nobody could tell what is there: a loop of links, no permission, no home.
+    """
+    try:
+        found = Path(os.path.realpath(base / Path(said).expanduser()))
+        found.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise HarnessError(f"{said!r} leads nowhere: {reason}; write another path") from None
+    return found

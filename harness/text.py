@@ -1,0 +1,42 @@
+"""Foreign text on its way to a reader: what cannot be seen is spelt out. Pure functions."""
+
+import json
+import re
+
+_LAST_LATIN1 = 0xFF
+_LAST_SHORT = 0xFFFF
+# C0 and C1 controls, and every character that reorders, joins or hides its neighbours
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def visible(text: str) -> str:
+    r"""Text with every control, bidirectional and invisible character spelt out as ``\u202e``.
+
+    Tabs and line feeds stay; a carriage return before a line feed goes. Terminal colours in a log
+    lose their escape sequences' power, but not their traces.
+    """
+    return _UNSEEN.sub(_spell, text.replace("\r\n", "\n"))
+
+
+def visible_json(text: str) -> str:
+    """JSON with every such character as JSON's own escape, so that it reads back the same."""
+    return _UNSEEN.sub(lambda m: m[0] if m[0] in "\t\n" else json.dumps(m[0])[1:-1], text)
+
+
+def first_unseen(text: str) -> str | None:
+    """The first character that is not seen on one line: what ``visible`` spells, or a tab."""
+    match = _UNSEEN.search(text)
+    return match[0] if match else None
+
+
+def _spell(match: re.Match[str]) -> str:
+    character = match[0]
+    if character in "\t\n":
+        return character
+    code = ord(character)
+    if code <= _LAST_LATIN1:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= _LAST_SHORT else f"\\U{code:08x}"

@@ -1,0 +1,129 @@
+"""Mutated matrix files: a plan, or one kind of message; within time and memory; nothing else read.
+
+The seed is new each time, and printed. By hand: ``GOMATRIX_FUZZ=2000 pytest FILE``, and with the
+seed of a failure ``GOMATRIX_FUZZ_SEED=N``.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fuzzed_matrices import MARK, ROOT, SECONDS, mutated
+
+from harness.golang.cache import default_cache
+
+COUNT = int(os.environ.get("GOMATRIX_FUZZ", "100"))
+SEED = int(os.environ.get("GOMATRIX_FUZZ_SEED") or secrets.randbelow(1 << 31))
+OFFLINE = {"PIP_NO_INDEX": "1", "GOPROXY": "off", "GIT_ALLOW_PROTOCOL": "file"}
+WRITING = (
+    "open,openat,creat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,"
+    "mkdir,mkdirat,rmdir,truncate,chmod,fchmodat,execve"
+)
+PROGRAMS = {"go", "git", "compile", "asm", "cgo", "vet", "gcc", "ldconfig", "uname", "python"}
+"""What may be started for ``gomatrix plan``, by how its name begins."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A system call that names a path."""
+
+    line: str
+    name: str
+    paths: list[str]
+
+    @property
+    def writes(self) -> bool:
+        opened = self.name in ("open", "openat")
+        flags = ("O_WRONLY", "O_RDWR", "O_CREAT")
+        changes = ("creat", "rename", "link", "unlink", "mkdir", "rmdir", "truncate", "chmod")
+        return (
+            any(f in self.line for f in flags) if opened else any(c in self.name for c in changes)
+        )
+
+
+def calls_since_mark(trace: Path) -> list[Call]:
+    lines = trace.read_text(errors="replace").splitlines()
+    begin = next(number for number, line in enumerate(lines) if MARK in line)
+    found = []
+    for line in lines[begin + 1 :]:
+        name = re.match(r"(?:\d+ +)?(\w+)\(", line)
+        paths = [path for path in re.findall(r'"((?:[^"\\]|\\.)*)"', line) if path]
+        if name and paths:
+            found.append(Call(line, name[1], paths[:1] if name[1] == "execve" else paths))
+    return found
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    directory = tmp_path_factory.mktemp("fuzz")
+    (directory / "go.mod").write_text("module example.com/fuzz\n\ngo 1.23\n")
+    for package in ("go_fixtures/largebuffers", "jsondecode"):
+        (directory / package).mkdir(parents=True)
+        (directory / package / "main.go").write_text("package main\n\nfunc main() {}\n")
+    paths = [directory / f"{number:04}.yaml" for number in range(COUNT)]
+    for number, path in enumerate(paths):
+        path.write_bytes(mutated(SEED, number))
+    return paths
+
+
+def take(action: str, files: list[Path]) -> list[Call]:
+    """Let another process take each file, and check what it says; its calls that name paths."""
+    print(f"GOMATRIX_FUZZ={COUNT} GOMATRIX_FUZZ_SEED={SEED} makes these files again")  # noqa: T201 - on failure
+    directory = files[0].parent
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("strace is not installed")
+    calls = "%file" if action == "read" else WRITING
+    done = subprocess.run(
+        [strace, "-f", "-qq", "-s", "5000", "-e", f"trace={calls}", "-o", directory / "trace",
+         sys.executable, ROOT / "tests" / "fuzzed_matrices.py", action, *files],
+        cwd=directory, env=os.environ | OFFLINE | {"TMPDIR": str(directory)}, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, f"seed {SEED}, after {lines[-1:]}: {done.stderr[-2000:]}"
+    said = [line for line in lines if "said" in line]
+    assert len(said) == len(files)
+    for entry in said:
+        check(entry, placed=action == "read")
+    return calls_since_mark(directory / "trace")
+
+
+def check(entry: dict[str, Any], *, placed: bool) -> None:
+    """A plan, or messages, one a line, with their places."""
+    name, said = entry["file"], entry["said"]
+    what = f"seed {SEED}: {name}: {said}"
+    assert entry["seconds"] < SECONDS, what
+    assert not said.startswith("FAULT"), what
+    for line in [] if said == "ok" else said.splitlines():
+        assert line.isprintable(), what
+        assert len(line) < 2000, what
+        place = line.removeprefix(name)
+        assert not placed or re.match(r":\d+:\d+: \S|: and \d+ more$", place), what
+
+
+def test_mutated_matrix_files_give_a_plan_or_a_message_with_its_place(files: list[Path]) -> None:
+    own = (str(files[0].parent), sys.prefix, sys.base_prefix, str(ROOT), ".")
+    for call in take("read", files):
+        assert not call.writes, f"seed {SEED}: {call.line}"
+        assert all(p.startswith(own) for p in call.paths), f"seed {SEED}: {call.line}"
+
+
+@pytest.mark.toolchain
+def test_planning_mutated_matrix_files_writes_nothing_elsewhere(files: list[Path]) -> None:
+    sample = files[:: max(1, COUNT // max(12, COUNT // 20))]
+    own = (str(files[0].parent), str(default_cache()), "/dev/", "/proc/self/")
+    for call in take("plan", sample):
+        if call.name == "execve":
+            assert Path(call.paths[0]).name.startswith(tuple(PROGRAMS)), f"seed {SEED}: {call.line}"
+        elif call.writes:
+            outside = [p for p in call.paths if p.startswith("/") and not p.startswith(own)]
+            assert not outside, f"seed {SEED}: {call.line}"
