@@ -126,6 +126,10 @@ class TrialRecord(Frozen):
     runtime: dict[str, float | None] = {}
     """All of ``runtime/metrics`` at the end, by its own names; of histograms, quantiles."""
 
+    inherited: dict[str, str] = {}
+    """What the program had of the harness's own process, since it could not be set otherwise, as
+    ``nice`` or ``limit as``."""
+
     @property
     def trial(self) -> Trial:
         """Which trial it was."""

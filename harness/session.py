@@ -344,6 +344,7 @@ def _run_build(
         marks=result.marks,
         processes=tuple(result.processes),
         runtime=result.runtime,
+        inherited=result.inherited,
     )
 
 

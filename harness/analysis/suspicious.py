@@ -30,6 +30,11 @@ _BUSY = 0.12
 on a machine counts as busy. Equal trials of the fixtures had 0.02 to 0.1 beside little else, and
 0.14 to 0.26 with four times as many programs that wanted to run as CPUs."""
 _SLOWED = 0.1
+_BEARING = {
+    "nice", "scheduling policy", "personality", "memory policy", "no huge pages", "page merging",
+    "no writable code", "limit cpu", "limit data", "limit stack", "limit rss", "limit as",
+}  # fmt: skip
+"""Of what a trial may inherit: what bears on memory, or on how much CPU time it gets."""
 
 
 def cautions(run: Run, tables: Mapping[str, Table], question: Question) -> tuple[Caution, ...]:
@@ -46,6 +51,7 @@ def cautions(run: Run, tables: Mapping[str, Table], question: Question) -> tuple
             found += _hosts(table, metric, question, part)
         found += _machine(table, _ERROR / len(tables))
         found += _failures(run, table)
+        found += _inherited(run, table)
     return tuple(found)
 
 
@@ -333,4 +339,25 @@ def _failures(run: Run, table: Table) -> Iterator[Caution]:
             message=f"{len(failed)} of {len(trials)} trials failed ({variants}); what failed may "
             "be what needed most memory, so that the rest is not a fair sample",
             remedy="see their logs; raise trials.timeout or memory_limit if these ended them",
+        )
+
+
+def _inherited(run: Run, table: Table) -> Iterator[Caution]:
+    """What trials had of the harness's own process, where it bears on what is measured."""
+    trials = [t for t in run.trials if t.workload == table.workload]
+    known = {
+        f"{name} {value}": name
+        for trial in trials
+        for name, value in trial.inherited.items()
+        if name in _BEARING
+    }
+    if known:
+        some = [t for t in trials if t.inherited.keys() & set(known.values())]
+        yield Caution(
+            workload=table.workload,
+            kind="inherited",
+            message=f"{len(some)} of {len(trials)} trials had what the harness was started with "
+            f"and may not change: {listed(tuple(known))}; programs behave otherwise under it",
+            remedy="start the harness from a plain shell (without nice, chrt, ulimit, setarch), "
+            "or with the permission to change it (CAP_SYS_NICE, CAP_SYS_RESOURCE)",
         )

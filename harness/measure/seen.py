@@ -16,6 +16,8 @@ class Seen:
     pid: int = 0
     started: float = 0.0
     """The monotonic clock just before the start, in seconds."""
+    inherited: dict[str, str] = field(default_factory=dict)
+    """What the supervisor could not set for it."""
     series: Series = field(default_factory=list)
     """Of the program itself."""
     tree_series: Series = field(default_factory=list)

@@ -121,6 +121,8 @@ class TrialResult(Frozen):
     """The end of what the program wrote."""
     load_log: str = ""
     """The end of what the load wrote."""
+    inherited: dict[str, str] = {}
+    """What it had of the harness's own process, since it could not be set otherwise: by name."""
     go_version: str | None = None
     """``runtime.Version()``, as the probe said."""
 
@@ -265,6 +267,7 @@ def _result(
         runtime=metrics.all_runtime(end),
         log=watch.log[-LOG_TAIL:],
         load_log=served.load_output,
+        inherited=seen.inherited,
         go_version=end.version if end else None,
     )
 

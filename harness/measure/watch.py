@@ -309,6 +309,7 @@ class Watch:
                 self.seen.fault = "not started"
                 self._log = answer["error"].encode()
             else:
+                self.seen.inherited = answer["inherited"] or {}
                 self._begin(answer["pid"], answer["monotonic"] / 1e9)
 
     def _begin(self, pid: int, started: float) -> None:

@@ -599,3 +599,16 @@ def test_what_cannot_err_costs_other_comparisons_nothing() -> None:
     verdict = conclude(make_run(measure, {**ORIGIN, "question": question}))
     (found,) = (c for c in verdict.comparisons if c.primary and c.metric == "rss.peak")
     assert found.correction == "Holm over 1 primary"
+
+
+def test_what_trials_inherited_is_told_where_it_bears_on_what_is_measured() -> None:
+    run = make_run(lambda *_: {"rss.peak": 1e8})
+    given = {"nice": "10", "limit nofile": "1024 of 4096"}
+    trials = (
+        run.trials[0].model_copy(update={"inherited": given}),
+        *(t.model_copy(update={"inherited": {"limit nofile": "1"}}) for t in run.trials[1:]),
+    )
+    warnings = conclude(Run(run.path, run.manifest, trials)).warnings
+    (told,) = (w for w in warnings if w.kind == "inherited")
+    assert told.message.startswith(f"1 of {len(trials)} trials had what the harness was started")
+    assert "nice 10;" in told.message

@@ -40,10 +40,11 @@ type job struct {
 }
 
 type started struct {
-	Event     string `json:"event"`
-	PID       int    `json:"pid"`
-	Monotonic int64  `json:"monotonic"` // nanoseconds, just before the workload was started
-	Error     string `json:"error"`
+	Event     string            `json:"event"`
+	PID       int               `json:"pid"`
+	Monotonic int64             `json:"monotonic"` // nanoseconds, just before the workload was started
+	Error     string            `json:"error"`
+	Inherited map[string]string `json:"inherited"` // what could not be set as it should be
 }
 
 type ended struct {
@@ -95,7 +96,8 @@ func main() {
 	}
 	syscall.Setsid()
 	syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0)
-	if err := setLimits(j); err != nil {
+	inherited := settle()
+	if err := pin(j.CPUs); err != nil {
 		answer(started{Event: "started", Error: err.Error()})
 		os.Exit(2)
 	}
@@ -118,6 +120,7 @@ func main() {
 			return
 		}
 	}
+	defaultSignals()
 	begin := monotonic()
 	pid, err := syscall.ForkExec(path, j.Args, &syscall.ProcAttr{
 		Dir:   j.Directory,
@@ -130,7 +133,7 @@ func main() {
 		return
 	}
 	closeFiles(j)
-	answer(started{Event: "started", PID: pid, Monotonic: begin})
+	answer(started{Event: "started", PID: pid, Monotonic: begin, Inherited: inherited})
 
 	w := &workload{pid: pid}
 	go w.obey(input)
@@ -303,19 +306,178 @@ func killTree() int {
 	return killed
 }
 
-func setLimits(j job) error {
-	for _, file := range append([]int{j.Output}, j.Files...) {
-		syscall.CloseOnExec(file) // the workload gets copies under other numbers
+// settle gives this thread, and so the workload, a stated value of what a process inherits beside its
+// environment, whatever the harness was started with: nohup, nice, ulimit, setarch, a container's or a
+// service's own. It says what could not be set, by name, with the value that stays.
+func settle() map[string]string {
+	inherited := map[string]string{}
+	closeOnExec()
+	syscall.Umask(0o22)
+	for _, l := range limits {
+		l.set(inherited)
 	}
-	core := syscall.Rlimit{}
-	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &core); err != nil {
-		return err
+	settleScheduling(inherited)
+	settleMemory(inherited)
+	setFile("/proc/self/oom_score_adj", "0", "oom_score_adj", inherited)
+	setFile("/proc/self/coredump_filter", "0x33", "", inherited)
+	return inherited
+}
+
+// closeOnExec keeps every descriptor but the standard ones from the workload, which gets copies of
+// those that it is meant to have.
+func closeOnExec() {
+	const closeRange, cloexec = 436, 4
+	if _, _, errno := syscall.RawSyscall(closeRange, 3, 1<<32-1, cloexec); errno == 0 {
+		return
 	}
-	if len(j.CPUs) == 0 {
+	open, _ := os.ReadDir("/proc/self/fd") // before Linux 5.11
+	for _, entry := range open {
+		if file, err := strconv.Atoi(entry.Name()); err == nil && file > 2 {
+			syscall.CloseOnExec(file)
+		}
+	}
+}
+
+const unlimited = ^uint64(0)
+
+// A limit is what setrlimit(2) sets, with the kernel's own defaults, but for no core dumps.
+type limit struct {
+	name       string
+	number     int
+	soft, hard uint64
+}
+
+var limits = []limit{
+	{"limit cpu", syscall.RLIMIT_CPU, unlimited, unlimited},
+	{"limit fsize", syscall.RLIMIT_FSIZE, unlimited, unlimited},
+	{"limit data", syscall.RLIMIT_DATA, unlimited, unlimited},
+	{"limit stack", syscall.RLIMIT_STACK, 8 << 20, unlimited}, // unlimited, it changes where mappings lie
+	{"limit core", syscall.RLIMIT_CORE, 0, 0},
+	{"limit rss", 5, unlimited, unlimited},
+	{"limit nofile", syscall.RLIMIT_NOFILE, 1024, 1 << 19},
+	{"limit memlock", 8, 8 << 20, 8 << 20},
+	{"limit as", syscall.RLIMIT_AS, unlimited, unlimited},
+	{"limit locks", 10, unlimited, unlimited},
+	{"limit nice", 13, 0, 0},
+	{"limit rtprio", 14, 0, 0},
+	{"limit rttime", 15, unlimited, unlimited},
+}
+
+// set goes as far as the hard limit lets it where it may not be raised.
+func (l limit) set(inherited map[string]string) {
+	var now [2]uint64
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, 0, uintptr(l.number), 0,
+		uintptr(unsafe.Pointer(&now)), 0, 0)
+	if errno != 0 {
+		return // this kernel has no such limit
+	}
+	for _, hard := range []uint64{l.hard, least(l.hard, now[1])} {
+		soft := least(l.soft, hard)
+		if syscall.Setrlimit(l.number, &syscall.Rlimit{Cur: soft, Max: hard}) != nil {
+			continue
+		}
+		now = [2]uint64{soft, hard}
+		break
+	}
+	if now[0] != l.soft || (l.number == syscall.RLIMIT_NOFILE && now[1] != l.hard) { // Go raises that one
+		inherited[l.name] = strconv.FormatUint(now[0], 10) + " of " + strconv.FormatUint(now[1], 10)
+	}
+}
+
+func least(a, b uint64) uint64 {
+	if a < b {
+		return a
+	}
+	return b
+}
+
+// settleScheduling undoes nice, chrt and ionice. Priorities belong to a thread, and a new process has
+// its maker's.
+func settleScheduling(inherited map[string]string) {
+	const resetOnFork = 0x40000000
+	var parameter int32
+	syscall.RawSyscall(syscall.SYS_SCHED_SETSCHEDULER, 0, 0, uintptr(unsafe.Pointer(&parameter)))
+	policy, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_GETSCHEDULER, 0, 0, 0)
+	if policy &^= resetOnFork; errno == 0 && policy != 0 {
+		inherited["scheduling policy"] = strconv.Itoa(int(policy))
+	}
+	syscall.Setpriority(syscall.PRIO_PROCESS, 0, 0)
+	if kernel, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0); err == nil && kernel != 20 {
+		inherited["nice"] = strconv.Itoa(20 - kernel)
+	}
+	const process = 1
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_IOPRIO_SET, process, 0, 0); errno == syscall.EPERM {
+		inherited["I/O priority"] = errno.Error()
+	}
+	const setTimerSlack, usual = 29, 50_000 // nanoseconds
+	syscall.RawSyscall(syscall.SYS_PRCTL, setTimerSlack, usual, 0)
+}
+
+// settleMemory undoes setarch, numactl, and what prctl(2) hands down of huge and of shared pages.
+func settleMemory(inherited map[string]string) {
+	const ask = 0xffffffff
+	syscall.RawSyscall(syscall.SYS_PERSONALITY, 0, 0, 0)
+	if now, _, errno := syscall.RawSyscall(syscall.SYS_PERSONALITY, ask, 0, 0); errno == 0 && now != 0 {
+		inherited["personality"] = "0x" + strconv.FormatUint(uint64(now), 16)
+	}
+	_, _, errno := syscall.RawSyscall(syscall.SYS_SET_MEMPOLICY, 0, 0, 0)
+	if errno != 0 && errno != syscall.ENOSYS {
+		inherited["memory policy"] = errno.Error()
+	}
+	const setTHPDisable, getTHPDisable, setMerge, getMerge, getMDWE = 41, 42, 67, 68, 66
+	for _, p := range []struct {
+		name     string
+		set, get uintptr
+	}{
+		{"no huge pages", setTHPDisable, getTHPDisable},
+		{"page merging", setMerge, getMerge},
+		{"no writable code", 0, getMDWE}, // never to be undone
+	} {
+		if p.set != 0 {
+			syscall.RawSyscall6(syscall.SYS_PRCTL, p.set, 0, 0, 0, 0, 0)
+		}
+		now, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, p.get, 0, 0, 0, 0, 0)
+		if errno == 0 && now != 0 {
+			inherited[p.name] = strconv.Itoa(int(now))
+		}
+	}
+}
+
+// setFile writes a value of this process into its file; name is empty for what need not be told.
+func setFile(path, value, name string, inherited map[string]string) {
+	if os.WriteFile(path, []byte(value), 0) == nil || name == "" {
+		return
+	}
+	if now, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(now)) != value {
+		inherited[name] = strings.TrimSpace(string(now))
+	}
+}
+
+// defaultSignals gives the workload no signal that is ignored or held back: a shell ignores SIGHUP
+// under nohup, SIGINT and SIGQUIT in the background, and Go leaves such dispositions alone.
+func defaultSignals() {
+	const ignored, setMask, size = 1, 2, 8
+	var none struct {
+		handler, flags, restorer uintptr
+		mask                     uint64
+	}
+	for number := uintptr(1); number <= 64; number++ {
+		old := none
+		syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, number, 0, uintptr(unsafe.Pointer(&old)), size, 0, 0)
+		if old.handler == ignored {
+			syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, number, uintptr(unsafe.Pointer(&none)), 0, size, 0, 0)
+		}
+	}
+	var mask uint64
+	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, setMask, uintptr(unsafe.Pointer(&mask)), 0, size, 0, 0)
+}
+
+func pin(cpus []int) error {
+	if len(cpus) == 0 {
 		return nil
 	}
 	var mask [16]uint64 // 1024 CPUs
-	for _, cpu := range j.CPUs {
+	for _, cpu := range cpus {
 		if cpu < 0 || cpu >= 64*len(mask) {
 			return syscall.EINVAL
 		}

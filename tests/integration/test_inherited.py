@@ -1,0 +1,93 @@
+"""What the harness was started with, and what a trial has of it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golang_support import NEW, get
+
+from harness.golang.builds import build_tool
+from harness.golang.cache import default_cache
+from harness.measure.trial import TrialRequest, run_trial
+
+pytestmark = pytest.mark.toolchain
+
+ROOT = Path(__file__).parents[2]
+ODD = ROOT / "tests" / "inherited.py"
+NOBODY = 65534
+
+Start = Callable[[int], tuple[dict[str, Any], dict[str, str], list[str]]]
+
+
+@pytest.fixture(scope="module")
+def supervisor() -> Path:
+    source = ROOT / "harness" / "measure" / "supervisor" / "main.go"
+    return build_tool(source, get(NEW, default_cache()), default_cache())
+
+
+@pytest.fixture
+def start_oddly(supervisor: Path, tmp_path_factory: pytest.TempPathFactory) -> Start:
+    """Start a program from an odd process: the answer, what it has by name, its descriptors."""
+
+    def start(user: int) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+        place = tmp_path_factory.mktemp("odd")
+        copy = place / "supervisor"
+        copy.write_bytes(supervisor.read_bytes())
+        for path in (*place.parents[:2], place, copy):  # for another user
+            path.chmod(0o777)
+        command = [sys.executable, str(ODD), str(copy), str(place), str(user)]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        first, *lines = done.stdout.splitlines()
+        pairs = [line.partition(":") for line in lines]
+        seen = {name.strip(): value.strip() for name, _, value in reversed(pairs)}
+        limits = {line[:26].strip(): line[26:].split()[0] for line in lines if line[:4] == "Max "}
+        return (
+            json.loads(first),
+            seen | limits,
+            [v.strip() for n, _, v in pairs if n == "descriptor"],
+        )
+
+    return start
+
+
+def test_what_the_caller_hands_down_does_not_reach_a_trial(start_oddly: Start) -> None:
+    answer, seen, descriptors = start_oddly(0)
+    assert int(seen["SigIgn"], 16) == int(seen["SigBlk"], 16) == 0
+    expected = {
+        "Max cpu time": "unlimited", "Max file size": "unlimited", "Max data size": "unlimited",
+        "Max stack size": str(8 << 20), "Max core file size": "0", "Max resident set": "unlimited",
+        "Max open files": "1024", "Max locked memory": str(8 << 20),
+        "personality": "00000000", "coredump_filter": "00000033", "THP_enabled": "1",
+        "umask": "0022", "policy": "0", "timerslack_ns": "50000", "terminal": "no", "placed": "",
+    }  # fmt: skip
+    assert {name: seen.get(name, value) for name, value in expected.items()} == expected
+    assert descriptors == ["0", "1", "2", "3"], "the last is that of the directory that ls reads"
+    assert seen["io"] in ("", "none: prio 0")
+    inherited = answer["inherited"]
+    assert inherited.pop("limit as", "") in ("", f"{64 << 30} of {64 << 30}")
+    for name in ("nice", "oom_score_adj"):  # not everybody may undo these
+        assert seen[name] == inherited.get(name, "0")
+    assert inherited.keys() <= {"nice", "oom_score_adj", "limit nofile", "limit memlock"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_what_a_user_may_not_undo_is_told(start_oddly: Start) -> None:
+    answer, seen, _ = start_oddly(NOBODY)
+    assert (seen["nice"], answer["inherited"]["nice"]) == ("7", "7")
+    assert answer["inherited"]["limit as"] == f"{64 << 30} of {64 << 30}"
+    assert (int(seen["SigIgn"], 16), seen["umask"], seen["policy"]) == (0, "0022", "0")
+
+
+def test_a_trials_record_holds_what_it_inherited(supervisor: Path, tmp_path: Path) -> None:
+    request = TrialRequest(
+        supervisor=supervisor, binary=Path("/bin/true"), directory=tmp_path, probe="off"
+    )
+    found = run_trial(request)
+    assert found.outcome == "ok"
+    assert not found.inherited.keys() & {"scheduling policy", "personality", "no huge pages"}
