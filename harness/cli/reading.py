@@ -133,7 +133,14 @@ def profile(
         with writing(merged, "name another file"):
             merged.parent.mkdir(parents=True, exist_ok=True)
             merged.write_bytes(data)
+    holders = top(own, base)
+    if not holders:
+        what = (
+            "no function holds more or less in one of them" if base else "nothing is live in them"
+        )
+        click.echo(f"the profiles are there, and {what}")
+        return
     grid = Table("flat", "cumulative", "function", box=None)
-    for holder in top(own, base):
+    for holder in holders:
         grid.add_row(f"{holder.flat:,.0f}", f"{holder.cumulative:,.0f}", escape(holder.function))
     Console(width=None if sys.stdout.isatty() else 200).print(grid)

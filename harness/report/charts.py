@@ -163,7 +163,8 @@ def _layers_of(samples: Samples, workload: str, variant: str) -> dict[str, float
     resident, mapped, live = median("rss.end"), median("runtime.mapped"), median("heap.live")
     if resident is None or mapped is None or live is None:
         return None
-    objects = median("heap.objects") or live
+    objects = median("heap.objects")
+    objects = live if objects is None else objects
     unused, free = median("heap.unused") or 0.0, median("heap.free") or 0.0
     stacks = median("heap.stacks") or 0.0
     known = max(live, objects) + unused + free + stacks

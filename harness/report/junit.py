@@ -28,7 +28,9 @@ def render_junit(run: Run, verdict: Verdict) -> str:
         _count(suite)
     gates = SubElement(root, "testsuite", name="gates")
     for gate in verdict.gates:
-        name = f"{gate.workload}[{gate.metric} {gate.candidate} against {gate.baseline}]"
+        alone = gate.max_increase is None and gate.max_increase_amount is None
+        against = "" if alone else f" against {gate.baseline}"
+        name = f"{gate.workload}[{gate.metric} {gate.candidate}{against}]"
         case = _case(gates, "gates", name)
         if not gate.passed:
             SubElement(case, "failure", message=visible(gate.message))

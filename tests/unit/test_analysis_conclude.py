@@ -326,7 +326,15 @@ def test_no_data_raises_or_warns(n: int, data: st.DataObject) -> None:
     lost = data.draw(st.sets(st.sampled_from(names)))
     run = make_run(
         lambda _w, v, r: {"rss.peak": columns.get(v, columns[names[0]])[r - 1], "unseen": -1.0},
-        {**SMALL, "trials": n, "gates": [{"metric": "rss.peak", "max_increase": "5%"}]},
+        {
+            **SMALL,
+            "trials": n,
+            "gates": [
+                {"metric": "rss.peak", "max_increase": "5%"},
+                {"metric": "rss.peak", "max": "1MiB", "max_increase": "1MiB"},
+                {"metric": "unseen", "max_increase": "5%"},
+            ],
+        },
         outcome=lambda _w, v, _r: "exit 1" if v in lost else "ok",
     )
     verdict = conclude(run)

@@ -154,3 +154,13 @@ def test_recursion_is_counted_once(tmp_path: Path) -> None:
     path.write_bytes(profile([(field(1, varint(2) + varint(2) + varint(1)), 8)]))
     found = {holder.function: (holder.flat, holder.cumulative) for holder in top([path])}
     assert found == {"main.fill": (8, 8), "main.main": (0, 8)}
+
+
+def test_profiles_in_which_nothing_is_live_are_not_missing_ones(tmp_path: Path) -> None:
+    empty = encode_profile(Records(rate=1, records=(), frames=()))
+    run = stored(tmp_path, {"go1.24.3": [empty], "go1.23.9": [records(100)]})
+    status, output = call("profile", run, "large-buffers", "go1.24.3")
+    assert (status, output.strip()) == (0, "the profiles are there, and nothing is live in them")
+    status, output = call("profile", run, "large-buffers", "go1.23.9", "go1.24.3")
+    assert status == 0
+    assert "main." in output
