@@ -175,7 +175,8 @@ def _default_baseline(plan: Plan, candidate: str | None) -> str:
         return defaults[0].name
     chosen = plan.variant(candidate)
     same = [v for v in defaults if v.conditions == chosen.conditions]
-    return next((v.name for v in (*same, *defaults) if v.name != candidate), candidate)
+    nearest = sorted(defaults, key=lambda v: len(toggles_between(chosen, v)))
+    return next((v.name for v in (*same, *nearest) if v.name != candidate), candidate)
 
 
 def _default_candidate(plan: Plan, baseline: str) -> str | None:

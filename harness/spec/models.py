@@ -510,9 +510,11 @@ class QuestionSpec(Frozen):
     """What the run is to answer."""
 
     baseline: VariantName | None = None
-    """A variant's name; by default the first toolchain's default variant."""
+    """A variant's name; by default the first toolchain's default variant, in the conditions (build
+    settings and run environment) of the candidate."""
     candidate: VariantName | None = None
-    """A variant's name; by default the last other toolchain's default variant."""
+    """A variant's name; by default the last other toolchain's default variant, in the conditions of
+    the baseline."""
     suspects: list[Setting] | None = None
     """Experiments that may explain a change; by default all that the matrix toggles."""
     metrics: Annotated[list[Value], Field(min_length=1, max_length=100)] = ["rss.peak"]
@@ -594,9 +596,9 @@ class GateSpec(Frozen):
     workload: Line | None = None
     """Only this workload; by default every one."""
     baseline: VariantName | None = None
-    """A variant's name; by default the question's."""
+    """A variant's name; by default the question's, in the conditions of the one that is named."""
     candidate: VariantName | None = None
-    """A variant's name; by default the question's."""
+    """A variant's name; by default the question's, in the conditions of the one that is named."""
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> Self:

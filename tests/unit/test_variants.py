@@ -543,3 +543,13 @@ def test_a_question_that_mixes_toolchain_and_conditions_is_warned_about() -> Non
     assert found.remedy.endswith(": go1.23.9 race=true")
     plain = conclude(make_run(logs(race_costs), RACE)).warnings
     assert not [w for w in plain if w.kind == "conditions differ"]
+
+
+def test_a_default_baseline_differs_by_as_little_as_can_be() -> None:
+    matrix = {
+        **ORIGIN, "go": ["go1.23.9", "go1.24.3"], "experiments": [[]],
+        "include": [{"go": "go1.24.3", "env": {"GOGC": "50"}}],
+        "question": {"candidate": "go1.24.3 GOGC=50"},
+    }  # fmt: skip
+    question = resolve_question(MatrixSpec.model_validate(matrix), plan_of(matrix))
+    assert question.baseline == "go1.24.3"
