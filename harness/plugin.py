@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.dispositions import see_children_end
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     sent = (worker_input or {}).get("gomatrix")
     if not files and not sent:
         return
+    see_children_end()
     from harness.collection import Collection  # noqa: PLC0415 - see the module's docstring
 
     collection = Collection.from_json(sent) if sent else Collection()

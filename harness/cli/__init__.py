@@ -12,6 +12,7 @@ from importlib import import_module
 import click
 from click.shell_completion import CompletionItem
 
+from harness.dispositions import see_children_end
 from harness.errors import HarnessError, told
 from harness.provenance import provenance
 
@@ -106,3 +107,4 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: obje
 )  # fmt: skip
 def main() -> None:
     """Which Go feature is to blame? Measure a matrix of Go versions and experiments."""
+    see_children_end()

@@ -57,13 +57,19 @@ def sleeper(project: Project) -> Callable[[int, str], Project]:
     return make
 
 
+def _heed_interrupts() -> None:
+    """A shell's background job has SIGINT ignored, and so would all that these tests start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def started(project: Project, *arguments: str) -> Iterator[psutil.Popen]:
     command = [str(Path(sys.executable).with_name("gomatrix")), "run", "-n", "2", *arguments]
     with (project.root / "output.txt").open("wb") as output:
         process = psutil.Popen(
-            command, cwd=project.root, stdout=output, stderr=subprocess.STDOUT, env=dict(os.environ)
-        )
+            command, cwd=project.root, stdout=output, stderr=subprocess.STDOUT,
+            env=dict(os.environ), preexec_fn=_heed_interrupts,
+        )  # fmt: skip
     try:
         yield process
     finally:

@@ -41,3 +41,18 @@ def test_version_and_help_do_not_load_what_they_do_not_need() -> None:
     )
 
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_build_that_failed_is_seen_where_the_caller_ignores_the_death_of_children() -> None:
+    program = (
+        "import signal, subprocess; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"
+        "{}; print(subprocess.run('false').returncode)"
+    )
+
+    def status(first: str) -> str:
+        command = [sys.executable, "-c", program.format(first)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert status("pass") == "0", "what Python says of a child that nobody could wait for"
+    main = "from click.testing import CliRunner; from harness.cli import main"
+    assert status(f"{main}; CliRunner().invoke(main, ['experiments', '--help'])") == "1"
