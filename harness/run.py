@@ -311,25 +311,40 @@ def append_trial(path: Path, record: TrialRecord) -> None:
 
 
 def continued(old: Manifest, new: Manifest) -> Manifest:
-    """The manifest of a run that is resumed: the old one, with what the new one adds.
+    """The manifest of a run that is resumed: what the old one says, with the new one's means.
 
-    What is executed is the new one's: no path that a run directory names may choose it, and it may
-    come from another machine.
+    The old one may come from elsewhere. So whatever is executed or opened from here on is what this
+    invocation has found and built itself, and of builds that it has not made, no path is kept.
 
     Raises:
         HarnessError: matrix, toolchains, builds or plan differ; the message names the field.
     """
     check_same_origin(old, new, "resumed")
-    builds = {b.key: b for b in (*old.builds, *new.builds)}
+    made = {_cell(build) for build in new.builds}
+    earlier = [_without_paths(build) for build in old.builds if _cell(build) not in made]
+    means = {name: getattr(new, name) for name in _MEANS}
     hosts = {host.id: host for host in (*(old.hosts or (old.host,)), new.host)}
-    fresh = ("matrix_path", "supervisor", "load_generator", "plan", "lanes", "memory_budget")
     return old.model_copy(
-        update={field: getattr(new, field) for field in fresh}
-        | {
-            "builds": tuple(builds.values()),
+        update={
+            **means,
+            "builds": (*new.builds, *earlier),
             "hosts": tuple(hosts.values()) if len(hosts) > 1 else old.hosts,
         }
     )
+
+
+_MEANS = (
+    *("matrix_path", "matrix_text", "matrix", "plan", "toolchains", "supervisor"),
+    *("load_generator", "lanes", "memory_budget"),
+)
+
+
+def _cell(build: BuildRecord) -> tuple[object, ...]:
+    return (build.workload, build.toolchain, build.settings, build.build)
+
+
+def _without_paths(build: BuildRecord) -> BuildRecord:
+    return build.model_copy(update={"binary": "", "directory": ""})
 
 
 _INSTEAD = {

@@ -306,6 +306,8 @@ def _run_build(
             TrialRequest(
                 supervisor=Path(manifest.supervisor),
                 binary=Path(build.binary),
+                size=build.size,
+                sections=build.sections,
                 args=_arguments(workload),
                 env=workload.env | variant.env,
                 cpus=cpus,

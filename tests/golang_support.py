@@ -60,7 +60,7 @@ def write_module(directory: Path, files: Mapping[str, str]) -> Path:
     return directory
 
 
-def find(toolchain: Toolchain, base: Path, cache: Path, **workload: str) -> Source:
+def find(toolchain: Toolchain, base: Path, cache: Path, **workload: object) -> Source:
     """A workload's source; the package in ``base`` itself if nothing else is given."""
     entry = {"name": "program", **(workload or {"package": "."})}
     return locate(WorkloadSpec.model_validate(entry), base, toolchain, cache)
@@ -75,7 +75,7 @@ def build(
     spec: BuildSpec | None = None,
     probe: ProbeMode = "off",
     say: Any = quiet,
-    **workload: str,
+    **workload: object,
 ) -> BuildRecord:
     """Build one program; without the probe, which costs a colder start, unless it matters."""
     request = BuildRequest(

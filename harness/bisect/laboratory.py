@@ -131,21 +131,23 @@ class RunLaboratory:
                 f"{self._directory.name} cannot be resumed: {point.name} is another binary now "
                 "than the one that was measured; start a new bisection"
             )
-        if stored is None:
-            self._grow(point, record, record_of(toolchain))
+        self._grow(point, record, record_of(toolchain))
         return record.error
 
     def _grow(self, point: Point, build: BuildRecord, toolchain: ToolchainRecord) -> None:
+        """Add a point to the plan, in place of what the run directory said of it."""
         plan = self._manifest.plan
         variant = Variant(name=point.name, toolchain=build.toolchain, settings=point.settings,
                           build=self._build, env=self._env)  # fmt: skip
         cell = Cell(workload=self._source.workload, variant=point.name)
+        variants = {v.name: v for v in (*plan.variants, variant)}
+        cells = {c.variant: c for c in (*plan.cells, cell)}
+        builds = {(b.toolchain, b.settings, b.build): b for b in (*self._manifest.builds, build)}
         known = {t.name: t for t in (*self._manifest.toolchains, toolchain)}
         grown = plan.model_copy(
-            update={"variants": (*plan.variants, variant), "cells": (*plan.cells, cell)}
+            update={"variants": tuple(variants.values()), "cells": tuple(cells.values())}
         )
-        self._replace(plan=grown, builds=(*self._manifest.builds, build),
-                      toolchains=tuple(known.values()))  # fmt: skip
+        self._replace(plan=grown, builds=tuple(builds.values()), toolchains=tuple(known.values()))
 
     def rounds(self, points: Sequence[Point], count: int) -> list[dict[str, Measured]]:
         """See ``harness.bisect.bench.Laboratory``."""

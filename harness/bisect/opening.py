@@ -1,6 +1,7 @@
 """A bisection made ready: matrix, ends, workload, and the run directory to measure into."""
 
 import secrets
+import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -115,20 +116,64 @@ def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say
         raise
 
 
-def resume(directory: Path, *, command: tuple[str, ...], say: Say) -> Opened:
+def resume(
+    directory: Path, matrix: Matrix, asked: Asked, *, command: tuple[str, ...], say: Say
+) -> Opened:
     """Go on with an interrupted bisection.
 
+    The directory may come from elsewhere, so nothing that it names is executed: not the programs of
+    another matrix file, no repository's and no path's toolchain that is not given again.
+
+    Args:
+        directory: the run directory.
+        matrix: the matrix, loaded.
+        asked: what the command line says; what it leaves open is taken from the directory.
+        command: the command line, for the record.
+        say: told of downloads and builds.
+
     Raises:
-        HarnessError: the directory holds none, or its matrix file is another by now.
+        HarnessError: the directory holds none, it was made from another matrix file, or it asks
+            something else than the command line.
     """
     request = read_bisection(directory).request
-    matrix = load(Path(request.matrix))
     if matrix.text != request.matrix_text:
         raise HarnessError(
-            f"{directory} cannot be resumed: {request.matrix} was changed since; start a new "
+            f"{directory} cannot be resumed: {matrix.path} is not the matrix file that it was made "
+            f"from ({request.matrix}), or was changed since; name that file, start a new "
             "bisection, or put the old text back"
         )
-    return _open(request, matrix, directory.resolve(), command, say)
+    for name in ("good", "bad", "repository", "workload", "metric", "seed"):
+        said, stored = getattr(asked, name), getattr(request, name)
+        said = str(said.resolve()) if isinstance(said, Path) else said
+        flag = "--repo" if name == "repository" else f"--{name}"
+        if said not in (None, stored):
+            raise HarnessError(
+                f"{directory} cannot be resumed with {flag} {said}: it was begun with {stored}"
+            )
+        if said is None and name in _NAME_PROGRAMS and _is_place(stored):
+            raise HarnessError(
+                f"{directory} names a toolchain or repository of its own, which may not be yours: "
+                f"give it again, with {flag} {shlex.quote(stored)}"
+            )
+    own = request.model_copy(update={"matrix": str(matrix.path)})
+    return _open(own, matrix, directory.resolve(), command, say)
+
+
+def resuming(opened: Opened) -> str:
+    """The command that goes on with a bisection."""
+    request = opened.request
+    flags = {"--good": request.good, "--bad": request.bad, "--repo": request.repository}
+    given = [word for flag, text in flags.items() if _is_place(text) for word in (flag, str(text))]
+    words = ["gomatrix", "bisect", request.matrix, *given, "--resume", str(opened.directory)]
+    return shlex.join(words)
+
+
+_NAME_PROGRAMS = ("good", "bad", "repository")
+
+
+def _is_place(text: str | None) -> bool:
+    """Whether a text may name a place, and not only a release or a toolchain of the matrix."""
+    return text is not None and ("/" in text or "{" in text)
 
 
 def read_bisection(directory: Path) -> Bisection:
@@ -203,8 +248,6 @@ def _manifest(
     directory: Path, matrix: Matrix, request: Request, ends: tuple[Point, Point],
     toolchains: Mapping[str, Toolchain], cache: Path, command: tuple[str, ...],
 ) -> Manifest:  # fmt: skip
-    if (directory / MANIFEST).exists():
-        return read_manifest(directory)
     spec = matrix.spec
     question = QuestionSpec(baseline=ends[0].name, candidate=ends[1].name,
                             metrics=[request.metric], suspects=[])  # fmt: skip
@@ -225,9 +268,26 @@ def _manifest(
         memory_budget=memory_budget(),
         command=command,
     )
+    if (directory / MANIFEST).exists():
+        return _continued(read_manifest(directory), manifest)
     with writing(directory, ELSEWHERE):
         write_json(directory / MANIFEST, manifest)
     return manifest
+
+
+def _continued(old: Manifest, new: Manifest) -> Manifest:
+    """The manifest to go on with: points that there are, and nothing of the old one's to execute.
+
+    Points are made again when their turn comes (``RunLaboratory``), and then compared.
+    """
+    if (old.matrix, old.plan.seed) != (new.matrix, new.plan.seed):
+        raise HarnessError(
+            f"{old.name} cannot be resumed: its run.json and its {RECORD} do not say the same; "
+            "start a new bisection"
+        )
+    kept = {name: getattr(old, name) for name in ("name", "created", "host", "toolchains")}
+    builds = tuple(b.model_copy(update={"binary": "", "directory": ""}) for b in old.builds)
+    return new.model_copy(update={**kept, "builds": builds, "plan": old.plan})
 
 
 def _workload(matrix: Matrix, name: str | None) -> WorkloadSpec:

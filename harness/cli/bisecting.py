@@ -1,13 +1,12 @@
 """The command that goes from "it got worse between these two" to what made it so."""
 
-import shlex
 import sys
 from pathlib import Path
 
 import click
 
 from harness.bisect.course import run_course
-from harness.bisect.opening import Asked, begin, request_of, resume
+from harness.bisect.opening import Asked, begin, request_of, resume, resuming
 from harness.cli.options import examples, parse_fraction
 from harness.errors import HarnessError
 from harness.spec.load import load
@@ -38,7 +37,9 @@ from harness.spec.load import load
 @click.option("--seed", type=int, help="For the order of trials within rounds.")
 @click.option(
     "--resume", "directory", type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="RUN", help="Go on with an interrupted bisection; nothing else needs to be said.",
+    metavar="RUN",
+    help="Go on with an interrupted bisection of this matrix; the paths of toolchains and of the "
+         "repository must be given again.",
 )  # fmt: skip
 @click.option(
     "--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"),
@@ -64,19 +65,17 @@ def bisect(  # noqa: PLR0913 - one for each option
     def say(line: str) -> None:
         click.echo(line, err=as_json)
 
+    asked = Asked(good=good, bad=bad, workload=workload, metric=metric, repository=repository,
+                  fix=fix, smallest=smallest, seed=seed)  # fmt: skip
     if directory is not None:
-        opened = resume(directory, command=command, say=say)
+        opened = resume(directory, load(matrix), asked, command=command, say=say)
     else:
-        asked = Asked(good=good, bad=bad, workload=workload, metric=metric, repository=repository,
-                      fix=fix, smallest=smallest, seed=seed)  # fmt: skip
         request = request_of(load(matrix), asked)
         opened = begin(request, reports=reports, command=command, say=say)
     try:
         bisection = run_course(opened)
     except KeyboardInterrupt:
-        raise HarnessError(
-            f"interrupted; gomatrix bisect --resume {shlex.quote(str(opened.directory))} goes on"
-        ) from None
+        raise HarnessError(f"interrupted; {resuming(opened)} goes on") from None
     if as_json:
         click.echo(bisection.model_dump_json(indent=1))
     else:

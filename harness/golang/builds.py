@@ -3,14 +3,15 @@
 import hashlib
 import json
 import os
+import secrets
 import shlex
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from harness.errors import HarnessError
@@ -18,12 +19,15 @@ from harness.frozen import Frozen
 from harness.golang.archives import sha256_of
 from harness.golang.cache import obtain
 from harness.golang.command import ALONE, run_go
-from harness.golang.elf import functions
+from harness.golang.elf import functions, section_sizes
 from harness.golang.experiments import experiment_of, parse_tool_tags, turns_on
 from harness.golang.identity import content_digest
+from harness.golang.inputs import Cell, Inputs, ask, inputs_of, reads_unknown_files
 from harness.golang.layout import MACHINES, choose
 from harness.golang.overlay import OverlayMode, ProbeMode, probe_digest, write_overlay
+from harness.golang.providers.installed import module_cache
 from harness.golang.records import BuildRecord
+from harness.golang.seen import Seen
 from harness.golang.toolchains import Toolchain
 from harness.golang.workloads import Source
 from harness.spec.models import BuildSpec
@@ -42,26 +46,10 @@ class BuildRequest(Frozen):
     build: BuildSpec
     probe: ProbeMode = "full"
 
-    @cached_property
-    def key(self) -> str:
-        """A digest of everything that decides the binary's content.
-
-        Raises:
-            HarnessError: the profile of the build settings cannot be read.
-        """
-        parts = [
-            self.toolchain.identity,
-            self.settings,
-            self.build.model_dump(),
-            sha256_of(self.profile) if self.profile else "",
-            self.source.package,
-            self.source.test,
-            self.source.digest,
-            probe_digest(self.probe),
-            os.uname().machine,
-            _c_compiler() if self.build.needs_cgo else "",
-        ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+    @property
+    def cell(self) -> Cell:
+        """What decides which files are read."""
+        return Cell(self.source, self.toolchain, self.settings, self.build)
 
     @property
     def profile(self) -> Path | None:
@@ -159,9 +147,38 @@ def build_all(
 def is_cached(request: BuildRequest, cache: Path) -> bool:
     """Whether a build is in the cache; one that cannot be made is not."""
     try:
-        return (cache / "builds" / request.key).is_dir()
+        inputs = inputs_of(request.cell, cache)
+        if inputs.unknown or reads_unknown_files(request.build):
+            return False
+        return (cache / "builds" / key_of(request, inputs.digest)).is_dir()
     except HarnessError:
         return False
+
+
+def key_of(request: BuildRequest, digest: str) -> str:
+    """A digest of everything that decides the binary's content.
+
+    Args:
+        request: what to build.
+        digest: of the files that the build reads.
+
+    Raises:
+        HarnessError: the profile of the build settings cannot be read.
+    """
+    build = request.build
+    parts = [
+        request.toolchain.identity,
+        request.settings,
+        build.model_dump(),
+        sha256_of(request.profile) if request.profile else "",
+        request.source.package,
+        request.source.test,
+        digest,
+        probe_digest(request.probe),
+        os.uname().machine,
+        _c_compiler() if build.needs_cgo else "",
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def build_tool(source: Path, toolchain: Toolchain, cache: Path) -> Path:
@@ -212,14 +229,12 @@ def _build(request: BuildRequest, cache: Path) -> BuildRecord:
         "directory": str(request.source.directory),
     }  # fmt: skip
     try:
-        entry, cached = obtain(
-            cache, "builds", request.key, lambda directory: _fill(request, cache, directory)
-        )
+        entry, cached = _obtain(request, cache)
         facts = json.loads((entry / _RECORD).read_text(encoding="utf-8"))
         return BuildRecord(
-            **base, key=request.key, binary=str(entry / "binary"), sha256=facts["sha256"],
+            **base, key=entry.name, binary=str(entry / "binary"), sha256=facts["sha256"],
             size=facts["size"], command=_command(request, entry), cached=cached,
-            seconds=round(time.monotonic() - started, 3),
+            sections=facts["sections"], seconds=round(time.monotonic() - started, 3),
         )  # fmt: skip
     except HarnessError as error:
         return BuildRecord(
@@ -247,75 +262,178 @@ def _command(request: BuildRequest, entry: Path) -> str:
     return " ".join(w if w.startswith('"$PWD"') else shlex.quote(w) for w in words)
 
 
-def _fill(request: BuildRequest, cache: Path, directory: Path) -> None:
+def _obtain(request: BuildRequest, cache: Path) -> tuple[Path, bool]:
+    """The cache's entry for a build, and whether it was there already."""
+    inputs = inputs_of(request.cell, cache)
+    unknown = (*inputs.unknown, *reads_unknown_files(request.build))
+    if unknown:
+        return _obtain_anew(request, cache, inputs)
+    key = key_of(request, inputs.digest)
+
+    def fill(directory: Path) -> None:
+        _fill(_Making(request, cache, inputs, directory, mark=inputs.digest))
+        _keep_patches(request.toolchain, directory, cache / "builds" / key)
+
+    return obtain(cache, "builds", key, fill)
+
+
+def _obtain_anew(request: BuildRequest, cache: Path, inputs: Inputs) -> tuple[Path, bool]:
+    """Build although an earlier binary may be there: what it was made from cannot all be known.
+
+    The entry is named after the binary itself, so that an equal one takes no further room.
+    """
+    place = cache / "builds"
+    place.mkdir(parents=True, exist_ok=True)
+    mark = secrets.token_hex(8)
+    with TemporaryDirectory(prefix=f".{mark}~", dir=place) as scratch:
+        made = Path(scratch)
+        _fill(_Making(request, cache, inputs, made, mark=mark))
+        key = key_of(request, sha256_of(made / "binary"))
+
+        def fill(directory: Path) -> None:
+            for path in made.iterdir():
+                path.rename(directory / path.name)
+            _keep_patches(request.toolchain, directory, place / key)
+
+        return obtain(cache, "builds", key, fill)[0], False
+
+
+class _Making(NamedTuple):
+    """A build while it is made."""
+
+    request: BuildRequest
+    cache: Path
+    inputs: Inputs
+    directory: Path
+    """Where it is made."""
+    mark: str
+    """Has packages compiled anew whose files the go command does not watch, when it is another."""
+
+    @property
+    def scratch(self) -> Path:
+        """For what is not kept."""
+        return self.directory / "scratch"
+
+
+def _fill(making: _Making) -> None:
+    request, cache, directory = making.request, making.cache, making.directory
     source, toolchain = request.source, request.toolchain
-    scratch = directory / "scratch"
-    scratch.mkdir()
-    overlay = []
+    making.scratch.mkdir()
+    sizes = None
+    pads: Collection[str] = ()
     if request.probe != "off":
-        overlay = _overlay(
-            request, directory / "overlay", request.probe, _pads(request, cache, scratch)
-        )
-    elif toolchain.patched:
-        overlay = _overlay(request, directory / "overlay", "off")
+        sizes, pads = _unprobed(making)
+    overlay = _overlay(making, "overlay", request.probe, pads)
     effective = _effective(request, cache, overlay)
     binary = directory / "binary"
-    _compile(request, cache, scratch, [*overlay, "-o", str(binary)])
+    _compile(making, [*overlay, "-o", str(binary)])
     info = run_go(
         toolchain.goroot, toolchain.build_cache(cache), ["version", "-m", str(binary)], extra=ALONE
     )
     _verify(request, parse_build_info(binary, info), effective)
-    if source.changed or content_digest(toolchain.goroot, cache) != toolchain.digest:
+    now = ask(request.cell, cache, Seen())
+    if now != making.inputs or content_digest(toolchain.goroot, cache) != toolchain.digest:
         raise HarnessError(
             f"files of {source.module} or {toolchain.goroot} were changed while {request.label} "
             "was built; run it again"
         )
-    for leftover in (scratch, directory / "overlay"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    if toolchain.patched:
-        _keep_patches(toolchain, directory, cache / "builds" / request.key)
-    facts = {"schema": 1, "sha256": sha256_of(binary), "size": binary.stat().st_size}
+    shutil.rmtree(making.scratch, ignore_errors=True)
+    sizes = sizes or _sizes(binary)
+    facts = {"schema": 1, "sha256": sha256_of(binary), **sizes._asdict()}
     (directory / _RECORD).write_text(json.dumps(facts), encoding="utf-8")
 
 
 def _overlay(
-    request: BuildRequest, directory: Path, mode: OverlayMode, pads: Collection[str] = ()
+    making: _Making, name: str, mode: OverlayMode, pads: Collection[str] = ()
 ) -> list[str]:
-    source, toolchain = request.source, request.toolchain
-    package = None if source.test else source.directory
-    path = write_overlay(toolchain.goroot, package, directory, mode, toolchain.patched, pads)
+    """The flag that adds the probe, patches, and marks; none where there is nothing to add."""
+    request = making.request
+    toolchain = request.toolchain
+    marked = _marked(making)
+    if mode == "off" and not toolchain.patched and not marked:
+        return []
+    package = None if request.source.test else request.source.directory
+    path = write_overlay(
+        toolchain.goroot, package, making.scratch / name, mode, toolchain.patched, pads, marked
+    )
     return [f"-overlay={path}"]
 
 
-def _compile(request: BuildRequest, cache: Path, scratch: Path, more: Sequence[str]) -> None:
+def _marked(making: _Making) -> dict[Path, bytes]:
+    """Assembly with a comment at its end, so that what it includes is read again.
+
+    Files of the module cache cannot be replaced, and do not change.
+    """
+    modules = module_cache(os.environ)
+    paths = [Path(name) for name in making.inputs.included]
+    comment = f"\n// {making.mark}\n".encode()
+    return {p: p.read_bytes() + comment for p in paths if not p.is_relative_to(modules)}
+
+
+def _compile(making: _Making, more: Sequence[str]) -> None:
     """Run the go command with further flags, of which a later one overrides the user's."""
+    request = making.request
     source, toolchain = request.source, request.toolchain
+    extra = {"GOTMPDIR": str(making.scratch)} | source.workspace
+    if making.inputs.unknown:
+        extra["CC"] = _marked_compiler(making)
     run_go(
-        toolchain.goroot, toolchain.build_cache(cache),
+        toolchain.goroot, toolchain.build_cache(making.cache),
         [*request.verb, *request.arguments, *more, source.package], directory=source.module,
-        settings=request.settings, build=request.build,
-        extra={"GOTMPDIR": str(scratch)} | source.workspace,
+        settings=request.settings, build=request.build, extra=extra,
     )  # fmt: skip
 
 
-def _pads(request: BuildRequest, cache: Path, scratch: Path) -> frozenset[str]:
-    """What keeps the code where it is without the probe, found by linking with it and without."""
+def _marked_compiler(making: _Making) -> str:
+    """The C compiler with a definition that nothing uses.
+
+    The go command knows which flags C is compiled with, and not which files that reads: headers
+    and libraries from elsewhere. With other flags it compiles anew.
+    """
+    toolchain = making.request.toolchain
+    compiler = run_go(
+        toolchain.goroot, toolchain.build_cache(making.cache), ["env", "CC"], extra=ALONE
+    )
+    return f"{compiler.strip()} -DGOMATRIX_BUILD_{making.mark}"
+
+
+class _Sizes(NamedTuple):
+    """How large a program is."""
+
+    size: int
+    """Bytes of the file."""
+    sections: dict[str, int]
+
+
+def _sizes(binary: Path) -> _Sizes:
+    return _Sizes(binary.stat().st_size, section_sizes(binary))
+
+
+def _unprobed(making: _Making) -> tuple[_Sizes, frozenset[str]]:
+    """The program without the probe: its size, and what keeps its code in place with it.
+
+    It is linked with the user's own flags, and once more if they leave the symbols out.
+    """
+    request = making.request
+    binary = making.scratch / "unprobed"
+    overlay = _overlay(making, "overlay-runtime", "runtime")
+    _compile(making, [*overlay, "-o", str(binary)])
+    sizes, layout = _sizes(binary), functions(binary)
     if os.uname().machine not in MACHINES:
-        return frozenset()
-    layouts = []
-    modes: tuple[OverlayMode, ...] = ("runtime", request.probe)
-    for mode in modes:
-        binary = scratch / mode
-        symbols_only = f"-ldflags={request.build.ldflags} -s=false -w"
-        overlay = _overlay(request, scratch / f"overlay-{mode}", mode)
-        _compile(request, cache, scratch, [symbols_only, *overlay, "-o", str(binary)])
-        layouts.append(functions(binary))
-        binary.unlink()
-    return choose(*layouts)
+        return sizes, frozenset()
+    symbols_only = f"-ldflags={request.build.ldflags} -s=false -w"
+    if not layout:
+        _compile(making, [symbols_only, *overlay, "-o", str(binary)])
+        layout = functions(binary)
+    overlay = _overlay(making, "overlay-probed", request.probe)
+    _compile(making, [symbols_only, *overlay, "-o", str(binary)])
+    return sizes, choose(layout, functions(binary))
 
 
 def _keep_patches(toolchain: Toolchain, directory: Path, entry: Path) -> None:
     """For whoever repeats the build: an overlay of the patches alone, valid in its last place."""
+    if not toolchain.patched:
+        return
     path = write_overlay(toolchain.goroot, None, directory / "patches", "off", toolchain.patched)
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace(str(directory), str(entry)), encoding="utf-8")

@@ -49,6 +49,7 @@ def write_overlay(
     mode: OverlayMode = "full",
     patched: Mapping[str, str | None] = MappingProxyType({}),
     pads: Collection[str] = (),
+    others: Mapping[Path, bytes] = MappingProxyType({}),
 ) -> Path:
     """Write an overlay for ``go build -overlay`` that adds the probe, and a toolchain's patches.
 
@@ -61,6 +62,7 @@ def write_overlay(
         patched: files of the GOROOT, by their path within it, with the text that takes their
             place; ``None`` for one that goes away.
         pads: names of the :mod:`~harness.golang.layout` pads to link.
+        others: further files to replace, with their content.
 
     Returns:
         The JSON file.
@@ -73,6 +75,10 @@ def write_overlay(
         if text is not None:
             replacement.write_bytes(text.encode())
         replace[str(source.parent / name)] = "" if text is None else str(replacement)
+    for number, (path, content) in enumerate(others.items()):
+        replacement = directory / f"other{number}{path.suffix}"
+        replacement.write_bytes(content)
+        replace[str(path)] = str(replacement)
     if mode != "off":
         replace |= _probe(source, directory, mode, patched, pads)
     if package_dir is not None and mode not in {"off", "runtime"}:

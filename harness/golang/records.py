@@ -32,7 +32,9 @@ class BuildRecord(Frozen):
     """Path of the binary; empty where the build failed."""
     sha256: str
     size: int
-    """Bytes of the binary."""
+    """Bytes of the program without the probe."""
+    sections: dict[str, int] = {}
+    """Bytes of each section of it that is loaded into memory."""
     command: str
     """To copy into a shell: makes the same binary, without the probe."""
     directory: str = ""

@@ -1,4 +1,4 @@
-"""Workload sources: where a workload's main package is, what it needs, what it is made of."""
+"""Workload sources: where a workload's main package is, and what it needs."""
 
 import difflib
 import hashlib
@@ -7,31 +7,24 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import PrivateAttr
 
 from harness.errors import HarnessError
 from harness.frozen import Frozen
 from harness.golang.cache import obtain
 from harness.golang.command import run_go
 from harness.golang.providers.installed import module_cache
+from harness.golang.seen import Seen
 from harness.golang.toolchains import Toolchain
 from harness.golang.versions import GoVersion
 from harness.spec.models import BuildSpec, WorkloadSpec
 from harness.spec.paths import beside
 
-_SOURCES = {
-    *(".go", ".mod", ".sum", ".work", ".syso", ".swig", ".swigcxx", ".s", ".S", ".sx"),
-    *(".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx", ".m", ".mm"),
-    *(".f", ".F", ".for", ".f90"),
-}
-"""Suffixes of the files that the go command compiles (``go help packages``) or reads."""
-_LISTS = {"modules.txt"}
-"""Further files that it reads: the list of vendored modules."""
-_EMBED = re.compile(rb"^//go:embed ", re.MULTILINE)
-_INCLUDE = re.compile(rb"^\s*(//)?\s*#\s*include\s*\"", re.MULTILINE)
 _GO_LINE = re.compile(r"^go\s+(\d\S*)", re.MULTILINE)
 _RELEASE = re.compile(r"v\d+\.\d+\.\d+([-+].*)?")
 _MODULE = "module.json"
@@ -49,11 +42,9 @@ class Source(Frozen):
     """Root of the module; go commands run there."""
     go: str | None
     """The ``go`` line that governs it, of its go.mod or of its workspace, as ``1.24``."""
-    digest: str
-    """Of every source file of the module and of those that stand in for others on this machine, so
-    that a build's key follows their content."""
     roots: tuple[Path, ...] = ()
-    """What the digest is of: the module, and the modules and files on this machine beside it."""
+    """What else on this machine the module is built from: its workspace's file, and modules that
+    stand in for others."""
     base: Path
     """The directory of the matrix file: paths in its build settings start there."""
     test: bool = False
@@ -61,6 +52,7 @@ class Source(Frozen):
 
     published: bool = False
     """Whether it is a copy of a published module, which belongs to no workspace."""
+    _seen: Seen = PrivateAttr(default_factory=Seen)
 
     @property
     def workspace(self) -> dict[str, str]:
@@ -68,9 +60,9 @@ class Source(Frozen):
         return {"GOWORK": "off"} if self.published else {}
 
     @property
-    def changed(self) -> bool:
-        """Whether any file is another than when the package was located."""
-        return digest_of(*self.roots) != self.digest
+    def seen(self) -> Seen:
+        """Its files as this invocation has found them: all binaries are made from the same."""
+        return self._seen
 
     def needs_newer(self, version: str) -> str | None:
         """Why a toolchain cannot build this workload; ``None`` if its go.mod allows it."""
@@ -151,7 +143,7 @@ class _Search:
             needed = _asks_for_newer(start, self.toolchain.version)
             if needed is None:
                 raise HarnessError(f"package {said!r}: {' '.join(str(error).split())}") from None
-            return Source(**base, package=said, directory=start, module=start, go=needed, digest="")
+            return Source(**base, package=said, directory=start, module=start, go=needed)
         if found["Name"] != "main" and not test:
             raise HarnessError(
                 f"package {said!r} is package {found['Name']}, not package main; name a directory "
@@ -165,7 +157,6 @@ class _Search:
         module = found.get("Module") or {}
         root = Path(module["Dir"]) if module.get("Main") else start
         neighbours, lines = _neighbours(self.toolchain, self.cache, root, outside)
-        roots = (root, *neighbours)
         lines += [module["GoVersion"]] if "GoVersion" in module else []
         return Source(
             **base,
@@ -173,8 +164,7 @@ class _Search:
             directory=directory,
             module=root,
             go=max(lines, key=lambda line: GoVersion.parse(f"go{line}"), default=None),
-            digest=digest_of(*roots),
-            roots=roots,
+            roots=tuple(neighbours),
         )
 
     def _list(self, start: Path, argument: str, extra: Mapping[str, str]) -> dict[str, Any]:
@@ -352,42 +342,3 @@ def _complete(source: Path, found: _Module, toolchain: Toolchain, cache: Path) -
     except HarnessError:
         if _asks_for_newer(source, toolchain.version) is None:
             dependencies("-mod=mod")
-
-
-def digest_of(*roots: Path) -> str:
-    """A digest over the names and contents of all files of modules that a build may read."""
-    digest = hashlib.sha256()
-    for number, root in enumerate(roots):
-        files = [root] if root.is_file() else sorted(set(_files(root)))
-        for path in files:
-            content = path.read_bytes()
-            name = path.name if path == root else str(path.relative_to(root))
-            digest.update(f"{number}\0{name}\0{len(content)}\0".encode(errors="surrogateescape"))
-            digest.update(content)
-    return digest.hexdigest()
-
-
-def _files(module: Path) -> Iterator[Path]:
-    """Source files; and everything below a package that embeds or includes further files."""
-    pending = [module]
-    seen = set()
-    while pending:
-        directory = pending.pop()
-        if directory.resolve() in seen or not directory.is_dir():
-            continue
-        seen.add(directory.resolve())
-        entries = list(directory.iterdir())
-        sources = [e for e in entries if (e.suffix in _SOURCES or e.name in _LISTS) and e.is_file()]
-        yield from sources
-        if any(_reads_more(e) for e in sources):
-            yield from (f for f in directory.rglob("*") if f.is_file())
-        pending += [
-            e
-            for e in entries
-            if e.is_dir() and not e.name.startswith((".", "_")) and not (e / "go.mod").exists()
-        ]
-
-
-def _reads_more(source: Path) -> bool:
-    content = source.read_bytes()
-    return bool(_EMBED.search(content) or _INCLUDE.search(content))

@@ -39,6 +39,10 @@ class TrialRequest(Frozen):
     supervisor: Path
     """The binary made from ``supervisor/main.go``."""
     binary: Path
+    size: int | None = None
+    """Bytes of the program without the probe; if not given, the binary's own."""
+    sections: dict[str, int] = {}
+    """Bytes of its sections, to go with the size."""
     args: tuple[str, ...] = ()
     """These and ``env`` may hold placeholders."""
     env: dict[str, str] = {}
@@ -248,7 +252,7 @@ def _result(
         outcome = "exit 0"  # it ended before anybody told it to
     marks = {name: metrics.of_snapshot(s, executable) for name, s in served.marks.items()}
     found, notes = metrics.of_end(seen, end, executable, alone=not watch.children)
-    found |= _binary(request.binary) | _of_marks(marks) | served.load | traced
+    found |= _binary(request) | _of_marks(marks) | served.load | traced
     if request.benchmark:
         results = benchmarks.parse(watch.log)
         found |= results
@@ -286,11 +290,13 @@ def _complete(found: Mapping[str, float | None], scopes: set[str]) -> dict[str, 
     }
 
 
-def _binary(path: Path) -> dict[str, float | None]:
-    try:
-        size, sections = path.stat().st_size, elf.section_sizes(path)
-    except OSError:
-        return {}
+def _binary(request: TrialRequest) -> dict[str, float | None]:
+    size, sections = request.size, request.sections
+    if size is None:
+        try:
+            size, sections = request.binary.stat().st_size, elf.section_sizes(request.binary)
+        except OSError:
+            return {}
     sums = {m: sum(sections.get(s, 0) for s in names) for m, names in _SECTIONS.items()}
     return {"binary.size": size} | {name: total or None for name, total in sums.items()}
 

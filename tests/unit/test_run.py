@@ -4,7 +4,8 @@ import pytest
 from synthetic import make_run
 
 from harness.errors import HarnessError
-from harness.run import MANIFEST, TRIALS, Run, append_trial, point_latest, write_json
+from harness.golang.records import BuildRecord
+from harness.run import MANIFEST, TRIALS, Run, append_trial, continued, point_latest, write_json
 
 
 def stored(path: Path) -> Run:
@@ -46,3 +47,40 @@ def test_latest_moves_to_the_newest(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         point_latest(tmp_path / name)
     assert (tmp_path / "latest").resolve() == tmp_path / "b"
+
+
+def test_a_resumed_run_executes_nothing_that_its_directory_names() -> None:
+    """A run directory may come from elsewhere, with every field as it should be but the paths."""
+    new = make_run(lambda *_: {"rss.peak": 1.0}).manifest
+    cells = [(v.toolchain, v.settings) for v in new.plan.variants[:2]]
+    own, other = (
+        BuildRecord(
+            workload="large-buffers", toolchain=toolchain, settings=settings, key="k",
+            binary="/cache/binary", sha256="00", size=1, command="", directory="/package",
+            seconds=0.0, cached=False,
+        )
+        for toolchain, settings in cells
+    )  # fmt: skip
+    new = new.model_copy(update={"builds": (own,), "supervisor": "/cache/supervisor"})
+    evil = {"binary": "/evil/binary", "directory": "/evil"}
+    old = new.model_copy(
+        update={
+            "name": "stranger",
+            "supervisor": "/evil/supervisor",
+            "load_generator": "/evil/load",
+            "matrix_path": "/evil/matrix.yaml",
+            "toolchains": tuple(
+                t.model_copy(update={"goroot": "/evil/go"}) for t in new.toolchains
+            ),
+            "builds": (
+                own.model_copy(update={**evil, "key": "another"}), other.model_copy(update=evil)
+            ),
+        }
+    )  # fmt: skip
+    assert old.model_dump_json().count("/evil") > 5
+    found = continued(old, new)
+    assert "/evil" not in found.model_dump_json()
+    assert found.name == "stranger"
+    assert [(b.toolchain, b.binary) for b in found.builds] == [
+        (own.toolchain, "/cache/binary"), (other.toolchain, ""),
+    ]  # fmt: skip
