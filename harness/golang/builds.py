@@ -19,7 +19,7 @@ from harness.frozen import Frozen
 from harness.golang.archives import sha256_of
 from harness.golang.cache import obtain
 from harness.golang.command import ALONE, run_go
-from harness.golang.elf import functions, section_sizes
+from harness.golang.elf import functions, section_sizes, unnamed_digest
 from harness.golang.experiments import experiment_of, parse_tool_tags, turns_on
 from harness.golang.identity import content_digest
 from harness.golang.inputs import Cell, Inputs, ask, inputs_of, reads_unknown_files
@@ -280,22 +280,31 @@ def _obtain(request: BuildRequest, cache: Path) -> tuple[Path, bool]:
 def _obtain_anew(request: BuildRequest, cache: Path, inputs: Inputs) -> tuple[Path, bool]:
     """Build although an earlier binary may be there: what it was made from cannot all be known.
 
-    The entry is named after the binary itself, so that an equal one takes no further room.
+    The entry is named after what is in the binary. A new one is made once more, marked by its
+    content and not by chance, so that every machine makes the same.
     """
     place = cache / "builds"
     place.mkdir(parents=True, exist_ok=True)
-    mark = secrets.token_hex(8)
-    with TemporaryDirectory(prefix=f".{mark}~", dir=place) as scratch:
-        made = Path(scratch)
-        _fill(_Making(request, cache, inputs, made, mark=mark))
-        key = key_of(request, sha256_of(made / "binary"))
+    chance = secrets.token_hex(8)
+    with TemporaryDirectory(prefix=f".{chance}~", dir=place) as scratch:
+        _fill(_Making(request, cache, inputs, Path(scratch), mark=chance))
+        content = unnamed_digest(Path(scratch) / "binary")
+    key = key_of(request, content)
 
-        def fill(directory: Path) -> None:
-            for path in made.iterdir():
-                path.rename(directory / path.name)
-            _keep_patches(request.toolchain, directory, place / key)
+    def fill(directory: Path) -> None:
+        _fill(_Making(request, cache, inputs, directory, mark=content))
+        if unnamed_digest(directory / "binary") != content:
+            raise _changed(request)
+        _keep_patches(request.toolchain, directory, place / key)
 
-        return obtain(cache, "builds", key, fill)[0], False
+    return obtain(cache, "builds", key, fill)[0], False
+
+
+def _changed(request: BuildRequest) -> HarnessError:
+    return HarnessError(
+        f"files of {request.source.module}, of what it uses, or of {request.toolchain.goroot} were "
+        f"changed while {request.label} was built; run it again"
+    )
 
 
 class _Making(NamedTuple):
@@ -317,7 +326,7 @@ class _Making(NamedTuple):
 
 def _fill(making: _Making) -> None:
     request, cache, directory = making.request, making.cache, making.directory
-    source, toolchain = request.source, request.toolchain
+    toolchain = request.toolchain
     making.scratch.mkdir()
     sizes = None
     pads: Collection[str] = ()
@@ -333,10 +342,7 @@ def _fill(making: _Making) -> None:
     _verify(request, parse_build_info(binary, info), effective)
     now = ask(request.cell, cache, Seen())
     if now != making.inputs or content_digest(toolchain.goroot, cache) != toolchain.digest:
-        raise HarnessError(
-            f"files of {source.module} or {toolchain.goroot} were changed while {request.label} "
-            "was built; run it again"
-        )
+        raise _changed(request)
     shutil.rmtree(making.scratch, ignore_errors=True)
     sizes = sizes or _sizes(binary)
     facts = {"schema": 1, "sha256": sha256_of(binary), **sizes._asdict()}

@@ -1,5 +1,6 @@
 """What an ELF binary is made of: its sections and its functions (System V ABI, chapter 4)."""
 
+import hashlib
 import mmap
 import struct
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
 _ALLOC = 0x2
 _SYMBOL_TABLE = 2
+_NOTE_HEADER = 16
+"""Three numbers and a name of four bytes, before what a note says."""
 _FUNCTION, _TYPE = 2, 0xF
 
 
@@ -68,6 +71,24 @@ def functions(path: Path) -> dict[str, Function]:
                 if info & _TYPE == _FUNCTION:
                     found[_text(data, sections[table.link], name)] = Function(value, size)
     return found
+
+
+def unnamed_digest(path: Path) -> str:
+    """The sha256 of a binary without the IDs in it, which name how it came about.
+
+    Go's own is in a note, and in the text too where Go links by itself; GNU's is made from it.
+    """
+    with _mapped(path) as mapped:
+        data = bytes(mapped)
+        sections, names = _sections(data)
+        found = {_text(data, sections[names], s.name): s for s in sections}
+    for name in (".note.go.buildid", ".note.gnu.build-id"):
+        if note := found.get(name):
+            end = note.offset + note.size
+            identity = data[note.offset + _NOTE_HEADER : end].rstrip(b"\0")
+            if identity:
+                data = data.replace(identity, bytes(len(identity)))
+    return hashlib.sha256(data).hexdigest()
 
 
 _Data = bytes | mmap.mmap
