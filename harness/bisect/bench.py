@@ -1,13 +1,13 @@
 """Measures points against both ends, round by round, until a sequential test decides."""
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from harness.bisect import decide
-from harness.bisect.findings import Finding, Point
+from harness.bisect.findings import Effect, Finding, Point
+from harness.bisect.scale import Pair, Scale, effect_of, scale_of, typical_size
 from harness.errors import HarnessError
 
 MIN_ROUNDS = 2
@@ -41,15 +41,27 @@ class Laboratory(Protocol):
         """Measure that many rounds of all the points, by name; asked again, it measures anew."""
 
 
-@dataclass(frozen=True)
-class Change:
-    """Of two points measured against each other."""
+class Change(Effect):
+    """Of two points measured against each other: of the bad one against the good one."""
 
-    decision: Literal["changed", "unchanged", "undecided"]
-    ratio: float | None
-    ci: tuple[float, float] | None
-    """At 95 %, for one look."""
-    rounds: int
+    decision: Literal["changed", "unchanged", "undecided"] = "undecided"
+    rounds: int = 0
+    size: float = 0.0
+    """What is typical of the larger one, in the metric's unit: differences are parts of it."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One round."""
+
+    good: float
+    point: float
+    bad: float
+
+    def contrast(self, scale: Scale) -> float:
+        """What a point is sorted by; see ``harness.bisect.decide``."""
+        low, middle, high = (scale.place(value) for value in (self.good, self.point, self.bad))
+        return middle - (low + high) / 2
 
 
 class Bench:
@@ -62,18 +74,16 @@ class Bench:
             laboratory: builds and measures.
             good: one end.
             bad: the other.
-            smallest: relative changes within ± this are none.
+            smallest: changes within ± this are none, relative to the metric's own size.
         """
         self._laboratory = laboratory
         self._good, self._bad = good, bad
         self._smallest = smallest
-        self._differences: list[float] = []
-        self._logarithmic = True
-        self._spread = decide.Spread(0.0, 0)
-        self._contrasts: dict[str, list[float]] = {}
-        self._ratios: dict[str, list[float]] = {}
-        self._failures: dict[str, int] = {}
-        self.change = Change("undecided", None, None, 0)
+        self._ends: list[Pair] = []
+        self._rows: dict[str, list[_Row]] = {}
+        self._sorted: list[str] = []
+        """Points whose scatter counts for those after them."""
+        self.change = Change()
         """Of both ends, once they have been compared."""
         self.findings: dict[str, Finding] = {}
         """By name, in the order in which points were first asked about."""
@@ -91,24 +101,23 @@ class Bench:
                 raise HarnessError(f"{point.name} does not build, so there is no end to go from:\n"
                                    f"{problem}")  # fmt: skip
         failures = 0
-        values: list[tuple[float, float]] = []
         decision = None
-        while decision is None and len(values) < decide.LAST_LOOK:
-            count = decide.FIRST_LOOK if not values else 2
+        while decision is None and len(self._ends) < decide.LAST_LOOK:
+            count = decide.FIRST_LOOK if not self._ends else 2
             for found in self._laboratory.rounds(pair, count):
-                good, bad = (found[point.name].value for point in pair)
+                good, bad = (_value(found, point) for point in pair)
                 if good is None or bad is None:
                     failures += 1
                     if failures > _MAX_FAILURES:
-                        raise HarnessError(_explain_failure(found))
+                        raise HarnessError(_explain_failure(found, pair))
                 else:
-                    values.append((good, bad))
-            self._logarithmic = all(min(row) > 0 for row in values)
-            self._differences = [self._scale(bad) - self._scale(good) for good, bad in values]
-            decision = decide.change(self._differences, self._tolerance(values))
-        self._spread = decide.spread_of_ends(self._differences)
-        effect = self._effect(self._differences)
-        self.change = Change(decision or "undecided", *effect, len(values))
+                    self._ends.append((good, bad))
+            scale = scale_of(self._ends)
+            differences = [scale.difference(row) for row in self._ends]
+            decision = decide.change(differences, scale.bound(self._smallest))
+        effect = effect_of(self._ends).model_dump()
+        self.change = Change(decision=decision or "undecided", rounds=len(self._ends),
+                             size=typical_size(self._ends), **effect)  # fmt: skip
         return self.change
 
     def judge(self, point: Point) -> Finding:
@@ -123,63 +132,65 @@ class Bench:
         problem = self._laboratory.build(point)
         if problem:
             return Finding(point=point.name, state="unresolved", reason=problem)
-        contrasts = self._contrasts.setdefault(point.name, [])
-        ratios = self._ratios.setdefault(point.name, [])
-        gap = sum(self._differences) / len(self._differences)
+        rows = self._rows.setdefault(point.name, [])
         asked = failures = 0
         while asked < MAX_ROUNDS:
-            count = MIN_ROUNDS if not contrasts or len(contrasts) >= _PATIENCE else 1
+            count = MIN_ROUNDS if not rows or len(rows) >= _PATIENCE else 1
             asked += count
             for found in self._laboratory.rounds((self._good, self._bad, point), count):
-                mine = found[point.name]
-                if mine.value is None:
+                mine = _value(found, point)
+                if mine is None:
                     failures += 1
                     if failures >= _MAX_FAILURES:
-                        return self._finding(point, "unresolved", mine.problem)
-                good, bad = found[self._good.name].value, found[self._bad.name].value
-                if mine.value is None or good is None or bad is None:
-                    continue
-                low, middle, high = (self._scale(value) for value in (good, mine.value, bad))
-                contrasts.append(middle - (low + high) / 2)
-                ratios.append(middle - low)
-            side = decide.side(contrasts, gap, self._spread) if contrasts else None
+                        return self._finding(point, "unresolved", _problem(found, point))
+                good, bad = _value(found, self._good), _value(found, self._bad)
+                if mine is not None and good is not None and bad is not None:
+                    rows.append(_Row(good, mine, bad))
+            side = self._side(rows)
             if side is not None:
-                self._spread = self._spread.joined(contrasts)
+                self._sorted.append(point.name)
                 return self._finding(point, side, None)
-        reason = f"after {len(contrasts)} rounds it is like neither end, or too noisy to tell"
+        reason = f"after {len(rows)} rounds it is like neither end, or too noisy to tell"
         return self._finding(point, "doubtful", reason)
+
+    def _side(self, rows: Sequence[_Row]) -> Literal["good", "bad"] | None:
+        """The end that a point is like, on the one scale on which it and both ends have a place."""
+        if not rows:
+            return None
+        scale = scale_of(self._ends, (v for row in rows for v in (row.good, row.point, row.bad)))
+        differences = [scale.difference(pair) for pair in self._ends]
+        spread = decide.spread_of_ends(differences)
+        for name in self._sorted:
+            known = self._rows[name]
+            if scale.holds(v for row in known for v in (row.good, row.point, row.bad)):
+                spread = spread.joined([row.contrast(scale) for row in known])
+        gap = sum(differences) / len(differences)
+        return decide.side([row.contrast(scale) for row in rows], gap, spread)
 
     def _finding(
         self, point: Point, state: Literal["good", "bad", "doubtful", "unresolved"],
         reason: str | None,
     ) -> Finding:  # fmt: skip
-        ratios = self._ratios[point.name]
-        ratio, ci = self._effect(ratios)
-        return Finding(
-            point=point.name, state=state, ratio=ratio, ci=ci, rounds=len(ratios), reason=reason
-        )
-
-    def _scale(self, value: float) -> float:
-        return math.log(max(value, sys.float_info.min)) if self._logarithmic else value
-
-    def _tolerance(self, values: Sequence[tuple[float, float]]) -> float:
-        if self._logarithmic:
-            return math.log1p(self._smallest)
-        return self._smallest * max(abs(value) for row in values for value in row)
-
-    def _effect(
-        self, differences: Sequence[float]
-    ) -> tuple[float | None, tuple[float, float] | None]:
-        """As ratios; none where the metric has none."""
-        found = decide.estimate_of(differences)
-        if found is None or not self._logarithmic:
-            return None, None
-        interval = found.interval(0.95)
-        return math.exp(found.centre), interval and (math.exp(interval[0]), math.exp(interval[1]))
+        rows = self._rows[point.name]
+        effect = effect_of([(row.good, row.point) for row in rows]).model_dump()
+        return Finding(point=point.name, state=state, rounds=len(rows), reason=reason, **effect)
 
 
-def _explain_failure(found: Mapping[str, Outcome]) -> str:
-    problems = [f"{name}: {outcome.problem}" for name, outcome in found.items() if outcome.problem]
-    return "an end does not run to its own end, so there is nothing to compare: " + "; ".join(
-        problems
-    )
+def _value(found: Mapping[str, Outcome], point: Point) -> float | None:
+    """A point's value of a round; none where it is no number that can be set against another."""
+    value = found[point.name].value
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _problem(found: Mapping[str, Outcome], point: Point) -> str | None:
+    """Why there is no such value."""
+    outcome = found[point.name]
+    if outcome.problem or outcome.value is None or math.isfinite(outcome.value):
+        return outcome.problem
+    return f"its value is {outcome.value}, which cannot be compared"
+
+
+def _explain_failure(found: Mapping[str, Outcome], pair: Sequence[Point]) -> str:
+    known = {point.name: _problem(found, point) for point in pair}
+    problems = [f"{name}: {problem}" for name, problem in known.items() if problem]
+    return f"an end has no value, so there is nothing to compare: {'; '.join(problems)}"

@@ -12,9 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from harness.analysis.decisions import p_within
-from harness.analysis.intervals import Estimate, estimate
 from harness.analysis.sequential import adjust
+from harness.bisect.scale import estimate_of
 
 ERROR_OF_ENDS = 0.01
 """Error probability of saying that the ends differ where they do not."""
@@ -88,27 +87,22 @@ def log_odds(contrasts: Sequence[float], gap: float, spread: Spread) -> float:
     return (spread.df + values.size) / 2 * math.log(like_good / like_bad)
 
 
-def change(differences: Sequence[float], smallest: float) -> Literal["changed", "unchanged"] | None:
+def change(differences: Sequence[float], bound: float) -> Literal["changed", "unchanged"] | None:
     """Whether two variants differ; ``None`` where further rounds must tell.
 
     Looked at after each round from ``FIRST_LOOK`` on, with the correction for repeated looks.
 
     Args:
-        differences: of paired values, one for each round; of logarithms, or of any scale.
-        smallest: differences within ± this are none.
+        differences: of paired values, one for each round, on any scale.
+        bound: differences within ± this, on the same scale, are none.
     """
     found = estimate_of(differences)
     rounds = len(differences)
     if found is None or found.doubtful or rounds < FIRST_LOOK:
         return None
-    within = adjust(2 * p_within(found, math.expm1(smallest)), rounds, FIRST_LOOK, LAST_LOOK) / 2
-    if within <= _EQUIVALENCE:
+    beyond = max(found.p_below(bound), found.p_above(-bound))
+    if adjust(2 * beyond, rounds, FIRST_LOOK, LAST_LOOK) / 2 <= _EQUIVALENCE:
         return "unchanged"
     if adjust(found.p_different(0.0), rounds, FIRST_LOOK, LAST_LOOK) <= ERROR_OF_ENDS:
         return "changed"
     return None
-
-
-def estimate_of(values: Sequence[float]) -> Estimate | None:
-    """The centre of paired differences or contrasts, with doubt."""
-    return estimate(np.asarray(values, dtype=np.float64))

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
-from harness.analysis import conclude, undecided
+from harness.analysis import compare, conclude, undecided
 from harness.analysis.models import Verdict
-from harness.bisect.findings import Finding, Point
+from harness.bisect.findings import Finding, Point, State
 from harness.bisect.laboratory import RunLaboratory
 from harness.bisect.span import Span
 from harness.golang.experiments import experiment_of
@@ -15,6 +15,7 @@ from harness.spec.models import QuestionSpec, TrialsSpec
 from harness.spec.names import variant_name
 
 _TRIALS = TrialsSpec(min=5, max=20)
+_REASONS = {0: "it is equivalent to neither end", 2: "it is equivalent to both ends"}
 _FULL = 2
 """Suspects up to which every combination is built; with more, each alone, and all together."""
 
@@ -34,6 +35,14 @@ def flips(newer: Point, suspects: Sequence[str]) -> list[Point]:
     """
     sizes = range(1, len(suspects) + 1) if len(suspects) <= _FULL else (1, len(suspects))
     return [_flipped(newer, chosen) for size in sizes for chosen in combinations(suspects, size)]
+
+
+def untried(suspects: Sequence[str]) -> tuple[str, ...]:
+    """Which combinations of suspects are not built, in words."""
+    if len(suspects) <= _FULL:
+        return ()
+    names = ", ".join(suspects)
+    return (f"some of {names} together: each was flipped alone, and all at once",)
 
 
 def _flipped(point: Point, chosen: Sequence[str]) -> Point:
@@ -68,9 +77,10 @@ def attribute_experiments(
         metric: what changed.
 
     Returns:
-        The verdict over these points, and a finding for each that does not build.
+        The verdict over these points, and a finding for each of them.
     """
-    findings, points = [], []
+    findings: list[Finding] = []
+    points: list[Point] = []
     ends = (span.older.name, span.newer.name)
     for point in (p for p in flips(span.newer, suspects) if p.name not in ends):
         problem = laboratory.build(point)
@@ -82,7 +92,23 @@ def attribute_experiments(
     records = laboratory.records_of(block, _TRIALS.min)
     while undecided(run := _run(span, suspects, laboratory, directory, metric, block, records)):
         records += laboratory.records_of(block, 2)
-    return conclude(run), findings
+    return conclude(run), [*(_finding(run, span, point, metric) for point in points), *findings]
+
+
+def _finding(run: Run, span: Span, point: Point, metric: str) -> Finding:
+    """Which end a flipped point is equivalent to."""
+    found = {
+        state: next(c for c in compare(run, point.name, end.name) if c.metric == metric)
+        for state, end in (("good", span.good), ("bad", span.bad))
+    }
+    alike = [state for state, c in found.items() if c.decision == "equivalent"]
+    state: State = "doubtful" if len(alike) != 1 else "good" if alike == ["good"] else "bad"
+    good = found["good"]
+    return Finding(
+        point=point.name, state=state, ratio=good.ratio, ci=good.ci, difference=good.difference,
+        rounds=good.n,
+        reason=_REASONS.get(len(alike)),
+    )  # fmt: skip
 
 
 def _run(

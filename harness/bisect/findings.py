@@ -22,16 +22,31 @@ class Point(Frozen):
     """Experiments, in the toolchain's own order."""
 
 
-class Finding(Frozen):
-    """What measuring a point told."""
+class Effect(Frozen):
+    """How much more of a metric one point has than another, over rounds that measured both."""
+
+    ratio: float | None = None
+    """Geometric mean; ``None`` where any value is zero or negative: then the difference counts."""
+    ci: tuple[float, float] | None = None
+    """The ratio's 95 % interval."""
+    difference: float | None = None
+    """Mean, in the metric's unit."""
+    difference_ci: tuple[float, float] | None = None
+    """Its 95 % interval."""
+
+    @property
+    def sign(self) -> int:
+        """Whether it is more (1), less (-1) or neither."""
+        size = self.ratio - 1 if self.ratio is not None else self.difference or 0.0
+        return (size > 0) - (size < 0)
+
+
+class Finding(Effect):
+    """What measuring a point told; the effect is that of the point against the good end."""
 
     point: str
     """Its name."""
     state: State
-    ratio: float | None = None
-    """Of the metric, point / good end; geometric mean over the rounds."""
-    ci: tuple[float, float] | None = None
-    """Its 95 % interval."""
     rounds: int = 0
     """Rounds that it was measured in, each with both ends."""
     reason: str | None = None

@@ -1,23 +1,20 @@
 """The stages of a bisection: ends, releases, experiments, source, commits."""
 
-import math
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-from harness.analysis.models import Verdict
 from harness.bisect.bench import Bench, Change
 from harness.bisect.commits.searching import search_commits
-from harness.bisect.experiments import attribute_experiments, suspects_between
-from harness.bisect.findings import Finding, Point
+from harness.bisect.experiments import attribute_experiments, suspects_between, untried
+from harness.bisect.findings import Effect, Finding, Point, State
 from harness.bisect.opening import Opened
 from harness.bisect.record import Bisection, Stage, StageKind, Step
 from harness.bisect.releases import between, first_of_each_minor, search_releases
 from harness.bisect.source.answer import SourceAnswer
 from harness.bisect.source.search import search_source
 from harness.bisect.span import Span
-from harness.bisect.words import headline, of_ends, of_source, of_step
+from harness.bisect.words import headline, of_ends, of_source, of_step, of_survey
 from harness.errors import HarnessError
 from harness.golang.toolchains import available, parse_toolchain, resolve
 from harness.golang.versions import GoVersion
@@ -36,12 +33,17 @@ class Course:
     stages: list[Stage] = field(default_factory=list)
 
     @property
+    def unit(self) -> str:
+        """Of the metric."""
+        return describe(self.opened.request.metric).unit
+
+    @property
     def record(self) -> Bisection:
         """What is known so far."""
         opened = self.opened
         bisection = Bisection(
             request=opened.request,
-            unit=describe(opened.request.metric).unit,
+            unit=self.unit,
             direction="regression" if self.span.regression else "fix",
             changed=self.changed,
             headline="",
@@ -79,21 +81,24 @@ def _compare(course: Course, span: Span) -> tuple[Bench, Change]:
 
 
 def _ends(course: Course, change: Change) -> Stage:
-    answer = of_ends(course.opened.request, course.span, change, worse=bool(course.changed))
+    answer = of_ends(
+        course.opened.request, course.span, change, course.unit, worse=bool(course.changed)
+    )
     return _stage(course, "ends", "Both ends", _ends_measured(course.span, change), answer)
 
 
 def _ends_measured(span: Span, change: Change) -> tuple[Finding, Finding]:
     """Both as findings, the older one first."""
-    good = Finding(point=span.good.name, state="good", ratio=1.0, rounds=change.rounds)
+    same = 1.0 if change.ratio is not None else None
+    good = Finding(point=span.good.name, state="good", ratio=same, difference=0.0,
+                   rounds=change.rounds)  # fmt: skip
     bad = _finding(span.bad, "bad", change)
     return (good, bad) if span.regression else (bad, good)
 
 
-def _finding(point: Point, state: Literal["good", "bad"], change: Change) -> Finding:
-    return Finding(
-        point=point.name, state=state, ratio=change.ratio, ci=change.ci, rounds=change.rounds
-    )
+def _finding(point: Point, state: State, change: Change, reason: str | None = None) -> Finding:
+    effect = change.model_dump(include=set(Effect.model_fields))
+    return Finding(point=point.name, state=state, rounds=change.rounds, reason=reason, **effect)
 
 
 def _survey(course: Course) -> Generator[Stage, None, Bench | None]:
@@ -109,24 +114,29 @@ def _survey(course: Course) -> Generator[Stage, None, Bench | None]:
     versions = first_of_each_minor(_between(course, span), after=span.older.toolchain.version)
     if not versions:
         return None
-    surveyed = [_against_older(course, version) for version in versions]
+    found = [_against_older(course, version) for version in versions]
+    surveyed = [s for s in found if isinstance(s, _Surveyed)]
     worse = [s for s in surveyed if _is_worse(request.metric, s.change)]
-    findings = [_finding(s.span.newer, "bad" if s in worse else "good", s.change) for s in surveyed]
+    findings = [_of_survey(s, worse=s in worse) if isinstance(s, _Surveyed) else s for s in found]
     title = "First releases of the minor versions between the ends"
     if not worse:
-        answer = f"none of the {len(versions)} minor versions that begin between them is worse"
+        answer = of_survey(findings)
         yield _stage(course, "survey", title, findings, answer, span)
         return None
-    worst = max(worse, key=lambda s: abs(math.log(s.change.ratio)) if s.change.ratio else 0.0)
+    worst = max(worse, key=lambda s: abs(s.change.difference or 0.0))
     answer = (
-        f"{worst.span.newer.name} is: {of_step(request, worst.change)} than with {span.older.name}"
+        f"{worst.span.newer.name} is: {of_step(request, worst.change, course.unit)} than with "
+        f"{span.older.name}"
     )
-    yield _stage(course, "survey", title, findings, answer, span)
     course.changed, course.span, bench = True, worst.span, worst.bench
+    stopped = None
     if request.fix:
         course.span = Span(older=worst.span.newer, newer=span.newer, regression=False)
-        bench, _ = _compare(course, course.span)
-    return bench
+        bench, change = _compare(course, course.span)
+        if not _is_worse(request.metric, change):
+            stopped = f"{worst.span.newer.name} is not shown to be worse than {span.newer.name}"
+    yield _stage(course, "survey", title, findings, answer, span, stopped)
+    return None if stopped else bench
 
 
 @dataclass(frozen=True)
@@ -138,10 +148,23 @@ class _Surveyed:
     change: Change
 
 
-def _against_older(course: Course, version: str) -> _Surveyed:
-    newer = _release(course, version)
-    span = Span(older=course.span.older, newer=newer, regression=True)
-    return _Surveyed(span, *_compare(course, span))
+def _against_older(course: Course, version: str) -> _Surveyed | Finding:
+    """Measured; or why it could not be."""
+    try:
+        newer = _release(course, version)
+        span = Span(older=course.span.older, newer=newer, regression=True)
+        return _Surveyed(span, *_compare(course, span))
+    except HarnessError as error:
+        return Finding(point=version, state="unresolved", reason=str(error))
+
+
+def _of_survey(surveyed: _Surveyed, *, worse: bool) -> Finding:
+    """Good only if it is shown not to differ, or to be better."""
+    state: State = "bad" if worse else "good"
+    reason = None
+    if surveyed.change.decision == "undecided":
+        state, reason = "doubtful", f"no difference is shown in {surveyed.change.rounds} rounds"
+    return _finding(surveyed.span.newer, state, surveyed.change, reason)
 
 
 def _is_worse(metric: str, change: Change) -> bool:
@@ -149,9 +172,9 @@ def _is_worse(metric: str, change: Change) -> bool:
     if change.decision != "changed":
         return False
     direction = describe(metric).direction
-    if change.ratio is None or direction == "neutral":
+    if change.sign == 0 or direction == "neutral":
         return True
-    return (change.ratio > 1) == (direction == "lower is better")
+    return (change.sign > 0) == (direction == "lower is better")
 
 
 def _releases(course: Course, bench: Bench) -> Iterator[Stage]:
@@ -173,36 +196,19 @@ def _experiments(course: Course) -> Iterator[Stage]:
     span, opened = course.span, course.opened
     newer = span.newer.toolchain.experiments
     asked = opened.matrix.spec.question.suspects if opened.matrix.spec.question else None
-    default = suspects_between(span.older, span.newer)
-    suspects = [name for name in dict.fromkeys((*(asked or ()), *default)) if newer.knows(name)]
+    named = list(dict.fromkeys((*(asked or ()), *suspects_between(span.older, span.newer))))
+    suspects = [name for name in named if newer.knows(name)]
     if not suspects:
         return
-    verdict, unbuilt = attribute_experiments(
+    verdict, findings = attribute_experiments(
         span, suspects, opened.laboratory, opened.directory, opened.request.metric
     )
-    findings = [*_flips(verdict, span, opened.request.metric), *unbuilt]
     answer = verdict.attributions[0].sentence if verdict.attributions else "nothing was compared"
     stage = _stage(course, "experiments", "Experiments", findings, answer, span)
-    yield stage.model_copy(update={"suspects": verdict.suspects})
-
-
-def _flips(verdict: Verdict, span: Span, metric: str) -> Iterator[Finding]:
-    """The flipped variants as findings: which end each is equivalent to."""
-    found = {(c.baseline, c.candidate): c for c in verdict.comparisons if c.metric == metric}
-    names = dict.fromkeys(cell.variant for cell in verdict.cells)
-    for name in (n for n in names if n not in (span.older.name, span.newer.name)):
-        against = {state: found.get((end.name, name))
-                   for state, end in (("good", span.good), ("bad", span.bad))}  # fmt: skip
-        alike = [state for state, c in against.items() if c and c.decision == "equivalent"]
-        good = against["good"]
-        yield Finding(
-            point=name,
-            state=alike[0] if len(alike) == 1 else "doubtful",
-            ratio=good.ratio if good else None,
-            ci=good.ci if good else None,
-            rounds=good.n if good else 0,
-            reason=None if len(alike) == 1 else "it is equivalent to neither end alone",
-        )
+    unknown = (f"{n}: {span.newer.name} does not know it" for n in named if n not in suspects)
+    yield stage.model_copy(update={
+        "suspects": verdict.suspects, "passed_over": (*unknown, *untried(suspects)),
+    })  # fmt: skip
 
 
 def _source(course: Course) -> Iterator[Stage]:

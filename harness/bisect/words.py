@@ -1,44 +1,79 @@
 """A bisection in sentences. Pure functions."""
 
-from harness.analysis.words import listed, percent, span
+from collections.abc import Sequence
+
+from harness.analysis.words import amount, listed, percent, span
 from harness.bisect.bench import Change
+from harness.bisect.findings import Effect, Finding
 from harness.bisect.record import Bisection, Request, Stage
 from harness.bisect.source.answer import SourceAnswer
 from harness.bisect.span import Span
 
 
-def of_step(request: Request, change: Change) -> str:
-    """``rss.peak of large-buffers is 59.9 % more (59.8 % to 60.0 %, 3 rounds)``."""
-    rounds = f"{change.rounds} rounds"
-    if change.ratio is None or change.ci is None:
-        return f"{request.metric} of {request.workload} differs ({rounds})"
-    word, sign = ("more", 1) if change.ratio > 1 else ("less", -1)
-    size = f"{percent(abs(change.ratio - 1))} {word}"
-    interval = span(*sorted(sign * (bound - 1) for bound in change.ci))
-    return f"{request.metric} of {request.workload} is {size} ({interval}, {rounds})"
+def of_step(request: Request, change: Change, unit: str) -> str:
+    """``rss.peak of large-buffers is 59.9 % more (59.8 % to 60.0 %, 3 rounds)``.
+
+    In the metric's unit where there is no ratio.
+    """
+    what, rounds = f"{request.metric} of {request.workload}", f"{change.rounds} rounds"
+    word = "more" if change.sign > 0 else "less"
+    if change.ratio is not None and change.ci is not None:
+        interval = span(*sorted(change.sign * (bound - 1) for bound in change.ci))
+        return f"{what} is {percent(abs(change.ratio - 1))} {word} ({interval}, {rounds})"
+    if change.difference is None or change.difference_ci is None:
+        return f"{what} differs ({rounds})"
+    low, high = sorted(change.sign * bound for bound in change.difference_ci)
+    interval = f"{amount(low, unit)} to {amount(high, unit)}, " if low != high else "exact in "
+    return f"{what} is {amount(abs(change.difference), unit)} {word} ({interval}{rounds})"
 
 
-def of_ends(request: Request, ends: Span, change: Change, *, worse: bool) -> str:
+def against(effect: Effect, unit: str) -> str:
+    """``+59.9 %``; in the metric's unit where there is no ratio; nothing where nothing is known."""
+    if effect.ratio is not None:
+        return _signed(percent(effect.ratio - 1))
+    return "" if effect.difference is None else _signed(amount(effect.difference, unit))
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−") if text.startswith("-") else f"+{text}"
+
+
+def of_ends(request: Request, ends: Span, change: Change, unit: str, *, worse: bool) -> str:
     """Whether there is anything to search for."""
     pair = f"{ends.bad.name} and {ends.good.name}"
     what = f"{request.metric} of {request.workload}"
     if change.decision == "unchanged":
+        least = percent(request.smallest)
+        if change.ratio is None:
+            least = amount(request.smallest * change.size, unit)
         return (
-            f"{pair} do not differ in {what} by {percent(request.smallest)} or more "
-            f"({_interval(change)}{change.rounds} rounds): there is nothing to search for between "
-            "them"
+            f"{pair} do not differ in {what} by {least} or more ({_interval(change, unit)}"
+            f"{change.rounds} rounds): there is nothing to search for between them"
         )
     if change.decision == "undecided":
         return (
             f"no difference between {pair} in {what} could be shown in {change.rounds} rounds "
-            f"({_interval(change).removesuffix(', ')}): a search would follow noise"
+            f"({_interval(change, unit).removesuffix(', ')}): a search would follow noise"
         )
     if not worse:
         return (
-            f"with {ends.bad.name} {of_step(request, change)} than with {ends.good.name}: it is "
-            "not the worse one; swap both ends to find what improved it"
+            f"{_compared(request, ends, change, unit)}: it is not the worse one; swap both ends to "
+            "find what improved it"
         )
-    return f"with {ends.bad.name} {of_step(request, change)} than with {ends.good.name}"
+    return _compared(request, ends, change, unit)
+
+
+def _compared(request: Request, ends: Span, change: Change, unit: str) -> str:
+    return f"with {ends.bad.name} {of_step(request, change, unit)} than with {ends.good.name}"
+
+
+def of_survey(findings: Sequence[Finding]) -> str:
+    """That none of the versions between is worse, as far as that is known."""
+    versions = f"none of the {len(findings)} minor versions that begin between them"
+    open_ones = [f.point for f in findings if f.state in ("doubtful", "unresolved")]
+    if not open_ones:
+        return f"{versions} is worse"
+    return f"{versions} is shown to be worse; nothing is known of {listed(open_ones)}"
 
 
 def of_source(found: SourceAnswer, ends: Span) -> str:
@@ -49,11 +84,14 @@ def of_source(found: SourceAnswer, ends: Span) -> str:
     return f"the difference is made by {names}"
 
 
-def _interval(change: Change) -> str:
-    if change.ci is None:
+def _interval(change: Change, unit: str) -> str:
+    if change.ci is not None:
+        low, high = (f"{(bound - 1) * 100:+.2f} %" for bound in change.ci)
+    elif change.difference_ci is not None:
+        low, high = (amount(bound, unit) for bound in change.difference_ci)
+    else:
         return ""
-    low, high = (f"{(bound - 1) * 100:+.2f} %".replace("-", "−") for bound in change.ci)
-    return f"{low} to {high}, "
+    return f"{low} to {high}, ".replace("-", "−")
 
 
 def headline(bisection: Bisection) -> str:

@@ -10,6 +10,7 @@ from harness.bisect.findings import Finding, Judge, Point
 from harness.bisect.source.answer import Direction, Step
 from harness.bisect.source.changes import Edit, FileChange, Unparsable, combine
 from harness.bisect.source.split import Splitter
+from harness.bisect.words import against
 from harness.golang.toolchains import Toolchain
 from harness.spec.names import variant_name
 
@@ -88,9 +89,10 @@ class Mixtures:
         self, direction: Direction, changes: Changes, edits: AbstractSet[Edit], finding: Finding
     ) -> Finding:
         words = describe(changes, edits)
+        size = against(finding, "")
+        size = f" ({size} against the good end)" if size else ""
         self.steps.append(Step(direction=direction, edits=words, finding=finding))
-        ratio = "" if finding.ratio is None else f" ({finding.ratio:.3f} of the good end)"
-        self._say(f"{finding.point}, {words}: {finding.state}{ratio}")
+        self._say(f"{finding.point}, {words}: {finding.state}{size}")
         return finding
 
 

@@ -1,0 +1,114 @@
+"""On which scale values are set against each other, and what they show on it. Pure functions.
+
+Ratios where all values are positive. Where any is zero or negative there are none: then differences
+stand for them, as parts of what is typical for the larger of both ends.
+"""
+
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+import numpy as np
+
+from harness.analysis.intervals import Estimate, estimate
+from harness.analysis.pairing import to_ratio
+from harness.bisect.findings import Effect
+
+_FARTHEST = 1e100
+"""Values are cut off there, in typical sizes, so that their squares are still numbers."""
+_CONFIDENCE = 0.95
+Pair = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where a value is: at its logarithm, or at its part of a unit."""
+
+    unit: float | None
+    """In the metric's own; ``None`` for logarithms."""
+
+    def place(self, value: float) -> float:
+        """A value on the scale.
+
+        Args:
+            value: finite; on the scale of logarithms, positive.
+        """
+        if self.unit is None:
+            return math.log(value)
+        return max(-_FARTHEST, min(_FARTHEST, value / self.unit))
+
+    def difference(self, pair: Pair) -> float:
+        """Of the second value of a pair from the first."""
+        return self.place(pair[1]) - self.place(pair[0])
+
+    def bound(self, smallest: float) -> float:
+        """The smallest difference that counts.
+
+        Args:
+            smallest: as a relative change.
+        """
+        return math.log1p(smallest) if self.unit is None else smallest
+
+    def holds(self, values: Iterable[float]) -> bool:
+        """Whether all values have a place on it."""
+        return self.unit is not None or all(value > 0 for value in values)
+
+
+LOGARITHMS = Scale(None)
+
+
+def scale_of(pairs: Sequence[Pair], others: Iterable[float] = ()) -> Scale:
+    """The scale that fits two ends and whatever is compared with them.
+
+    Args:
+        pairs: values of both ends, which say what is typical.
+        others: further values.
+    """
+    if LOGARITHMS.holds([*(value for pair in pairs for value in pair), *others]):
+        return LOGARITHMS
+    return Scale(typical_size(pairs))
+
+
+def typical_size(pairs: Sequence[Pair]) -> float:
+    """Of the larger end: its median without sign; its mean where that is zero; else one."""
+    largest = max((abs(value) for pair in pairs for value in pair), default=0.0)
+    if largest == 0:
+        return 1.0
+    parts = [[abs(pair[side]) / largest for pair in pairs] for side in (0, 1)]
+    typical = largest * (max(map(median, parts)) or max(map(fmean, parts)))
+    return typical or sys.float_info.min
+
+
+def effect_of(pairs: Sequence[Pair]) -> Effect:
+    """Of the second values against the first ones, with 95 % intervals for one look."""
+    size = max((abs(value) for pair in pairs for value in pair), default=0.0) or 1.0
+    plain = estimate_of([second / size - first / size for first, second in pairs])
+    difference = _finite(plain.centre * size) if plain else None
+    ends = _interval(plain)
+    span = ends and (_finite(ends[0] * size), _finite(ends[1] * size))
+    found = Effect(difference=difference, difference_ci=span if span and None not in span else None)
+    if not LOGARITHMS.holds(value for pair in pairs for value in pair):
+        return found
+    ratio = estimate_of([LOGARITHMS.difference(pair) for pair in pairs])
+    ends = _interval(ratio)
+    return found.model_copy(
+        update={
+            "ratio": to_ratio(ratio.centre) if ratio else None,
+            "ci": ends and (to_ratio(ends[0]), to_ratio(ends[1])),
+        }
+    )
+
+
+def estimate_of(values: Sequence[float]) -> Estimate | None:
+    """The centre of paired differences or contrasts, with doubt."""
+    return estimate(np.asarray(values, dtype=np.float64))
+
+
+def _interval(found: Estimate | None) -> Pair | None:
+    return found.interval(_CONFIDENCE) if found else None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
