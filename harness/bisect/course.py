@@ -25,6 +25,8 @@ def run_course(opened: Opened) -> Bisection:
             course.stages.append(stage)
             _keep(course)
             opened.say(f"{stage.title}: {stage.answer}")
+            if stage.stopped:
+                opened.say(f"Stopped there: {stage.stopped}")
     finished = course.record.model_copy(update={"finished": True})
     with writing(opened.directory, _OTHERWISE):
         write_json(opened.directory / RECORD, finished)

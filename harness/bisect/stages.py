@@ -1,6 +1,6 @@
 """The stages of a bisection: ends, releases, experiments, source, commits."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,14 +12,17 @@ from harness.bisect.opening import Opened
 from harness.bisect.record import Bisection, Stage, StageKind, Step
 from harness.bisect.releases import between, first_of_each_minor, search_releases
 from harness.bisect.source.answer import SourceAnswer
-from harness.bisect.source.search import search_source
+from harness.bisect.source.search import first_lines, search_source
 from harness.bisect.span import Span
-from harness.bisect.words import headline, of_ends, of_source, of_step, of_survey
+from harness.bisect.words import headline, of_confirmation, of_ends, of_source, of_step, of_survey
 from harness.errors import HarnessError
-from harness.golang.toolchains import available, parse_toolchain, resolve
+from harness.golang.supplies import Supply, ask_providers, at_hand, every_release
+from harness.golang.toolchains import parse_toolchain, resolve
 from harness.golang.versions import GoVersion
 from harness.measure.catalogue import describe
 from harness.spec.names import variant_name
+
+_UNCLEAR = "the two points that are left do not differ clearly enough"
 
 
 @dataclass
@@ -31,6 +34,8 @@ class Course:
     """Where the change is, as far as known by now."""
     changed: bool | None = None
     stages: list[Stage] = field(default_factory=list)
+    supplies: Sequence[Supply] = ()
+    """What the providers of releases said, once they were asked."""
 
     @property
     def unit(self) -> str:
@@ -180,7 +185,7 @@ def _is_worse(metric: str, change: Change) -> bool:
 def _releases(course: Course, bench: Bench) -> Iterator[Stage]:
     span = course.span
     versions = _between(course, span)
-    if not versions:
+    if not versions and not _unlisted(course):
         return
     found, findings, why = search_releases(
         span, versions, bench, lambda version: _release(course, version)
@@ -188,7 +193,11 @@ def _releases(course: Course, bench: Bench) -> Iterator[Stage]:
     course.span = found
     older, newer = _ends_measured(span, bench.change)
     path = (older, *findings, newer)
-    yield _stage(course, "releases", "Releases", path, found.describe("release"), span, why)
+    answer = found.describe("release")
+    if _unlisted(course):
+        answer += ", of those that can be had"
+    stage = _stage(course, "releases", "Releases", path, answer, span, why)
+    yield stage.model_copy(update={"passed_over": _unlisted(course)})
 
 
 def _experiments(course: Course) -> Iterator[Stage]:
@@ -214,47 +223,57 @@ def _experiments(course: Course) -> Iterator[Stage]:
 def _source(course: Course) -> Iterator[Stage]:
     """Which declarations of the standard library, where the two libraries can be mixed."""
     span, opened, laboratory = course.span, course.opened, course.opened.laboratory
-    if span.good.settings != span.bad.settings or (
-        span.good.toolchain.identity == span.bad.toolchain.identity
-    ):
+    if span.good.toolchain.identity == span.bad.toolchain.identity:
         return  # not a question of source
+    if span.good.settings != span.bad.settings:
+        yield _not_searched(
+            course, "source", "Source", "the points that are left have other settings: "
+            "name ends with the same ones",
+        )  # fmt: skip
+        return
     bench, change = _compare(course, span)
     if change.decision != "changed":
-        yield _unclear(course, "source", "Source")
+        yield _not_searched(course, "source", "Source", _UNCLEAR)
         return
-    found = search_source(
-        span.good.toolchain, span.bad.toolchain, laboratory.source, span.bad.settings,
-        laboratory.build_settings, bench.judge, opened.cache, opened.say,
-    )  # fmt: skip
+    try:
+        found = search_source(
+            span.good.toolchain, span.bad.toolchain, laboratory.source, span.bad.settings,
+            laboratory.build_settings, bench.judge, opened.cache, opened.say,
+        )  # fmt: skip
+    except HarnessError as error:
+        yield _not_searched(course, "source", "Source", str(error))
+        return
     asked = {step.finding.point: step.edits for step in found.steps}
     measured = [bench.findings[name] for name in asked if name in bench.findings]
     answer = of_source(found, span)
     stage = _stage(course, "source", "Source", measured, answer, stopped=found.stopped)
-    steps = [s.model_copy(update={"what": asked[s.finding.point]}) for s in stage.steps]
-    confirmed = (
-        (f"{span.good.name} with the patch", found.forward),
-        (f"{span.bad.name} with the patch taken back", found.reverse),
-    )
+    steps = [s.model_copy(update={
+        "what": asked[s.finding.point],
+        "finding": s.finding.model_copy(update={"reason": first_lines(s.finding.reason)}),
+    }) for s in stage.steps]  # fmt: skip
     yield stage.model_copy(update={
         "steps": tuple(steps),
         "functions": tuple(culprit.name for culprit in found.culprits),
         "files": tuple(dict.fromkeys(culprit.path for culprit in found.culprits)),
-        "confirmed": tuple(f"{what} is {finding.state}" for what, finding in confirmed if finding),
+        "confirmed": tuple(of_confirmation(found, span)),
         "patch": found.diff or None,
         "remedy": found.remedy_diff or None,
         "passed_over": tuple(_passed_over(found)),
     })  # fmt: skip
 
 
-def _unclear(course: Course, kind: StageKind, title: str) -> Stage:
+def _not_searched(course: Course, kind: StageKind, title: str, why: str) -> Stage:
     """A stage that cannot begin."""
-    return _stage(course, kind, title, (), "nothing was searched",
-                  stopped="the two points that are left do not differ clearly enough")  # fmt: skip
+    return _stage(course, kind, title, (), f"{kind} was not searched", stopped=why)
 
 
 def _passed_over(found: SourceAnswer) -> Iterator[str]:
     if found.elsewhere:
         yield f"{found.elsewhere} files that differ, but are no part of the workload"
+    if found.untried:
+        yield f"{found.untried} of {found.edits} differences, see where it stopped"
+    if found.binary:
+        yield f"{len(found.binary)} files that differ, but are no text"
     refused = sum(step.finding.state == "unresolved" for step in found.steps)
     if refused:
         yield f"{refused} mixtures that do not build or run"
@@ -267,7 +286,7 @@ def _commits(course: Course) -> Iterator[Stage]:
         return
     bench, change = _compare(course, span)
     if change.decision != "changed":
-        yield _unclear(course, "commits", "Commits")
+        yield _not_searched(course, "commits", "Commits", _UNCLEAR)
         return
     try:
         found = search_commits(
@@ -291,8 +310,18 @@ def _between(course: Course, span: Span) -> list[str]:
     older, newer = (point.toolchain.version for point in (span.older, span.newer))
     if GoVersion.parse(older) == GoVersion.parse(newer):
         return []
-    versions, _ = available(course.opened.cache)
-    return between(versions, older, newer)
+    cache = course.opened.cache
+    course.supplies = ask_providers(cache)
+    return between(every_release(at_hand(cache), course.supplies), older, newer)
+
+
+def _unlisted(course: Course) -> tuple[str, ...]:
+    """Releases that may lie between as well."""
+    return tuple(
+        f"releases that only {supply.provider} has: {supply.error}"
+        for supply in course.supplies
+        if supply.error is not None
+    )
 
 
 def _release(course: Course, version: str) -> Point:

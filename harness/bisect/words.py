@@ -1,6 +1,6 @@
 """A bisection in sentences. Pure functions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from harness.analysis.words import amount, listed, percent, span
 from harness.bisect.bench import Change
@@ -78,10 +78,53 @@ def of_survey(findings: Sequence[Finding]) -> str:
 
 def of_source(found: SourceAnswer, ends: Span) -> str:
     """Which declarations, out of how many that differ."""
-    names = listed([f"{c.name} in {c.path.removeprefix('src/')}" for c in found.culprits])
-    if not names:
-        return f"no part of the standard library was found that makes {ends.bad.name} bad"
-    return f"the difference is made by {names}"
+    tried = found.edits - found.untried
+    match found.outcome:
+        case "found":
+            names = [f"{c.name} in {c.path.removeprefix('src/')}" for c in found.culprits]
+            return f"the difference is made by {listed(names)}{_one_way(found)}"
+        case "no difference":
+            return "no code differs in the files of the standard library that the workload uses"
+        case "beside":
+            return f"{ends.bad.name} is not made bad by its standard library alone"
+        case "doubtful":
+            return "the standard library makes a part of the difference at the most"
+        case "not searched":
+            return "the standard library was not searched"
+        case "parts" if found.untried:
+            return (
+                f"what makes {ends.bad.name} bad was not found in its standard library: "
+                f"{found.untried} of {found.edits} differences could not be tried, and no mixture "
+                f"of the other {tried} does"
+            )
+    return (
+        f"no part of the standard library makes {ends.bad.name} bad alone: all {tried} "
+        "differences were tried, part by part"
+    )
+
+
+def of_confirmation(found: SourceAnswer, ends: Span) -> Iterator[str]:
+    """What the patch does on each end."""
+    more = [c.name for c in found.besides if c not in found.culprits]
+    needs = f", and with {_few(more)}, which it does not build without," if more else ""
+    if found.forward:
+        yield f"{ends.good.name} with the patch{needs} is {found.forward.state}"
+    if found.reverse:
+        how = "the remedy" if found.remedy and found.stopped is None else "the patch taken back"
+        yield f"{ends.bad.name} with {how} is {found.reverse.state}"
+
+
+def _few(names: Sequence[str]) -> str:
+    return listed([*names[:_FEW], *([f"{len(names) - _FEW} more"] if len(names) > _FEW else [])])
+
+
+def _one_way(found: SourceAnswer) -> str:
+    """Where the patch is not shown to work both ways."""
+    if found.forward is None or found.forward.state != "bad":
+        return f", as far as {_TAKEN_BACK} shows"
+    if found.reverse is None or found.reverse.state != "good":
+        return f", as far as {_TAKEN_OVER} shows"
+    return ""
 
 
 def _interval(change: Change, unit: str) -> str:
@@ -92,6 +135,11 @@ def _interval(change: Change, unit: str) -> str:
     else:
         return ""
     return f"{low} to {high}, ".replace("-", "−")
+
+
+_FEW = 5
+_TAKEN_BACK = "taking it back on the bad toolchain"
+_TAKEN_OVER = "taking it over onto the good toolchain"
 
 
 def headline(bisection: Bisection) -> str:
@@ -111,6 +159,4 @@ def _part(stage: Stage) -> str:
     if stage.kind == "experiments" and all(s.verdict == "ruled out" for s in stage.suspects):
         names = ", ".join(dict.fromkeys(n for s in stage.suspects for n in s.experiments))
         return f"{names} ruled out" if names else ""
-    if stage.stopped and not (stage.functions or stage.culprit or stage.kind == "releases"):
-        return ""  # told in the stage itself
     return stage.answer

@@ -9,9 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from golang_support import get
 from projects import Project
 
 from harness.bisect.record import Bisection
+from harness.bisect.source.patch import unified_diff
+from harness.golang.cache import default_cache
 from harness.run import Run
 
 pytestmark = pytest.mark.toolchain
@@ -92,6 +95,58 @@ def test_where_nothing_differs_nothing_is_searched(maps: Project) -> None:
     assert found["changed"] is False
     assert [stage["kind"] for stage in found["stages"]] == ["ends"]
     assert "nothing to search for" in found["headline"]
+
+
+BENCHMARK = """package ring
+
+import (
+	"container/ring"
+	"testing"
+)
+
+func BenchmarkLen(b *testing.B) {
+	r := ring.New(4)
+	b.ReportAllocs()
+	for i := 0; i < b.N; i++ {
+		r.Len()
+	}
+}
+"""
+
+
+def test_allocations_where_there_were_none_are_bisected_to_the_function(project: Project) -> None:
+    """A count that is zero on one side: there is no ratio, and no noise."""
+    module = project.root / "ring"
+    module.mkdir()
+    (module / "go.mod").write_text("module example.test/ring\n\ngo 1.21\n", encoding="utf-8")
+    (module / "ring_test.go").write_text(BENCHMARK, encoding="utf-8")
+    (project.root / "kept.diff").write_text(_ring_that_allocates(), encoding="utf-8")
+    project.write(
+        "go: [go1.24.3, {go: go1.24.3, patch: kept.diff}]\n"
+        "workloads:\n"
+        "  - {name: ring, benchmark: {package: ./ring, run: Len, time: 1000x}}\n"
+    )
+    done = project.gomatrix("bisect", "--good", "go1.24.3", "--bad", "go1.24.3~kept",
+                            "--metric", "BenchmarkLen allocs/op", "--seed", "1")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = _found(project)
+    assert "is 1 more (exact in" in found.headline
+    assert "container/ring.(*Ring).Len" in found.headline
+    steps = [step.finding for stage in found.stages for step in stage.steps]
+    assert {finding.ratio for finding in steps} == {None}
+    assert {finding.difference for finding in steps if finding.rounds} == {0.0, 1.0}
+    assert '<td class="n" title="1">+1</td>' in (project.latest / "report.html").read_text(
+        encoding="utf-8"
+    )
+
+
+def _ring_that_allocates() -> str:
+    path = get("go1.24.3", default_cache()).goroot / "src/container/ring/ring.go"
+    old = path.read_text(encoding="utf-8")
+    new = old.replace("\tn := 0\n", "\tkept = make([]byte, 64)\n\tn := 0\n")
+    new += "\nvar kept []byte\n"
+    name = "src/container/ring/ring.go"
+    return unified_diff({name: old}, {name: new})
 
 
 @pytest.mark.parametrize(

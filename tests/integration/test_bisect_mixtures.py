@@ -201,6 +201,39 @@ def test_a_copied_goroot_with_an_edited_function_is_told_from_its_origin(
     assert_confirmed(answer)
 
 
+QUERIES = """package main
+
+import "net/url"
+
+func main() {
+	values := url.Values{}
+	for i := 0; i < 1000; i++ {
+		values.Set(string(rune(1000+i)), "value")
+	}
+	size := 0
+	for i := 0; i < 40; i++ {
+		size += len(values.Encode())
+	}
+	println(size)
+}
+"""
+
+
+def test_a_leaf_package_is_found_where_the_whole_libraries_cannot_be_mixed(
+    cache: Path, good: Toolchain, tmp_path: Path
+) -> None:
+    """Since go1.24 the keys are sorted in a slice that grows."""
+    old, new = get(OLD, cache), good
+    source = find(old, write_module(tmp_path, {"main.go": QUERIES}), cache)
+    judge = TrialJudge(source, (old, new), cache, probe="metrics", metric="allocs.bytes")
+    answer = search_source(old, new, source, (), BuildSpec(), judge, cache, quiet)
+    assert names(answer) == ["net/url.Values.Encode"]
+    assert_confirmed(answer)
+    assert "slices.Sorted(maps.Keys(v))" in answer.diff
+    assert [step.finding.state for step in answer.steps[:2]] == ["unresolved", "unresolved"]
+    assert answer.mixtures < 20
+
+
 def _link(source: str, target: str) -> None:
     try:
         os.link(source, target)

@@ -124,7 +124,7 @@ def test_nothing_against_a_million_objects_is_told_in_objects() -> None:
     bench, points = bench_of([0.0], [0.0], [1_000_010.0])
     change = bench.compare_ends()
     assert (change.decision, change.ratio, change.difference) == ("changed", None, 1_000_010.0)
-    assert "allocs.objects of w is 1000010 more (exact in" in words_of(change)
+    assert "allocs.objects of w is 1,000 k more (exact in" in words_of(change)
     finding = bench.judge(points[1])
     assert (finding.state, finding.rounds, against(finding, "count")) == ("good", 2, "+0")
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.bisect.findings import Finding, Point
+from harness.bisect.source.answer import SourceAnswer
 from harness.bisect.source.changes import Edit, combine, compare
 from harness.bisect.source.imports import fit_imports
 from harness.bisect.source.minimise import Answer, ddmin, halve
@@ -16,6 +17,8 @@ from harness.bisect.source.needs import Needs
 from harness.bisect.source.patch import culprits, unified_diff
 from harness.bisect.source.search import _Search
 from harness.bisect.source.split import Import, Split, Splitter, Stretch, _split_other
+from harness.bisect.span import Span
+from harness.bisect.words import of_source
 from harness.golang.experiments import Experiments
 from harness.golang.patches import apply_patches, split_lines
 from harness.golang.toolchains import Toolchain
@@ -312,11 +315,15 @@ def functions(**bodies: str) -> str:
 
 
 def search(
-    good: Texts, bad: Texts, state: Callable[[Texts], str], broken: str = ""
+    good: Texts,
+    bad: Texts,
+    state: Callable[[Texts], str],
+    broken: str = "",
+    refused: Callable[[AbstractSet[str]], bool] = lambda _: False,
 ) -> tuple[dict[str, object], Mixtures]:
     """Search among assembly files, which need no Go to be split, with a judge of texts.
 
-    No mixture on the end ``broken`` builds.
+    No mixture on the end ``broken`` builds, nor one that takes over functions that are ``refused``.
     """
 
     def judge(point: Point) -> Finding:
@@ -324,7 +331,9 @@ def search(
         if end == broken:
             return Finding(point=point.name, state="unresolved")
         base = good if end == "good" else bad
-        texts = {**base, **point.toolchain.patched}
+        texts = {**base, **point.toolchain.patched, "end": end}
+        if refused(marks(base) ^ marks(texts)):
+            return Finding(point=point.name, state="unresolved")
         return Finding(point=point.name, state=state(texts))
 
     toolchains = [TOOLCHAIN.model_copy(update={"name": name}) for name in ("good", "bad")]
@@ -333,6 +342,10 @@ def search(
     return _Search(mixtures, changes, split_text).run(), mixtures
 
 
+ENDS = Span(
+    older=Point(name="good", toolchain=TOOLCHAIN), newer=Point(name="bad", toolchain=TOOLCHAIN),
+    regression=True,
+)  # fmt: skip
 GOOD: Texts = {
     f"src/p{n}/f.s": functions(**{f"f{n}x{i}": f"\tMOVQ ${i}\n\tNOP\n\tRET" for i in range(6)})
     for n in range(4)
@@ -402,10 +415,86 @@ def test_where_only_the_other_direction_can_be_mixed_it_is_searched_in() -> None
     assert fields["reverse"].state == "good"  # type: ignore[attr-defined]
 
 
-def test_toolchains_that_cannot_be_mixed_are_refused_with_both_reasons() -> None:
+COMPILERS = frozenset(f"f0x{i}" for i in range(6))
+"""Functions that go with the compiler, which is never mixed."""
+ALL = frozenset(marks(BAD))
+
+
+@pytest.mark.parametrize("culprit", sorted(ALL - COMPILERS))
+def test_a_leaf_package_is_found_where_the_whole_libraries_cannot_be_mixed(culprit: str) -> None:
+    fields, mixtures = search(
+        GOOD, BAD, lambda t: "bad" if culprit in marks(t) else "good",
+        refused=lambda taken: bool(taken & COMPILERS),
+    )  # fmt: skip
+    assert (fields["outcome"], names(fields)) == ("found", {culprit})
+    assert (fields["forward"].state, fields["reverse"].state) == ("bad", "good")  # type: ignore[attr-defined]
+    assert "stopped" not in fields
+    assert mixtures.asked < 20
+
+
+@pytest.mark.parametrize("end", ["good", "bad"])
+@pytest.mark.parametrize("culprit", ["f1x0", "f2x3", "f3x5"])
+def test_one_declaration_is_found_among_others_that_do_not_build(culprit: str, end: str) -> None:
+    """Its whole package cannot be mixed, nor can anything on one end."""
+    fields, _ = search(
+        GOOD, BAD, lambda t: "bad" if culprit in marks(t) else "good",
+        refused=lambda taken: bool(taken & {"f0x0", "f1x3", "f2x1", "f3x0"}), broken=end,
+    )  # fmt: skip
+    assert (fields["outcome"], names(fields)) == ("found", {culprit})
+    direction = "reverse" if end == "good" else "forward"
+    assert fields[direction].state == ("good" if end == "good" else "bad")  # type: ignore[attr-defined]
+    assert "unresolved" in str(fields["stopped"])  # the other way is not shown, and that is said
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.sets(st.sampled_from(sorted(ALL)), min_size=1, max_size=2),
+    st.sets(st.sampled_from(sorted(ALL)), min_size=1, max_size=5),
+)
+def test_what_is_said_of_parts_is_true(culprits: set[str], broken: set[str]) -> None:
+    """A patch makes the difference; where there is none, what was not tried is counted."""
+    fields, mixtures = search(
+        GOOD, BAD, lambda t: "bad" if culprits <= marks(t) else "good",
+        refused=lambda taken: bool(taken & broken),
+    )  # fmt: skip
+    if not culprits & broken:
+        assert culprits == names(fields)
+    elif fields["outcome"] == "found":  # a part that can be taken back takes the difference away
+        assert names(fields) <= culprits
+        assert len(names(fields) - broken) == 1
+    else:
+        assert fields["untried"] == len(broken)
+        assert f"Not tried are {len(broken)} differences" in str(fields["stopped"])
+    assert mixtures.asked < 200
+
+
+def test_where_nothing_can_be_tried_that_is_said_and_no_more() -> None:
     fields, mixtures = search(GOOD, BAD, lambda _: "unresolved")
-    assert "cannot be mixed" in str(fields["stopped"])
-    assert mixtures.asked == 2
+    assert (fields["outcome"], fields["untried"]) == ("parts", len(ALL))
+    assert "Not tried are 24 differences in p0, p1, p2 and p3: no mixture" in str(fields["stopped"])
+    assert str(fields["stopped"]).count("is unresolved") == 2
+    assert mixtures.asked < 100
+    answer = SourceAnswer(used=4, differing=tuple(GOOD), elsewhere=0, edits=24, **fields)
+    said = of_source(answer, ENDS)
+    assert "24 of 24 differences could not be tried" in said
+    assert "no part of the standard library" not in said
+
+
+def test_that_no_part_makes_it_bad_is_said_only_where_all_were_tried() -> None:
+    fields, _ = search(GOOD, BAD, lambda t: str(t["end"]),  # it is the compiler
+                       refused=lambda taken: len(taken) > 20)  # fmt: skip
+    assert (fields["outcome"], fields["untried"]) == ("parts", 0)
+    answer = SourceAnswer(used=4, differing=tuple(GOOD), elsewhere=0, edits=24, **fields)
+    assert "no part of the standard library makes bad bad alone: all 24" in of_source(answer, ENDS)
+
+
+def test_a_search_by_parts_ends_within_its_budget_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("harness.bisect.source.descent.MOST_REFUSED", 10)
+    fields, mixtures = search(GOOD, BAD, lambda _: "unresolved")
+    assert mixtures.asked < 12
+    assert f"the search ended after {mixtures.asked} mixtures" in str(fields["stopped"])
 
 
 def test_differences_in_comments_alone_are_never_tried() -> None:

@@ -1,13 +1,22 @@
 """What the source step of a bisection answers."""
 
+from collections.abc import Mapping
 from typing import Literal
 
-from harness.bisect.findings import Finding
+from harness.bisect.findings import Finding, State
 from harness.bisect.source.patch import Culprit
 from harness.frozen import Frozen
 
 Direction = Literal["forward", "reverse"]
 """``forward``: files of the bad toolchain on the good one; ``reverse``: the other way."""
+DIRECTIONS: tuple[Direction, ...] = ("forward", "reverse")
+WANTED: Mapping[Direction, State] = {"forward": "bad", "reverse": "good"}
+"""What a mixture with the effect is like."""
+
+
+Outcome = Literal["found", "no difference", "beside", "doubtful", "parts", "not searched"]
+"""``beside``: a whole library was taken over, and made no difference; ``doubtful``: it made a part
+of it; ``parts``: the wholes cannot be mixed, and none of the parts that can makes a difference."""
 
 
 class Step(Frozen):
@@ -22,6 +31,7 @@ class Step(Frozen):
 class SourceAnswer(Frozen):
     """The part of the standard library's differences that makes the difference."""
 
+    outcome: Outcome
     used: int
     """Files of the standard library that the workload is made of."""
     differing: tuple[str, ...]
@@ -32,8 +42,13 @@ class SourceAnswer(Frozen):
     """Files that are used and differ, but are no text, so that they cannot be mixed."""
     edits: int = 0
     """Declarations that differ in used files."""
+    untried: int = 0
+    """Those that are in no mixture that builds and runs, where the wholes cannot be mixed."""
     culprits: tuple[Culprit, ...] = ()
     """Declarations that the patch changes."""
+    besides: tuple[Culprit, ...] = ()
+    """All that the patch changes, where it does not build on the good toolchain without more than
+    the culprits."""
     diff: str = ""
     """The patch: on the good toolchain, it makes the bad one's value."""
     forward: Finding | None = None

@@ -32,6 +32,48 @@ _COMPLAINTS = (
 """What the Go compiler, type checker and linker say where a name has gone astray."""
 
 
+_PACKAGE = re.compile(r"^# ([\w./-]+)")
+"""How the go command heads what the compiler says of a package."""
+_QUALIFIED = re.compile(r"(?:undefined:|relocation target|symbol|definition of) ([\w./]+)\.\w+")
+
+
+def missing(
+    complaint: str, changes: Mapping[str, FileChange], chosen: AbstractSet[Edit]
+) -> frozenset[Edit]:
+    """Further edits that a failed build asks for: of what it misses, or cannot have twice.
+
+    Args:
+        complaint: what the build said.
+        changes: all differences.
+        chosen: the edits that were made.
+    """
+    found: set[Edit] = set()
+    package = ""
+    for line in complaint.splitlines():
+        head = _PACKAGE.match(line)
+        package = head[1] if head else package
+        qualified = _QUALIFIED.search(line)
+        where = qualified[1] if qualified else package
+        for name in (m for form in _COMPLAINTS for m in re.findall(form, line)):
+            found |= _concerned(name, where, changes, chosen)
+    return frozenset(found)
+
+
+def _concerned(
+    name: str, package: str, changes: Mapping[str, FileChange], chosen: AbstractSet[Edit]
+) -> set[Edit]:
+    """Edits of a package that declare a name; where all are made already, those that use it."""
+    inside = {
+        edit: change.pieces[edit.piece]
+        for change in changes.values()
+        if package in (change.package, change.package.rpartition("/")[2])
+        for edit in change.edits
+    }
+    declaring = {e for e, p in inside.items() if name in p.good.defines | p.bad.defines}
+    using = {e for e, p in inside.items() if name in p.good.uses | p.bad.uses}
+    return declaring - chosen or (using - chosen if declaring else set())
+
+
 class Needs:
     """What each edit needs; it learns from failed builds."""
 

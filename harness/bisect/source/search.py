@@ -1,13 +1,15 @@
 """From two toolchains to the declarations whose difference matters."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.analysis.words import listed
 from harness.bisect.findings import Finding, Judge
-from harness.bisect.source.answer import Direction, SourceAnswer
+from harness.bisect.source.answer import DIRECTIONS, WANTED, Direction, Outcome, SourceAnswer
 from harness.bisect.source.changes import Edit, compare
+from harness.bisect.source.descent import Descent, Sieve, completions
 from harness.bisect.source.minimise import Answer, ddmin, halve
 from harness.bisect.source.mixtures import Changes, Ends, Mixtures
 from harness.bisect.source.needs import Needs
@@ -26,7 +28,6 @@ MOST_HUNKS = 16
 """So many more are spent on making the patch smaller within its declarations."""
 REASON_LINES = 6
 """So much of a reason is passed on."""
-_WANTED: Mapping[Direction, str] = {"forward": "bad", "reverse": "good"}
 
 
 def search_source(
@@ -60,7 +61,9 @@ def search_source(
     try:
         used = [used_files(end, source, settings, build, cache) for end in (good, bad)]
     except HarnessError as error:
-        return SourceAnswer(used=0, differing=(), elsewhere=0, stopped=str(error))
+        return SourceAnswer(
+            outcome="not searched", used=0, differing=(), elsewhere=0, stopped=str(error)
+        )
     found = differences(good, bad, used[0] | used[1])
     say(
         f"the workload is made of {found.used} files of the standard library: "
@@ -116,7 +119,7 @@ class _Questions:
     def _answer(self, finding: Finding) -> Answer:
         if finding.state == "unresolved":
             return "unresolved"
-        return "yes" if finding.state == _WANTED[self._direction] else "no"
+        return "yes" if finding.state == WANTED[self._direction] else "no"
 
     @property
     def smallest(self) -> frozenset[Edit] | None:
@@ -150,20 +153,51 @@ class _Search:
 
     def run(self) -> dict[str, object]:
         """Fields of the answer."""
-        direction, reason = self._direction()
-        if direction is None:
-            return {"stopped": reason}
-        part = self._smallest(direction, self._edits)
+        if not self._edits:
+            return _ended(
+                "no difference",
+                "no code differs in the files that the workload uses: the difference comes from "
+                "the compiler, the assembler, the linker or files that are no text",
+            )
+        wholes: list[Finding] = []
+        for direction in DIRECTIONS:
+            wholes.append(self._mixtures.ask(direction, self._changes, self._edits))
+            if wholes[-1].state == WANTED[direction]:
+                return self._minimised(direction, self._edits)
+            if wholes[-1].state != "unresolved":
+                return _beside(direction, wholes[-1])
+        return self._by_parts(wholes)
+
+    def _by_parts(self, wholes: Sequence[Finding]) -> dict[str, object]:
+        """The answer where no whole library can be mixed."""
+        sieve = Sieve(self._mixtures, self._changes)
+        descent = sieve.run(DIRECTIONS)
+        if descent.direction is None:
+            return self._in_vain(descent, wholes)
+        fields = self._minimised(descent.direction, descent.edits)
+        other: Direction = "reverse" if descent.direction == "forward" else "forward"
+        shown = fields[other]
+        if isinstance(shown, Finding) and shown.state not in ("unresolved", WANTED[other]):
+            descent = sieve.run((other,))  # these differences are not all: what else, the other way
+            if descent.direction is not None:
+                again = self._minimised(descent.direction, descent.edits)
+                fields = fields if "stopped" in again else again
+        return fields
+
+    def _minimised(self, direction: Direction, among: frozenset[Edit]) -> dict[str, object]:
+        """The answer, from edits that have the effect in one direction."""
+        part = self._smallest(direction, among)
         other: Direction = "reverse" if direction == "forward" else "forward"
         confirmed = self._mixtures.ask(other, part.changes, part.edits)
-        if confirmed.state != _WANTED[other] and part.edits != part.whole:
+        if confirmed.state != WANTED[other] and part.edits != part.whole:
             again = self._mixtures.ask(other, part.changes, part.whole)
-            if again.state == _WANTED[other]:
+            if again.state == WANTED[other]:
                 part, confirmed = replace(part, edits=part.whole), again
         findings = {other: confirmed, direction: self._ask(direction, part)}
-        fields = self._describe(part) | findings
-        if confirmed.state != _WANTED[other]:
-            fields |= self._unconfirmed(other, confirmed, part)
+        fields: dict[str, object] = {"outcome": "found"}
+        fields |= self._describe(part) | findings
+        if confirmed.state != WANTED[other]:
+            fields |= self._completed(other, part) or self._unconfirmed(other, confirmed, part)
         elif part.spent:
             fields["stopped"] = (
                 f"the search ended after {self._mixtures.asked} mixtures; "
@@ -174,30 +208,33 @@ class _Search:
     def _ask(self, direction: Direction, part: _Part) -> Finding:
         return self._mixtures.ask(direction, part.changes, part.edits)
 
-    def _direction(self) -> tuple[Direction | None, str]:
-        """In which direction the whole has the effect; or why in none."""
-        if not self._edits:
-            return None, (
-                "no code differs in the files that the workload uses: the difference comes from "
-                "the compiler, the assembler, the linker or files that are no text"
-            )
-        forward = self._mixtures.ask("forward", self._changes, self._edits)
-        if forward.state == "bad":
-            return "forward", ""
-        if forward.state != "unresolved":
-            return None, (
-                "with all used files of the bad toolchain the good one is "
-                f"{_said(forward)}: the difference does not come from the standard library "
-                "alone, but from the compiler, the assembler or the linker"
-            )
-        reverse = self._mixtures.ask("reverse", self._changes, self._edits)
-        if reverse.state == "good":
-            return "reverse", ""
-        return None, (
-            "the standard libraries cannot be mixed. The good toolchain with all used files of "
-            f"the bad one is {_said(forward)}\nThe bad one with those of the good one is "
-            f"{_said(reverse)}"
+    def _in_vain(self, descent: Descent, wholes: Sequence[Finding]) -> dict[str, object]:
+        """Nothing was found part by part: what was tried, what was not, and why."""
+        count = len(descent.untried)
+        told = len(self._edits) - count - len(descent.unclear)
+        words = (
+            "the two standard libraries cannot be mixed as wholes, so they were taken over part by "
+            f"part; {told} of {len(self._edits)} differences are in mixtures that build and run, "
+            "and no such mixture makes the difference, or takes it away"
         )
+        lines = [words]
+        if descent.unclear:
+            lines.append(f"{len(descent.unclear)} are only in mixtures that are like neither end")
+        if count:
+            where = sorted({self._changes[edit.path].package for edit in descent.untried})
+            why = "no mixture with them builds and runs"
+            if descent.spent:
+                why = (
+                    f"{why} of those that were tried; the search ended after "
+                    f"{self._mixtures.asked} mixtures"
+                )
+            lines.append(f"Not tried are {count} differences in {_some(where)}: {why}")
+        lines += [
+            f"The {end} toolchain with all used files of the {other} one is {_said(finding)}"
+            for end, other, finding in zip(("good", "bad"), ("bad", "good"), wholes, strict=True)
+        ]
+        untried = count + len(descent.unclear)
+        return {"outcome": "parts", "untried": untried, "stopped": "\n".join(lines)}
 
     def _smallest(self, direction: Direction, among: frozenset[Edit]) -> _Part:
         """Declarations, and then hunks of them, out of a set that has the effect."""
@@ -240,6 +277,26 @@ class _Search:
         needs = Needs(self._changes)
         return needs if direction == "forward" else needs.reversed()
 
+    def _completed(self, other: Direction, part: _Part) -> dict[str, object]:
+        """The other direction with what its build misses besides; nothing where that is no help."""
+
+        def ask(edits: frozenset[Edit]) -> Finding:
+            return self._mixtures.ask(other, part.changes, edits)
+
+        found = next((c for c in completions(ask, part.changes, part.edits)
+                      if c[1].state == WANTED[other]), None)  # fmt: skip
+        if found is None:
+            return {}
+        edits, finding = found
+        sides = {"forward": [c.good for c in part.changes.values()],
+                 "reverse": [c.bad for c in part.changes.values()]}  # fmt: skip
+        old = dict(zip(part.changes, sides[other], strict=True))
+        new = self._mixtures.texts(other, part.changes, edits)
+        names, diff = culprits(old, new, self._split), unified_diff(old, new)
+        if other == "forward":
+            return {other: finding, "besides": names, "diff": diff}
+        return {other: finding, "remedy": names, "remedy_diff": diff}
+
     def _unconfirmed(self, other: Direction, finding: Finding, part: _Part) -> dict[str, object]:
         """Why the patch does not work both ways, and what would."""
         if other == "forward":
@@ -267,6 +324,28 @@ class _Search:
         }
 
 
+def _ended(outcome: Outcome, why: str) -> dict[str, object]:
+    return {"outcome": outcome, "stopped": why}
+
+
+def _beside(direction: Direction, finding: Finding) -> dict[str, object]:
+    """A whole library was taken over, and the difference did not come, or go, with it."""
+    end, other = ("good", "bad") if direction == "forward" else ("bad", "good")
+    if finding.state == "doubtful":
+        return _ended("doubtful", f"with all used files of the {other} toolchain the {end} one is "
+                      f"{_said(finding)}: a part of the difference may be elsewhere")  # fmt: skip
+    return _ended("beside", f"with all used files of the {other} toolchain the {end} one is "
+                  f"{_said(finding)}: the difference does not come from the standard library "
+                  "alone, but from the compiler, the assembler or the linker, or from files that "
+                  "are no text")  # fmt: skip
+
+
+def _some(names: Sequence[str]) -> str:
+    most = 12
+    more = [f"{len(names) - most} other packages"] if len(names) > most else []
+    return listed([*names[:most], *more])
+
+
 def _halve(needs: Needs, questions: _Questions, edits: frozenset[Edit]) -> frozenset[Edit]:
     """A small part of edits with the effect, begun anew when a failed build taught something."""
     while True:
@@ -286,11 +365,15 @@ def _halve(needs: Needs, questions: _Questions, edits: frozenset[Edit]) -> froze
 
 def _said(finding: Finding) -> str:
     """A state, with the beginning of its reason: compilers complain at length."""
-    if not finding.reason:
-        return finding.state
-    lines = finding.reason.strip().splitlines()
+    reason = first_lines(finding.reason)
+    return f"{finding.state}: {reason}" if reason else finding.state
+
+
+def first_lines(reason: str | None) -> str | None:
+    """The beginning of a reason, which may be hundreds of lines."""
+    lines = (reason or "").strip().splitlines()
     more = ["…"] if len(lines) > REASON_LINES else []
-    return "\n".join([f"{finding.state}: {lines[0]}", *lines[1:REASON_LINES], *more])
+    return "\n".join([*lines[:REASON_LINES], *more]) or None
 
 
 def _cut_penalty(before: frozenset[Edit], after: frozenset[Edit]) -> float:
