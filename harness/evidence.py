@@ -4,7 +4,8 @@ from collections import defaultdict
 
 from harness.analysis import Evidence
 from harness.analysis.question import question_of
-from harness.report.files import read_heap, read_series
+from harness.errors import HarnessError
+from harness.report.files import load_heap, read_series
 from harness.report.pprof import Stack
 from harness.run import Run
 
@@ -17,16 +18,24 @@ def read_evidence(run: Run) -> Evidence:
     wanted = {question.baseline, question.candidate}
     functions: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
     series: dict[tuple[str, str], list[list[tuple[float, float]]]] = defaultdict(list)
+    unreadable: dict[str, list[str]] = defaultdict(list)
     for trial in run.trials:
         if not trial.ok or trial.variant not in wanted:
             continue
         key = (trial.workload, trial.variant)
-        if (heap := read_heap(run, trial)) is not None:
-            functions[key].append(by_function(heap))
         if points := read_series(run, trial):
             series[key].append(points)
+        try:
+            heap = load_heap(run, trial)
+        except HarnessError as error:
+            unreadable[trial.workload].append(str(error))
+            continue
+        if heap is not None:
+            functions[key].append(by_function(heap))
     return Evidence(
-        functions={key: _mean(profiles) for key, profiles in functions.items()}, series=dict(series)
+        functions={key: _mean(profiles) for key, profiles in functions.items()},
+        series=dict(series),
+        unreadable={workload: tuple(said) for workload, said in unreadable.items()},
     )
 
 

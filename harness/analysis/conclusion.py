@@ -67,9 +67,21 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
         warnings=(
             *_mixed_conditions(question, plan),
             *_unseen_interactions(findings),
+            *_unreadable(evidence or Evidence()),
             *cautions(run, found, question),
         ),
     )
+
+
+def _unreadable(evidence: Evidence) -> Iterator[Caution]:
+    for workload, said in evidence.unreadable.items():
+        yield Caution(
+            workload=workload,
+            kind="unreadable profiles",
+            message=f"{len(said)} heap profile{'s' if len(said) > 1 else ''} cannot be read and "
+            f"count as absent ({said[0]})",
+            remedy="get the run anew from where it was measured",
+        )
 
 
 def compare(run: Run, candidate: str, baseline: str) -> tuple[Comparison, ...]:

@@ -49,6 +49,8 @@ class Evidence:
     A variant without an entry has no profile; one with an empty entry holds nothing."""
     series: Mapping[tuple[str, str], Sequence[Series]] = field(default_factory=dict)
     """(workload, variant) → resident memory over time, one series a trial."""
+    unreadable: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Workload → what is wrong with heap profiles that count as absent."""
 
 
 def diagnose(

@@ -1,13 +1,10 @@
 """What a report reads from a run directory beside the run itself."""
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, MissingError
 from harness.files.inside import read_inside
-from harness.report.pprof import Stack, parse_heap
+from harness.report.pprof import COMPRESSED, Stack, parse_heap
 from harness.run import Run, TrialRecord
 from harness.run import read_series as stored_series
-
-_PROFILE_BYTES = 16 << 20
-"""What is read of a compressed profile at most."""
 
 
 def read_series(run: Run, trial: TrialRecord) -> list[tuple[float, float]]:
@@ -23,9 +20,23 @@ def read_heap(run: Run, trial: TrialRecord, kind: str = "inuse_space") -> dict[S
 
     A profile without a single sample is one too: nothing was live.
     """
+    try:
+        return load_heap(run, trial, kind)
+    except HarnessError:
+        return None
+
+
+def load_heap(run: Run, trial: TrialRecord, kind: str = "inuse_space") -> dict[Stack, float] | None:
+    """Like ``read_heap``, where it matters that there is one which cannot be read.
+
+    Raises:
+        HarnessError: the profile is damaged, or beyond a limit.
+    """
     if not trial.profile:
         return None
     try:
-        return parse_heap(read_inside(run.path, trial.profile, _PROFILE_BYTES), kind)
-    except (ValueError, HarnessError):
+        return parse_heap(read_inside(run.path, trial.profile, COMPRESSED), kind)
+    except MissingError:
         return None
+    except ValueError as error:
+        raise HarnessError(f"{trial.profile}: {error}") from None

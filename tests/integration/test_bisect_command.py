@@ -168,6 +168,32 @@ def test_mistakes_end_with_one_message(maps: Project, arguments: list[str], mess
     assert not list(maps.root.glob("reports/*bisect*"))
 
 
+def test_a_resumed_bisection_executes_nothing_that_its_directory_names(maps: Project) -> None:
+    """It may come from elsewhere, with a matrix, toolchains and helpers of its own."""
+    assert maps.gomatrix("bisect", "--good", "go1.24.3", "--bad", "again").returncode == 0
+    mark, evil = maps.root / "executed", maps.root / "evil"
+    evil.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    evil.chmod(0o755)
+    run, lines = maps.latest, (maps.latest / "trials.jsonl").read_text().splitlines()
+    (run / "trials.jsonl").write_text(lines[0] + "\n")  # so that something is left to measure
+    manifest = json.loads((run / "run.json").read_text())
+    manifest |= {"supervisor": str(evil), "load_generator": str(evil)}
+    for record in manifest["builds"]:
+        record["binary"] = str(evil)
+    for variant in manifest["plan"]["variants"]:
+        variant["env"] = {"LD_PRELOAD": str(evil)}
+    (run / "run.json").write_text(json.dumps(manifest))
+    done = maps.gomatrix("bisect", "--resume", str(run))
+    assert (done.returncode, mark.exists()) == (0, False), done.stderr
+    assert str(evil) not in (run / "run.json").read_text()
+    record = json.loads((run / "bisect.json").read_text())
+    record["request"]["repository"] = str(maps.root)
+    (run / "bisect.json").write_text(json.dumps(record))
+    done = maps.gomatrix("bisect", "--resume", str(run))
+    assert done.returncode == 2
+    assert "give it again, with --repo" in done.stderr
+
+
 def test_a_changed_matrix_cannot_be_resumed(maps: Project) -> None:
     assert maps.gomatrix("bisect", "--good", "go1.24.3", "--bad", "again").returncode == 0
     maps.write(MATRIX.replace("100000", "100001"))

@@ -266,6 +266,20 @@ def test_profiles_and_instruction_sets(tmp_path: Path, cache: Path, new: Toolcha
     assert "there is no profile" in missing.error
 
 
+@pytest.mark.parametrize("ldflags", ["", "-s -w"])
+def test_binary_size_is_that_of_the_users_binary_and_not_of_the_one_with_the_probe(
+    tmp_path: Path, cache: Path, new: Toolchain, ldflags: str
+) -> None:
+    module, spec = write_module(tmp_path / "m", {}), BuildSpec(ldflags=ldflags)
+    plain = build(new, module, cache, spec=spec)
+    probed = build(new, module, cache, spec=spec, probe="full")
+    assert plain.size == Path(plain.binary).stat().st_size
+    assert Path(probed.binary).stat().st_size > plain.size * 1.03
+    assert 0 <= probed.size - plain.size < 8192  # the probe's place in the runtime
+    text = probed.sections[".text"] - plain.sections[".text"]
+    assert 0 <= text < 1024
+
+
 def test_a_program_out_of_the_module_proxy(tmp_path: Path, cache: Path, new: Toolchain) -> None:
     probe = subprocess.run(
         [new.go, "list", "-m", PUBLISHED], cwd=tmp_path, capture_output=True,
