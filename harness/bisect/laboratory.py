@@ -16,6 +16,7 @@ from harness.errors import HarnessError, writing
 from harness.golang.builds import BuildRequest, build_all
 from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.golang.workloads import Source
+from harness.host import host_id
 from harness.lanes import available_lanes
 from harness.plan import Cell, Trial
 from harness.reports import ELSEWHERE
@@ -165,11 +166,20 @@ class RunLaboratory:
             self._replace(plan=plan.model_copy(update={"rounds": self._round}))
         trials = [trial for number in numbers for trial in self._shuffled(points, number)]
         self.trials += len(trials)
-        missing = [t for t in trials if (t.variant, t.round) not in self._records]
+        missing = [t for t in trials if not self._has(t, trials)]
         for record in self._measure(missing):
             append_trial(self._directory, record)
             self._records[record.variant, record.round] = record
         return [self._records[t.variant, t.round] for t in trials]
+
+    def _has(self, trial: Trial, trials: Sequence[Trial]) -> bool:
+        """Whether a trial need not be measured: its round is complete, or it is of this machine.
+
+        A round that another machine has begun is measured anew, so that no pair mixes the two.
+        """
+        record = self._records.get((trial.variant, trial.round))
+        whole = all((t.variant, t.round) in self._records for t in trials if t.round == trial.round)
+        return record is not None and (whole or record.host == host_id())
 
     def _measure(self, trials: Sequence[Trial]) -> Iterator[TrialRecord]:
         if self._pool is None:
