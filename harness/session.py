@@ -53,7 +53,8 @@ from harness.run import (
 from harness.spec.load import Matrix, load
 from harness.spec.models import WorkloadSpec
 
-_TEMPORARY = "tmp"
+TEMPORARY = "tmp"
+"""What of a run directory is there only while it is measured."""
 Say = Callable[[str], None]
 """Called with one line of progress at a time."""
 
@@ -237,7 +238,7 @@ def start(
     if opened.resumed:
         manifest = continued(read_manifest(directory), manifest)
     with writing(directory, ELSEWHERE):
-        clean(directory)
+        remove_inside(directory, TEMPORARY)  # a run that is resumed may come from a stranger
         write_json(directory / MANIFEST, manifest)
     return manifest
 
@@ -398,7 +399,7 @@ def _trial_record(trial: Trial, **fields: Any) -> TrialRecord:
 
 def temporary_directory(directory: Path) -> Path:
     """Where the trials of a run have their temporary directories; removed when the run ends."""
-    return directory_inside(directory, _TEMPORARY)
+    return directory_inside(directory, TEMPORARY)
 
 
 def finish(directory: Path) -> Verdict:
@@ -411,7 +412,8 @@ def finish(directory: Path) -> Verdict:
 
 def clean(directory: Path) -> None:
     """Remove what was temporary, once no worker is left to use it."""
-    remove_inside(directory, _TEMPORARY)
+    with suppress(OSError):
+        remove_inside(directory, TEMPORARY)
 
 
 def require_linux() -> None:

@@ -19,7 +19,7 @@ from harness.bisect.record import RECORD, Bisection, Request
 from harness.bisect.span import Span
 from harness.errors import HarnessError, MissingError, writing
 from harness.files.document import parse_model
-from harness.files.inside import read_inside
+from harness.files.inside import read_inside, remove_inside
 from harness.frozen import Frozen
 from harness.golang.cache import default_cache
 from harness.golang.experiments import explain_unknown
@@ -32,7 +32,7 @@ from harness.measure.catalogue import CATALOGUE
 from harness.plan import Plan
 from harness.reports import ELSEWHERE, reserve
 from harness.run import MANIFEST, Manifest, read_manifest, write_json
-from harness.session import build_helper, clean, load_generator, require_linux
+from harness.session import TEMPORARY, build_helper, load_generator, require_linux
 from harness.spec.load import Matrix, load, nearest
 from harness.spec.models import QuestionSpec, ToolchainSpec, WorkloadSpec
 from harness.spec.names import variant_name
@@ -206,7 +206,8 @@ def _open(
     newest = max(toolchains.values(), key=lambda t: GoVersion.parse(t.version))
     source = locate(workload, base, newest, cache, spec.build.tags)
     manifest = _manifest(directory, matrix, request, (good, bad), toolchains, cache, command)
-    clean(directory)
+    with writing(directory, ELSEWHERE):
+        remove_inside(directory, TEMPORARY)
     laboratory = RunLaboratory(
         directory, manifest, source, metric=request.metric, build=ends[0].build, env=ends[0].env,
         cache=cache,

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.draft.constraints import belongs
 from harness.draft.programs import Program, look_at_program
 from harness.draft.source import GoFile
-from harness.errors import HarnessError
+from harness.errors import HarnessError, reading
 from harness.frozen import Frozen
 from harness.golang.versions import GoVersion
 
@@ -137,10 +137,8 @@ def _read_module(root: Path, name: str = "go.mod") -> _Module:
 
 
 def _text(path: Path) -> str:
-    try:
+    with reading(path):
         return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise HarnessError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _is_looked_into(name: str) -> bool:

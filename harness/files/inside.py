@@ -138,10 +138,15 @@ def directory_inside(root: Path, *names: str) -> Path:
 
 
 def remove_inside(root: Path, name: str) -> None:
-    """Remove a directory below a root with all that is in it, or the link that has its name."""
-    with suppress(OSError):
+    """Remove a directory below a root with all that is in it, or whatever else has its name.
+
+    Raises:
+        OSError: something of it is still there.
+    """
+    with suppress(IsADirectoryError, PermissionError, FileNotFoundError):
         (root / name).unlink()
-    shutil.rmtree(root / name, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        shutil.rmtree(root / name)
 
 
 def _open(root: Path, name: str, flags: int) -> int:

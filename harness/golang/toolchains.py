@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, told
 from harness.frozen import Frozen
 from harness.golang import facts as own_facts
 from harness.golang.cache import obtain
@@ -147,7 +147,7 @@ def _named(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain:
     except HarnessError as error:
         raise ToolchainError(spec.name, str(error)) from None
     except OSError as error:
-        raise ToolchainError(spec.name, f"{error.filename}: {error.strerror}") from None
+        raise ToolchainError(spec.name, told(error)) from None
 
 
 def _resolve_one(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain:

@@ -20,7 +20,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, reading
 from harness.spec.models import MatrixSpec
 from harness.text import first_unseen, visible
 
@@ -102,13 +102,10 @@ def _read(path: Path) -> str:
         raise HarnessError(
             f"{path}: its name or its directory's cannot be printed; rename it, in UTF-8"
         )
-    try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise HarnessError(f"{path}: is not an ordinary file; name a matrix file")
-            data = file.read(_BYTES + 1)
-    except OSError as error:
-        raise HarnessError(f"{path}: cannot be read: {error.strerror}") from None
+    with reading(path), open(path, "rb", opener=_open_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise HarnessError(f"{path}: is not an ordinary file; name a matrix file")
+        data = file.read(_BYTES + 1)
     if len(data) > _BYTES:
         raise SpecError(
             f"{path}:1:1: the file has more than {_BYTES >> 10} KiB, which no matrix needs; "
