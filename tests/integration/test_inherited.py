@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,13 @@ def supervisor() -> Path:
 
 
 @pytest.fixture
-def start_oddly(supervisor: Path, tmp_path_factory: pytest.TempPathFactory) -> Start:
+def start_oddly(supervisor: Path) -> Iterator[Start]:
     """Start a program from an odd process: the answer, what it has by name, its descriptors."""
 
     def start(user: int) -> tuple[dict[str, Any], dict[str, str], list[str]]:
-        place = tmp_path_factory.mktemp("odd")
         copy = place / "supervisor"
         copy.write_bytes(supervisor.read_bytes())
-        for path in (*place.parents[:2], place, copy):  # for another user
-            path.chmod(0o777)
+        copy.chmod(0o755)
         command = [sys.executable, str(ODD), str(copy), str(place), str(user)]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
@@ -53,7 +52,10 @@ def start_oddly(supervisor: Path, tmp_path_factory: pytest.TempPathFactory) -> S
             [v.strip() for n, _, v in pairs if n == "descriptor"],
         )
 
-    return start
+    with tempfile.TemporaryDirectory() as directory:  # pytest's own are closed to other users
+        place = Path(directory)
+        place.chmod(0o777)
+        yield start
 
 
 def test_what_the_caller_hands_down_does_not_reach_a_trial(start_oddly: Start) -> None:
