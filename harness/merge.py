@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.analysis.models import Verdict
+from harness.analysis.question import question_of
 from harness.errors import HarnessError, writing
 from harness.files.inside import read_inside, write_inside
 from harness.files.whole import whole_directory
@@ -56,7 +57,9 @@ def merge_and_judge(paths: Sequence[Path], destination: Path) -> Verdict:
         HarnessError: as of ``merge``; or one of the runs cannot be read.
     """
     with whole_directory(destination) as directory:
-        _join([Run.load(path) for path in paths], directory, destination.name)
+        runs = [Run.load(path) for path in paths]
+        question_of(runs[0])  # an error of it names the run, and not what is not there yet
+        _join(runs, directory, destination.name)
         with writing(destination, "name another place"):
             return judge(directory)
 

@@ -271,7 +271,12 @@ def _trial_of(path: Path, number: int, line: bytes) -> list[TrialRecord]:
     content = line.rstrip(b"\r\n")
     place = str(path / TRIALS)
     try:
-        return [parse_model(TrialRecord, content, place, values=_LINE_VALUES, first_line=number)]
+        return [
+            parse_model(
+                TrialRecord, content, place, values=_LINE_VALUES, first_line=number,
+                instead="remove the line, or read the run with the version that wrote it",
+            )
+        ]  # fmt: skip
     except CutShortError:
         return []
 

@@ -11,6 +11,7 @@ from harness.errors import HarnessError
 
 _WHERE = re.compile(r" at line (\d+) column (\d+)$")
 _LARGEST = (1 << 63) - 1
+_INSTEAD = "measure again, or read it with the version that wrote it"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -19,7 +20,9 @@ class CutShortError(HarnessError):
     """JSON that ends in the middle, as where its writer was killed."""
 
 
-def parse_json(data: bytes, place: str, *, values: int, first_line: int = 1) -> Any:
+def parse_json(
+    data: bytes, place: str, *, values: int, first_line: int = 1, instead: str = _INSTEAD
+) -> Any:
     """A JSON value: no deeper than 200 levels, and every number in it of an ordinary size.
 
     Args:
@@ -27,13 +30,15 @@ def parse_json(data: bytes, place: str, *, values: int, first_line: int = 1) -> 
         place: the file, for messages.
         values: how many values it may hold.
         first_line: the number of its first line.
+        instead: what to do about it.
 
     Raises:
         CutShortError: it ends in the middle.
         HarnessError: it is no JSON, or beyond a limit.
     """
+    here = f"{place}:{first_line}"
     if count_values(data) > values:
-        raise HarnessError(f"{place}:{first_line}: holds more than {values:,} values")
+        raise HarnessError(f"{here}: holds more than {values:,} values; {instead}")
     try:
         value = from_json(data, allow_inf_nan=False)
     except ValueError as error:
@@ -41,24 +46,28 @@ def parse_json(data: bytes, place: str, *, values: int, first_line: int = 1) -> 
         line, column = (int(where[1]), int(where[2])) if where else (1, 0)
         what = _WHERE.sub("", str(error))
         if what.startswith("EOF while"):
-            raise CutShortError(f"{place}:{first_line}: is cut short") from None
+            raise CutShortError(f"{here}: is cut short; {instead}") from None
         raise HarnessError(
-            f"{place}:{first_line + line - 1}:{column}: is no JSON that is read here: {what}"
+            f"{place}:{first_line + line - 1}:{column}: is no JSON that is read here: {what}; "
+            f"{instead}"
         ) from None
-    _check_numbers(value, f"{place}:{first_line}")
+    odd = _odd_number(value)
+    if odd:
+        raise HarnessError(f"{here}: holds {odd}; {instead}")
     return value
 
 
 def parse_model(
-    model: type[Model], data: bytes, place: str, *, values: int, first_line: int = 1
-) -> Model:
+    model: type[Model], data: bytes, place: str, *, values: int, first_line: int = 1,
+    instead: str = _INSTEAD,
+) -> Model:  # fmt: skip
     """A JSON document as a model; arguments as of ``parse_json``.
 
     Raises:
         CutShortError: it ends in the middle.
         HarnessError: it is no JSON, beyond a limit, or no such document.
     """
-    value = parse_json(data, place, values=values, first_line=first_line)
+    value = parse_json(data, place, values=values, first_line=first_line, instead=instead)
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -66,8 +75,7 @@ def parse_model(
         field = ".".join(map(str, first["loc"]))[:100]
         raise HarnessError(
             f"{place}:{first_line}: was not written by this version: "
-            f"{f'{field}: ' if field else ''}{first['msg'][:200]}; measure again, or read it with "
-            "the version that wrote it"
+            f"{f'{field}: ' if field else ''}{first['msg'][:200]}; {instead}"
         ) from None
 
 
@@ -76,7 +84,8 @@ def count_values(data: bytes) -> int:
     return 1 + data.count(b",") + data.count(b"[") + data.count(b"{")
 
 
-def _check_numbers(value: Any, place: str) -> None:
+def _odd_number(value: Any) -> str | None:
+    """Some number in it that nothing calculates with, in words."""
     pending = [value]
     while pending:
         item = pending.pop()
@@ -86,6 +95,7 @@ def _check_numbers(value: Any, place: str) -> None:
             pending.extend(item)
         elif isinstance(item, float):
             if not math.isfinite(item):
-                raise HarnessError(f"{place}: holds a number beyond all that a computer counts")
+                return "a number beyond all that a computer counts"
         elif isinstance(item, int) and not -_LARGEST <= item <= _LARGEST:
-            raise HarnessError(f"{place}: holds a whole number of more than 63 bits")
+            return "a whole number of more than 63 bits"
+    return None

@@ -1,11 +1,14 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from synthetic import make_run
 
+from harness.cli import main
 from harness.errors import HarnessError
 from harness.golang.records import BuildRecord
 from harness.run import MANIFEST, TRIALS, Run, append_trial, continued, point_latest, write_json
+from harness.spec.models import GateSpec
 
 
 def stored(path: Path) -> Run:
@@ -84,3 +87,94 @@ def test_a_resumed_run_executes_nothing_that_its_directory_names() -> None:
     assert [(b.toolchain, b.binary) for b in found.builds] == [
         (own.toolchain, "/cache/binary"), (other.toolchain, ""),
     ]  # fmt: skip
+
+
+BAD_LINES = {
+    b"{}": r"trials\.jsonl:2: was not written.*workload: Field required; remove the line",
+    b"[" * 900 + b"]" * 900: r"trials\.jsonl:2:\d+: is no JSON.*recursion limit exceeded; remove",
+    b'{"schema": NaN}': r"trials\.jsonl:2:12: is no JSON",
+    b'{"schema": 1e999}': r"trials\.jsonl:2: holds a number beyond",
+    b'{"schema": 1%s}' % (b"0" * 30): r"trials\.jsonl:2: holds a whole number of more than 63",
+    b'{"schema": 1%s}' % (b"0" * 5000): r"trials\.jsonl:2:\d+: is no JSON.*number out of range",
+    b"\0\0": r"trials\.jsonl:2:1: is no JSON",
+    b"[" + b"1," * 200_000 + b"1]": r"trials\.jsonl:2: holds more than 100,000 values",
+    b'"' + b"x" * (9 << 20) + b'"': r"trials\.jsonl:2: is longer than 8 MiB",
+}
+
+
+@pytest.mark.parametrize("line", BAD_LINES, ids=range(len(BAD_LINES)))
+def test_a_bad_line_is_named_by_its_number_and_stays(tmp_path: Path, line: bytes) -> None:
+    run = stored(tmp_path / "run")
+    file = tmp_path / "run" / TRIALS
+    first, _, rest = file.read_bytes().partition(b"\n")
+    bad = first + b"\n" + line + b"\n" + rest
+    file.write_bytes(bad)
+    with pytest.raises(HarnessError, match=BAD_LINES[line]):
+        Run.load(tmp_path / "run")
+    append_trial(tmp_path / "run", run.trials[0])
+    assert file.read_bytes().startswith(bad)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"round": 0}, {"round": -1}, {"round": 10**9}, {"started": -1.0}, {"lane": -1},
+     {"variant": "go1.0"}, {"workload": "nobody's"}],
+)  # fmt: skip
+def test_a_trial_that_cannot_be_is_named_by_its_line(
+    tmp_path: Path, fields: dict[str, object]
+) -> None:
+    run = stored(tmp_path / "run")
+    append_trial(tmp_path / "run", run.trials[0].model_copy(update=fields))
+    with pytest.raises(HarnessError, match=rf"trials\.jsonl:{len(run.trials) + 1}: "):
+        Run.load(tmp_path / "run")
+
+
+def test_a_file_belongs_to_the_last_trial_that_names_it(tmp_path: Path) -> None:
+    run = stored(tmp_path / "run")
+    for trial in run.trials[:2]:
+        append_trial(tmp_path / "run", trial.model_copy(update={"series": "series/x.json"}))
+    series = [trial.series for trial in Run.load(tmp_path / "run").trials]
+    assert series[-2:] == [None, "series/x.json"]
+
+
+def test_an_unknown_metric_in_a_stored_gate_is_one_line(tmp_path: Path) -> None:
+    run = stored(tmp_path / "run")
+    gate = GateSpec.model_validate({"metric": "unheard.of", "max_increase": "5%"})
+    matrix = run.manifest.matrix.model_copy(update={"gates": [gate]})
+    write_json(tmp_path / "run" / MANIFEST, run.manifest.model_copy(update={"matrix": matrix}))
+    path = str(tmp_path / "run")
+    variants = ["go1.24.3", "go1.23.9"]
+    for command in (["verdict", path], ["report", path], ["compare", path, *variants],
+                    ["merge", path, "-o", str(tmp_path / "merged")]):  # fmt: skip
+        done = CliRunner().invoke(main, command)
+        assert done.exit_code == 2, done.output
+        assert f"{path}/run.json: matrix.gates.0.metric: there is no metric" in done.output
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_without_variants_is_told_in_one_line(tmp_path: Path) -> None:
+    run = stored(tmp_path / "run")
+    plan = run.manifest.plan.model_copy(update={"variants": (), "cells": ()})
+    write_json(tmp_path / "run" / MANIFEST, run.manifest.model_copy(update={"plan": plan}))
+    (tmp_path / "run" / TRIALS).unlink()
+    done = CliRunner().invoke(main, ["verdict", str(tmp_path / "run")])
+    assert done.exit_code == 2
+    assert "has no variant" in done.output
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"rounds": -1}, {"rounds": 10**9}, {"shard": (0, 0)}, {"shard": (3, 2)}, {"cells": 2},
+     {"variants": 2}, {"variants": 0}],
+)  # fmt: skip
+def test_a_plan_that_contradicts_itself_is_refused(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    run = stored(tmp_path / "run")
+    plan = run.manifest.plan
+    twice = {key: getattr(plan, key) * n for key, n in change.items() if isinstance(n, int)
+             and key in {"cells", "variants"}}  # fmt: skip
+    changed = plan.model_copy(update=change | twice)
+    write_json(tmp_path / "run" / MANIFEST, run.manifest.model_copy(update={"plan": changed}))
+    with pytest.raises(HarnessError, match=r"run\.json: .*; get the run anew"):
+        Run.load(tmp_path / "run")
