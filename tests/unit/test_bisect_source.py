@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.bisect.findings import Finding, Point
+from harness.bisect.record import Bisection, Request, Stage
 from harness.bisect.source.answer import SourceAnswer
 from harness.bisect.source.changes import Edit, combine, compare
 from harness.bisect.source.imports import fit_imports
@@ -18,10 +19,11 @@ from harness.bisect.source.patch import culprits, unified_diff
 from harness.bisect.source.search import _Search
 from harness.bisect.source.split import Import, Split, Splitter, Stretch, _split_other
 from harness.bisect.span import Span
-from harness.bisect.words import of_source
+from harness.bisect.words import headline, of_source
 from harness.golang.experiments import Experiments
 from harness.golang.patches import apply_patches, split_lines
 from harness.golang.toolchains import Toolchain
+from harness.report.bisection import bisection_markdown, render_bisection
 
 Needed = tuple[int, frozenset[int]]
 
@@ -478,6 +480,22 @@ def test_where_nothing_can_be_tried_that_is_said_and_no_more() -> None:
     said = of_source(answer, ENDS)
     assert "24 of 24 differences could not be tried" in said
     assert "no part of the standard library" not in said
+
+
+def test_what_was_not_tried_is_told_in_headline_page_and_markdown() -> None:
+    fields, _ = search(GOOD, BAD, lambda _: "unresolved")
+    answer = SourceAnswer(used=4, differing=tuple(GOOD), elsewhere=0, edits=24, **fields)
+    request = Request(matrix="m.yaml", matrix_text="", workload="w", metric="rss.peak",
+                      good="good", bad="bad", seed=1)  # fmt: skip
+    ends = Stage(kind="ends", title="Both ends", older="good", newer="bad", answer="it is more")
+    source = Stage(kind="source", title="Source", older="good", newer="bad",
+                   answer=of_source(answer, ENDS), stopped=answer.stopped)  # fmt: skip
+    found = Bisection(request=request, unit="bytes", direction="regression", changed=True,
+                      headline="", stages=(ends, source), finished=True)  # fmt: skip
+    found = found.model_copy(update={"headline": headline(found)})
+    assert "24 of 24 differences could not be tried" in found.headline
+    for text in (render_bisection(found), bisection_markdown(found)):
+        assert "Not tried are 24 differences in p0, p1, p2 and p3" in text
 
 
 def test_that_no_part_makes_it_bad_is_said_only_where_all_were_tried() -> None:
