@@ -161,11 +161,11 @@ SIDED: dict[str, Model] = {
     ),
 }
 """Noise that differs between variants."""
+_RECORDED = json.loads(Path(__file__).with_name("trials.json").read_text(encoding="utf-8"))
 REAL = {
     f"trials of {name}": Model(_drawn(values))
-    for name, values in json.loads(
-        Path(__file__).with_name("trials.json").read_text(encoding="utf-8")
-    )["samples"].items()
+    for record in _RECORDED
+    for name, values in record["samples"].items()
 }
 """What real trials measured (``record_trials.py``)."""
 MODELS = {**KINDS, **SIDED, **REAL}
@@ -484,7 +484,7 @@ def warnings(row: str, runs: int, seed: Seed) -> Figures:
     simulator = _simulator("WIDE", rounds, rounds)
     rng = _rng(seed, row, WARNED)
     counts = dict.fromkeys(KINDS_OF_WARNING, 0)
-    runs *= 10 if cause == "nothing" else 1
+    runs *= 5 if cause == "nothing" else 1
     for _ in range(runs):
         values = simulator.noise(NORMAL, rng, (*METRICS, "cpu.user", "cpu.system"))
         logs = values["w0"]["rss.peak"]
@@ -643,7 +643,7 @@ def _show_errors(name: str, f: Figures, runs: int) -> Iterator[str]:
 
 
 def _show_warnings(name: str, f: Figures, runs: int) -> Iterator[str]:
-    runs *= 10 if WARNED[name][1] == "nothing" else 1
+    runs *= 5 if WARNED[name][1] == "nothing" else 1
     yield f"| {name} | {' | '.join(_doubted(value, runs) for value in f.values())} |"
 
 

@@ -1,16 +1,19 @@
 """Keeps what real trials of the fixtures measured, for the calibration to draw from.
 
-Measure the matrix below, then name its run directory; ``trials.json`` beside this file is replaced.
+Measure one of the matrices below, then name its run directory; its samples in ``trials.json``
+beside this file are replaced. ``same`` is a toolchain under two names, on programs whose memory is
+as the collector's pace leaves it: all its trials are of one population.
 
-    python benchmarks/record_trials.py --matrix > matrix.yaml   # beside go_fixtures
+    python benchmarks/record_trials.py --matrix same > matrix.yaml   # beside go_fixtures
     gomatrix run matrix.yaml
-    python benchmarks/record_trials.py reports/latest
+    python benchmarks/record_trials.py reports/DIRECTORY
 """
 
 import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +21,8 @@ from harness.analysis.samples import tables
 from harness.run import Run
 
 RECORDED = Path(__file__).with_name("trials.json")
-MATRIX = """\
+MATRICES = {
+    "versions": """\
 go: [go1.23.9, go1.24.3]
 question: {baseline: go1.23.9, candidate: go1.24.3}
 workloads:
@@ -27,7 +31,18 @@ workloads:
   - {name: churn, package: ./go_fixtures/churn, args: ["-garbage-mib=200"]}
   - {name: leak, package: ./go_fixtures/leak, args: ["-pause=2ms"]}
 trials: 40
-"""
+""",
+    "same": """\
+go: [go1.24.3]
+env: {COPY: [a, b]}
+question: {baseline: go1.24.3 COPY=a, candidate: go1.24.3 COPY=b}
+workloads:
+  - {name: churn, package: ./go_fixtures/churn, args: ["-garbage-mib=100"]}
+  - {name: jsondecode, package: ./go_fixtures/jsondecode, args: ["-orders=300", "-rounds=10"]}
+  - {name: syncmap, package: ./go_fixtures/syncmap, args: ["-entries=20000", "-reads=50000"]}
+trials: 60
+""",
+}
 METRICS = (
     ("large-buffers", "rss.peak"),
     ("live-map", "rss.peak"),
@@ -35,15 +50,24 @@ METRICS = (
     ("churn", "wall"),
 )
 VARIANT = "go1.24.3"
+SAME = (
+    ("churn", "rss.peak"),
+    ("jsondecode", "rss.peak"),
+    ("jsondecode", "heap.live"),
+    ("syncmap", "rss.peak"),
+)
 
 
-def recorded(run: Run) -> dict[str, object]:
-    """The samples of one variant, in order of rounds, and where they are from."""
+def recorded(run: Run) -> dict[str, Any]:
+    """The samples in order of rounds, and where they are from."""
     found = tables(run)
+    same = "COPY" in run.manifest.matrix.env
     samples = {}
-    for workload, metric in METRICS:
-        values = found[workload].values(VARIANT, metric)
-        samples[f"{workload} {metric}"] = [float(f"{v:.6g}") for v in values[np.isfinite(values)]]
+    for workload, metric in SAME if same else METRICS:
+        variants = sorted(found[workload].cells) if same else [VARIANT]
+        values = np.concatenate([found[workload].values(v, metric) for v in variants])
+        name = f"A/A {workload} {metric}" if same else f"{workload} {metric}"
+        samples[name] = [float(f"{v:.6g}") for v in values[np.isfinite(values)]]
     host = run.manifest.host
     return {
         "variant": VARIANT,
@@ -58,12 +82,15 @@ def main() -> None:
     """Print the matrix, or record a run of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("run", nargs="?", type=Path, help="a run directory of the matrix")
-    parser.add_argument("--matrix", action="store_true", help="print the matrix to measure")
+    parser.add_argument("--matrix", choices=MATRICES, help="print a matrix to measure")
     options = parser.parse_args()
     if options.matrix or options.run is None:
-        sys.stdout.write(MATRIX)
+        sys.stdout.write(MATRICES[options.matrix or "same"])
         return
-    text = json.dumps(recorded(Run.load(options.run)), indent=1)
+    new = recorded(Run.load(options.run))
+    old = json.loads(RECORDED.read_text(encoding="utf-8"))
+    kept = [r for r in old if not r["samples"].keys() & new["samples"].keys()]
+    text = json.dumps([*kept, new], indent=1)
     RECORDED.write_text(text + "\n", encoding="utf-8")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from scipy import stats
 
-from harness.analysis.intervals import outliers
+from harness.analysis.intervals import median, outliers
 from harness.analysis.models import Caution
 from harness.analysis.question import Question
 from harness.analysis.samples import Table, Values
@@ -88,8 +88,8 @@ def _turns(table: Table) -> Iterator[Caution]:
 
 def _drift(table: Table, metric: str, error: float) -> Iterator[Caution]:
     """Whether the level of all variants together moves with time."""
-    found = _moved(table, metric, error)
-    if found is not None and abs(found[0]) >= _NOTABLE:
+    found = _moved(table, metric, error, _NOTABLE)
+    if found is not None:
         moved, tau = found
         yield Caution(
             workload=table.workload,
@@ -101,17 +101,19 @@ def _drift(table: Table, metric: str, error: float) -> Iterator[Caution]:
         )
 
 
-def _moved(table: Table, metric: str, error: float) -> tuple[float, float] | None:
+def _moved(table: Table, metric: str, error: float, least: float) -> tuple[float, float] | None:
     """By how much, in logs, a metric moved from the first to the last third of a run, with tau.
 
-    ``None`` where it is not shown to move.
+    ``None`` where it is not shown to move, or by less than ``least``.
     """
     levels = _levels(table, metric)
-    if levels is None or levels.size < _MODES_MIN or np.ptp(levels) == 0:
+    if levels is None or levels.size < _MODES_MIN:
+        return None
+    third = levels.size // 3
+    moved = median(levels[-third:]) - median(levels[:third])
+    if abs(moved) < least:
         return None
     tau, p = stats.kendalltau(np.arange(levels.size), levels)
-    third = levels.size // 3
-    moved = float(np.median(levels[-third:]) - np.median(levels[:third]))
     return (moved, float(tau)) if p <= error else None
 
 
@@ -124,7 +126,7 @@ def _levels(table: Table, metric: str) -> Values | None:
         if known.any() and (values[known] > 0).all():
             logs = np.full(values.size, np.nan)
             logs[known] = np.log(values[known])
-            rows.append(logs - np.nanmedian(logs))
+            rows.append(logs - median(logs[known]))
     if not rows:
         return None
     stacked = np.array(rows)
@@ -171,17 +173,15 @@ def mode_gap(logs: Values, error: float) -> float | None:
     ordered = np.sort(logs)
     n = ordered.size
     fewest = max(2, math.ceil(n / 5))
-    best: tuple[float, int] | None = None
-    for cut in range(fewest, n - fewest + 1):
-        left, right = ordered[:cut], ordered[cut:]
-        within = float(left.var() * left.size + right.var() * right.size)
-        if best is None or within < best[0]:
-            best = (within, cut)
-    if best is None:
+    if n < 2 * fewest:
         return None
-    within, cut = best
+    centred = ordered - ordered.mean()
+    cuts = np.arange(fewest, n - fewest + 1)
+    sums = np.cumsum(centred)[cuts - 1]  # those above a cut have the opposite one
+    within = float(centred @ centred) - sums * sums * n / (cuts * (n - cuts))
+    cut = int(cuts[within.argmin()])
     gap = float(ordered[cut] - ordered[cut - 1])
-    spread = math.sqrt(within / (n - 2))
+    spread = math.sqrt(max(0.0, float(within.min())) / (n - 2))
     chance = (1 - 2 / 5) * n * math.exp(-_DENSITY * n * gap / spread) if spread else 0.0
     if gap <= _GAP * spread or gap == 0 or chance > error:
         return None
@@ -199,7 +199,7 @@ def _outliers(table: Table, metric: str, error: float) -> Iterator[Caution]:
     logs = {v: x for v, x in _logs(table, metric).items() if np.isfinite(x).sum() >= _FEW}
     for variant, values in logs.items():
         here = blocks[np.isfinite(values)]
-        far = outliers(values[here]) & (np.abs(values[here] - np.median(values[here])) >= _NOTABLE)
+        far = outliers(values[here]) & (np.abs(values[here] - median(values[here])) >= _NOTABLE)
         if far.any():
             told += [f"{variant} in round {table.blocks[b][1]}" for b in here[far]
                      if _chance(logs, variant, b) <= error]  # fmt: skip
@@ -304,8 +304,8 @@ def _machine(table: Table, error: float) -> Iterator[Caution]:
             remedy="stop what else runs there, or give trials fewer lanes; "
             "memory is hardly touched by it, wall time and GC pacing are",
         )
-    slowed = _moved(table, "cpu.user", error)
-    if slowed is not None and slowed[0] >= _SLOWED:
+    slowed = _moved(table, "cpu.user", error, _SLOWED)
+    if slowed is not None and slowed[0] > 0:
         yield Caution(
             workload=table.workload,
             kind="throttled CPU",
