@@ -15,6 +15,7 @@ from harness.plan import Cell, Plan, Trial
 from harness.reports import ELSEWHERE
 from harness.run import Manifest, TrialRecord, read_manifest
 from harness.session import measure
+from harness.text import visible
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class MatrixFile(pytest.File):
 
     def _skipped(self, cell: Cell) -> MatrixItem:
         def not_applicable() -> None:
-            pytest.skip(f"not applicable: {cell.reason}")
+            pytest.skip(visible(f"not applicable: {cell.reason}"))
 
         name = f"{cell.workload}[{cell.variant}]"
         item: MatrixItem = MatrixItem.from_parent(self, name=name, callobj=not_applicable)
@@ -93,7 +94,7 @@ class MatrixFile(pytest.File):
             except HarnessError as error:
                 failure = str(error)
             if failure is not None:  # out of the handler, so that pytest shows no chain
-                pytest.fail(failure, pytrace=False)
+                pytest.fail(visible(failure), pytrace=False)
 
         item: MatrixItem = MatrixItem.from_parent(self, name=trial.id, callobj=run_trial)
         item.add_marker(pytest.mark.gomatrix(workload=trial.workload, variant=trial.variant))
@@ -132,7 +133,9 @@ class Collection:
         spec = self.manifests[self.assignments[path].directory].matrix
         workload = next(w for w in spec.workloads if w.name == record.workload)
         advice = advise(record.outcome, record.log, workload, spec.trials)
-        return "\n".join([record.outcome, *record.log.splitlines(), f"→ {advice}"])
+        # a mark before each line, since some CI systems take orders from what begins a line
+        log = [f"| {line}" for line in visible(record.log).splitlines()]
+        return "\n".join([record.outcome, *log, f"→ {advice}"])
 
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector

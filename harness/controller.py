@@ -23,6 +23,7 @@ from harness.run import TrialRecord, append_trial, read_trials
 from harness.session import Opened, clean, finish, give_back, open_run, reserved, start
 from harness.spec.load import load
 from harness.stopping import Stopping
+from harness.text import visible
 
 
 @dataclass
@@ -156,10 +157,10 @@ class Controller:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for path, run in self._runs.items():
             if run.verdict is not None:
-                terminalreporter.section(f"verdict of {path.name}")
+                terminalreporter.section(visible(f"verdict of {path.name}"))
                 for line in terminal_summary(run.verdict):
-                    terminalreporter.write_line(line)
-                terminalreporter.write_line(f"report: {run.directory / 'report.html'}")
+                    terminalreporter.write_line(visible(line))
+                terminalreporter.write_line(visible(f"report: {run.directory / 'report.html'}"))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Without workers; with them, ``start`` is told what they collected."""
@@ -173,7 +174,10 @@ class Controller:
             names = {n.partition("::")[2] for n in node_ids if self._file_of(n) == path}
             trials = [trial for trial in run.opened.prepared.plan.trials() if trial.id in names]
             if trials:
-                command = ("pytest", *map(str, self._config.invocation_params.args))
+                command = (
+                    "pytest",
+                    *(visible(str(a)) for a in self._config.invocation_params.args),
+                )
                 with user_errors():
                     manifest = start(run.opened, trials, command=command, say=self._say)
                 run.chosen = trials
@@ -207,7 +211,7 @@ class Controller:
             cells = [c for run in self._runs.values() for c in run.opened.prepared.plan.cells]
             names = ", ".join(dict.fromkeys(cell.workload for cell in cells))
             raise pytest.UsageError(
-                f"no trial matches {chosen!r}; workloads: {names}; "
+                f"no trial matches {chosen!r}; workloads: {visible(names)}; "
                 "pytest --collect-only -q MATRIX lists all trials"
             )
 
@@ -219,7 +223,8 @@ class Controller:
                 question = resolve_question(prepared.matrix.spec, prepared.plan)
                 why = unanswered(run.verdict, question, run.chosen)
                 if why is not None:
-                    raise pytest.UsageError(f"{relative(path, self._config.rootpath)}: {why}")
+                    with user_errors():
+                        raise HarnessError(f"{relative(path, self._config.rootpath)}: {why}")
 
     def _file_of(self, node_id: str) -> Path:
         return (self._config.rootpath / node_id.partition("::")[0]).resolve()
@@ -237,7 +242,7 @@ class Controller:
                 location=(str(file), None, name),
                 keywords={},
                 outcome="passed" if gate.passed else "failed",
-                longrepr=None if gate.passed else gate.message,
+                longrepr=None if gate.passed else visible(gate.message),
                 when="call",
             )
             self._config.hook.pytest_runtest_logreport(report=report)
@@ -247,7 +252,7 @@ class Controller:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None and self._config.option.verbose >= 0:
             reporter.ensure_newline()
-            reporter.write_line(line)
+            reporter.write_line(visible(line))
 
 
 def _shard(text: str) -> tuple[int, int]:

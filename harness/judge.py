@@ -17,6 +17,7 @@ from harness.files.document import parse_model
 from harness.files.inside import read_inside
 from harness.report import write_reports
 from harness.run import VERDICT, Run, write_json
+from harness.text import visible
 
 _VERDICT_BYTES, _VERDICT_VALUES = 256 << 20, 20_000_000
 """What is read of a verdict at most; it was written by this very process's child."""
@@ -62,4 +63,4 @@ if __name__ == "__main__":
         with writing(Path(sys.argv[1]), "copy it to a place with room"):
             judge(Path(sys.argv[1]), summary=Path(step_summary) if step_summary else None)
     except HarnessError as failure:
-        sys.exit(str(failure))
+        sys.exit(visible(str(failure)))

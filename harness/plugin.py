@@ -16,6 +16,7 @@ import pytest
 
 from harness.dispositions import see_children_end
 from harness.errors import HarnessError
+from harness.text import visible
 
 if TYPE_CHECKING:
     from harness.testing import MatrixRun
@@ -102,7 +103,7 @@ def matrix_run(
             shared=base.parent if hasattr(config, "workerinput") else base,
         )
     except HarnessError as error:
-        pytest.fail(str(error), pytrace=False)
+        pytest.fail(visible(str(error)), pytrace=False)
 
 
 @contextmanager
@@ -111,7 +112,9 @@ def user_errors() -> Iterator[None]:
     try:
         yield
     except HarnessError as error:
-        messages = re.split(r"\n(?! )", str(error))  # an indented line belongs to that before it
+        messages = re.split(
+            r"\n(?! )", visible(str(error))
+        )  # an indented line belongs to that before it
         raise pytest.UsageError(*messages) from None
 
 

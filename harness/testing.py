@@ -19,6 +19,7 @@ from harness.analysis.models import Comparison, Decision
 from harness.analysis.words import difference
 from harness.errors import HarnessError
 from harness.run import Run
+from harness.text import visible
 
 _USAGE = 2
 """Exit statuses of ``gomatrix run`` from here on mean that nothing was measured."""
@@ -90,7 +91,7 @@ class Change:
             )
         bounds = self.ci or self.difference_ci
         interval = "no interval" if bounds is None else f"{bounds[0]:.4g} to {bounds[1]:.4g}"
-        return (
+        return visible(
             f"<{found.workload} {found.metric}: {found.candidate} against {found.baseline}: "
             f"{self.decision}, {ratio}, 95 % interval {interval}, n = {self.n}>"
         )
@@ -139,7 +140,7 @@ class MatrixRun:
         )
 
     def __repr__(self) -> str:
-        return f"<MatrixRun {self.run.path}>"
+        return visible(f"<MatrixRun {self.run.path}>")
 
 
 def obtain_run(

@@ -7,14 +7,18 @@ them is used, so that ``gomatrix --version`` and the shell's completion do not w
 import difflib
 import errno
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 import click
 from click.shell_completion import CompletionItem
 
+from harness.cli.output import say
 from harness.dispositions import see_children_end
 from harness.errors import HarnessError, told
 from harness.provenance import provenance
+from harness.text import visible
 
 COMMANDS = {
     "init": ("project", "Write a commented matrix.yaml for the Go module in this directory."),
@@ -80,23 +84,39 @@ class Commands(click.Group):
         ]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; what was typed is shown with its control characters spelt out."""
+        with _seen_mistakes():
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; a user's mistake ends it with its message and a status of 2."""
         try:
-            return super().invoke(ctx)
+            with _seen_mistakes():
+                return super().invoke(ctx)
         except HarnessError as error:
-            click.echo(f"gomatrix: {error}", err=True)
+            say(f"gomatrix: {error}", err=True)
             sys.exit(2)
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever read the output has seen enough
                 raise
-            click.echo(f"gomatrix: {told(error)}", err=True)
+            say(f"gomatrix: {told(error)}", err=True)
             sys.exit(2)
+
+
+@contextmanager
+def _seen_mistakes() -> Iterator[None]:
+    """Click's own complaints repeat the words of the command line, which a script may have made."""
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = visible(error.message)  # type: ignore[misc] # nothing else shows it
+        raise
 
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: object) -> None:
     if wanted and not ctx.resilient_parsing:
-        click.echo(f"gomatrix {provenance()}")
+        say(f"gomatrix {provenance()}")
         ctx.exit()
 
 

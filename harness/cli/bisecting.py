@@ -8,6 +8,7 @@ import click
 from harness.bisect.course import run_course
 from harness.bisect.opening import Asked, begin, request_of, resume, resuming
 from harness.cli.options import examples, parse_fraction
+from harness.cli.output import say, say_json
 from harness.errors import HarnessError
 from harness.spec.load import load
 
@@ -62,22 +63,22 @@ def bisect(  # noqa: PLR0913 - one for each option
     """
     command = ("gomatrix", *sys.argv[1:])
 
-    def say(line: str) -> None:
-        click.echo(line, err=as_json)
+    def tell(line: str) -> None:
+        say(line, err=as_json)
 
     asked = Asked(good=good, bad=bad, workload=workload, metric=metric, repository=repository,
                   fix=fix, smallest=smallest, seed=seed)  # fmt: skip
     if directory is not None:
-        opened = resume(directory, load(matrix), asked, command=command, say=say)
+        opened = resume(directory, load(matrix), asked, command=command, say=tell)
     else:
         request = request_of(load(matrix), asked)
-        opened = begin(request, reports=reports, command=command, say=say)
+        opened = begin(request, reports=reports, command=command, say=tell)
     try:
         bisection = run_course(opened)
     except KeyboardInterrupt:
         raise HarnessError(f"interrupted; {resuming(opened)} goes on") from None
     if as_json:
-        click.echo(bisection.model_dump_json(indent=1))
+        say_json(bisection.model_dump_json(indent=1))
     else:
-        click.echo(f"\n{bisection.headline}.\nreport: {opened.directory / 'report.html'}")
+        say(f"\n{bisection.headline}.\nreport: {opened.directory / 'report.html'}")
     sys.exit(1 if bisection.open else 0)

@@ -4,6 +4,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from harness.cli.options import examples
+from harness.cli.output import say
 
 
 @click.command(
@@ -21,4 +22,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     if kind is None:
         raise click.UsageError(f"click knows no completion for {shell}")
     script = kind(ctx.find_root().command, {}, "gomatrix", "_GOMATRIX_COMPLETE")
-    click.echo(script.source())
+    say(script.source())

@@ -8,6 +8,7 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from harness.cli.options import examples, json_option, reports_option
+from harness.cli.output import say, say_json
 from harness.golang.cache import Entry, default_cache, list_entries
 from harness.golang.cache import prune as prune_cache
 from harness.reports import list_runs, prune_runs
@@ -30,10 +31,10 @@ def list_command(reports: Path, *, as_json: bool) -> None:
     if as_json:
         rows = [{"path": str(run.path), "created": run.created.isoformat(),
                  "trials": run.trials, "bytes": run.size} for run in found]  # fmt: skip
-        click.echo(json.dumps({"schema": 1, "runs": rows}, indent=1))
+        say_json(json.dumps({"schema": 1, "runs": rows}, indent=1))
         return
     for run in found:
-        click.echo(
+        say(
             f"{run.path.name}  {run.created:%Y-%m-%d %H:%M}  "
             f"{run.trials} trials  {run.size / (1 << 20):.1f} MiB"
         )
@@ -47,11 +48,11 @@ def prune_command(reports: Path, keep: int, older_than: int) -> None:
     """Remove old runs; the newest ones stay."""
     age = timedelta(days=older_than)
     for run in prune_runs(reports, datetime.now(UTC), _say, keep=keep, older_than=age):
-        click.echo(f"removed {run.path.name}")
+        say(f"removed {run.path.name}")
 
 
 def _say(line: str) -> None:
-    click.echo(line, err=True)
+    say(line, err=True)
 
 
 @click.group()
@@ -66,12 +67,12 @@ def cache_list(*, as_json: bool) -> None:
     entries = list_entries(default_cache())
     if as_json:
         rows = [entry.model_dump(mode="json") for entry in entries]
-        click.echo(json.dumps({"schema": 1, "entries": rows}, indent=1))
+        say_json(json.dumps({"schema": 1, "entries": rows}, indent=1))
         return
     for entry in entries:
-        click.echo(_describe_entry(entry))
+        say(_describe_entry(entry))
     total = sum(entry.size for entry in entries)
-    click.echo(f"{total / (1 << 20):,.0f} MiB in {default_cache()}")
+    say(f"{total / (1 << 20):,.0f} MiB in {default_cache()}")
 
 
 @cache.command(
@@ -88,7 +89,7 @@ def cache_prune(older_than: int | None, max_size: str | None) -> None:
         max_size=None if max_size is None else _parse_size(max_size),
     )
     for entry in removed:
-        click.echo(f"removed {_describe_entry(entry)}")
+        say(f"removed {_describe_entry(entry)}")
 
 
 def _describe_entry(entry: Entry) -> str:

@@ -8,6 +8,7 @@ import click
 import pytest
 
 from harness.cli.options import examples, matrix_argument, runs_argument
+from harness.cli.output import say
 from harness.merge import merge_and_judge
 from harness.report import terminal_summary
 from harness.reports import newest_run
@@ -71,7 +72,7 @@ def run(
     above if nothing could be measured.
     """
     resumed = (
-        newest_run(reports, matrix, load(matrix).text, lambda line: click.echo(line, err=True))
+        newest_run(reports, matrix, load(matrix).text, lambda line: say(line, err=True))
         if resume == _NEWEST
         else resume
     )
@@ -107,4 +108,4 @@ def merge(runs: tuple[Path, ...], output: Path) -> None:
     Their trials are judged together, and the new run has a report of its own.
     """
     for line in terminal_summary(merge_and_judge(runs, output)):
-        click.echo(line)
+        say(line)

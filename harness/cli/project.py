@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from harness.cli.options import examples, json_option, matrix_argument, reports_option
+from harness.cli.output import say, say_json, show
 from harness.doctor import Finding, gather, judge_host
 from harness.draft import draft
 from harness.errors import writing
@@ -18,6 +18,7 @@ from harness.golang.cache import default_cache
 from harness.preview import Estimate, Preview, preview
 from harness.session import prepare
 from harness.spec.load import load
+from harness.text import visible
 
 _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 
@@ -33,7 +34,7 @@ def doctor(reports: Path, *, as_json: bool) -> None:
     findings = judge_host(gather(default_cache(), reports))
     if as_json:
         dumped = [finding.model_dump() for finding in findings]
-        click.echo(json.dumps({"schema": 1, "findings": dumped}, indent=1))
+        say_json(json.dumps({"schema": 1, "findings": dumped}, indent=1))
     else:
         _print_findings(findings)
     sys.exit(1 if any(finding.level == "error" for finding in findings) else 0)
@@ -42,12 +43,12 @@ def doctor(reports: Path, *, as_json: bool) -> None:
 def _print_findings(findings: list[Finding]) -> None:
     grid = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
-        words = Text(finding.says)
+        words = Text(visible(finding.says))
         if finding.remedy:
-            words.append(f"\n→ {finding.remedy}", style="bold")
+            words.append(f"\n→ {visible(finding.remedy)}", style="bold")
         level = Text(finding.level, style=_COLOURS[finding.level])
-        grid.add_row(level, Text(finding.check), words)
-    Console(width=None if sys.stdout.isatty() else 100).print(grid)
+        grid.add_row(level, Text(visible(finding.check)), words)
+    show(grid, 100)
 
 
 @click.command(epilog=examples("gomatrix init", "gomatrix init && gomatrix run"))
@@ -62,14 +63,14 @@ def init() -> None:
     path = Path("matrix.yaml")
     present = next((p for p in (path, Path("matrix.yml")) if p.exists()), None)
     if present:
-        click.echo(f"{present} is there already; it is left as it is")
+        say(f"{present} is there already; it is left as it is")
         return
-    text, remarks = draft(Path.cwd(), default_cache(), lambda line: click.echo(line, err=True))
+    text, remarks = draft(Path.cwd(), default_cache(), lambda line: say(line, err=True))
     with writing(path, "go to a directory of your own"):
         path.write_text(text, encoding="utf-8")
     for line in remarks:
-        click.echo(line)
-    click.echo(f"wrote {path}; see what it does with gomatrix plan, and measure with gomatrix run")
+        say(line)
+    say(f"wrote {path}; see what it does with gomatrix plan, and measure with gomatrix run")
 
 
 @click.command(
@@ -84,12 +85,12 @@ def plan(matrix: Path, reports: Path, *, as_json: bool) -> None:
     Nothing is built or measured. Toolchains that are not at hand are downloaded, since only they
     know their experiments. Earlier runs of the same workloads tell how long trials take.
     """
-    prepared = prepare(load(matrix), seed=None, say=lambda line: click.echo(line, err=True))
-    found = preview(prepared, reports, lambda line: click.echo(line, err=True))
+    prepared = prepare(load(matrix), seed=None, say=lambda line: say(line, err=True))
+    found = preview(prepared, reports, lambda line: say(line, err=True))
     if as_json:
-        click.echo(json.dumps({"schema": 1} | found.model_dump(), indent=1))
+        say_json(json.dumps({"schema": 1} | found.model_dump(), indent=1))
     else:
-        click.echo("\n".join(_plan_lines(found)))
+        say("\n".join(_plan_lines(found)))
 
 
 def _plan_lines(found: Preview) -> Iterator[str]:

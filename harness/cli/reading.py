@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from harness.analysis import compare as compare_variants
@@ -15,6 +13,7 @@ from harness.analysis import conclude
 from harness.analysis.models import Verdict
 from harness.analysis.question import variant_of
 from harness.cli.options import examples, json_option, parse_fraction, run_argument, runs_argument
+from harness.cli.output import plain, say, say_json, show
 from harness.errors import HarnessError, writing
 from harness.evidence import read_evidence
 from harness.report import FORMATS, render_history
@@ -58,7 +57,7 @@ def _judged(paths: Sequence[Path]) -> Iterator[tuple[Run, Verdict]]:
             run = Run.load(path)
             verdict = conclude(run, evidence=read_evidence(run))
         except HarnessError as error:
-            click.echo(f"{path} is left out: {' '.join(str(error).split())}", err=True)
+            say(f"{path} is left out: {' '.join(str(error).split())}", err=True)
             continue
         judged += 1
         yield run, verdict
@@ -81,7 +80,10 @@ def verdict(run: Path, *, margin: float | None, as_json: bool) -> None:
     """
     stored = Run.load(run)
     found = conclude(stored, margin=margin, evidence=read_evidence(stored))
-    click.echo(found.model_dump_json(indent=1) if as_json else "\n".join(full_summary(found)))
+    if as_json:
+        say_json(found.model_dump_json(indent=1))
+    else:
+        say("\n".join(full_summary(found)))
     sys.exit(0 if all(gate.passed for gate in found.gates) else 1)
 
 
@@ -100,10 +102,10 @@ def compare(run: Path, candidate: str, baseline: str, *, as_json: bool) -> None:
     found = compare_variants(Run.load(run), candidate, baseline)
     if as_json:
         rows = [comparison.model_dump(mode="json") for comparison in found]
-        click.echo(json.dumps({"schema": 1, "comparisons": rows}, indent=1))
+        say_json(json.dumps({"schema": 1, "comparisons": rows}, indent=1))
         return
     for line in comparison_lines(found):
-        click.echo(line)
+        say(line)
 
 
 @click.command(
@@ -138,9 +140,9 @@ def profile(
         what = (
             "no function holds more or less in one of them" if base else "nothing is live in them"
         )
-        click.echo(f"the profiles are there, and {what}")
+        say(f"the profiles are there, and {what}")
         return
     grid = Table("flat", "cumulative", "function", box=None)
     for holder in holders:
-        grid.add_row(f"{holder.flat:,.0f}", f"{holder.cumulative:,.0f}", escape(holder.function))
-    Console(width=None if sys.stdout.isatty() else 200).print(grid)
+        grid.add_row(f"{holder.flat:,.0f}", f"{holder.cumulative:,.0f}", plain(holder.function))
+    show(grid, 200)

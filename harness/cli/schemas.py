@@ -5,6 +5,7 @@ import json
 import click
 
 from harness.cli.options import examples
+from harness.cli.output import say_json
 from harness.report import SCHEMAS, json_schema
 
 
@@ -12,4 +13,4 @@ from harness.report import SCHEMAS, json_schema
 @click.argument("name", type=click.Choice(list(SCHEMAS)), default="matrix")
 def schema(name: str) -> None:
     """Print the JSON Schema of matrix.yaml, or of a file of a run."""
-    click.echo(json.dumps(json_schema(name), indent=2))
+    say_json(json.dumps(json_schema(name), indent=2))

@@ -1,13 +1,12 @@
 """Commands about toolchains."""
 
 import json
-import sys
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from harness.cli.options import examples, json_option
+from harness.cli.output import plain, say, say_json, show
 from harness.errors import HarnessError
 from harness.golang.cache import default_cache
 from harness.golang.experiments import table as experiment_table
@@ -35,12 +34,12 @@ def experiments(names: tuple[str, ...], *, as_json: bool) -> None:
     specs = [parse_toolchain(name) for name in names or at_hand(cache)]
     if not specs:
         raise HarnessError("there is no Go at hand; name one, such as --go stable")
-    found = resolve(specs, cache, lambda line: click.echo(line, err=True))
+    found = resolve(specs, cache, lambda line: say(line, err=True))
     states = experiment_table({name: toolchain.experiments for name, toolchain in found.items()})
     if as_json:
-        click.echo(json.dumps(states, indent=1))
+        say_json(json.dumps(states, indent=1))
         return
-    grid = Table("experiment", *found, box=None)
+    grid = Table("experiment", *map(plain, found), box=None)
     for name, row in states.items():
-        grid.add_row(name, *row.values())
-    Console(width=None if sys.stdout.isatty() else 20 + 16 * len(found)).print(grid)
+        grid.add_row(plain(name), *row.values())
+    show(grid, 20 + 16 * len(found))

@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from harness.draft.programs import Program, Server
 from harness.draft.survey import Benchmarks, Survey
 from harness.draft.versions import Versions
+from harness.text import visible_json
 
 _MOST = 4
 """Workloads that are measured at first; further ones are written as comments."""
@@ -78,12 +80,12 @@ def _changeless(versions: Versions) -> Iterator[str]:
 
 
 def _question(found: Survey, versions: Versions) -> Iterator[str]:
-    metrics = ", ".join(json.dumps(m) if " " in m else m for m in _metrics(found))
+    metrics = ", ".join(_json(m) if " " in m else m for m in _metrics(found))
     yield "question:"
     if versions.baseline == versions.candidate:
         if versions.suspects:
             settings = _all_settings(versions).replace(" ", "")
-            yield f"  baseline: {json.dumps(f'{versions.baseline}+{settings}')}"
+            yield f"  baseline: {_json(f'{versions.baseline}+{settings}')}"
             yield f"  candidate: {versions.candidate}"
     else:
         yield f"  baseline: {versions.baseline}"
@@ -146,16 +148,16 @@ def _server_entry(server: Server) -> Iterator[str]:
     port = server.port or "8080"
     base = f"http://127.0.0.1:{port}"
     if server.args:
-        yield f"  args: {json.dumps(list(server.args))} # {{port}} is a free port of each trial"
+        yield f"  args: {_json(list(server.args))} # {{port}} is a free port of each trial"
     if server.env:
-        yield f"  env: {json.dumps(server.env)} # {{port}} is a free port of each trial"
+        yield f"  env: {_json(server.env)} # {{port}} is a free port of each trial"
     if server.fixed_port:
         yield "  # it always listens on one port, so that trials.lanes is 1 below"
     ready = f"{base}{server.ready}" if server.ready else f"tcp://127.0.0.1:{port}"
     yield "  server: # it is served under load, and looked at before, during and after"
-    yield f"    ready: {json.dumps(ready)}"
+    yield f"    ready: {_json(ready)}"
     yield "    load: # a guess: name a request that matters, then lower max_failed to 1%"
-    yield f"      url: {json.dumps(f'{base}{server.path}')}"
+    yield f"      url: {_json(f'{base}{server.path}')}"
     yield "      rate: 100 # requests a second"
     yield "      duration: 5s"
     yield "      max_failed: 100%"
@@ -168,7 +170,7 @@ def _benchmark_entry(workload: Benchmarks) -> Iterator[str]:
     yield f"- name: {_scalar(workload.name)}"
     yield "  benchmark:"
     yield f"    package: {_scalar(workload.directory)}"
-    yield f"    run: {json.dumps(run)}" + (f" # and {more} more" if more else "")
+    yield f"    run: {_json(run)}" + (f" # and {more} more" if more else "")
     yield "    time: 200ms"
 
 
@@ -189,7 +191,12 @@ def _trials(found: Survey) -> Iterator[str]:
 
 def _scalar(text: str) -> str:
     """A YAML scalar; JSON's strings are YAML's double-quoted ones."""
-    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+    return text if _PLAIN.fullmatch(text) else _json(text)
+
+
+def _json(value: Any) -> str:
+    """JSON that is YAML too, which knows no surrogates and no raw control characters."""
+    return visible_json(json.dumps(value, ensure_ascii=False))
 
 
 def _comment(text: str) -> str:

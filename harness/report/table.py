@@ -9,7 +9,7 @@ from harness.measure.catalogue import describe
 from harness.report.wording import raw
 from harness.run import Run, TrialRecord
 from harness.spec.names import assignments
-from harness.text import visible
+from harness.text import visible, visible_json
 from harness.variants import Variant
 
 _COLUMNS = (
@@ -24,7 +24,7 @@ def render_json(run: Run) -> str:
     variants = [variant.model_dump(mode="json") for variant in run.manifest.plan.variants]
     trials = [trial.model_dump(mode="json") for trial in run.trials]
     document = {"schema": 1, "run": run.manifest.name, "variants": variants, "trials": trials}
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return visible_json(json.dumps(document, indent=1, ensure_ascii=False)) + "\n"
 
 
 def render_csv(run: Run) -> str:
@@ -33,15 +33,23 @@ def render_csv(run: Run) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for trial, variant in _with_variants(run):
-        start = (
+        names = (
             trial.workload, trial.variant, variant.toolchain, ",".join(variant.settings),
-            _build(variant), _environment(variant), trial.round, trial.lane, trial.host,
-            raw(trial.started),
-            trial.outcome,
+            _build(variant), _environment(variant),
+        )  # fmt: skip
+        start = (
+            *map(_csv_text, names), trial.round, trial.lane, _csv_text(trial.host),
+            raw(trial.started), _csv_text(trial.outcome),
         )  # fmt: skip
         for metric, value in trial.metrics.items() or [("", None)]:
-            writer.writerow((*start, metric, _unit(metric), raw(value)))
+            writer.writerow((*start, _csv_text(metric), _unit(metric), raw(value)))
     return text.getvalue()
+
+
+def _csv_text(text: str) -> str:
+    """Foreign text that no spreadsheet takes for a formula: one gets an apostrophe in front."""
+    shown = visible(text)
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@", "\t")) else shown
 
 
 def render_benchfmt(run: Run) -> str:
