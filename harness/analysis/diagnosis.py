@@ -231,8 +231,8 @@ def _residency(seen: _Seen) -> Iterator[tuple[str, str]]:
     else:
         grown = "became" if seen.sign > 0 else "are no longer"
         where = (
-            f"; of the Go heap's mappings {_amount(heap)} {seen.more} is resident than the "
-            "runtime accounts for"
+            f"; beyond what the runtime accounts for, {_amount(heap)} {seen.more} of the Go heap's "
+            "mappings is resident"
             if np.isfinite(heap).any()
             else ""
         )

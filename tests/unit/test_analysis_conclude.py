@@ -620,3 +620,14 @@ def test_what_trials_inherited_is_told_where_it_bears_on_what_is_measured() -> N
     (told,) = (w for w in warnings if w.kind == "inherited")
     assert told.message.startswith(f"1 of {len(trials)} trials had what the harness was started")
     assert "nice 10;" in told.message
+
+
+def test_a_stray_page_does_not_hide_a_large_change() -> None:
+    question = {"baseline": "go1.23.9", "candidate": "go1.24.3", "metrics": ["rss.peak", "rss.end"]}
+
+    def measure(_workload: str, variant: str, number: int) -> Metrics:
+        size = (350 if variant.startswith("go1.24.3") else 200) * 2.0**20 + 4096 * (number == 2)
+        return {"rss.peak": size, "rss.end": size}
+
+    verdict = conclude(make_run(measure, {**SMALL, "trials": 5, "question": question}))
+    assert [c.decision for c in verdict.comparisons if c.primary] == ["increase", "increase"]

@@ -251,6 +251,17 @@ def test_a_live_heap_that_shrank_has_not_stayed() -> None:
     assert "allocation churn grew" not in signatures(conclude(run))
 
 
+def test_rounds_that_agree_but_for_a_page_show_a_cause() -> None:
+    def measure(_workload: str, variant: str, number: int) -> dict[str, float | None]:
+        new = variant == "go1.24.11"
+        resident = (350 if new else 200) * MIB + 4096 * (number == 2)
+        live = (350 if new else 200) * MIB + 160 * (new and number == 3)
+        return {"rss.peak": resident, "rss.end": resident, "heap.live": live}
+
+    run = make_run(measure, {**MATRIX, "trials": 5})
+    assert signatures(conclude(run)) == ["live heap grew"]
+
+
 def series(slope: float, key: object) -> list[tuple[float, float]]:
     """Ten seconds with the given growth in MiB a second."""
     return [(t / 10, (100 + slope * t / 10 + 0.2 * noise(key, t)) * MIB) for t in range(100)]
