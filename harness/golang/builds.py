@@ -8,8 +8,9 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -287,24 +288,25 @@ def _obtain_anew(request: BuildRequest, cache: Path, inputs: Inputs) -> tuple[Pa
     place.mkdir(parents=True, exist_ok=True)
     chance = secrets.token_hex(8)
     with TemporaryDirectory(prefix=f".{chance}~", dir=place) as scratch:
-        _fill(_Making(request, cache, inputs, Path(scratch), mark=chance))
-        content = unnamed_digest(Path(scratch) / "binary")
-    key = key_of(request, content)
+        made = Path(scratch)
+        key = _fill_anew(_Making(request, cache, inputs, made / "first", mark=chance))
+        if not (place / key).is_dir():
+            made /= "second"  # of C that is never twice the same, it has another name
+            key = _fill_anew(_Making(request, cache, inputs, made, mark=key))
 
-    def fill(directory: Path) -> None:
-        _fill(_Making(request, cache, inputs, directory, mark=content))
-        if unnamed_digest(directory / "binary") != content:
-            raise _changed(request)
-        _keep_patches(request.toolchain, directory, place / key)
+        def fill(directory: Path) -> None:
+            for path in made.iterdir():
+                path.rename(directory / path.name)
+            _keep_patches(request.toolchain, directory, place / key)
 
-    return obtain(cache, "builds", key, fill)[0], False
+        return obtain(cache, "builds", key, fill)[0], False
 
 
-def _changed(request: BuildRequest) -> HarnessError:
-    return HarnessError(
-        f"files of {request.source.module}, of what it uses, or of {request.toolchain.goroot} were "
-        f"changed while {request.label} was built; run it again"
-    )
+def _fill_anew(making: "_Making") -> str:
+    """Make a build; the key that its content gives it."""
+    making.directory.mkdir()
+    _fill(making)
+    return key_of(making.request, unnamed_digest(making.directory / "binary"))
 
 
 class _Making(NamedTuple):
@@ -326,7 +328,7 @@ class _Making(NamedTuple):
 
 def _fill(making: _Making) -> None:
     request, cache, directory = making.request, making.cache, making.directory
-    toolchain = request.toolchain
+    source, toolchain = request.source, request.toolchain
     making.scratch.mkdir()
     sizes = None
     pads: Collection[str] = ()
@@ -342,7 +344,10 @@ def _fill(making: _Making) -> None:
     _verify(request, parse_build_info(binary, info), effective)
     now = ask(request.cell, cache, Seen())
     if now != making.inputs or content_digest(toolchain.goroot, cache) != toolchain.digest:
-        raise _changed(request)
+        raise HarnessError(
+            f"files of {source.module} or {toolchain.goroot} were changed while {request.label} "
+            "was built; run it again"
+        )
     shutil.rmtree(making.scratch, ignore_errors=True)
     sizes = sizes or _sizes(binary)
     facts = {"schema": 1, "sha256": sha256_of(binary), **sizes._asdict()}
@@ -380,14 +385,29 @@ def _compile(making: _Making, more: Sequence[str]) -> None:
     """Run the go command with further flags, of which a later one overrides the user's."""
     request = making.request
     source, toolchain = request.source, request.toolchain
-    extra = {"GOTMPDIR": str(making.scratch)} | source.workspace
-    if making.inputs.unknown:
-        extra["CC"] = _marked_compiler(making)
-    run_go(
-        toolchain.goroot, toolchain.build_cache(making.cache),
-        [*request.verb, *request.arguments, *more, source.package], directory=source.module,
-        settings=request.settings, build=request.build, extra=extra,
-    )  # fmt: skip
+    marked = {"CC": _marked_compiler(making)} if making.inputs.unknown else {}
+    with _temporary(making) as temporary:
+        run_go(
+            toolchain.goroot, toolchain.build_cache(making.cache),
+            [*request.verb, *request.arguments, *more, source.package], directory=source.module,
+            settings=request.settings, build=request.build,
+            extra={"GOTMPDIR": temporary} | source.workspace | marked,
+        )  # fmt: skip
+
+
+@contextmanager
+def _temporary(making: _Making) -> Iterator[str]:
+    """Where the go command works: near the binary, but for a cache beside or in the module.
+
+    ``-trimpath`` takes the module's path for part of every path that begins with it, and a name
+    made by chance would get into what C is compiled to.
+    """
+    place = str(making.scratch)
+    if not place.startswith(str(making.request.source.module)):
+        yield place
+        return
+    with TemporaryDirectory() as elsewhere:
+        yield elsewhere
 
 
 def _marked_compiler(making: _Making) -> str:
