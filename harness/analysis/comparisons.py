@@ -183,6 +183,7 @@ def _comparison(
         decision=decision,
         margin=margin,
         method=_method(found, margin),
+        exact=found.estimate is not None and found.estimate.exact,
         p=found.estimate.p_different(0.0) if asked.p is not None and found.estimate else None,
         p_adjusted=adjusted,
         correction=correction if adjusted is not None else "",

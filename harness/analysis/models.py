@@ -41,6 +41,8 @@ class Comparison(Frozen):
     """Ratios within 1 ± margin count as equivalent."""
     method: str
     """How the interval was made, and why so, in words."""
+    exact: bool = False
+    """Whether there is no spread, so that a difference is real however small beside the margin."""
     p: float | None = None
     """Of the hypothesis that nothing differs, for this comparison alone."""
     p_adjusted: float | None = None

@@ -593,6 +593,8 @@ def test_an_exact_difference_below_the_margin_is_a_real_one(rounds: int) -> None
     verdict = conclude(make_run(measure, {**ORIGIN, "question": question, "trials": rounds}))
     assert primary(verdict).decision == "increase"
     assert "+0.4 % is within the margin of 3 %" in primary(verdict).method
+    sentence = verdict.headlines[0].sentence
+    assert f"(exact, within the margin of 3 %, n = {rounds}); swissmap is implicated" in sentence
     assert suspects(verdict)["swissmap",].verdict == "implicated"
     assert suspects(verdict)["spinbitmutex",].verdict == "ruled out"
 
