@@ -15,6 +15,8 @@ import psutil
 import pytest
 from projects import Project
 
+from harness.run import Run
+
 pytestmark = pytest.mark.toolchain
 
 PROGRAM = """\
@@ -181,6 +183,18 @@ def test_a_stopped_run_is_clean_and_resumes(
     with started(project, "--resume") as controller:
         assert controller.wait(60) == 0
     assert len(set(finished(project))) == len(finished(project)) == 20
+
+
+def test_names_of_280_characters_lose_no_sample(sleeper: Callable[..., Project]) -> None:
+    project = sleeper(1)
+    long = "x" * 280
+    values = f"env: {{A: [{long}, {long}y]}}\n"
+    project.write((project.root / "matrix.yaml").read_text() + values)
+    done = project.gomatrix("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = Run.load(run_directory(project))
+    assert len({trial.series for trial in found.trials}) == len(found.trials) == 4
+    assert all(trial.series and (found.path / trial.series).is_file() for trial in found.trials)
 
 
 def test_a_run_made_from_something_else_is_not_resumed(sleeper: Callable[..., Project]) -> None:
