@@ -38,6 +38,8 @@ _LINE_BYTES, _LINE_VALUES = 8 << 20, 100_000
 _SERIES_BYTES, _SERIES_VALUES = 32 << 20, 2_000_000
 """What is read of a file at most: far more than the harness writes in a run of 5,000 trials, and
 little enough for the memory of any machine."""
+_MOST_COMPARISONS = 600_000
+"""Of the largest plan that can be measured, 5,000 cells with 100 metrics each, all are compared."""
 _POINTS = 10_000
 """Of a series: more are thinned out."""
 
@@ -157,7 +159,9 @@ class Run:
             HarnessError: the directory holds no run, or one of another schema.
         """
         manifest = read_manifest(path)
-        return cls(path, manifest, tuple(read_trials(path, manifest.plan)))
+        trials = tuple(read_trials(path, manifest.plan))
+        _check_width(path, trials)
+        return cls(path, manifest, trials)
 
     def profiles(self, workload: str, variant: str) -> list[Path]:
         """Heap profiles of the trials of a cell that count.
@@ -194,6 +198,21 @@ def read_manifest(path: Path) -> Manifest:
     if contradiction:
         raise HarnessError(f"{path / MANIFEST}: {contradiction}; get the run anew from its origin")
     return manifest
+
+
+def _check_width(path: Path, trials: Iterable[TrialRecord]) -> None:
+    """Each metric of each cell is compared: metrics that a stranger made up cost time too."""
+    metrics: dict[str, set[str]] = {}
+    variants: dict[str, set[str]] = {}
+    for trial in trials:
+        metrics.setdefault(trial.workload, set()).update(trial.metrics)
+        variants.setdefault(trial.workload, set()).add(trial.variant)
+    count = sum(len(metrics[workload]) * len(variants[workload]) for workload in metrics)
+    if count > _MOST_COMPARISONS:
+        raise HarnessError(
+            f"{path / TRIALS}: its cells have {count:,} metrics, and at most {_MOST_COMPARISONS:,} "
+            "are compared; measure less in one run"
+        )
 
 
 def _contradiction(plan: Plan, matrix: MatrixSpec) -> str | None:

@@ -50,7 +50,8 @@ def adjust(p: float, rounds: int, first: int, last: int) -> float:
     """
     if first >= last or p <= 0 or p >= 1:
         return p
-    nominal = _nominal(first, last)[:, min(max(rounds, first), last) - first]
+    looks = _nominal(first, last)
+    nominal = looks[:, min(max(rounds - first, 0), looks.shape[1] - 1)]
     levels = np.array(_LEVELS)
     if p <= nominal[0]:
         return float(p * levels[0] / nominal[0])
@@ -78,7 +79,8 @@ def stopped_error(error: float, rounds: int, first: int, last: int) -> float:
         return error
     look = min(max(rounds, first), last) - first
     caution = _CAUTION + (1 - _CAUTION) * look / (last - first)
-    nominal = boundary(error, first, last)[look]
+    looks = _boundaries((error,), first, last)[0]
+    nominal = looks[min(look, looks.size - 1)]
     return float(error ** (1 - caution) * nominal**caution)
 
 
@@ -94,7 +96,8 @@ def boundary(level: float, first: int, last: int) -> tuple[float, ...]:
     """
     if first >= last:
         return (level,)
-    return tuple(float(p) for p in _boundaries((level,), first, last)[0])
+    looks = [float(p) for p in _boundaries((level,), first, last)[0]]
+    return tuple(looks + looks[-1:] * (last - first + 1 - len(looks)))
 
 
 def spent(part: float) -> float:
@@ -109,7 +112,7 @@ def _nominal(first: int, last: int) -> Floats:
 
 @lru_cache(maxsize=256)
 def _boundaries(levels: tuple[float, ...], first: int, last: int) -> Floats:
-    """Levels by looks.
+    """Levels by looks; looks after the last column are as that one.
 
     The chain's state is kept as probabilities of cells of |W|, which are equally wide on the scale
     of a normal deviate; whatever has crossed a level's boundary leaves that level's column.
@@ -131,7 +134,6 @@ def _boundaries(levels: tuple[float, ...], first: int, last: int) -> Floats:
              for i in range(level.size)]
         )  # fmt: skip
         looks.append(z)
-    looks += [looks[-1]] * (last - first + 1 - len(looks))
     found: Floats = 2 * ndtr(-np.array(looks).T)
     return found
 

@@ -1,4 +1,5 @@
 import math
+import time
 
 import numpy as np
 import pytest
@@ -194,3 +195,11 @@ def test_looks_only_ever_raise_a_p_value(p: float, first: int, more: int, rounds
 )
 def test_narrow_spans_tell_their_ends_apart(low: float, high: float, text: str) -> None:
     assert span(low, high) == text
+
+
+def test_a_million_rounds_that_are_allowed_cost_no_time() -> None:
+    began = time.process_time()
+    assert 0.02 < stopped_error(0.05, 5, 3, 10**6) < 0.05
+    assert adjust(0.01, 10**6, 3, 10**6) == adjust(0.01, 500, 3, 10**6)
+    assert time.process_time() - began < 5
+    assert len(boundary(0.05, 3, 1000)) == 998

@@ -178,3 +178,13 @@ def test_a_plan_that_contradicts_itself_is_refused(
     write_json(tmp_path / "run" / MANIFEST, run.manifest.model_copy(update={"plan": changed}))
     with pytest.raises(HarnessError, match=r"run\.json: .*; get the run anew"):
         Run.load(tmp_path / "run")
+
+
+def test_metrics_that_a_stranger_made_up_have_a_limit(tmp_path: Path) -> None:
+    run = stored(tmp_path / "run")
+    (tmp_path / "run" / TRIALS).unlink()
+    wide: dict[str, float | None] = {f"m{number}": 1.0 for number in range(90_000)}
+    for trial in run.trials[:8]:
+        append_trial(tmp_path / "run", trial.model_copy(update={"metrics": wide}))
+    with pytest.raises(HarnessError, match="at most 600,000 are compared"):
+        Run.load(tmp_path / "run")
