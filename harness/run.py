@@ -33,11 +33,11 @@ VERDICT = "verdict.json"
 
 MOST_ROUNDS = 1_000_000
 _MANIFEST_BYTES, _MANIFEST_VALUES = 32 << 20, 1_000_000
-_TRIALS_BYTES, _TRIALS_VALUES, _MOST_TRIALS = 512 << 20, 8_000_000, 50_000
+_TRIALS_BYTES, _TRIALS_VALUES, _MOST_TRIALS = 256 << 20, 6_000_000, 50_000
 _LINE_BYTES, _LINE_VALUES = 8 << 20, 100_000
 _SERIES_BYTES, _SERIES_VALUES = 32 << 20, 2_000_000
-"""What is read of a file at most: far more than the harness writes in a run of 5,000 trials, and
-little enough for the memory of any machine."""
+"""What is read of a file at most: as much as the harness writes in 20,000 trials, the most that are
+planned, at 250 values each; a gigabyte of memory holds it."""
 _MOST_COMPARISONS = 600_000
 """Of the largest plan that can be measured, 5,000 cells with 100 metrics each, all are compared."""
 _POINTS = 10_000
@@ -256,10 +256,11 @@ def read_trials(path: Path, plan: Plan | None = None) -> list[TrialRecord]:
     try:
         for number, line in enumerate(lines, start=1):
             values += count_values(line)
-            if len(records) >= _MOST_TRIALS or values > _TRIALS_VALUES:
+            if number > _MOST_TRIALS or values > _TRIALS_VALUES:
                 raise HarnessError(
                     f"{path / TRIALS}:{number}: the run is too large: no more than "
-                    f"{_MOST_TRIALS:,} trials with {_TRIALS_VALUES:,} values are read"
+                    f"{_MOST_TRIALS:,} trials with {_TRIALS_VALUES:,} values are read; measure "
+                    "less in one run"
                 )
             for record in _trial_of(path, number, line):
                 if cells is not None and (record.workload, record.variant) not in cells:
