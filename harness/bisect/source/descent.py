@@ -18,8 +18,8 @@ from harness.bisect.source.needs import Needs, missing
 
 MOST_MEASURED = 90
 """Mixtures that build, at most: some seconds each, some ten minutes in all."""
-MOST_REFUSED = 300
-"""Mixtures that do not: about a second each."""
+MOST_REFUSED = 600
+"""Mixtures that do not: about a second each, some ten minutes."""
 _REPAIRS = 8
 """So often a part is given more of what the compiler misses in it."""
 _TIED = 8
@@ -125,14 +125,22 @@ class Sieve:
         return Descent(direction, edits, left - unclear, unclear, spent)
 
     def _units(self, level: _Level, side: _Side) -> list[_Unit]:
-        """What is left on a side, in parts: of leaf packages first, and the smallest first."""
+        """What is left on a side, in parts: of leaf packages first.
+
+        Small packages before large ones, which are likelier to be tied to others; but large files
+        before small ones, since what the compiler misses in them takes many of the others along.
+        """
         groups: dict[str, set[Edit]] = {}
         for edit in sorted(side.left):
             package = self._changes[edit.path].package
             groups.setdefault(edit.path if level == "files" else package, set()).add(edit)
         units = sorted(
             (frozenset(group) for group in groups.values()),
-            key=lambda u: (self._ties[self._changes[min(u).path].package], len(u), min(u)),
+            key=lambda u: (
+                self._ties[self._changes[min(u).path].package],
+                -len(u) if level == "files" else len(u),
+                min(u),
+            ),
         )
         if level != "declarations":
             return units
