@@ -14,8 +14,9 @@ from harness.analysis.models import Verdict
 from harness.analysis.question import variant_of
 from harness.cli.options import examples, json_option, parse_fraction, run_argument, runs_argument
 from harness.cli.output import plain, say, say_json, show
-from harness.errors import HarnessError, writing
+from harness.errors import HarnessError
 from harness.evidence import read_evidence
+from harness.files.inside import write_chosen
 from harness.report import FORMATS, render_history
 from harness.report.profiles import merge as merge_profiles
 from harness.report.profiles import top
@@ -45,8 +46,11 @@ def report(runs: tuple[Path, ...], output: Path, style: str) -> None:
     else:
         stored = Run.load(runs[0])
         text = FORMATS[style](stored, conclude(stored, evidence=read_evidence(stored)))
-    with click.open_file(str(output), "w", encoding="utf-8") as stream:
-        stream.write(text)
+    if str(output) == "-":
+        with click.open_file("-", "w", encoding="utf-8") as stream:
+            stream.write(text)
+    else:
+        write_chosen(output, text, runs)
 
 
 def _judged(paths: Sequence[Path]) -> Iterator[tuple[Run, Verdict]]:
@@ -131,10 +135,7 @@ def profile(
     own = stored.profiles(workload, variant_of(stored, variant))
     base = stored.profiles(workload, variant_of(stored, baseline)) if baseline else []
     if merged:
-        data = merge_profiles(own)
-        with writing(merged, "name another file"):
-            merged.parent.mkdir(parents=True, exist_ok=True)
-            merged.write_bytes(data)
+        write_chosen(merged, merge_profiles(own), [run])
     holders = top(own, base)
     if not holders:
         what = (

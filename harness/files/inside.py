@@ -9,11 +9,11 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harness.errors import HarnessError, MissingError, reading
+from harness.errors import HarnessError, MissingError, reading, writing
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -102,6 +102,23 @@ def write_inside(root: Path, name: str, data: str | bytes) -> None:
             with suppress(OSError):
                 os.unlink(temporary, dir_fd=parent)
             raise
+
+
+def write_chosen(path: Path, data: str | bytes, runs: Iterable[Path]) -> None:
+    """Write a file that the user has named; where it lies in one of the runs, no link is followed.
+
+    Raises:
+        HarnessError: it cannot be written.
+    """
+    place = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links of the run
+    with writing(path, "name another file"):
+        for run in runs:
+            for root in (Path(os.path.abspath(run)), run.resolve()):  # noqa: PTH100 - as above
+                if place.is_relative_to(root):
+                    write_inside(root, place.relative_to(root).as_posix(), data)
+                    return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
 def append_line(root: Path, name: str, line: str) -> None:

@@ -200,3 +200,23 @@ def test_merge_with_an_existing_target_leaves_nothing_behind(root: Path) -> None
     assert done.exit_code == 2
     assert f"{TRIALS}:1" in done.output
     assert sorted(root.parent.iterdir()) == before
+
+
+def test_a_report_written_into_its_run_follows_no_link(root: Path) -> None:
+    stored(root)
+    (root / "report.html").symlink_to(root.parent / "outside" / "secret")
+    (root.parent / "latest").symlink_to("run")
+    for run in (root, root.parent / "latest"):
+        done = CliRunner().invoke(
+            main, ["report", str(run), "--format", "md", "-o", str(run / "report.html")]
+        )
+        assert done.exit_code == 0, done.output
+    for name, said in (("dirlink/x", "symbolic link"), ("series", "directory")):
+        done = CliRunner().invoke(
+            main, ["report", str(root), "--format", "md", "-o", str(root / name)]
+        )
+        assert done.exit_code == 2
+        assert said in done.output
+    assert (root.parent / "outside" / "secret").read_bytes() == SECRET
+    assert [p.name for p in (root.parent / "outside").iterdir()] == ["secret"]
+    assert (root / "report.html").read_text().startswith("## ")
