@@ -33,7 +33,7 @@ from harness.golang.versions import GoVersion
 from harness.measure.catalogue import describe
 from harness.plan import Plan
 from harness.spec.models import TrialsSpec
-from harness.variants import Toggle, Variant, counterpart, state_of, toggles_between
+from harness.variants import Toggle, effective, state_of, toggles_between
 
 IMPLICATED = 0.5
 ERROR = 1 - CONFIDENCE
@@ -113,15 +113,37 @@ class _Change:
         """
         metric = self.comparison.metric
         names = {self.comparison.baseline, self.comparison.candidate, *self.found.cells.values()}
+        names |= {self.beside[cell] for cell in self.found.cells.values() if cell in self.beside}
         samples = [self.table.values(name, metric) for name in sorted(names)]
         known = [values[np.isfinite(values)] for values in samples]
         return self.comparison.ratio is not None and have_ratios(
             metric, *(values for values in known if values.size)
         )
 
+    @cached_property
+    def beside(self) -> Mapping[str, str]:
+        """What each cell is held against: the baseline with the same flipped, where that is there.
+
+        What an experiment costs on either side is no part of the change between them. In a full
+        factorial each cell has such a baseline, or none is used.
+        """
+        measured = {v: b for v, b in self.found.beside.items() if b in self.table.cells}
+        among = [self.found.cells.get(frozenset(s)) for s in subsets(self.found.complete())]
+        return measured if all(cell in measured for cell in among) else {}
+
     def taken_back(self, flipped: Iterable[str]) -> Share:
         """The share of a set of suspects that was flipped together."""
-        return self.gone_in(self.found.cells[frozenset(flipped)])
+        cell = self.found.cells[frozenset(flipped)]
+        return self._of_cells({self.comparison.candidate: 1.0, cell: -1.0})
+
+    def _of_cells(self, weights: Mapping[str, float]) -> Share:
+        """Of a contrast between cells, each less the baseline that is beside it."""
+        spread: dict[str, float] = {}
+        for cell, weight in weights.items():
+            other = self.beside.get(cell, self.comparison.baseline)
+            spread[cell] = spread.get(cell, 0.0) + weight
+            spread[other] = spread.get(other, 0.0) - weight
+        return self.share(spread)
 
     def gone_in(self, variant: str) -> Share:
         """The share that is not there in another variant."""
@@ -151,7 +173,7 @@ class _Change:
             after = self.found.cells[frozenset((*subset, suspect))]
             weights[before] = weights.get(before, 0.0) + weight
             weights[after] = weights.get(after, 0.0) - weight
-        return self.share(weights)
+        return self._of_cells(weights)
 
 
 def attribute(
@@ -188,7 +210,7 @@ def attribute(
     ways = [_way(change, plan, toggles) for toggles in restoring]
     cures = tuple(way.cure for way in ways if way.kind == "cure")
     sentence = _explain(change, suspects, curing, together)
-    sentence += _remainder(change, plan, suspects, ways)
+    sentence += _remainder(change, plan, toolchains, suspects, ways)
     cures += _toolchains_with_cure(change, plan, toolchains)
     singles = [s for s in found.cells if len(s) == 1]
     blamed = any(s.verdict not in ("ruled out", "not applicable") for s in suspects)
@@ -282,7 +304,8 @@ def _minimal_cures(change: _Change) -> tuple[list[frozenset[Toggle]], bool]:
     for toggles in sorted(cells, key=lambda s: (len(s), sorted(s))):
         if any(smaller <= toggles for smaller in cures):
             continue
-        share = change.gone_in(cells[toggles])
+        names = _names(toggles)
+        share = change.taken_back(names) if toggles in suspects else change.gone_in(cells[toggles])
         if share.left <= RESTORED and not any(smaller < toggles for smaller in undecided):
             cures.append(toggles)
         elif share.left_more > ERROR:
@@ -370,16 +393,26 @@ def _judge(
     verdict, reason = _verdict(share), _reason(change, (suspect,), alone)
     if share.value is not None:
         reason += f"; over all combinations of suspects it explains {percent(share.value)}"
-    joint = next((names for names in together if suspect in names), None)
+    joint = [names for names in together if suspect in names and names in curing]
+    half = [names for names in together if suspect in names and names not in curing]
     if (suspect,) in curing:
         verdict = "implicated"
-        reason += "; that alone restores the baseline"
-    elif joint in curing and joint is not None:
+        reason += f"; that alone takes the {change.comparison.decision} away"
+    elif joint:
         verdict = "contributes" if verdict == "ruled out" else verdict
-        reason += f"; only {listed(joint)} together restore the baseline"
-    elif joint is not None:
-        reason += f"; only {listed(joint)} together are shown to explain more than half"
+        reason += (
+            f"; alone it does not take the {change.comparison.decision} away, "
+            f"{_with_others(suspect, joint)} it does"
+        )
+    elif half:
+        reason += f"; {_with_others(suspect, half)} it is shown to explain more than half"
     return _suspect(change.comparison, (suspect,), verdict, share, reason, design="full factorial")
+
+
+def _with_others(suspect: str, sets: Iterable[tuple[str, ...]]) -> str:
+    """``together with b and c, or with d``."""
+    rest = [listed([name for name in names if name != suspect]) for names in sets]
+    return f"together with {', or with '.join(rest)}"
 
 
 def _judge_set(
@@ -389,15 +422,28 @@ def _judge_set(
     verdict: SuspectVerdict = "implicated" if names in curing else _verdict(share)
     reason = _reason(change, names, share)
     if names in curing:
-        reason += "; no smaller set restores the baseline"
+        reason += f"; {_of_smaller(change, names)}"
     elif verdict == "implicated" and share.left_more > ERROR:
         reason += "; whether all of it goes away is not yet shown"
     return _suspect(change.comparison, names, verdict, share, reason, design="together")
 
 
+def _of_smaller(change: _Change, names: tuple[str, ...]) -> str:
+    """What is known of the smaller sets in a smallest cure."""
+    smaller = [frozenset(part) in change.found.cells for part in subsets(names)[1:-1]]
+    if not any(smaller):
+        return "no smaller set in it was measured"
+    which = "no smaller set in it" if all(smaller) else "none of the smaller sets in it measured"
+    return f"{which} takes the {change.comparison.decision} away"
+
+
 def _reason(change: _Change, names: tuple[str, ...], share: Share) -> str:
     """What flipping does, in numbers."""
     states = " and ".join(f"{name} {change.found.direction[name]}" for name in names)
+    cell = change.found.cells[frozenset(names)]
+    other = change.beside.get(cell, change.comparison.baseline)
+    if other != change.comparison.baseline:
+        states += f", {cell} against {other}"
     if share.value is None:
         return f"with {states}: no round can be compared (n = {share.n})"
     interval = f"95 % interval {span(*share.ci)}" if share.ci else "no bounded interval"
@@ -461,6 +507,7 @@ def _way(change: _Change, plan: Plan, toggles: frozenset[Toggle]) -> _Way:
     cells = {**_suspect_sets(change.found), **change.found.others}
     variant = plan.variant(cells[toggles])
     ran = [toggle for toggle in toggles if toggle.kind != "experiment"]
+    judged = toggles in _suspect_sets(change.found)
     cure = Cure(
         **_pair(change.comparison), variant=variant.name,
         experiments=_names(toggle for toggle in toggles if toggle.kind == "experiment"),
@@ -468,25 +515,13 @@ def _way(change: _Change, plan: Plan, toggles: frozenset[Toggle]) -> _Way:
     )  # fmt: skip
     if variant.name == change.comparison.baseline and toggles in change.found.others:
         return _Way(cure, "baseline")
-    beside = _baseline_in(change, plan, variant) if ran else None
-    if beside is None:
+    beside = change.found.beside.get(variant.name, change.comparison.baseline)
+    if judged or beside not in change.table.cells or beside == change.comparison.baseline:
         return _Way(cure, "cure")
     share = change.share({variant.name: 1.0, beside: -1.0})
     if share.below <= RESTORED:
         return _Way(cure, "cure")
     return _Way(cure, "outweighs" if share.above_limit <= ERROR else "open")
-
-
-def _baseline_in(change: _Change, plan: Plan, variant: Variant) -> str | None:
-    """The baseline in a variant's conditions, where that was measured.
-
-    ``None`` too where the two ends of the change were not run in the same conditions.
-    """
-    baseline = plan.variant(change.comparison.baseline)
-    if baseline.conditions != plan.variant(change.comparison.candidate).conditions:
-        return None
-    found = counterpart(plan.variants, baseline, variant.conditions)
-    return found.name if found and found.name in change.table.cells else None
 
 
 def _toolchains_with_cure(
@@ -538,7 +573,7 @@ def _explain(
     if not suspects:
         return "no suspect was asked about"
     if all(s.verdict == "not applicable" for s in suspects):
-        return "no suspect could be toggled"
+        return f"no suspect could be toggled in {change.comparison.candidate}"
     if _none_explains(suspects):
         return f"no suspect explains the {decision}"
     return f"the rounds do not yet tell what explains the {decision}"
@@ -549,8 +584,9 @@ def _none_explains(suspects: Sequence[Suspect]) -> bool:
 
 
 def _remainder(
-    change: _Change, plan: Plan, suspects: Sequence[Suspect], ways: Sequence[_Way]
-) -> str:
+    change: _Change, plan: Plan, toolchains: Mapping[str, ToolchainRecord],
+    suspects: Sequence[Suspect], ways: Sequence[_Way],
+) -> str:  # fmt: skip
     """What else takes the change away, or, where nothing does, what it must be due to."""
     decision = change.comparison.decision
     judged = {s.experiments for s in suspects}
@@ -563,20 +599,52 @@ def _remainder(
             f"{listed(over)} {'makes' if len(over) == 1 else 'make'} up for the {decision}, but it "
             f"is there too, against {change.comparison.baseline} run in the same way"
         )
+    explained = (
+        "" if gone or not _none_explains(suspects) else _at_baseline(change, plan, toolchains)
+    )
+    if explained:
+        said.append(explained)
     text = "".join(f"; {part}" for part in said)
-    if not gone and _none_explains(suspects):
-        text += f"{';' if text else ':'} what is left is {_rest(change, plan, suspects)}"
+    if not gone and not explained and _none_explains(suspects):
+        rest = _rest(change, plan, toolchains, suspects)
+        text += f"{';' if text else ':'} what is left is {rest}"
     return text
 
 
-def _rest(change: _Change, plan: Plan, suspects: Sequence[Suspect]) -> str:
+def _at_baseline(change: _Change, plan: Plan, toolchains: Mapping[str, ToolchainRecord]) -> str:
+    """What takes the change away if it is flipped in the baseline, as where that is the newer."""
+    comparison = change.comparison
+    baseline = plan.variant(comparison.baseline)
+    if baseline.toolchain == plan.variant(comparison.candidate).toolchain:
+        return ""
+    beside = {v.name: toggles_between(baseline, v, toolchains) for v in plan.variants}
+    ways = [
+        name for name, toggles in beside.items()
+        if toggles and name in change.table.cells
+        and all(t.kind == "experiment" for t in toggles)
+        and change.share({name: 1.0, baseline.name: -1.0}).left <= RESTORED
+    ]  # fmt: skip
+    if not ways:
+        return ""
+    least = min(ways, key=lambda name: len(beside[name]))
+    return (
+        f"the {comparison.decision} is not there against {least}, the baseline with "
+        f"{listed(_names(beside[least]))} flipped"
+    )
+
+
+def _rest(
+    change: _Change, plan: Plan, toolchains: Mapping[str, ToolchainRecord],
+    suspects: Sequence[Suspect],
+) -> str:  # fmt: skip
     """All by which candidate and baseline differ, but for suspects that are ruled out."""
     comparison = change.comparison
     out = {name for s in suspects if s.verdict == "ruled out" for name in s.experiments}
     baseline, candidate = plan.variant(comparison.baseline), plan.variant(comparison.candidate)
+    differing = effective(baseline, toolchains) ^ effective(candidate, toolchains)
     left = [
         t for t in sorted(toggles_between(baseline, candidate))
-        if t.kind != "experiment" or t.name not in out
+        if t.kind != "experiment" or t.name in differing - out
     ]  # fmt: skip
     alone = "the toolchain itself" if [t.kind for t in left] == ["toolchain"] else None
     what = alone or listed([str(toggle) for toggle in left]) or "chance or what was not toggled"

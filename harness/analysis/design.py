@@ -27,6 +27,10 @@ class Factors:
     """Suspect → what flipping it does: ``off`` or ``on``."""
     others: Mapping[frozenset[Toggle], str]
     """Toggles, not all of them suspects → variant of the same toolchain that has samples."""
+    beside: Mapping[str, str]
+    """Variant of the candidate's toolchain → the baseline with the same flipped, if it is measured.
+
+    What is in another state at the baseline anyway is not flipped there."""
 
     def complete(self) -> tuple[str, ...]:
         """The largest set of two or more suspects all of whose subsets were measured, or none."""
@@ -90,7 +94,37 @@ def factors(
         reasons=reasons,
         direction={s: "off" if s in on else "on" for s in question.suspects},
         others=others,
+        beside=_beside(plan, plan.variant(question.baseline), candidate, toolchains)
+        if question.candidate
+        else {},
     )
+
+
+def _beside(
+    plan: Plan, baseline: Variant, candidate: Variant, toolchains: Mapping[str, ToolchainRecord]
+) -> dict[str, str]:
+    """For each variant of the candidate's toolchain, the baseline with the same flipped."""
+    on, base_on = effective(candidate, toolchains), effective(baseline, toolchains)
+    at_baseline = {
+        (effective(v, toolchains), v.conditions): v.name
+        for v in reversed(plan.variants)
+        if v.toolchain == baseline.toolchain
+    }
+    found = {}
+    for variant in plan.variants:
+        if variant.toolchain != candidate.toolchain:
+            continue
+        if variant.conditions == candidate.conditions:
+            conditions = baseline.conditions
+        elif baseline.conditions == candidate.conditions:
+            conditions = variant.conditions
+        else:
+            continue
+        flipped = (effective(variant, toolchains) ^ on) - (on ^ base_on)
+        name = at_baseline.get((base_on ^ flipped, conditions))
+        if name is not None:
+            found[variant.name] = name
+    return found
 
 
 def _barred(plan: Plan, workload: str) -> dict[str, str]:
@@ -119,16 +153,17 @@ def _not_judged(
     if flipping or setting:
         simplest = min(flipping or setting, key=lambda n: len(plan.variant(n).settings))
         return f"{simplest} does not apply: {barred[simplest]}"
-    where = candidate.conditions.words()
-    beside = f" in {where}" if where and suspect in _toggled_elsewhere(candidate, plan) else ""
-    return f"the matrix never toggles {suspect} for {candidate.toolchain}{beside}"
+    elsewhere = [
+        v for v in plan.variants
+        if v.name not in barred and suspect in map(experiment_of, v.settings)
+    ]  # fmt: skip
+    instead = f"; it is toggled in {_some(elsewhere)}" if elsewhere else ""
+    where = candidate.conditions.words() or "Go's own settings"
+    same = any(v.toolchain == candidate.toolchain for v in elsewhere)
+    beside = f" in {where}" if same else ""
+    return f"the matrix never toggles {suspect} for {candidate.toolchain}{beside}{instead}"
 
 
-def _toggled_elsewhere(candidate: Variant, plan: Plan) -> set[str]:
-    """Experiments that are set for the candidate's toolchain, in whatever conditions."""
-    return {
-        experiment_of(setting)
-        for variant in plan.variants
-        if variant.toolchain == candidate.toolchain
-        for setting in variant.settings
-    }
+def _some(variants: list[Variant]) -> str:
+    more = f" and {len(variants) - 1} more" if len(variants) > 1 else ""
+    return f"{variants[0].name}{more}"

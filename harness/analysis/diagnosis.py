@@ -369,14 +369,15 @@ def _files(seen: _Seen) -> Iterator[tuple[str, str]]:
 def _transient(seen: _Seen) -> Iterator[tuple[str, str]]:
     """A higher peak, while average and end stay."""
     peak = seen.of_metric("rss.peak")
-    rest = [seen.of_metric(metric) for metric in ("rss.avg", "rss.end")]
-    rest = [each for each in rest if np.isfinite(each).any()]
-    if seen.material(peak) and rest and all(seen.shown(_MOST * peak - each) for each in rest):
+    rest = {name: seen.of_metric(name) for name in ("rss.avg", "rss.end")}
+    rest = {name: change for name, change in rest.items() if np.isfinite(change).any()}
+    apart = [seen.shown(_MOST * peak - change) for change in rest.values()]
+    if seen.material(peak) and apart and all(apart):
         yield (
             f"transient peak {seen.verb}",
             (
-                f"rss.peak went from {seen.level('rss.peak')}, but rss.avg only from "
-                f"{seen.level('rss.avg')} and rss.end from {seen.level('rss.end')}"
+                f"rss.peak went from {seen.level('rss.peak')}, but "
+                + listed([f"{name} from {seen.level(name)}" for name in rest])
             ),
         )
 

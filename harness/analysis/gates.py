@@ -159,9 +159,9 @@ def _part(metric: str, share: float, table: Table, found: Pair, baseline: str) -
     """
     reference, size = REFERENCES.get(metric), abs(found.baseline or 0.0)
     whole = f"a baseline of {amount(size, unit_of(metric))}"
-    if reference is not None:
-        size = abs(middle(table.values(baseline, reference)) or 0.0)
-        whole = f"the baseline's {reference}"
+    beside = middle(table.values(baseline, reference)) if reference else None
+    if beside is not None:  # it may not have been measured
+        size, whole = abs(beside), f"the baseline's {reference}"
     elif size == 0:
         whole = "a baseline that is zero"
     limit = share * size

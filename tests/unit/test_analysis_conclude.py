@@ -403,7 +403,7 @@ def test_a_pair_that_acts_only_jointly_is_found_under_noise_before_its_cure_is_s
         pair = suspects(verdict).get(("spinbitmutex", "swissmap"))
         if pair is not None and pair.verdict == "implicated":
             found += 1
-            whole += "no smaller set restores the baseline" in pair.reason
+            whole += "no smaller set in it takes the increase away" in pair.reason
             assert "swissmap" in verdict.attributions[0].sentence
     assert found >= 11
     assert whole < found  # some are shown to explain most, not yet to explain all
@@ -534,6 +534,15 @@ def test_a_relative_limit_of_what_may_be_negative_is_a_part_of_its_reference() -
     assert "of the baseline's rss.end, which is 129 MiB, observed +145 MiB" in held[0].message
     assert held[0].ratio is None
     assert held[0].difference == pytest.approx(152e6, rel=0.01)
+
+
+def test_a_reference_that_was_not_measured_is_not_told_as_zero() -> None:
+    _, verdict = sides("unseen", [100.0] * 5, [104.0] * 5, max_increase="5%")
+    assert verdict.gates[0].passed
+    assert "limit +5 %" in verdict.gates[0].message
+    assert "rss.end" not in verdict.gates[0].message
+    _, verdict = sides("unseen", [-(2.0**20)] * 5, [2.0**20] * 5, max_increase="5%")
+    assert "+5 % of a baseline of 1.00 MiB, which is 51.2 KiB" in verdict.gates[0].message
 
 
 def test_an_absolute_limit_that_is_not_shown_to_be_kept_passes_and_says_so() -> None:

@@ -240,6 +240,16 @@ def test_a_class_of_memory_is_named_only_for_half_of_the_change() -> None:
     assert "other mappings" not in found.evidence
 
 
+def test_a_transient_peak_names_only_what_was_measured() -> None:
+    def measure(_workload: str, variant: str, number: int) -> dict[str, float | None]:
+        peak = (350 if variant == "go1.24.11" else 200) * MIB + 4096 * number
+        return {"rss.peak": peak, "rss.avg": 150 * MIB + 4096 * number}
+
+    (found,) = conclude(make_run(measure, {**MATRIX, "trials": 5})).diagnosis
+    assert found.signature == "transient peak grew"
+    assert "rss.end" not in found.evidence
+
+
 def test_a_collection_less_is_no_pacing() -> None:
     fragmented = {**RESIDENT, "heap.unused": 150.0, "runtime.mapped": 150.0}
     run = measured(fragmented, {"go heap": 150}, cycles=-1)

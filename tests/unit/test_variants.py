@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable
-from itertools import pairwise, product
+from itertools import combinations, pairwise, product
 from pathlib import Path
 from string import printable
 
@@ -18,6 +18,7 @@ from harness.analysis.models import Comparison, Cure, Suspect, Verdict
 from harness.analysis.question import variant_of
 from harness.analysis.stopping import undecided
 from harness.errors import HarnessError
+from harness.golang.experiments import Experiments
 from harness.golang.records import BuildRecord
 from harness.plan import Plan, make_plan
 from harness.report import FORMATS, render_history
@@ -69,7 +70,7 @@ def primary(verdict: Verdict) -> Comparison:
 
 
 def suspect(verdict: Verdict) -> Suspect:
-    (found,) = verdict.suspects
+    (found,) = (s for s in verdict.suspects if s.experiments == ("swissmap",))
     return found
 
 
@@ -342,7 +343,9 @@ def test_an_environment_cures_where_no_suspect_can_be_toggled() -> None:
     run = make_run(logs(lambda v: 0.2 * (v == "go1.24.3 GOGC=100")), matrix)
     verdict = conclude(run)
     assert [c.variant for c in verdict.cures] == ["go1.24.3 GOGC=50"]
-    assert verdict.attributions[0].sentence.startswith("no suspect could be toggled; the increase")
+    assert verdict.attributions[0].sentence.startswith(
+        "no suspect could be toggled in go1.24.3 GOGC=100; the increase is not there"
+    )
 
 
 def test_what_only_outweighs_a_change_is_no_cure() -> None:
@@ -420,8 +423,113 @@ def test_a_suspect_that_is_toggled_in_other_conditions_only_says_in_which_it_is_
     }
     verdict = conclude(make_run(logs(race_costs), matrix))
     assert suspect(verdict).reason == (
-        "the matrix never toggles swissmap for go1.24.3 in race=true"
+        "the matrix never toggles swissmap for go1.24.3 in race=true; "
+        "it is toggled in go1.24.3+noswissmap race=false"
     )
+
+
+def test_a_suspect_that_is_toggled_in_other_conditions_is_not_said_never_to_be() -> None:
+    matrix = RACE | {
+        "experiments": [[]],
+        "include": [{"go": "go1.24.3", "experiments": ["noswissmap"], "build": {"race": True}}],
+        "question": {"candidate": "go1.24.3 race=false"},
+    }
+    verdict = conclude(make_run(logs(lambda v: 0.2 * v.startswith("go1.24.3")), matrix))
+    assert suspect(verdict).reason == (
+        "the matrix never toggles swissmap for go1.24.3 in Go's own settings; "
+        "it is toggled in go1.24.3+noswissmap race=true"
+    )
+
+
+SAME_COST: dict[str, object] = {
+    **ORIGIN,
+    "go": ["go1.24.3", "go1.24.11"],
+    "question": {"baseline": "go1.24.3", "candidate": "go1.24.11"},
+}
+
+
+@pytest.mark.parametrize(
+    ("matrix", "worse"),
+    [
+        (SAME_COST | {"experiments": [[], ["noswissmap"]]}, "go1.24.11"),
+        (SAME_COST, "go1.24.11"),
+        (RACE | {"go": "go1.24.3"}, "race=true"),
+        (GOGC | {"go": "go1.24.3", "question": {"candidate": "go1.24.3 GOGC=50"}}, "GOGC=50"),
+    ],
+)
+def test_what_an_experiment_costs_on_either_side_is_no_part_of_the_change(
+    matrix: dict[str, object], worse: str
+) -> None:
+    def effect(variant: str) -> float:
+        return 0.3 * (worse in variant) - 0.3 * ("noswissmap" in variant)
+
+    verdict = conclude(make_run(logs(effect), {**matrix, "trials": 8}))
+    found = suspect(verdict)
+    assert (verdict.comparisons[0].decision, found.verdict) == ("increase", "ruled out")
+    assert "noswissmap" in found.reason  # which two were compared
+    assert not verdict.cures
+    assert "what is left is" in verdict.attributions[0].sentence
+
+
+def test_what_an_experiment_costs_on_one_side_only_is_part_of_the_change() -> None:
+    def effect(variant: str) -> float:
+        old = 0.1 * ("noswissmap" in variant)
+        new = 0.3 * ("noswissmap" not in variant and variant.startswith("go1.24.11"))
+        return old + new
+
+    verdict = conclude(make_run(logs(effect), {**SAME_COST, "trials": 8}))
+    assert suspect(verdict).verdict == "implicated"
+    assert [c.variant for c in verdict.cures] == ["go1.24.11+noswissmap"]
+
+
+def test_an_experiment_of_a_newer_baseline_is_told() -> None:
+    matrix = {**ORIGIN, "go": ["go1.23.9", "go1.24.3"], "experiments": [[], ["noswissmap"]],
+              "question": {"baseline": "go1.24.3", "candidate": "go1.23.9"}}  # fmt: skip
+    (attribution,) = conclude(
+        make_run(logs(lambda v: 0.3 * (v == "go1.24.3")), matrix)
+    ).attributions
+    assert attribution.sentence == (
+        "no suspect could be toggled in go1.23.9; the decrease is not there against "
+        "go1.24.3+noswissmap, the baseline with swissmap flipped"
+    )
+
+
+def test_what_is_off_on_both_sides_is_not_what_is_left() -> None:
+    matrix = {**ORIGIN, "go": ["go1.23.9", "go1.24.3"], "experiments": [[], ["nospinbitmutex"]],
+              "question": {"candidate": "go1.24.3+nospinbitmutex"}}  # fmt: skip
+    run = make_run(logs(lambda v: 0.3 * v.startswith("go1.24.3")), matrix)
+    (attribution,) = conclude(run).attributions
+    assert "what is left is the toolchain itself (" in attribution.sentence
+
+
+def test_each_set_that_cures_with_a_suspect_is_told() -> None:
+    def effect(variant: str) -> float:
+        return 0.3 * (variant.startswith("go1.24") and variant.count("no") < 2)
+
+    sets = [list(s) for n in range(4) for s in combinations(("noa", "nob", "noc"), n)]
+    new = Experiments(known=("a", "b", "c"), on=frozenset("abc"))
+    matrix = {**ORIGIN, "go": ["go1.23.9", "go1.24.3"], "experiments": sets,
+              "question": {"baseline": "go1.23.9", "candidate": "go1.24.3"}}  # fmt: skip
+    toolchains = EXPERIMENTS | {"go1.24.3": new}
+    verdict = conclude(make_run(logs(effect), matrix, experiments=toolchains))
+    found = {s.experiments: s.reason for s in verdict.suspects}
+    assert found["a",].endswith(
+        "alone it does not take the increase away, together with b, or with c it does"
+    )
+    assert found["a", "b"].endswith("no smaller set in it takes the increase away")
+    verdict = conclude(make_run(logs(effect), matrix | {"experiments": [[], sets[-1]]},
+                                experiments=toolchains))  # fmt: skip
+    found = {s.experiments: s.reason for s in verdict.suspects}
+    assert found["a", "b", "c"].endswith("no smaller set in it was measured")
+
+
+def test_a_cure_that_goes_beyond_the_baseline_is_not_said_to_restore_it() -> None:
+    def effect(variant: str) -> float:
+        return 0.3 * variant.startswith("go1.24") - 1.0 * ("noswissmap" in variant)
+
+    matrix = ORIGIN | {"go": ["go1.23.9", "go1.24.3"]}
+    reason = suspect(conclude(make_run(logs(effect), matrix))).reason
+    assert reason.endswith("that alone takes the increase away")
 
 
 # 1.13: the headline
