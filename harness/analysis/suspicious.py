@@ -43,6 +43,7 @@ def cautions(run: Run, tables: Mapping[str, Table], question: Question) -> tuple
     for table in tables.values():
         found += _rounds(table, question)
         found += _turns(table)
+        found += _machines(table, question)
         for metric in question.metrics:
             found += _drift(table, metric, part)
             found += _modes(table, metric, part)
@@ -82,6 +83,27 @@ def _turns(table: Table) -> Iterator[Caution]:
             "would pass for theirs; such trials are not compared with each other",
             remedy="measure all variants in one run; gomatrix run --resume after -k begins rounds "
             "anew",
+        )
+
+
+def _machines(table: Table, question: Question) -> Iterator[Caution]:
+    """Rounds whose baseline and candidate ran on different machines, so that they are not pairs."""
+    hosts: list[dict[int, set[str]]] = []
+    for name in (question.baseline, question.candidate or question.baseline):
+        by_round: dict[int, set[str]] = {}
+        for block in table.cells.get(name, {}):
+            by_round.setdefault(block.round, set()).add(block.host)
+        hosts.append(by_round)
+    both = hosts[0].keys() & hosts[1].keys()
+    apart = [number for number in both if not hosts[0][number] & hosts[1][number]]
+    if apart:
+        yield Caution(
+            workload=table.workload,
+            kind="different machines",
+            message=f"in {len(apart)} of {len(both)} rounds {question.baseline} and "
+            f"{question.candidate} were measured on different machines; such trials are not "
+            "compared with each other",
+            remedy="measure both on one machine; gomatrix run --resume begins rounds anew there",
         )
 
 

@@ -38,7 +38,11 @@ def plain(text: str) -> str:
 def code(text: str) -> str:
     """Foreign text as a code span, also within a table."""
     line = " ".join(visible(text).split())
-    return "`" + line.replace("`", "'").replace("|", "\\|") + "`" if line else ""
+    if not line:
+        return ""
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    inner = f" {line} " if "`" in (line[0], line[-1]) else line
+    return fence + inner.replace("|", "\\|") + fence
 
 
 def _answers(verdict: Verdict) -> Iterable[str]:

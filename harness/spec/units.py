@@ -64,13 +64,20 @@ def parse_amount(text: str, unit: str) -> float:
 def parse_increase(text: str, unit: str) -> Increase:
     """How much a metric with a unit may grow: ``5%``, or an amount, as ``5MiB``.
 
-    A plain number is an amount, but of bytes and seconds, which have units of their own, a share.
+    A plain number is an amount, but of bytes and seconds, which have units of their own, a share;
+    one above 1, which is more than twice the baseline, would hardly be meant so.
 
     Raises:
         ValueError: it is neither.
     """
     plain = re.fullmatch(_NUMBER, text) is not None
-    if text.endswith("%") or (plain and unit in ("bytes", "seconds")):
+    shared = plain and unit in ("bytes", "seconds")
+    if shared and float(text) > 1:
+        whole = "500B" if unit == "bytes" else "500ms"
+        raise ValueError(
+            f"{text!r} would be as many times the baseline; write 5%, or an amount, as {whole}"
+        )
+    if text.endswith("%") or shared:
         share = parse_fraction(text)
         return Increase(share=float(str(share)))
     if plain and unit == "count" and not float(text).is_integer():

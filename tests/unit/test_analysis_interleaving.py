@@ -170,6 +170,20 @@ def test_sides_from_different_hosts_are_no_pair() -> None:
     assert {c.n for c in verdict.comparisons} == {0}
 
 
+def test_rounds_that_were_parted_by_machines_are_told() -> None:
+    run = make_run(lambda _w, v, r: {"rss.peak": (2.0 if v == B else 1.0) + r / 1000}, MATRIX)
+    assert "different machines" not in {w.kind for w in conclude(run).warnings}
+    trials = tuple(
+        t.model_copy(update={"host": "elsewhere"}) if t.variant == B and t.round > 2 else t
+        for t in run.trials
+    )
+    again = tuple(t.model_copy(update={"host": "elsewhere"}) for t in run.trials if t.round == 3)
+    found = conclude(Run(run.path, run.manifest, trials + again)).warnings
+    (caution,) = (w for w in found if w.kind == "different machines")
+    rounds = max(t.round for t in run.trials)
+    assert caution.message.startswith(f"in {rounds - 3} of {rounds} rounds ")
+
+
 def shard(run: Run, number: int, count: int) -> Run:
     plan = run.manifest.plan.model_copy(update={"shard": (number, count)})
     trials = tuple(t for t in run.trials if t.round in plan.rounds_of("w"))

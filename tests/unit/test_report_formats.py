@@ -2,6 +2,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import statistics
 from datetime import timedelta
 from pathlib import Path
@@ -29,10 +30,11 @@ from harness.report import (
     write_reports,
 )
 from harness.report.history import Row
-from harness.report.markdown import LIMIT, plain
+from harness.report.markdown import LIMIT, code, plain
 from harness.report.pprof import parse_heap
 from harness.report.terminal import full_summary
 from harness.run import Run, append_trial, write_json
+from harness.text import visible
 
 MIB = 1 << 20
 
@@ -120,6 +122,20 @@ def test_plain_text_opens_nothing(text: str) -> None:
     assert "\n" not in shown
     unescaped = shown.replace("\\\\", "").replace("\\[", "").replace("\\`", "").replace("\\|", "")
     assert not set("[`|") & set(unescaped)
+
+
+@given(st.text())
+def test_a_code_span_holds_its_text_as_it_is(text: str) -> None:
+    shown = code(text).replace("\\|", "|")
+    fence = re.match("`*", shown)
+    assert fence is not None
+    inner = shown[len(fence[0]) : -len(fence[0])] if fence[0] else ""
+    assert "`" * len(fence[0]) not in re.findall("`+", inner)  # nothing in it closes it
+    assert inner.strip(" ") == " ".join(visible(text).split())
+
+
+def test_values_that_differ_in_a_quote_have_names_of_their_own() -> None:
+    assert len({code(name) for name in ("A=`1`", "A='1'", 'A="1"')}) == 3
 
 
 def test_reports_are_written_and_the_summary_grows(tmp_path: Path) -> None:

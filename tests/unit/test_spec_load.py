@@ -129,6 +129,8 @@ def test_gates_take_absolute_limits(
         ("metric: allocs.objects, max_increase: 0.05", "write 5% for a part"),
         ("metric: rss.peak, max_increase: -5%", "'-5%' is not a share"),
         ("metric: rss.peak, max_increase: much", "'much' is not a size"),
+        ("metric: rss.peak, max_increase: 1048576", "write 5%, or an amount, as 500B"),
+        ("metric: wall, max_increase: 5", "write 5%, or an amount, as 500ms"),
         (f"metric: rss.peak, max: {'9' * 400}GiB", "is not a size"),
         ("metric: rss.peak, max: [1]", "a word or text"),
         ("metric: rss.peak", "a gate needs a limit"),
