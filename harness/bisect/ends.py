@@ -98,7 +98,7 @@ def _inline(text: str) -> ToolchainSpec:
     try:
         data = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - makes nothing but strings
         return ToolchainSpec.model_validate(data)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise HarnessError(f"{text!r} is not YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
         message = error.errors()[0]["msg"].removeprefix("Value error, ")

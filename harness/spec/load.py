@@ -48,7 +48,9 @@ _MATCHES = 1_000_000
 _MISTAKES = 20
 """That are told at a time."""
 _SENTENCE = 600
-"""Characters of one message."""
+"""Characters of a message about what stands in the file."""
+_MESSAGE = 4_000
+"""Characters of one that comes from elsewhere: what each provider or the go command said."""
 
 
 class SpecError(HarnessError):
@@ -264,7 +266,7 @@ def _error(
     path: Path, root: yaml.Node, location: Location, message: str, *, key: bool = False
 ) -> SpecError:
     where = _position(_find(root, location, key=key))
-    return SpecError(f"{path}{where}: {_shortened(message, _SENTENCE)}")
+    return SpecError(f"{path}{where}: {_shortened(message, _MESSAGE)}")
 
 
 def _explain_all(path: Path, root: yaml.Node, error: ValidationError) -> str:
@@ -281,11 +283,14 @@ def _explain(path: Path, root: yaml.Node, detail: ErrorDetails) -> str:
     location = detail["loc"]
     name = location[-1] if location else "the matrix"
     if name == "[key]":  # the key itself is wrong, and not its value
-        return str(_error(path, root, location[:-1], _message(name, detail), key=True))
+        message = _shortened(_message(name, detail), _SENTENCE)
+        return str(_error(path, root, location[:-1], message, key=True))
     if detail["type"] == "extra_forbidden":
-        message = f"unknown key {name!r}{nearest(str(name), _valid_keys(location[:-1]))}"
+        shown = _shortened(str(name), 100)
+        message = f"unknown key {shown!r}{nearest(str(name), _valid_keys(location[:-1]))}"
         return str(_error(path, root, location, message, key=True))
-    return str(_error(path, root, location, _message(name, detail)))
+    message = _shortened(_message(name, detail), _SENTENCE)
+    return str(_error(path, root, location, message))
 
 
 def _line_and_column(path: Path) -> Callable[[str], list[int]]:

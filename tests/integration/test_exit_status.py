@@ -28,7 +28,6 @@ def start(project: Project, command: str) -> subprocess.CompletedProcess[str]:
     "command",
     [
         "gomatrix run",
-        "pytest matrix.yaml -n 2",
         "pytest matrix.yaml -p no:xdist",
         "pytest matrix.yaml -p no:xdist -x",
     ],
@@ -45,11 +44,10 @@ def test_all_trials_failed_exits_with_2_or_above(project: Project, command: str)
     assert (project.latest / "report.html").exists()
 
 
-@pytest.mark.parametrize("command", ["gomatrix run", "pytest matrix.yaml -n 2"])
-def test_one_side_without_a_sample_exits_with_2_or_above(project: Project, command: str) -> None:
+def test_one_side_without_a_sample_exits_with_2_or_above(project: Project) -> None:
     project.write(MATRIX + FAILS)
 
-    done = start(project, command)
+    done = project.pytest("matrix.yaml", "-n", "2")
 
     assert done.returncode >= 2, done.stdout
     (said,) = done.stderr.strip().splitlines()
@@ -63,9 +61,11 @@ def test_a_failed_side_that_the_question_is_not_about_exits_with_1(project: Proj
     assert project.gomatrix("run").returncode == 1
 
 
-@pytest.mark.parametrize("side", ["baseline", "candidate"])
+@pytest.mark.parametrize(
+    ("side", "command"), [("baseline", "gomatrix run"), ("candidate", "gomatrix plan")]
+)
 def test_a_side_that_does_not_apply_is_refused_before_anything_is_built(
-    project: Project, side: str
+    project: Project, side: str, command: str
 ) -> None:
     other = {"baseline": "candidate", "candidate": "baseline"}[side]
     project.write(
@@ -74,9 +74,10 @@ def test_a_side_that_does_not_apply_is_refused_before_anything_is_built(
         "workloads: [{name: small, package: ./go_fixtures/livemap}]\n"
     )
 
-    for done in (project.gomatrix("run"), project.pytest("matrix.yaml"), project.gomatrix("plan")):
-        assert done.returncode >= 2
-        (said,) = done.stderr.strip().splitlines()
-        assert f"matrix.yaml:3:{len(f'question: {{{side}: ') + 1}: the {side} go1.23.9" in said
-        assert "does not apply: go1.23.9 does not know the experiment swissmap; name" in said
+    done = start(project, command)
+
+    assert done.returncode >= 2
+    (said,) = done.stderr.strip().splitlines()
+    assert f"matrix.yaml:3:{len(f'question: {{{side}: ') + 1}: the {side} go1.23.9" in said
+    assert "does not apply: go1.23.9 does not know the experiment swissmap; name" in said
     assert not (project.root / "reports").exists()

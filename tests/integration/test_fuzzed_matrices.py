@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fuzzed_matrices import MARK, ROOT, SECONDS, mutated
+from fuzzed_matrices import LIMITS, MARK, ROOT, mutated
 
 from harness.golang.cache import default_cache
 
@@ -93,6 +93,7 @@ def take(action: str, files: list[Path]) -> list[Call]:
     said = [line for line in lines if "said" in line]
     assert len(said) == len(files)
     for entry in said:
+        assert entry["seconds"] < LIMITS[action], f"seed {SEED}: {entry}"
         check(entry, placed=action == "read")
     return calls_since_mark(directory / "trace")
 
@@ -101,11 +102,10 @@ def check(entry: dict[str, Any], *, placed: bool) -> None:
     """A plan, or messages, one a line, with their places."""
     name, said = entry["file"], entry["said"]
     what = f"seed {SEED}: {name}: {said}"
-    assert entry["seconds"] < SECONDS, what
     assert not said.startswith("FAULT"), what
     for line in [] if said == "ok" else said.splitlines():
         assert line.isprintable(), what
-        assert len(line) < 2000, what
+        assert len(line) < 5000, what
         place = line.removeprefix(name)
         assert not placed or re.match(r":\d+:\d+: \S|: and \d+ more$", place), what
 
@@ -119,7 +119,7 @@ def test_mutated_matrix_files_give_a_plan_or_a_message_with_its_place(files: lis
 
 @pytest.mark.toolchain
 def test_planning_mutated_matrix_files_writes_nothing_elsewhere(files: list[Path]) -> None:
-    sample = files[:: max(1, COUNT // max(12, COUNT // 20))]
+    sample = files[:: max(1, COUNT // max(10, COUNT // 40))]
     own = (str(files[0].parent), str(default_cache()), "/dev/", "/proc/self/")
     for call in take("plan", sample):
         if call.name == "execve":
