@@ -46,7 +46,7 @@ def judge_apart(directory: Path) -> Verdict:
     Raises:
         HarnessError: it failed there; the message ends with what it said.
     """
-    command = [sys.executable, "-m", "harness.judge", str(directory)]
+    command = [sys.executable, "-P", "-m", "harness.judge", str(directory)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise HarnessError(

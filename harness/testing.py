@@ -184,7 +184,9 @@ def measure_matrix(matrix: Path, *, reports: Path = Path("reports")) -> MatrixRu
     Raises:
         HarnessError: nothing could be measured; the message is that of ``gomatrix run``.
     """
-    command = [sys.executable, "-m", "harness", "run", str(matrix), "--reports", str(reports)]
+    command = [
+        *(sys.executable, "-P", "-m", "harness", "run", str(matrix)), "--reports", str(reports)
+    ]  # fmt: skip
     with tempfile.TemporaryDirectory() as directory:
         told = Path(directory) / "run"
         done = subprocess.run(

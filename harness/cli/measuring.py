@@ -89,6 +89,7 @@ def _isolated_pytest(arguments: list[str]) -> int:
     for variable in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(variable, None)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    os.environ["PYTHONSAFEPATH"] = "1"  # workers would import what lies in this directory
     isolation = [
         "-c", os.devnull, f"--rootdir={Path.cwd()}", "--noconftest", "-p", "no:cacheprovider",
         "-p", "xdist.plugin", "-p", "harness.plugin", "--no-header",

@@ -81,3 +81,17 @@ def test_a_side_that_does_not_apply_is_refused_before_anything_is_built(
     assert f"matrix.yaml:3:{len(f'question: {{{side}: ') + 1}: the {side} go1.23.9" in said
     assert "does not apply: go1.23.9 does not know the experiment swissmap; name" in said
     assert not (project.root / "reports").exists()
+
+
+def test_workers_execute_no_module_of_the_directory_they_start_in(project: Project) -> None:
+    """It may be a run directory of a stranger; and a Go module may well have a ``json.py``."""
+    for module in ("execnet", "json", "secrets"):
+        (project.root / f"{module}.py").write_text("raise SystemExit('executed')\n")
+    project.write(
+        MATRIX.replace("[], [noswissmap]", "[]").replace("min: 2, max: 2", "min: 1, max: 1")
+    )
+
+    done = project.gomatrix("run", "-n", "1", "-k", "off")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "executed" not in done.stdout + done.stderr

@@ -7,6 +7,7 @@ from synthetic import make_run
 from harness.cli import main
 from harness.errors import HarnessError
 from harness.golang.records import BuildRecord
+from harness.judge import judge_apart
 from harness.run import MANIFEST, TRIALS, Run, append_trial, continued, point_latest, write_json
 from harness.spec.models import GateSpec
 
@@ -188,3 +189,14 @@ def test_metrics_that_a_stranger_made_up_have_a_limit(tmp_path: Path) -> None:
         append_trial(tmp_path / "run", trial.model_copy(update={"metrics": wide}))
     with pytest.raises(HarnessError, match="at most 600,000 are compared"):
         Run.load(tmp_path / "run")
+
+
+def test_no_module_of_the_directory_one_stands_in_is_executed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = stored(tmp_path / "run").path
+    for module in ("json", "secrets", "harness"):
+        (run / f"{module}.py").write_text("raise SystemExit('executed')\n", encoding="utf-8")
+    monkeypatch.chdir(run)
+
+    assert judge_apart(Path.cwd()).schema_version == 1

