@@ -17,6 +17,7 @@ from harness.bisect.record import Bisection, Culprit, Request, Stage, Step
 from harness.report import render_history, render_html
 from harness.report.bisection import render_bisection
 from harness.run import Run, write_series
+from harness.text import first_unseen
 
 pytestmark = pytest.mark.browser
 
@@ -290,7 +291,8 @@ def test_the_history_of_hostile_runs_is_inert_and_fits(visit: Opener, tmp_path: 
 
 
 def hostile_run(path: Path) -> Run:
-    matrix = MATRIX | {"env": {"EVIL": [HOSTILE]}, "question": None, "experiments": [[]]}
+    seen = "".join(c for c in HOSTILE if not first_unseen(c))  # an axis holds no others
+    matrix = MATRIX | {"env": {"EVIL": [seen]}, "question": None, "experiments": [[]]}
 
     def fails_hostile(_workload: str, variant: str, number: int) -> str:
         return HOSTILE if variant.startswith("go1.24.11") and number == 1 else "ok"
