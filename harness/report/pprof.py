@@ -65,12 +65,15 @@ def parse_heap(data: bytes, kind: str = "inuse_space") -> dict[Stack, float]:
     A stack of which nothing is left has zero bytes. What the probe itself allocates is left out.
 
     Raises:
-        ValueError: this is no profile, one without that kind of sample, or one beyond a limit.
+        ValueError: this is no profile of a heap, one without that kind of sample, or one beyond a
+            limit.
     """
     profile = parse_profile(data)
     if kind not in profile.kinds:
         raise ValueError(f"a profile without {kind}")
     column = profile.kinds.index(kind)
+    if any(values[column] < 0 for _, values in profile.samples):
+        raise ValueError("a damaged profile: a stack has less than no bytes")
     frames = {frame for stack, _ in profile.samples for frame in stack}
     probe = {frame for frame in frames if is_probe(frame.function, frame.file)}
     stacks: dict[Stack, float] = defaultdict(float)

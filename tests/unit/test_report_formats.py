@@ -194,6 +194,12 @@ def test_damaged_profiles_are_refused_in_one_way(data: bytes, compressed: bool) 
         parse_heap(gzip.compress(data) if compressed else data)
 
 
+def test_a_heap_of_less_than_no_bytes_is_no_profile() -> None:
+    data = profile([(field(1, 1), 5), (field(1, 2), 1 << 63)])
+    with pytest.raises(ValueError, match="less than no bytes"):
+        parse_heap(data)
+
+
 def test_history_sets_runs_side_by_side(run: Run) -> None:
     later = Run(
         Path("later"),
