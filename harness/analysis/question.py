@@ -77,7 +77,7 @@ def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()
             ("question", field), f"{baseline!r} is both baseline and candidate; name two variants"
         )
     suspects = toggled if asked.suspects is None else tuple(dict.fromkeys(asked.suspects))
-    return Question(
+    question = Question(
         baseline,
         candidate,
         suspects,
@@ -85,6 +85,9 @@ def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()
         asked.margin,
         asked.limit,
     )
+    for index, gate in enumerate(matrix.gates):
+        _check_sides(gate, index, question, plan)
+    return question
 
 
 def question_of(run: Run) -> Question:
@@ -195,6 +198,25 @@ def _check_gate(matrix: MatrixSpec, gate: GateSpec, index: int, plan: Plan) -> N
     _check_metric(matrix, gate.metric, ("gates", index, "metric"))
     _named(gate.baseline, plan, ("gates", index, "baseline"))
     _named(gate.candidate, plan, ("gates", index, "candidate"))
+
+
+def _check_sides(gate: GateSpec, index: int, question: Question, plan: Plan) -> None:
+    """An increase needs two variants: held against itself, each would keep every limit."""
+    baseline, candidate = gate_pair(gate, question, plan)
+    if gate.max_increase is None:
+        return
+    if candidate is None:
+        raise QuestionError(
+            ("gates", index, "max_increase"),
+            "an increase needs two variants, and this matrix has one; set max, or add a variant",
+        )
+    if baseline != candidate:
+        return
+    field = "baseline" if gate.candidate is None else "candidate"
+    raise QuestionError(
+        ("gates", index, field),
+        f"{baseline!r} is both baseline and candidate of this gate; name two variants",
+    )
 
 
 def _check_metric(matrix: MatrixSpec, metric: str, location: Location) -> None:

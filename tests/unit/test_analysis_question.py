@@ -60,6 +60,16 @@ def test_settings_may_be_named_in_any_order() -> None:
             "go1.2",
         ),
         (
+            {"gates": [{"metric": "rss.peak", "max_increase": "5%", "candidate": "go1.23.9"}]},
+            ("gates", 0, "candidate"),
+            "name two variants",
+        ),
+        (
+            {"gates": [{"metric": "rss.peak", "max_increase": "5%", "baseline": "go1.24.3"}]},
+            ("gates", 0, "baseline"),
+            "name two variants",
+        ),
+        (
             {"gates": [{"metric": "rss.pea", "max_increase": 1}]},
             ("gates", 0, "metric"),
             "'rss.peak'",
@@ -73,3 +83,17 @@ def test_names_that_mean_nothing(
         resolve(("rangefunc",), **changes)
     assert raised.value.location == location
     assert hint in str(raised.value)
+
+
+def test_an_increase_in_a_matrix_of_one_variant_is_refused() -> None:
+    matrix = MatrixSpec.model_validate(
+        {"go": "go1.24.3", "workloads": [{"name": "w", "package": "./w"}],
+         "gates": [{"metric": "rss.peak", "max_increase": "5%"}]}
+    )  # fmt: skip
+    plan = make_plan(matrix, {"go1.24.3": EXPERIMENTS["go1.24.3"]}, seed=1)
+    with pytest.raises(QuestionError, match="this matrix has one; set max"):
+        resolve_question(matrix, plan)
+
+
+def test_a_gate_on_a_value_may_name_the_baseline() -> None:
+    resolve((), gates=[{"metric": "rss.peak", "max": "1GiB", "candidate": "go1.23.9"}])
