@@ -304,11 +304,15 @@ def _minimal_cures(change: _Change) -> tuple[list[frozenset[Toggle]], bool]:
     for toggles in sorted(cells, key=lambda s: (len(s), sorted(s))):
         if any(smaller <= toggles for smaller in cures):
             continue
-        names = _names(toggles)
-        share = change.taken_back(names) if toggles in suspects else change.gone_in(cells[toggles])
-        if share.left <= RESTORED and not any(smaller < toggles for smaller in undecided):
+        shares = [change.gone_in(cells[toggles])]
+        if (
+            toggles in suspects
+        ):  # a baseline that rises by as much is no cure, nor one that falls so
+            shares.append(change.taken_back(_names(toggles)))
+        restored = all(share.left <= RESTORED for share in shares)
+        if restored and not any(smaller < toggles for smaller in undecided):
             cures.append(toggles)
-        elif share.left_more > ERROR:
+        elif all(share.left_more > ERROR for share in shares):
             undecided.append(toggles)
     return cures, any(toggles in suspects for toggles in undecided)
 
@@ -569,7 +573,10 @@ def _explain(
     blamed = [s for s in suspects if s.verdict in ("implicated", "contributes")]
     if blamed:
         names = dict.fromkeys(name for s in blamed for name in s.experiments)
-        return f"a part of the {decision} goes away with {listed(tuple(names))} flipped"
+        cells = [change.found.cells.get(frozenset(s.experiments), "") for s in blamed]
+        beside = {change.beside.get(cell) for cell in cells} - {None, change.comparison.baseline}
+        where = " on both sides" if beside else ""
+        return f"a part of the {decision} goes away with {listed(tuple(names))} flipped{where}"
     if not suspects:
         return "no suspect was asked about"
     if all(s.verdict == "not applicable" for s in suspects):

@@ -8,6 +8,8 @@ _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _COUNTS = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
 _ROUNDS_TO_THOUSAND = 999.5
 """1023 B is shown as 0.999 KiB: four digits never stand before a unit."""
+_ROUNDING = 1e-9
+"""Per cent below which a change is that of floating-point numbers."""
 _LARGE_RATIO = 3.0
 """Beyond it, a factor is easier to read than per cent."""
 
@@ -17,6 +19,8 @@ def percent(fraction: float) -> str:
     value = 100 * fraction
     if not math.isfinite(value):
         return "?"
+    if _ROUNDING <= abs(value) < 0.005:  # noqa: PLR2004 - what is not nothing does not become 0 %
+        return f"{significant(value, 1)} %"
     digits = 0 if abs(value) >= 10 else 1 if abs(value) >= 1 else 2  # noqa: PLR2004
     if 99 < abs(value) < 100:  # noqa: PLR2004 - what is not all does not become 100 %
         digits = 1 if abs(value) < 99.95 else 3  # noqa: PLR2004

@@ -51,7 +51,13 @@ def percent(ratio: float | None) -> str:
 def effect(comparison: Comparison) -> str:
     """A change as per cent, or in the metric's unit where there is no ratio, and why not."""
     if comparison.ratio is not None or comparison.difference is None:
-        return percent(comparison.ratio)
+        shown = percent(comparison.ratio)
+        if (
+            comparison.exact and comparison.ratio and shown == "0.0 %"
+        ):  # what is real is not nothing
+            small = words.percent(comparison.ratio - 1)
+            return shown if small == "0 %" else _minus(words.change(comparison.ratio))
+        return shown
     return difference(comparison.difference, comparison.unit, comparison.no_ratio)
 
 

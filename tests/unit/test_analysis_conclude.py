@@ -608,6 +608,16 @@ def test_an_exact_difference_below_the_margin_is_a_real_one(rounds: int) -> None
     assert suspects(verdict)["spinbitmutex",].verdict == "ruled out"
 
 
+def test_an_exact_difference_is_never_told_as_nothing() -> None:
+    _, verdict = sides("binary.size", [1e6] * 5, [1e6 + 4] * 5, max_increase="0%")
+    assert verdict.headlines[0].sentence.startswith("go1.24.3 uses 0.0004 % more binary.size")
+    assert "limit +0 %, observed +0.0004 %" in verdict.gates[0].message
+    assert "+0.0004 % is within the margin of 3 %, and real" in verdict.comparisons[0].method
+    assert wording.effect(verdict.comparisons[0]) == "+0.0004 %"
+    same, _ = sides("binary.size", [1e6 + 0.1] * 5, [1e6 + 0.1] * 5)
+    assert wording.effect(same) == "0.0 %"
+
+
 def test_what_cannot_err_costs_other_comparisons_nothing() -> None:
     def measure(_workload: str, variant: str, number: int) -> Metrics:
         return {"rss.peak": 1e8 * math.exp(0.01 * noise(variant, number)), "binary.size": 2e6}

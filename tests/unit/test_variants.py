@@ -473,13 +473,19 @@ def test_what_an_experiment_costs_on_either_side_is_no_part_of_the_change(
 
 def test_what_an_experiment_costs_on_one_side_only_is_part_of_the_change() -> None:
     def effect(variant: str) -> float:
-        old = 0.1 * ("noswissmap" in variant)
+        old = cost * ("noswissmap" in variant)
         new = 0.3 * ("noswissmap" not in variant and variant.startswith("go1.24.11"))
         return old + new
 
-    verdict = conclude(make_run(logs(effect), {**SAME_COST, "trials": 8}))
-    assert suspect(verdict).verdict == "implicated"
-    assert [c.variant for c in verdict.cures] == ["go1.24.11+noswissmap"]
+    expected: list[tuple[float, list[str]]] = [(0.02, ["go1.24.11+noswissmap"]), (0.3, [])]
+    for cost, cures in expected:  # noqa: B007 - used by effect
+        verdict = conclude(make_run(logs(effect), {**SAME_COST, "trials": 8}))
+        assert suspect(verdict).verdict == "implicated"
+        # what uses as much as the candidate takes nothing away
+        assert [c.variant for c in verdict.cures] == cures
+        if not cures:
+            sentence = verdict.attributions[0].sentence
+            assert "goes away with swissmap flipped on both sides" in sentence
 
 
 def test_an_experiment_of_a_newer_baseline_is_told() -> None:
