@@ -451,9 +451,13 @@ def _reason(change: _Change, names: tuple[str, ...], share: Share) -> str:
     if share.value is None:
         return f"with {states}: no round can be compared (n = {share.n})"
     interval = f"95 % interval {span(*share.ci)}" if share.ci else "no bounded interval"
+    unknown = (
+        "" if cell in change.beside
+        else f"; what it costs in {change.comparison.baseline} was not measured"
+    )  # fmt: skip
     return (
         f"with {states}, {percent(share.value)} of the {change.comparison.decision} goes away "
-        f"({interval}, n = {share.n})"
+        f"({interval}, n = {share.n}){unknown}"
     )
 
 

@@ -488,6 +488,20 @@ def test_what_an_experiment_costs_on_one_side_only_is_part_of_the_change() -> No
             assert "goes away with swissmap flipped on both sides" in sentence
 
 
+def test_a_cost_on_the_other_side_that_was_not_measured_is_told() -> None:
+    question = {"baseline": "go1.24.3", "candidate": "go1.24.11"}
+    matrix = {**ORIGIN, "go": ["go1.24.3", "go1.24.11"], "experiments": [[]], "question": question,
+              "include": [{"go": "go1.24.11", "experiments": ["noswissmap"]}]}  # fmt: skip
+    verdict = conclude(make_run(logs(lambda v: 0.3 * (v == "go1.24.11")), matrix))
+    assert suspect(verdict).reason.endswith("; what it costs in go1.24.3 was not measured")
+    older = matrix | {
+        "go": ["go1.23.9", "go1.24.11"],
+        "question": question | {"baseline": "go1.23.9"},
+    }
+    verdict = conclude(make_run(logs(lambda v: 0.3 * (v == "go1.24.11")), older))
+    assert "not measured" not in suspect(verdict).reason  # it has no such cost
+
+
 def test_an_experiment_of_a_newer_baseline_is_told() -> None:
     matrix = {**ORIGIN, "go": ["go1.23.9", "go1.24.3"], "experiments": [[], ["noswissmap"]],
               "question": {"baseline": "go1.24.3", "candidate": "go1.23.9"}}  # fmt: skip
