@@ -22,6 +22,7 @@ from harness.run import (
 )
 
 _MAY_DIFFER = frozenset({"plan.seed", "plan.shard"})
+_OTHERWISE = "name another place"
 _FILE_BYTES = 64 << 20
 """What is copied of a trial's file at most."""
 _FILES = {"series": ("series", ".json"), "profile": ("profiles", ".pb.gz")}
@@ -60,7 +61,7 @@ def merge_and_judge(paths: Sequence[Path], destination: Path) -> Verdict:
         runs = [Run.load(path) for path in paths]
         question_of(runs[0])  # an error of it names the run, and not what is not there yet
         _join(runs, directory, destination.name)
-        with writing(destination, "name another place"):
+        with writing(destination, _OTHERWISE):
             return judge(directory)
 
 
@@ -78,8 +79,8 @@ def _join(runs: Sequence[Run], directory: Path, name: str) -> None:
         if last > MOST_ROUNDS:
             raise HarnessError(f"{run.path} and those before it have more rounds than a run can")
         for record in _moved(run, offset, directory):
-            append_trial(directory, record)
-    with writing(directory, "name another place"):
+            append_trial(directory, record, _OTHERWISE)
+    with writing(directory, _OTHERWISE):
         write_json(directory / MANIFEST, _joined([run.manifest for run in runs], name, last))
 
 
@@ -103,7 +104,7 @@ def _moved(run: Run, offset: int, directory: Path) -> Iterator[TrialRecord]:
                 notes[field] = f"it was not merged: {error}"
                 continue
             paths[field] = f"{place}/{stem}{ending}"
-            with writing(directory, "name another place"):
+            with writing(directory, _OTHERWISE):
                 write_inside(directory, f"{place}/{stem}{ending}", data)
         yield moved.model_copy(update={**paths, "notes": notes})
 

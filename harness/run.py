@@ -329,9 +329,17 @@ def thinned(points: list[tuple[float, float]], most: int) -> list[tuple[float, f
     return [max(part, key=lambda point: point[1]) for part in parts]
 
 
-def append_trial(path: Path, record: TrialRecord) -> None:
-    """Add one line to ``trials.jsonl``; after a line that was cut short, on a line of its own."""
-    with writing(path, "go on elsewhere with --resume"):
+def append_trial(
+    path: Path, record: TrialRecord, otherwise: str = "go on elsewhere with --resume"
+) -> None:
+    """Add one line to ``trials.jsonl``; after a line that was cut short, on a line of its own.
+
+    Args:
+        path: the run directory.
+        record: the trial.
+        otherwise: what to do where it cannot be written.
+    """
+    with writing(path, otherwise):
         append_line(path, TRIALS, record.model_dump_json())
 
 

@@ -5,6 +5,7 @@ is opened component by component, so that no link is followed even if it is put 
 Only regular files are opened: a FIFO would wait for ever, a device may never end.
 """
 
+import errno
 import os
 import secrets
 import shutil
@@ -93,14 +94,17 @@ def write_inside(root: Path, name: str, data: str | bytes) -> None:
     *parents, last = _parts(root, name)
     with _opened(root, parents, create=True) as parent:
         temporary = f".{secrets.token_hex(8)}"
-        new = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o666, dir_fd=parent)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE
         try:
+            new = os.open(temporary, flags, 0o666, dir_fd=parent)
             with os.fdopen(new, "wb") as file:
                 file.write(data.encode() if isinstance(data, str) else data)
             os.replace(temporary, last, src_dir_fd=parent, dst_dir_fd=parent)
-        except BaseException:
+        except BaseException as error:
             with suppress(OSError):
                 os.unlink(temporary, dir_fd=parent)
+            if isinstance(error, OSError):  # nobody knows the temporary name
+                error.filename, error.filename2 = str(root / name), None
             raise
 
 
@@ -108,7 +112,7 @@ def write_chosen(path: Path, data: str | bytes, runs: Iterable[Path]) -> None:
     """Write a file that the user has named; where it lies in one of the runs, no link is followed.
 
     Raises:
-        HarnessError: it cannot be written.
+        HarnessError: it cannot be written; what was there before is there still.
     """
     place = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links of the run
     with writing(path, "name another file"):
@@ -118,7 +122,20 @@ def write_chosen(path: Path, data: str | bytes, runs: Iterable[Path]) -> None:
                     write_inside(root, place.relative_to(root).as_posix(), data)
                     return
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        regular = not path.is_symlink() and (path.is_file() or not path.exists())
+        if not (regular and _replaced(path, data)):
+            path.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def _replaced(path: Path, data: str | bytes) -> bool:
+    """Whether a file was written whole; it may be one that can only be written in place."""
+    try:
+        write_inside(path.parent, path.name, data)
+    except OSError as error:
+        if error.errno not in {errno.EACCES, errno.EPERM, errno.EBUSY}:
+            raise
+        return False
+    return True
 
 
 def append_line(root: Path, name: str, line: str) -> None:

@@ -32,9 +32,17 @@ def whole_directory(destination: Path) -> Iterator[Path]:
         yield temporary
         with writing(destination, _OTHERWISE):
             temporary.rename(destination)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
         with suppress(OSError):
             for parent in missing:
                 parent.rmdir()
+        if isinstance(error, HarnessError):  # nobody knows the temporary name
+            error.args = (_named(str(error), temporary, destination),)
         raise
+
+
+def _named(message: str, temporary: Path, destination: Path) -> str:
+    for text in (f" ({temporary})", f" ({temporary.name})"):
+        message = message.replace(text, "")
+    return message.replace(str(temporary), str(destination))

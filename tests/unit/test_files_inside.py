@@ -1,10 +1,11 @@
 """Paths of a run: whatever a stranger puts there, nothing outside is read or written."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import ORIGIN, make_run
@@ -220,3 +221,50 @@ def test_a_report_written_into_its_run_follows_no_link(root: Path) -> None:
     assert (root.parent / "outside" / "secret").read_bytes() == SECRET
     assert [p.name for p in (root.parent / "outside").iterdir()] == ["secret"]
     assert (root / "report.html").read_text().startswith("## ")
+
+
+def gomatrix_without_room(*arguments: object) -> Result:
+    """A command whose files cannot grow beyond 1 KiB, as where a disk is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
+    try:
+        return CliRunner().invoke(main, [str(argument) for argument in arguments])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_an_output_that_cannot_be_written_leaves_what_was_there(root: Path) -> None:
+    stored(root)
+    place = root.parent / "place"
+    place.mkdir()
+    (place / "old").write_text("earlier report")
+    for name in ("old", "new"):
+        done = gomatrix_without_room("report", root, "--format", "json", "-o", place / name)
+        assert done.exit_code == 2
+        assert f"{place / name} cannot be written: File too large; raise the limit" in done.output
+    assert [(p.name, p.read_text()) for p in place.iterdir()] == [("old", "earlier report")]
+
+
+def test_a_merge_that_cannot_be_written_names_the_place_that_was_asked_for(root: Path) -> None:
+    stored(root)
+    before = sorted(root.parent.iterdir())
+    target = root.parent / "merged"
+    done = gomatrix_without_room("merge", root, "-o", target)
+    assert done.exit_code == 2
+    assert done.output == (
+        f"gomatrix: {target} cannot be written: File too large; raise the limit on the size of "
+        "files (ulimit -f), or name another place\n"
+    )
+    assert sorted(root.parent.iterdir()) == before
+
+
+def test_an_output_that_is_no_regular_file_is_written_in_place(root: Path) -> None:
+    stored(root)
+    link = root.parent / "link"
+    link.symlink_to("target")
+    for place in (link, Path("/dev/null")):
+        done = CliRunner().invoke(main, ["report", str(root), "--format", "md", "-o", str(place)])
+        assert done.exit_code == 0, done.output
+    assert link.is_symlink()
+    assert link.read_text().startswith("## ")
+    assert not Path("/dev/null").is_file()
