@@ -38,6 +38,13 @@ class OngoingRun:
     stopping: Stopping | None = None
     """Set at the same time."""
     verdict: Verdict | None = None
+    complete: bool = False
+    """Whether it was resumed, and has every trial already."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is something to judge."""
+        return self.progress is not None or self.complete
 
     @property
     def directory(self) -> Path:
@@ -107,8 +114,9 @@ class Controller:
             try:
                 return (yield)
             finally:
+                self._take_complete(session)
                 for path, run in self._runs.items():
-                    if run.progress is not None:
+                    if run.begun:
                         with user_errors():
                             run.verdict = finish(run.directory)
                         self._report_gates(path, run.verdict)
@@ -119,7 +127,7 @@ class Controller:
     def pytest_sessionfinish(self) -> None:
         """Clean up once pytest-xdist has ended its workers."""
         for run in self._runs.values():
-            if run.progress is not None:
+            if run.begun:
                 clean(run.directory)
             elif not self._config.option.collectonly:
                 give_back(run.opened)
@@ -186,11 +194,23 @@ class Controller:
                 run.stopping = Stopping(run.directory, manifest, trials, done)
         self._tell_directories()
 
+    def _take_complete(self, session: pytest.Session) -> None:
+        """Judge a resumed run that lacks no trial too: it may have ended before it was judged."""
+        for run in self._runs.values():
+            trials = tuple(run.opened.prepared.plan.trials())
+            lacks = any(trial.id not in run.opened.done for trial in trials)
+            if run.opened.resumed and not lacks and not session.config.option.collectonly:
+                run.complete, run.chosen = True, trials
+                session.testscollected += 1  # that nothing is left to measure is no failure
+                self._say(f"{run.directory} has all of its trials; it is judged anew")
+        if any(run.complete for run in self._runs.values()):
+            self._tell_directories()
+
     def _tell_directories(self) -> None:
         """Write the paths of the runs that have begun where the user wants them, one a line."""
         file: Path | None = self._config.getoption("matrix_run_file")
         if file is not None:
-            begun = [run.directory.resolve() for run in self._runs.values() if run.progress]
+            begun = [run.directory.resolve() for run in self._runs.values() if run.begun]
             with user_errors(), writing(file, "name another file"):
                 file.write_text("".join(f"{path}\n" for path in begun), encoding="utf-8")
 

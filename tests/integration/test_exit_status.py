@@ -95,3 +95,24 @@ def test_workers_execute_no_module_of_the_directory_they_start_in(project: Proje
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "executed" not in done.stdout + done.stderr
+
+
+def test_a_complete_run_that_is_resumed_is_judged(project: Project) -> None:
+    """Its first process may have ended between the last trial and the report."""
+    project.write(
+        "go: [go1.24.3]\ntrials: 1\ngates: [{metric: rss.peak, max: 1GiB}]\n"
+        "workloads: [{name: small, package: ./go_fixtures/livemap, args: ['-entries=10']}]\n"
+    )
+    assert project.gomatrix("run").returncode == 0
+    run = project.latest
+
+    for command in (
+        "gomatrix run -n 1 --run-file told --resume",
+        f"pytest matrix.yaml -p no:xdist --matrix-resume {run}",
+    ):
+        (run / "report.html").unlink()
+        done = start(project, command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "has all of its trials; it is judged anew" in done.stdout
+        assert (run / "report.html").exists()
+    assert (project.root / "told").read_text() == f"{run}\n"
