@@ -1,7 +1,5 @@
 """What README promises of the exit status where nothing could be measured or compared."""
 
-import subprocess
-
 import pytest
 from projects import Project
 
@@ -19,23 +17,11 @@ FAILS = "question: {baseline: go1.24.3 GOMEMLIMIT=broken, candidate: go1.24.3 GO
 """The runtime refuses such a limit: one side of the question never gives a sample."""
 
 
-def start(project: Project, command: str) -> subprocess.CompletedProcess[str]:
-    program, *arguments = command.split()
-    return project.gomatrix(*arguments) if program == "gomatrix" else project.pytest(*arguments)
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "gomatrix run",
-        "pytest matrix.yaml -p no:xdist",
-        "pytest matrix.yaml -p no:xdist -x",
-    ],
-)
-def test_all_trials_failed_exits_with_2_or_above(project: Project, command: str) -> None:
+def test_all_trials_failed_exits_with_2_or_above(project: Project) -> None:
+    """As in ``test_hostile_output``, for a run that ``-x`` ends at the first of them."""
     project.write(MATRIX.replace("-entries=10", "-entries=x"))
 
-    done = start(project, command)
+    done = project.pytest("matrix.yaml", "-p", "no:xdist", "-x")
 
     assert done.returncode >= 2, done.stdout
     (said,) = done.stderr.strip().splitlines()
@@ -54,16 +40,7 @@ def test_one_side_without_a_sample_exits_with_2_or_above(project: Project) -> No
     assert "small: baseline go1.24.3 GOMEMLIMIT=broken has no sample (all 2 trials failed" in said
 
 
-def test_a_failed_side_that_the_question_is_not_about_exits_with_1(project: Project) -> None:
-    question = "baseline: go1.24.3 GOMEMLIMIT=off, candidate: go1.24.3+noswissmap GOMEMLIMIT=off"
-    project.write(f"{MATRIX}question: {{{question}}}\n")
-
-    assert project.gomatrix("run").returncode == 1
-
-
-@pytest.mark.parametrize(
-    ("side", "command"), [("baseline", "gomatrix run"), ("candidate", "gomatrix plan")]
-)
+@pytest.mark.parametrize(("side", "command"), [("baseline", "run"), ("candidate", "plan")])
 def test_a_side_that_does_not_apply_is_refused_before_anything_is_built(
     project: Project, side: str, command: str
 ) -> None:
@@ -74,7 +51,7 @@ def test_a_side_that_does_not_apply_is_refused_before_anything_is_built(
         "workloads: [{name: small, package: ./go_fixtures/livemap}]\n"
     )
 
-    done = start(project, command)
+    done = project.gomatrix(command)
 
     assert done.returncode >= 2
     (said,) = done.stderr.strip().splitlines()

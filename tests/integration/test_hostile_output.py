@@ -34,6 +34,8 @@ def test_a_hostile_program_reaches_no_terminal_raw(project: Project) -> None:
         project.gomatrix("run"),
         project.pytest("matrix.yaml", "-p", "no:xdist", "-v", "-rA", "--color=no"),
     ):
+        assert done.returncode >= 2  # no trial ended well
+        assert "nothing could be measured: evil: no trial ended well (" in done.stderr
         shown = done.stdout + done.stderr
         assert first_unseen(shown.replace("\n", "").replace("\t", "")) is None, repr(shown)
         assert not any(line.strip().startswith("::") for line in shown.splitlines()), shown
