@@ -20,11 +20,11 @@ from pathlib import Path
 
 import psutil
 
-from harness.golang.builds import BuildRequest, build_all
+from harness.golang.builds.build import BuildRequest, build_all
 from harness.golang.cache import default_cache
-from harness.golang.toolchains import resolve
-from harness.golang.workloads import locate
-from harness.spec.models import BuildSpec, ToolchainSpec, WorkloadSpec
+from harness.golang.sources.locate import locate
+from harness.golang.toolchains.resolve import resolve
+from harness.matrix.models import BuildSpec, ToolchainSpec, WorkloadSpec
 
 FIXTURES = Path(__file__).parents[1] / "go_fixtures"
 BOTH = ((), ("noswissmap",), ("nospinbitmutex",), ("noswissmap", "nospinbitmutex"))

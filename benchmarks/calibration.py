@@ -30,14 +30,14 @@ from synthetic import EXPERIMENTS, HOST, make_run
 from harness.analysis import conclude, undecided
 from harness.analysis.attribution import Findings, attribute
 from harness.analysis.comparisons import compare_all, compare_primary
-from harness.analysis.decisions import decided
-from harness.analysis.intervals import Estimate, estimate
 from harness.analysis.models import Caution, Comparison, Decision
-from harness.analysis.question import Question, resolve_question
+from harness.analysis.quality import cautions
 from harness.analysis.samples import Block, Table
-from harness.analysis.sequential import adjust, stopped_error
-from harness.analysis.suspicious import cautions
-from harness.run import Run, TrialRecord
+from harness.analysis.stats.decisions import decided
+from harness.analysis.stats.intervals import Estimate, estimate
+from harness.analysis.stats.sequential import adjust, stopped_error
+from harness.plan.question import Question, resolve_question
+from harness.run.store import Run, TrialRecord
 
 Noise = NDArray[np.float64]
 """Rounds by variants: the logarithm of what a trial differs by from its variant's true value."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from project import gomatrix, project
 
-from harness.run import Run
+from harness.run.store import Run
 
 PROGRAM = """\
 import "time"

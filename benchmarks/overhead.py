@@ -10,8 +10,8 @@ from itertools import pairwise
 
 from project import gomatrix, project
 
-from harness.run import Run
-from harness.session import measure
+from harness.run.store import Run
+from harness.session.session import measure
 
 ROUNDS = 100
 MATRIX = f"""\

@@ -25,17 +25,17 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from harness.golang.builds import BuildRequest, build_all, build_tool
+from harness.golang.builds.build import BuildRequest, build_all, build_tool
 from harness.golang.cache import default_cache
-from harness.golang.overlay import ProbeMode
-from harness.golang.toolchains import Toolchain, resolve
-from harness.golang.workloads import locate
-from harness.measure import procfs
-from harness.measure.supervised import Supervised
-from harness.measure.tree import children
-from harness.measure.trial import TrialRequest, environment, run_trial
-from harness.measure.watch import SAMPLE_INTERVAL
-from harness.spec.models import BuildSpec, ToolchainSpec, WorkloadSpec
+from harness.golang.probe.overlay import ProbeMode
+from harness.golang.sources.locate import locate
+from harness.golang.toolchains.resolve import Toolchain, resolve
+from harness.matrix.models import BuildSpec, ToolchainSpec, WorkloadSpec
+from harness.trial.observe import procfs
+from harness.trial.observe.tree import children
+from harness.trial.observe.watch import SAMPLE_INTERVAL
+from harness.trial.process import Supervised
+from harness.trial.trial import TrialRequest, environment, run_trial
 
 ROOT = Path(__file__).parents[1]
 VERSIONS = ("go1.21.13", "go1.22.10", "go1.23.9", "go1.24.3", "go1.25.5", "go1.26.6", "go1.27.3")

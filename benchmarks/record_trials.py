@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.samples import tables
-from harness.run import Run
+from harness.run.store import Run
 
 RECORDED = Path(__file__).with_name("trials.json")
 MATRICES = {

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from synthetic import EXPERIMENTS, make_run
 
 from harness.analysis import conclude
-from harness.measure.catalogue import CATALOGUE
+from harness.metrics.catalogue import CATALOGUE
 from harness.report import render_html
 
 VARIANTS, WORKLOADS, ROUNDS, METRICS = 100, 4, 25, 40

@@ -38,16 +38,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.analysis import Evidence, compare, conclude
+    from harness.analysis.evidence import read_evidence
     from harness.analysis.models import Comparison, Diagnosis, GateResult, Suspect, Verdict
     from harness.errors import HarnessError
-    from harness.evidence import read_evidence
-    from harness.measure.catalogue import Metric
-    from harness.measure.catalogue import describe as describe_metric
-    from harness.merge import merge as merge_runs
-    from harness.run import Manifest, Run, TrialRecord
-    from harness.spec.load import Matrix
-    from harness.spec.load import load as load_matrix
-    from harness.testing import Change, MatrixRun, measure_matrix
+    from harness.matrix.load import Matrix
+    from harness.matrix.load import load as load_matrix
+    from harness.metrics.catalogue import Metric
+    from harness.metrics.catalogue import describe as describe_metric
+    from harness.pytest_plugin.testing import Change, MatrixRun, measure_matrix
+    from harness.run.merge import merge as merge_runs
+    from harness.run.store import Manifest, Run, TrialRecord
 
 __version__ = "0.1.0"
 
@@ -79,12 +79,12 @@ _HOMES = {
     "analysis": ("Evidence", "compare", "conclude"),
     "analysis.models": ("Comparison", "Diagnosis", "GateResult", "Suspect", "Verdict"),
     "errors": ("HarnessError",),
-    "evidence": ("read_evidence",),
-    "measure.catalogue": ("Metric", "describe_metric"),
-    "merge": ("merge_runs",),
-    "run": ("Manifest", "Run", "TrialRecord"),
-    "spec.load": ("Matrix", "load_matrix"),
-    "testing": ("Change", "MatrixRun", "measure_matrix"),
+    "analysis.evidence": ("read_evidence",),
+    "metrics.catalogue": ("Metric", "describe_metric"),
+    "run.merge": ("merge_runs",),
+    "run.store": ("Manifest", "Run", "TrialRecord"),
+    "matrix.load": ("Matrix", "load_matrix"),
+    "pytest_plugin.testing": ("Change", "MatrixRun", "measure_matrix"),
 }
 _NAMES_AT_HOME = {"describe_metric": "describe", "load_matrix": "load", "merge_runs": "merge"}
 """Where a name would clash with a module's, or say too little, the public one is longer."""

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
-from harness.bisect.findings import Finding, Point
-from harness.golang.builds import BuildRequest, build_all, build_tool
-from harness.golang.overlay import ProbeMode
-from harness.golang.toolchains import Toolchain
-from harness.golang.workloads import Source
-from harness.measure.trial import TrialRequest, run_trial
-from harness.spec.models import BuildSpec
+from harness.bisect.points import Finding, Point
+from harness.golang.builds.build import BuildRequest, build_all, build_tool
+from harness.golang.probe.overlay import ProbeMode
+from harness.golang.sources.locate import Source
+from harness.golang.toolchains.resolve import Toolchain
+from harness.matrix.models import BuildSpec
+from harness.trial.trial import TrialRequest, run_trial
 
 
 @dataclass
@@ -65,7 +65,7 @@ class TrialJudge:
         record = build_all([request], self.cache, lambda _: None)[0]
         if record.error is not None:
             return record.error
-        main = Path(str(files("harness.measure"))) / "supervisor" / "main.go"
+        main = Path(str(files("harness.trial"))) / "supervisor" / "main.go"
         with tempfile.TemporaryDirectory() as scratch:
             result = run_trial(
                 TrialRequest(

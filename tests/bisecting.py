@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.bisect.bench import Bench
-from harness.bisect.findings import Point
+from harness.bisect.compare import Bench
+from harness.bisect.points import Point
 from harness.golang.experiments import Experiments
-from harness.golang.toolchains import Toolchain
+from harness.golang.toolchains.resolve import Toolchain
 
 
 def point(name: str, version: str = "go1.24.3", on: frozenset[str] = frozenset()) -> Point:

@@ -20,14 +20,14 @@ from typing import Any
 import yaml
 from click.testing import CliRunner
 
-from harness.analysis.question import QuestionError, resolve_question
 from harness.cli import main as gomatrix
 from harness.errors import HarnessError
-from harness.feasible import check_trials, require_sides
 from harness.golang.experiments import Experiments
-from harness.plan import Plan, make_plan
-from harness.spec.load import load
-from harness.spec.models import MatrixSpec
+from harness.matrix.load import load
+from harness.matrix.models import MatrixSpec
+from harness.plan.feasible import check_trials, require_sides
+from harness.plan.plan import Plan, make_plan
+from harness.plan.question import QuestionError, resolve_question
 
 ROOT = Path(__file__).parents[1]
 MATRICES = [ROOT / "matrix.yaml", *sorted((ROOT / "examples").rglob("*matrix.yaml"))]

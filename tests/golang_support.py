@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.golang.builds import BuildRequest, build_all
+from harness.golang.builds.build import BuildRequest, build_all
 from harness.golang.cache import default_cache
-from harness.golang.overlay import ProbeMode
+from harness.golang.probe.overlay import ProbeMode
 from harness.golang.records import BuildRecord
-from harness.golang.toolchains import Toolchain, resolve
-from harness.golang.workloads import Source, locate
-from harness.spec.models import BuildSpec, ToolchainSpec, WorkloadSpec
+from harness.golang.sources.locate import Source, locate
+from harness.golang.toolchains.resolve import Toolchain, resolve
+from harness.matrix.models import BuildSpec, ToolchainSpec, WorkloadSpec
 
 OLD, NEW = "go1.23.9", "go1.24.3"
 HELLO = 'package main\n\nfunc main() { println("hello") }\n'

@@ -23,13 +23,11 @@ from run_mutations import mutate
 from synthetic import ORIGIN, make_run
 
 from harness.analysis import conclude
-from harness.bisect.opening import read_bisection
+from harness.bisect.prepare import read_bisection
 from harness.cli import main
 from harness.errors import HarnessError
-from harness.preview import _earlier
-from harness.reports import newest_run
-from harness.resuming import rounds_to_leave
-from harness.run import (
+from harness.run.directory import newest_run
+from harness.run.store import (
     MANIFEST,
     Run,
     append_trial,
@@ -39,7 +37,9 @@ from harness.run import (
     write_json,
     write_series,
 )
-from harness.session import clean, temporary_directory
+from harness.session.preview import _earlier
+from harness.session.resuming import rounds_to_leave
+from harness.session.session import clean, temporary_directory
 
 SECRET = "the secret of somebody else"  # noqa: S105 - a mark to look for
 SECONDS, HANG, BYTES = 10.0, 90.0, 1 << 30

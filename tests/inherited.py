@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from harness.measure.supervised import Supervised, parse_answer
+from harness.trial.process import Supervised, parse_answer
 
 ADDR_NO_RANDOMIZE, READ_IMPLIES_EXEC = 0x0040000, 0x0400000
 PR_SET_THP_DISABLE, PR_SET_TIMERSLACK, PR_SET_MEMORY_MERGE = 41, 29, 67

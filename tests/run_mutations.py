@@ -12,7 +12,7 @@ from typing import Any
 from profiles import field as pb
 from profiles import profile, varint
 
-from harness.run import MANIFEST, TRIALS
+from harness.run.store import MANIFEST, TRIALS
 
 ODD: tuple[Any, ...] = (
     None, True, "", "x", "../../outside/secret", "/etc/hostname", "a\0b", "\u202e\x1b]0;x\x07", -1,

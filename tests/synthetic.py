@@ -6,10 +6,10 @@ from pathlib import Path
 
 from harness.golang.experiments import Experiments
 from harness.golang.records import ToolchainRecord
-from harness.host import Host
-from harness.plan import make_plan
-from harness.run import Manifest, Run, TrialRecord
-from harness.spec.models import MatrixSpec
+from harness.matrix.models import MatrixSpec
+from harness.plan.plan import make_plan
+from harness.run.host import Host
+from harness.run.store import Manifest, Run, TrialRecord
 
 EXPERIMENTS = {
     "go1.23.9": Experiments(known=("rangefunc",), on=frozenset()),

@@ -12,8 +12,8 @@ from harness.analysis.models import (
     Suspect,
     Verdict,
 )
-from harness.measure.catalogue import CATALOGUE
-from harness.run import Run
+from harness.metrics.catalogue import CATALOGUE
+from harness.run.store import Run
 
 
 def make_verdict(run: Run, baseline: str, candidate: str, *, primary: str = "rss.peak") -> Verdict:

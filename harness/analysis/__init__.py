@@ -2,8 +2,9 @@
 
 from harness.analysis.conclusion import compare, conclude
 from harness.analysis.diagnosis import Evidence
-from harness.analysis.question import Question, QuestionError, question_of, resolve_question
 from harness.analysis.stopping import undecided
+from harness.plan.question import Question, QuestionError, resolve_question
+from harness.run.question import question_of
 
 __all__ = [
     "Evidence",

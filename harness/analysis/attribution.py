@@ -21,19 +21,19 @@ from scipy.special import stdtrit
 
 from harness.analysis.comparisons import CONFIDENCE
 from harness.analysis.design import Factors, factors, subsets
-from harness.analysis.intervals import Estimate, Sample, draw_out, estimate
 from harness.analysis.models import Attribution, Comparison, Cure, Suspect, SuspectVerdict
 from harness.analysis.pairing import have_ratios
-from harness.analysis.question import Question
 from harness.analysis.samples import Table, Values
-from harness.analysis.sequential import adjust
-from harness.analysis.words import listed, percent, span
+from harness.analysis.stats.intervals import Estimate, Sample, draw_out, estimate
+from harness.analysis.stats.sequential import adjust
 from harness.golang.records import ToolchainRecord
 from harness.golang.versions import GoVersion
-from harness.measure.catalogue import describe
-from harness.plan import Plan
-from harness.spec.models import TrialsSpec
-from harness.variants import Toggle, effective, state_of, toggles_between
+from harness.matrix.models import TrialsSpec
+from harness.metrics.catalogue import describe
+from harness.plan.plan import Plan
+from harness.plan.question import Question
+from harness.plan.variants import Toggle, effective, state_of, toggles_between
+from harness.text.words import listed, percent, span
 
 IMPLICATED = 0.5
 ERROR = 1 - CONFIDENCE

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 
 from harness.analysis.models import CellStatus
-from harness.run import Run, TrialRecord
+from harness.run.store import Run, TrialRecord
 
 
 def cell_statuses(run: Run) -> tuple[CellStatus, ...]:

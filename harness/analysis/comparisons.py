@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import stdtrit
 
-from harness.analysis.decisions import decided
-from harness.analysis.intervals import Estimate, Guard, draw_out
 from harness.analysis.models import Comparison, Decision
 from harness.analysis.pairing import Pair, pair, unit_of, why_no_ratio
-from harness.analysis.question import Question, default_variants
 from harness.analysis.samples import Table
-from harness.analysis.sequential import adjust, stopped_error
-from harness.analysis.words import percent
-from harness.plan import Plan
-from harness.spec.models import TrialsSpec
+from harness.analysis.stats.decisions import decided
+from harness.analysis.stats.intervals import Estimate, Guard, draw_out
+from harness.analysis.stats.sequential import adjust, stopped_error
+from harness.matrix.models import TrialsSpec
+from harness.plan.plan import Plan
+from harness.plan.question import Question, default_variants
+from harness.text.words import percent
 
 CONFIDENCE = 0.95
 PRIMARY_PART = 0.8

@@ -10,15 +10,16 @@ from harness.analysis.diagnosis import Evidence, diagnose
 from harness.analysis.gates import judge_gates
 from harness.analysis.headlines import headline
 from harness.analysis.models import Caution, Comparison, Diagnosis, Verdict
-from harness.analysis.question import Question, question_of, variant_of
+from harness.analysis.quality import cautions
 from harness.analysis.samples import Table, tables
 from harness.analysis.stopping import of_this_run
-from harness.analysis.suspicious import cautions
-from harness.analysis.words import listed
 from harness.errors import HarnessError
-from harness.plan import Plan
-from harness.run import Run
-from harness.variants import counterpart, toggles_between
+from harness.plan.plan import Plan
+from harness.plan.question import Question
+from harness.plan.variants import counterpart, toggles_between
+from harness.run.question import question_of, variant_of
+from harness.run.store import Run
+from harness.text.words import listed
 
 
 def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None = None) -> Verdict:

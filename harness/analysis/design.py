@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from harness.analysis.question import Question
 from harness.analysis.samples import Table
 from harness.golang.experiments import experiment_of
 from harness.golang.records import ToolchainRecord
-from harness.plan import Plan
-from harness.variants import Toggle, Variant, effective, toggles_between
+from harness.plan.plan import Plan
+from harness.plan.question import Question
+from harness.plan.variants import Toggle, Variant, effective, toggles_between
 
 MAX_FACTORS = 8
 """Experiments of a full factorial: 256 cells."""

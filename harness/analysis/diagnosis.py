@@ -14,11 +14,11 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.analysis.intervals import estimate
 from harness.analysis.models import Diagnosis
 from harness.analysis.samples import Table, Values
-from harness.analysis.words import amount, listed, percent
-from harness.run import TrialRecord
+from harness.analysis.stats.intervals import estimate
+from harness.run.store import TrialRecord
+from harness.text.words import amount, listed, percent
 
 _ERROR = 0.004
 """One-sided error probability of a rule: that of a run, 5 %, over a dozen rules."""

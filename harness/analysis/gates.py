@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.comparisons import CONFIDENCE
-from harness.analysis.intervals import Estimate, estimate
 from harness.analysis.models import GateResult
 from harness.analysis.pairing import (
     REFERENCES,
@@ -19,14 +18,15 @@ from harness.analysis.pairing import (
     to_ratio,
     unit_of,
 )
-from harness.analysis.question import Question, gate_pair
 from harness.analysis.samples import Table, Values
-from harness.analysis.sequential import stopped_error
-from harness.analysis.words import amount, change, difference, percent
-from harness.measure.catalogue import describe
-from harness.plan import Plan
-from harness.spec.models import GateSpec, TrialsSpec
-from harness.spec.units import Increase
+from harness.analysis.stats.intervals import Estimate, estimate
+from harness.analysis.stats.sequential import stopped_error
+from harness.matrix.models import GateSpec, TrialsSpec
+from harness.matrix.units import Increase
+from harness.metrics.catalogue import describe
+from harness.plan.plan import Plan
+from harness.plan.question import Question, gate_pair
+from harness.text.words import amount, change, difference, percent
 
 _ROUNDING = 1e-9
 """Part of a limit by which 105 may seem to be above 100 + 5 %."""

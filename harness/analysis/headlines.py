@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 
 from harness.analysis.models import Comparison, Cure, Headline, Suspect
-from harness.analysis.words import amount, difference, listed, percent, significant, span
-from harness.measure.catalogue import describe
+from harness.metrics.catalogue import describe
+from harness.text.words import amount, difference, listed, percent, significant, span
 
 _TELLING = ("runtime.mapped", "heap.objects")
 """The first of these tells whether the runtime shows a change: what counts objects swings with the

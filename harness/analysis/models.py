@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.frozen import Frozen
+from harness.models import Frozen
 
 SCHEMA = 1
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.analysis.intervals import Estimate, estimate
 from harness.analysis.samples import Table, Values
-from harness.measure.catalogue import describe
+from harness.analysis.stats.intervals import Estimate, estimate
+from harness.metrics.catalogue import describe
 
 REFERENCES = {"unseen": "rss.end"} | {
     f"unseen.{mark}": f"rss.{mark}" for mark in ("idle", "loaded", "after", "settled")

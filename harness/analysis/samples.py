@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.interleaving import parts
-from harness.analysis.intervals import Beside
-from harness.measure.catalogue import CATALOGUE
-from harness.run import Run, TrialRecord
+from harness.analysis.stats.intervals import Beside
+from harness.metrics.catalogue import CATALOGUE
+from harness.run.store import Run, TrialRecord
 
 Values = NDArray[np.float64]
 _ALIKE = 1e-12

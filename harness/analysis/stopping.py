@@ -4,10 +4,10 @@ from collections import Counter
 
 from harness.analysis.attribution import attribute
 from harness.analysis.comparisons import compare_primary
-from harness.analysis.question import QuestionError, resolve_question
 from harness.analysis.samples import Table, tables
-from harness.run import Manifest, Run
-from harness.spec.models import MatrixSpec
+from harness.matrix.models import MatrixSpec
+from harness.plan.question import QuestionError, resolve_question
+from harness.run.store import Manifest, Run
 
 
 def undecided(run: Run) -> set[str]:

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable
 
 from harness.analysis.models import Verdict
-from harness.analysis.question import Question
-from harness.plan import Trial
+from harness.plan.plan import Trial
+from harness.plan.question import Question
 
 
 def unanswered(verdict: Verdict, question: Question, trials: Iterable[Trial]) -> str | None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.analysis.sequential import adjust
+from harness.analysis.stats.sequential import adjust
 from harness.bisect.scale import estimate_of
 
 ERROR_OF_ENDS = 0.01

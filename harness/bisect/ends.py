@@ -9,11 +9,11 @@ import yaml
 from pydantic import ValidationError
 
 from harness.errors import HarnessError
-from harness.frozen import Frozen
-from harness.golang.toolchains import parse_toolchain
-from harness.spec.models import BuildSpec, MatrixSpec, ToolchainSpec
-from harness.spec.names import assignments, split_pairs
-from harness.variants import Conditions, environment_pairs
+from harness.golang.toolchains.resolve import parse_toolchain
+from harness.matrix.models import BuildSpec, MatrixSpec, ToolchainSpec
+from harness.matrix.names import assignments, split_pairs
+from harness.models import Frozen
+from harness.plan.variants import Conditions, environment_pairs
 
 _END = re.compile(r"(?P<toolchain>.+?)(?:\+(?P<settings>[A-Za-z0-9_]+(?:,[A-Za-z0-9_]+)*))?")
 

@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from harness.analysis.models import Suspect
-from harness.bisect.findings import Finding
-from harness.frozen import Frozen
+from harness.bisect.points import Finding
+from harness.models import Frozen
 
 RECORD = "bisect.json"
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from harness.bisect.bench import Bench
-from harness.bisect.findings import Finding, Point
+from harness.bisect.compare import Bench
+from harness.bisect.points import Finding, Point
 from harness.bisect.search import first_change
 from harness.bisect.span import Span, undecided
 from harness.errors import HarnessError

@@ -12,9 +12,9 @@ from statistics import fmean, median
 
 import numpy as np
 
-from harness.analysis.intervals import Estimate, estimate
 from harness.analysis.pairing import to_ratio
-from harness.bisect.findings import Effect
+from harness.analysis.stats.intervals import Estimate, estimate
+from harness.bisect.points import Effect
 
 _FARTHEST = 1e100
 """Values are cut off there, in typical sizes, so that their squares are still numbers."""

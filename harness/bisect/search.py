@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from harness.bisect.findings import Finding, State
+from harness.bisect.points import Finding, State
 
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
 """Two points, one on either side of the change, and the words for it."""
 
-from harness.bisect.findings import Finding, Point, State
-from harness.frozen import Frozen
+from harness.bisect.points import Finding, Point, State
+from harness.models import Frozen
 
 
 class Span(Frozen):

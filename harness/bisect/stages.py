@@ -4,23 +4,30 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.bisect.bench import Bench, Change
-from harness.bisect.commits.searching import search_commits
-from harness.bisect.experiments import attribute_experiments, suspects_between, untried
-from harness.bisect.findings import Effect, Finding, Point, State
-from harness.bisect.opening import Opened
+from harness.bisect.commits.stage import search_commits
+from harness.bisect.compare import Bench, Change
+from harness.bisect.points import Effect, Finding, Point, State
+from harness.bisect.prepare import Opened
 from harness.bisect.record import Bisection, Stage, StageKind, Step
 from harness.bisect.releases import between, first_of_each_minor, search_releases
+from harness.bisect.sentences import (
+    headline,
+    of_confirmation,
+    of_ends,
+    of_source,
+    of_step,
+    of_survey,
+)
 from harness.bisect.source.answer import SourceAnswer
 from harness.bisect.source.search import first_lines, search_source
 from harness.bisect.span import Span
-from harness.bisect.words import headline, of_confirmation, of_ends, of_source, of_step, of_survey
+from harness.bisect.toggles import attribute_experiments, suspects_between, untried
 from harness.errors import HarnessError
-from harness.golang.supplies import Supply, ask_providers, at_hand, every_release
-from harness.golang.toolchains import parse_toolchain, resolve
+from harness.golang.toolchains.available import Supply, ask_providers, at_hand, every_release
+from harness.golang.toolchains.resolve import parse_toolchain, resolve
 from harness.golang.versions import GoVersion
-from harness.measure.catalogue import describe
-from harness.spec.names import variant_name
+from harness.matrix.names import variant_name
+from harness.metrics.catalogue import describe
 
 _UNCLEAR = "the two points that are left do not differ clearly enough"
 

@@ -15,33 +15,33 @@ import click
 from click.shell_completion import CompletionItem
 
 from harness.cli.output import say
-from harness.dispositions import see_children_end
 from harness.errors import HarnessError, told
-from harness.provenance import provenance
-from harness.text import visible
+from harness.session.dispositions import see_children_end
+from harness.text.visible import visible
+from harness.version import provenance
 
 COMMANDS = {
     "init": ("project", "Write a commented matrix.yaml for the Go module in this directory."),
     "plan": ("project", "Show what a run would do: cells, builds, rounds and time."),
-    "run": ("measuring", "Measure a matrix and write its report."),
-    "merge": ("measuring", "Join runs of one matrix, from shards or several machines."),
+    "run": ("run", "Measure a matrix and write its report."),
+    "merge": ("run", "Join runs of one matrix, from shards or several machines."),
     "doctor": (
         "project",
         "Check whether this machine is fit to measure, with a remedy for each finding.",
     ),
     "bisect": (
-        "bisecting",
+        "bisect",
         "Find what made a workload worse: the release, the experiment, the function, the commit.",
     ),
-    "report": ("reading", "Write the report of a run; of several, how they compare over time."),
-    "verdict": ("reading", "Conclude anew from a stored run."),
-    "compare": ("reading", "Compare any two variants of a stored run on every metric."),
-    "profile": ("reading", "Show which functions' objects hold a variant's heap at its end."),
-    "runs": ("keeping", "Keep the directory of runs in hand."),
-    "cache": ("keeping", "Keep the cache of toolchains and builds in hand."),
-    "experiments": ("toolchains", "List the experiments of toolchains."),
+    "report": ("report", "Write the report of a run; of several, how they compare over time."),
+    "verdict": ("report", "Conclude anew from a stored run."),
+    "compare": ("report", "Compare any two variants of a stored run on every metric."),
+    "profile": ("report", "Show which functions' objects hold a variant's heap at its end."),
+    "runs": ("runs", "Keep the directory of runs in hand."),
+    "cache": ("runs", "Keep the cache of toolchains and builds in hand."),
+    "experiments": ("experiments", "List the experiments of toolchains."),
     "schema": ("schemas", "Print the JSON Schema of matrix.yaml, or of a file of a run."),
-    "completion": ("completing", "Print what makes a shell complete gomatrix's commands."),
+    "completion": ("completion", "Print what makes a shell complete gomatrix's commands."),
 }
 """By name: the module that holds a command, and what it does, for the list of commands."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from harness.spec.models import Fraction
+from harness.matrix.models import Fraction
 
 
 def examples(*lines: str) -> str:

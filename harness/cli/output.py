@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.text import visible, visible_json
+from harness.text.visible import visible, visible_json
 
 
 def say(text: str, *, err: bool = False) -> None:

@@ -12,13 +12,13 @@ from rich.text import Text
 from harness.cli.options import examples, json_option, matrix_argument, reports_option
 from harness.cli.output import say, say_json, show
 from harness.doctor import Finding, gather, judge_host
-from harness.draft import draft
 from harness.errors import writing
 from harness.golang.cache import default_cache
-from harness.preview import Estimate, Preview, preview
-from harness.session import prepare
-from harness.spec.load import load
-from harness.text import visible
+from harness.init import draft
+from harness.matrix.load import load
+from harness.session.preview import Estimate, Preview, preview
+from harness.session.session import prepare
+from harness.text.visible import visible
 
 _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 

@@ -6,7 +6,7 @@ import click
 
 from harness.cli.options import examples
 from harness.cli.output import say_json
-from harness.report import SCHEMAS, json_schema
+from harness.schemas import SCHEMAS, json_schema
 
 
 @click.command(epilog=examples("gomatrix schema > matrix.schema.json", "gomatrix schema verdict"))

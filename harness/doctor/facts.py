@@ -8,11 +8,11 @@ from pathlib import Path
 
 import psutil
 
-from harness.admission import available_memory
-from harness.frozen import Frozen
-from harness.golang.supplies import Supply, ask_providers, at_hand
-from harness.lanes import cpu_quota
-from harness.measure.cgroup import own_group
+from harness.golang.toolchains.available import Supply, ask_providers, at_hand
+from harness.models import Frozen
+from harness.session.lanes import cpu_quota
+from harness.session.memory import available_memory
+from harness.trial.cgroup import own_group
 
 _SYS = Path("/sys")
 _PROC = Path("/proc")

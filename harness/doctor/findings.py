@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from harness.doctor.facts import HostFacts, Place
-from harness.frozen import Frozen
-from harness.golang.supplies import Supply
+from harness.golang.toolchains.available import Supply
+from harness.models import Frozen
 
 Level = Literal["ok", "warning", "error"]
 """``warning``: numbers may be worse than they could be; ``error``: a run cannot work."""

@@ -18,7 +18,7 @@ import platformdirs
 from filelock import FileLock
 
 from harness.errors import HarnessError, remedy
-from harness.frozen import Frozen
+from harness.models import Frozen
 
 _IN_USE = ".in-use"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.golang.environment import go_environment
-from harness.spec.models import BuildSpec
+from harness.matrix.models import BuildSpec
 
 ALONE = {"GO111MODULE": "off", "GOWORK": "off"}
 """For commands about the toolchain itself: no go.mod or go.work above its directory is read."""

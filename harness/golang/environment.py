@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.spec.models import BuildSpec
+from harness.matrix.models import BuildSpec
 
 PASSED = {
     "HOME": "netrc and version-control credentials",

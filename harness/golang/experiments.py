@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from harness.frozen import Frozen
+from harness.models import Frozen
 
 _FLAGS_STRUCT = re.compile(r"^type Flags struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _COMMENTED_FIELD = re.compile(r"((?:^[ \t]+//.*\n)+)^[ \t]+([A-Z]\w*)\s+bool\b", re.MULTILINE)

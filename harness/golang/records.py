@@ -1,8 +1,8 @@
 """What a run keeps of its toolchains and builds, for whoever reads it without them."""
 
-from harness.frozen import Frozen
-from harness.spec.models import BuildSpec
-from harness.spec.names import variant_name
+from harness.matrix.models import BuildSpec
+from harness.matrix.names import variant_name
+from harness.models import Frozen
 
 
 class ToolchainRecord(Frozen):

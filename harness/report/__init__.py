@@ -4,13 +4,10 @@ from harness.report.formats import FORMATS, write_reports
 from harness.report.history import render_history
 from harness.report.markdown import render_markdown
 from harness.report.page import render_html
-from harness.report.schema import SCHEMAS, json_schema
 from harness.report.terminal import terminal_summary
 
 __all__ = [
     "FORMATS",
-    "SCHEMAS",
-    "json_schema",
     "render_history",
     "render_html",
     "render_markdown",

@@ -9,13 +9,13 @@ from typing import Any
 import altair as alt
 
 from harness.analysis.models import Suspect
+from harness.profiles.pprof import Stack
 from harness.report.drawing import PLAIN, Figure, draw, tip
-from harness.report.files import read_heap, read_series
-from harness.report.pprof import Stack
 from harness.report.sections import Samples
 from harness.report.wording import quantity, share, shares
-from harness.run import Run, TrialRecord, thinned
-from harness.text import visible
+from harness.run.contents import read_heap, read_series
+from harness.run.store import Run, TrialRecord, thinned
+from harness.text.visible import visible
 
 _MIB = 1 << 20
 _ROLES = ("baseline", "candidate", "other")

@@ -10,7 +10,7 @@ from harness.report.junit import render_junit
 from harness.report.markdown import render_markdown
 from harness.report.page import render_html
 from harness.report.table import render_benchfmt, render_csv, render_json
-from harness.run import Run
+from harness.run.store import Run
 
 FORMATS: Mapping[str, Callable[[Run, Verdict], str]] = MappingProxyType(
     {

@@ -9,15 +9,15 @@ import altair as alt
 from harness.analysis import question_of
 from harness.analysis.models import Headline, Verdict
 from harness.analysis.pairing import why_no_ratio
-from harness.measure.catalogue import describe
+from harness.matrix.names import variant_name
+from harness.metrics.catalogue import describe
+from harness.plan.variants import Conditions, Variant
 from harness.report.drawing import Figure, draw, tip
 from harness.report.page import render_page
 from harness.report.sections import Samples
 from harness.report.wording import difference, percent, quantity
-from harness.run import Run
-from harness.spec.names import variant_name
-from harness.text import visible
-from harness.variants import Conditions, Variant
+from harness.run.store import Run
+from harness.text.visible import visible
 
 _MIB = 1 << 20
 

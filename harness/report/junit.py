@@ -3,8 +3,8 @@
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.analysis.models import Verdict
-from harness.run import Run
-from harness.text import visible
+from harness.run.store import Run
+from harness.text.visible import visible
 
 
 def render_junit(run: Run, verdict: Verdict) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from harness.analysis.models import Verdict
 from harness.report import wording
 from harness.report.sections import metric_rows
-from harness.run import Run
-from harness.text import visible
+from harness.run.store import Run
+from harness.text.visible import visible
 
 LIMIT = 60_000
 """Bytes; GitHub cuts a comment at 65,536 characters."""

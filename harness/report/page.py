@@ -13,11 +13,11 @@ from markupsafe import Markup
 from harness.analysis import Question, question_of
 from harness.analysis.attribution import IMPLICATED
 from harness.analysis.models import Verdict
-from harness.measure.catalogue import describe
+from harness.metrics.catalogue import describe
 from harness.report import charts, sections, wording
 from harness.report.drawing import Figure
-from harness.run import Run
-from harness.text import visible
+from harness.run.store import Run
+from harness.text.visible import visible
 
 
 def render_html(run: Run, verdict: Verdict) -> str:

@@ -16,11 +16,11 @@ from harness.analysis.models import (
     Suspect,
     Verdict,
 )
-from harness.analysis.question import Question
-from harness.measure.catalogue import Metric, describe
+from harness.metrics.catalogue import Metric, describe
+from harness.plan.question import Question
+from harness.plan.variants import Variant
 from harness.report.wording import tone
-from harness.run import Run, TrialRecord
-from harness.variants import Variant
+from harness.run.store import Run, TrialRecord
 
 
 @dataclass(frozen=True)

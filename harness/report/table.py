@@ -5,12 +5,12 @@ import io
 import json
 from collections.abc import Iterator
 
-from harness.measure.catalogue import describe
+from harness.matrix.names import assignments
+from harness.metrics.catalogue import describe
+from harness.plan.variants import Variant
 from harness.report.wording import raw
-from harness.run import Run, TrialRecord
-from harness.spec.names import assignments
-from harness.text import visible, visible_json
-from harness.variants import Variant
+from harness.run.store import Run, TrialRecord
+from harness.text.visible import visible, visible_json
 
 _COLUMNS = (
     "workload", "variant", "toolchain", "experiments", "build", "env", "round", "lane", "host",

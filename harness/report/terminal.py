@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from harness.analysis.models import Comparison, Verdict
-from harness.analysis.words import amount, change, difference, listed, span
-from harness.text import visible
+from harness.text.visible import visible
+from harness.text.words import amount, change, difference, listed, span
 
 
 def terminal_summary(verdict: Verdict) -> list[str]:

@@ -2,9 +2,9 @@
 
 import math
 
-from harness.analysis import words
 from harness.analysis.models import Comparison, Decision
-from harness.measure.catalogue import describe
+from harness.metrics.catalogue import describe
+from harness.text import words
 
 NOTHING = "–"
 """Stands where there is no number."""

@@ -12,12 +12,12 @@ from profiles import field, profile, varint
 from synthetic import ORIGIN, make_run
 
 from harness.analysis import conclude
-from harness.bisect.findings import Finding
+from harness.bisect.page import render_bisection
+from harness.bisect.points import Finding
 from harness.bisect.record import Bisection, Culprit, Request, Stage, Step
 from harness.report import render_history, render_html
-from harness.report.bisection import render_bisection
-from harness.run import Run, write_series
-from harness.text import first_unseen
+from harness.run.store import Run, write_series
+from harness.text.visible import first_unseen
 
 pytestmark = pytest.mark.browser
 

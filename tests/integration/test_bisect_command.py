@@ -15,7 +15,7 @@ from projects import Project
 from harness.bisect.record import Bisection
 from harness.bisect.source.patch import unified_diff
 from harness.golang.cache import default_cache
-from harness.run import Run
+from harness.run.store import Run
 
 pytestmark = pytest.mark.toolchain
 

@@ -15,8 +15,8 @@ from harness.bisect.source.search import search_source
 from harness.bisect.source.split import make_splitter
 from harness.bisect.source.used import differences, used_files
 from harness.golang.patches import apply_patches
-from harness.golang.toolchains import Toolchain
-from harness.spec.models import BuildSpec
+from harness.golang.toolchains.resolve import Toolchain
+from harness.matrix.models import BuildSpec
 
 pytestmark = pytest.mark.toolchain
 

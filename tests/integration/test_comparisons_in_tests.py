@@ -8,7 +8,7 @@ import pytest
 from projects import Project
 
 from harness.errors import HarnessError
-from harness.testing import MatrixRun, measure_matrix
+from harness.pytest_plugin.testing import MatrixRun, measure_matrix
 
 pytestmark = pytest.mark.toolchain
 

@@ -8,9 +8,9 @@ import pytest
 from projects import FIXTURES, Project
 
 from harness.analysis import conclude
+from harness.analysis.evidence import read_evidence
 from harness.analysis.models import Verdict
-from harness.evidence import read_evidence
-from harness.run import Run
+from harness.run.store import Run
 
 pytestmark = pytest.mark.toolchain
 HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")

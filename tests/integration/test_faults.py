@@ -15,7 +15,7 @@ import psutil
 import pytest
 from projects import Project
 
-from harness.run import Run
+from harness.run.store import Run
 
 pytestmark = pytest.mark.toolchain
 

@@ -25,7 +25,7 @@ from golang_support import (
 from projects import Project
 
 from harness.errors import HarnessError
-from harness.golang.builds import (
+from harness.golang.builds.build import (
     BuildRequest,
     build_all,
     build_tool,
@@ -35,9 +35,9 @@ from harness.golang.builds import (
 )
 from harness.golang.cache import default_cache
 from harness.golang.command import run_go
-from harness.golang.toolchains import Toolchain
-from harness.run import read_manifest, read_trials
-from harness.spec.models import BuildSpec
+from harness.golang.toolchains.resolve import Toolchain
+from harness.matrix.models import BuildSpec
+from harness.run.store import read_manifest, read_trials
 
 pytestmark = pytest.mark.toolchain
 HOSTILE = {

@@ -26,8 +26,8 @@ from golang_support import (
 )
 
 from harness.errors import HarnessError
-from harness.golang.providers.source import Repository
-from harness.golang.supplies import at_hand
+from harness.golang.toolchains.available import at_hand
+from harness.golang.toolchains.source import Repository
 
 pytestmark = pytest.mark.toolchain
 SMALL = "go1.21.13"

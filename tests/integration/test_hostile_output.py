@@ -3,7 +3,7 @@
 import pytest
 from projects import Project
 
-from harness.text import first_unseen
+from harness.text.visible import first_unseen
 
 pytestmark = pytest.mark.toolchain
 

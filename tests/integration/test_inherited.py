@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from golang_support import NEW, get
 
-from harness.golang.builds import build_tool
+from harness.golang.builds.build import build_tool
 from harness.golang.cache import default_cache
-from harness.measure.trial import TrialRequest, run_trial
+from harness.trial.trial import TrialRequest, run_trial
 
 pytestmark = pytest.mark.toolchain
 

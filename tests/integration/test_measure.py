@@ -15,19 +15,20 @@ from pathlib import Path
 
 import pytest
 
-from harness.golang.builds import BuildRequest, build_all, build_tool
+from harness.golang.builds.build import BuildRequest, build_all, build_tool
 from harness.golang.cache import default_cache
 from harness.golang.elf import functions
-from harness.golang.layout import END, MACHINES, PADS
-from harness.golang.overlay import ProbeMode, write_overlay
-from harness.golang.toolchains import Toolchain, resolve
-from harness.golang.workloads import locate
-from harness.measure import benchmarks, procfs
-from harness.measure.cgroup import delegated
-from harness.measure.trial import TrialRequest, TrialResult, run_trial
-from harness.report.pprof import Stack, parse_heap
-from harness.report.profiles import top
-from harness.spec.models import BuildSpec, ServerSpec, ToolchainSpec, WorkloadSpec
+from harness.golang.probe.layout import END, MACHINES, PADS
+from harness.golang.probe.overlay import ProbeMode, write_overlay
+from harness.golang.sources.locate import locate
+from harness.golang.toolchains.resolve import Toolchain, resolve
+from harness.matrix.models import BuildSpec, ServerSpec, ToolchainSpec, WorkloadSpec
+from harness.profiles.merge import top
+from harness.profiles.pprof import Stack, parse_heap
+from harness.trial import benchmarks
+from harness.trial.cgroup import delegated
+from harness.trial.observe import procfs
+from harness.trial.trial import TrialRequest, TrialResult, run_trial
 
 pytestmark = pytest.mark.toolchain
 
@@ -638,7 +639,7 @@ def test_the_loads_end_matters(serve: Serve, load: object, outcome: str) -> None
 
 _WORKER = """
 import sys
-from harness.measure.trial import TrialRequest, run_trial
+from harness.trial.trial import TrialRequest, run_trial
 run_trial(TrialRequest.model_validate_json(sys.argv[1]))
 """
 

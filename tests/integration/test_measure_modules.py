@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.golang.builds import BuildRequest, build_all, build_tool
+from harness.golang.builds.build import BuildRequest, build_all, build_tool
 from harness.golang.cache import default_cache
-from harness.golang.toolchains import Toolchain, resolve
-from harness.golang.workloads import locate
-from harness.measure.trial import TrialRequest, TrialResult, run_trial
-from harness.spec.models import BuildSpec, ServerSpec, ToolchainSpec, WorkloadSpec
+from harness.golang.sources.locate import locate
+from harness.golang.toolchains.resolve import Toolchain, resolve
+from harness.matrix.models import BuildSpec, ServerSpec, ToolchainSpec, WorkloadSpec
+from harness.trial.trial import TrialRequest, TrialResult, run_trial
 
 pytestmark = pytest.mark.toolchain
 

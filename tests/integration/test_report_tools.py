@@ -11,9 +11,9 @@ import pytest
 from synthetic import make_run
 from verdicts import make_verdict
 
+from harness.profiles.merge import merge, top
+from harness.profiles.pprof import parse_heap
 from harness.report import FORMATS
-from harness.report.pprof import parse_heap
-from harness.report.profiles import merge, top
 
 pytestmark = pytest.mark.toolchain
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from golang_support import NEW, build, get, output_of, shared_cache, write_module
 
-from harness.golang import inputs
-from harness.golang.toolchains import Toolchain
-from harness.spec.models import BuildSpec
+from harness.golang.sources import inputs
+from harness.golang.toolchains.resolve import Toolchain
+from harness.matrix.models import BuildSpec
 
 pytestmark = pytest.mark.toolchain
 Change = Callable[[Path], object]

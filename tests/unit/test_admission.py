@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.admission import Ledger, memory_room
-from harness.controlgroups import control_groups
+from harness.session.controlgroups import control_groups
+from harness.session.memory import Ledger, memory_room
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def limited_group() -> Iterator[Path]:
 def test_a_real_control_group_bounds_the_budget(limited_group: Path) -> None:
     program = (
         "import os, sys; open(sys.argv[1], 'w').write(str(os.getpid()));"
-        "from harness.admission import memory_budget; print(memory_budget())"
+        "from harness.session.memory import memory_budget; print(memory_budget())"
     )
     command = [sys.executable, "-c", program, str(limited_group / "cgroup.procs")]
     budget = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

@@ -6,7 +6,7 @@ from click.testing import CliRunner, Result
 from synthetic import ORIGIN, make_run
 
 from harness.cli import main
-from harness.run import MANIFEST, append_trial, write_json
+from harness.run.store import MANIFEST, append_trial, write_json
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from synthetic import EXPERIMENTS, ORIGIN, make_run
 from harness.analysis import compare, conclude, undecided
 from harness.analysis.models import Comparison, Suspect, Verdict
 from harness.errors import HarnessError
+from harness.pytest_plugin.testing import Change
 from harness.report import wording
 from harness.report.terminal import comparison_lines
-from harness.run import Run
-from harness.testing import Change
+from harness.run.store import Run
 
 Metrics = dict[str, float | None]
 Measure = Callable[[str, str, int], Metrics]

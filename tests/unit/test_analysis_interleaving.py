@@ -10,9 +10,9 @@ from synthetic import HOST, make_run
 from harness.analysis import conclude, undecided
 from harness.analysis.interleaving import Span, parts
 from harness.analysis.samples import tables
-from harness.progress import Progress
-from harness.resuming import rounds_to_leave
-from harness.run import Run, TrialRecord, continued
+from harness.run.store import Run, TrialRecord, continued
+from harness.session.progress import Progress
+from harness.session.resuming import rounds_to_leave
 
 A, B = "go1.23.9", "go1.24.3"
 MATRIX: dict[str, object] = {

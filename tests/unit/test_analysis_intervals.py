@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harness.analysis.comparisons import benjamini_hochberg, holm
-from harness.analysis.decisions import decide
-from harness.analysis.intervals import Beside, Sample, draw_in, draw_out, estimate
-from harness.analysis.sequential import adjust, boundary, spent, stopped_error
-from harness.analysis.words import span
+from harness.analysis.stats.decisions import decide
+from harness.analysis.stats.intervals import Beside, Sample, draw_in, draw_out, estimate
+from harness.analysis.stats.sequential import adjust, boundary, spent, stopped_error
+from harness.text.words import span
 
 ROOT = np.random.default_rng(7)
 

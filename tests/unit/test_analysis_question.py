@@ -2,8 +2,8 @@ import pytest
 from synthetic import EXPERIMENTS, ORIGIN
 
 from harness.analysis import Question, QuestionError, resolve_question
-from harness.plan import make_plan
-from harness.spec.models import MatrixSpec
+from harness.matrix.models import MatrixSpec
+from harness.plan.plan import make_plan
 
 
 def resolve(known: tuple[str, ...] = (), **changes: object) -> Question:

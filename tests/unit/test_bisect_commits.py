@@ -10,17 +10,17 @@ from typing import cast
 import pytest
 from bisecting import point
 
+from harness.bisect.commits.compatible import Fit, Parts, fit
 from harness.bisect.commits.history import Commit, merge_base, parent_of, path_between, place
-from harness.bisect.commits.hunt import Hunt
 from harness.bisect.commits.line import comes_after, lines_between, place_ends
 from harness.bisect.commits.notes import release_note
-from harness.bisect.commits.parts import Fit, Parts, fit
+from harness.bisect.commits.points import Base, Made, Workshop
 from harness.bisect.commits.relevance import can_matter
-from harness.bisect.commits.workshop import Base, Made, Workshop
-from harness.bisect.findings import Finding, Point, State
+from harness.bisect.commits.search import Hunt
+from harness.bisect.points import Finding, Point, State
 from harness.bisect.span import Span
 from harness.errors import HarnessError
-from harness.spec.models import BuildSpec
+from harness.matrix.models import BuildSpec
 
 GIT = shutil.which("git") or "git"
 GOVERSION = "src/internal/goversion/goversion.go"

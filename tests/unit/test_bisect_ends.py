@@ -6,9 +6,9 @@ import pytest
 from bisecting import point
 
 from harness.bisect.ends import End, check_conditions, parse_end
-from harness.bisect.experiments import flips, suspects_between
+from harness.bisect.toggles import flips, suspects_between
 from harness.errors import HarnessError
-from harness.spec.models import MatrixSpec
+from harness.matrix.models import MatrixSpec
 
 MATRIX = MatrixSpec.model_validate(
     {

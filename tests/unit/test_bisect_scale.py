@@ -10,16 +10,16 @@ from bisecting import Outcome, line, point
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.bisect.bench import Bench, Change
-from harness.bisect.findings import Finding, Point
+from harness.bisect.compare import Bench, Change
+from harness.bisect.page import bisection_markdown, render_bisection
+from harness.bisect.points import Finding, Point
 from harness.bisect.record import Bisection, Request, Stage, Step
 from harness.bisect.scale import effect_of, scale_of
 from harness.bisect.search import first_change
+from harness.bisect.sentences import against, of_ends
 from harness.bisect.span import Span
 from harness.bisect.stages import _is_worse
-from harness.bisect.words import against, of_ends
 from harness.errors import HarnessError
-from harness.report.bisection import bisection_markdown, render_bisection
 
 REQUEST = Request(matrix="m.yaml", matrix_text="", workload="w", metric="allocs.objects",
                   good="v00", bad="v02", seed=1)  # fmt: skip

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.bisect.decide import Spread, change, log_odds, side, spread_of_ends
-from harness.bisect.findings import Finding
+from harness.bisect.points import Finding
 from harness.bisect.releases import between, first_of_each_minor
 from harness.bisect.search import first_change
 from harness.errors import HarnessError

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.bisect.findings import Finding, Point
+from harness.bisect.page import bisection_markdown, render_bisection
+from harness.bisect.points import Finding, Point
 from harness.bisect.record import Bisection, Request, Stage
+from harness.bisect.sentences import headline, of_source
 from harness.bisect.source.answer import SourceAnswer
 from harness.bisect.source.changes import Edit, combine, compare
 from harness.bisect.source.imports import fit_imports
@@ -19,11 +21,9 @@ from harness.bisect.source.patch import culprits, unified_diff
 from harness.bisect.source.search import _Search
 from harness.bisect.source.split import Import, Split, Splitter, Stretch, _split_other
 from harness.bisect.span import Span
-from harness.bisect.words import headline, of_source
 from harness.golang.experiments import Experiments
 from harness.golang.patches import apply_patches, split_lines
-from harness.golang.toolchains import Toolchain
-from harness.report.bisection import bisection_markdown, render_bisection
+from harness.golang.toolchains.resolve import Toolchain
 
 Needed = tuple[int, frozenset[int]]
 

@@ -11,8 +11,8 @@ import pytest
 from synthetic import EXPERIMENTS, make_run
 
 from harness.analysis import conclude
-from harness.analysis.decisions import decide
-from harness.analysis.intervals import Sample
+from harness.analysis.stats.decisions import decide
+from harness.analysis.stats.intervals import Sample
 
 Draw = Callable[[np.random.Generator, int], Sample]
 

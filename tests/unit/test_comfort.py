@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import harness
 from harness.cli import main
-from harness.provenance import provenance
+from harness.version import provenance
 
 GIT = shutil.which("git") or "git"
 

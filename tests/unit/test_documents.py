@@ -13,12 +13,12 @@ import pytest
 import yaml
 from documents import DOCUMENTS, ROOT, Block, blocks, every_block, inline_commands
 
-from harness.analysis.question import resolve_question
 from harness.cli import main
 from harness.cli.reference import markdown
 from harness.golang.experiments import Experiments, experiment_of
-from harness.plan import make_plan
-from harness.spec.load import load
+from harness.matrix.load import load
+from harness.plan.plan import make_plan
+from harness.plan.question import resolve_question
 
 LANGUAGES = {"console", "yaml", "python", "toml", "text"}
 """``text`` is what a program prints, or a drawing; all others are run or checked."""

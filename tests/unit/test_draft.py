@@ -2,14 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.draft.constraints import belongs
-from harness.draft.programs import Program
-from harness.draft.survey import Survey, survey
-from harness.draft.text import matrix_text, remarks
-from harness.draft.versions import Suspect, Versions, _closest
 from harness.errors import HarnessError
 from harness.golang.experiments import parse_meanings
-from harness.spec.load import Matrix, load
+from harness.init.constraints import belongs
+from harness.init.programs import Program
+from harness.init.survey import Survey, survey
+from harness.init.text import matrix_text, remarks
+from harness.init.versions import Suspect, Versions, _closest
+from harness.matrix.load import Matrix, load
 
 VERSIONS = Versions(baseline="go1.24.3", candidate="go1.27.3")
 MAIN = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println() }\n'

@@ -5,9 +5,9 @@ from pathlib import Path
 from profiles import field, profile, varint
 from synthetic import make_run
 
-from harness.evidence import read_evidence
+from harness.analysis.evidence import read_evidence
 from harness.report.charts import heap_difference
-from harness.run import Run
+from harness.run.store import Run
 
 MIB = 1 << 20
 MATRIX: dict[str, object] = {

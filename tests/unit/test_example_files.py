@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.spec.load import load
+from harness.matrix.load import load
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

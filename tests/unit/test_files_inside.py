@@ -24,7 +24,7 @@ from harness.files.inside import (
 )
 from harness.files.names import file_name
 from harness.files.whole import whole_directory
-from harness.run import MANIFEST, TRIALS, Run, append_trial, write_json
+from harness.run.store import MANIFEST, TRIALS, Run, append_trial, write_json
 
 SECRET = b"secret of the system"
 

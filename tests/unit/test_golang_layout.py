@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.golang.elf import Function
-from harness.golang.layout import END, PADS, choose, pad_source, table_source
+from harness.golang.probe.layout import END, PADS, choose, pad_source, table_source
 
 ALL = (*PADS, END)
 LANDMARKS = [pad.landmark for pad in ALL]

@@ -2,8 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from harness.golang.experiments import Experiments
-from harness.plan import make_plan
-from harness.spec.models import BuildAxesSpec, MatrixSpec, ToolchainSpec, WorkloadSpec
+from harness.matrix.models import BuildAxesSpec, MatrixSpec, ToolchainSpec, WorkloadSpec
+from harness.plan.plan import make_plan
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.lanes import cpu_quota, cut_lanes
+from harness.session.lanes import cpu_quota, cut_lanes
 
 
 @given(

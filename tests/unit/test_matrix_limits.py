@@ -11,10 +11,10 @@ import pytest
 from synthetic import EXPERIMENTS
 
 from harness.errors import HarnessError
-from harness.feasible import TRIALS, check_trials
-from harness.plan import make_plan
-from harness.spec.load import SpecError, load
-from harness.spec.paths import beside
+from harness.matrix.load import SpecError, load
+from harness.matrix.paths import beside
+from harness.plan.feasible import TRIALS, check_trials
+from harness.plan.plan import make_plan
 
 GO = "go: [go1.23.9, go1.24.3]\n"
 WORKLOADS = "workloads:\n  - {name: a, package: ./a}\n"
@@ -223,7 +223,7 @@ def test_a_huge_matrix_is_refused_in_little_memory(path: Path) -> None:
     axes = ", ".join(f"A{i}: [{', '.join(map(str, range(10)))}]" for i in range(7))
     path.write_text(GOOD + f"env: {{{axes}}}\n")
     script = (
-        "import sys, resource\nfrom pathlib import Path\nfrom harness.spec.load import load\n"
+        "import sys, resource\nfrom pathlib import Path\nfrom harness.matrix.load import load\n"
         "resource.setrlimit(resource.RLIMIT_CPU, (10, 10))\n"
         "try:\n    load(Path(sys.argv[1]))\nexcept Exception as error:\n    print(error)\n"
     )

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.measure.heap import Frame, Record, Records, encode_profile, parse_records
-from harness.report.pprof import parse_heap
+from harness.profiles.encode import Frame, Record, Records, encode_profile, parse_records
+from harness.profiles.pprof import parse_heap
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 COUNTS = st.tuples(st.integers(1, 10**6), st.integers(1, 10**4)).map(lambda p: (p[0], p[0] * p[1]))

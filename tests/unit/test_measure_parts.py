@@ -9,16 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.golang import elf
-from harness.measure import benchmarks, cgroup, metrics, placeholders, smaps
-from harness.measure.catalogue import CATALOGUE, describe, markdown
-from harness.measure.gctrace import GCTrace
-from harness.measure.load import parse_report
-from harness.measure.procfs import Mapping
-from harness.measure.seen import Seen
-from harness.measure.snapshot import KernelView, Snapshot
-from harness.measure.tree import Tree
-from harness.measure.trial import outcome_of
-from harness.spec.models import WorkloadSpec
+from harness.matrix.models import WorkloadSpec
+from harness.metrics.catalogue import CATALOGUE, describe, markdown
+from harness.trial import benchmarks, cgroup, placeholders
+from harness.trial import numbers as metrics
+from harness.trial.observe import smaps
+from harness.trial.observe.gctrace import GCTrace
+from harness.trial.observe.observed import Seen
+from harness.trial.observe.procfs import Mapping
+from harness.trial.observe.snapshot import KernelView, Snapshot
+from harness.trial.observe.tree import Tree
+from harness.trial.server.load import parse_report
+from harness.trial.trial import outcome_of
 
 
 def mapping(start: int, size: int, permissions: str = "rw-p", name: str = "") -> Mapping:

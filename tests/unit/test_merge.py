@@ -6,8 +6,8 @@ from synthetic import HOST, ORIGIN, make_run
 
 from harness.analysis import conclude
 from harness.errors import HarnessError
-from harness.merge import merge
-from harness.run import Run
+from harness.run.merge import merge
+from harness.run.store import Run
 
 OTHER = HOST.model_copy(update={"id": "host-2", "name": "other"})
 

@@ -2,8 +2,8 @@ from collections import Counter
 
 from synthetic import EXPERIMENTS, ORIGIN
 
-from harness.plan import Plan, make_plan
-from harness.spec.models import MatrixSpec
+from harness.matrix.models import MatrixSpec
+from harness.plan.plan import Plan, make_plan
 
 
 def plan(seed: int = 1, **changes: object) -> Plan:

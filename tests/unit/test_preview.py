@@ -1,5 +1,5 @@
-from harness.preview import seconds_per_trial
-from harness.run import TrialRecord
+from harness.run.store import TrialRecord
+from harness.session.preview import seconds_per_trial
 
 
 def record(workload: str, lane: int, started: float, host: str = "a") -> TrialRecord:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.measure import procfs
+from harness.trial.observe import procfs
 
 SMAPS = b"""\
 00400000-00401000 r-xp 00000000 08:01 42                                 /bin/with space (x)

@@ -1,13 +1,13 @@
 from pathlib import Path
 
-from harness.report import json_schema
-from harness.spec.reference import markdown
+from harness.matrix.reference import markdown
+from harness.schemas import json_schema
 
 
 def test_the_reference_of_the_matrix_is_current() -> None:
     page = Path(__file__).parents[2] / "docs" / "matrix.md"
 
-    assert page.read_text(encoding="utf-8") == markdown(), "python -m harness.spec.reference"
+    assert page.read_text(encoding="utf-8") == markdown(), "python -m harness.matrix.reference"
 
 
 def test_every_key_of_the_matrix_is_described_on_the_page_and_in_the_schema() -> None:

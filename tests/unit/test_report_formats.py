@@ -20,10 +20,9 @@ from verdicts import make_verdict
 
 from harness.analysis import conclude
 from harness.cli import main
+from harness.profiles.pprof import parse_heap
 from harness.report import (
     FORMATS,
-    SCHEMAS,
-    json_schema,
     render_history,
     render_html,
     render_markdown,
@@ -31,10 +30,10 @@ from harness.report import (
 )
 from harness.report.history import Row
 from harness.report.markdown import LIMIT, code, plain
-from harness.report.pprof import parse_heap
 from harness.report.terminal import full_summary
-from harness.run import Run, append_trial, write_json
-from harness.text import visible
+from harness.run.store import Run, append_trial, write_json
+from harness.schemas import SCHEMAS, json_schema
+from harness.text.visible import visible
 
 MIB = 1 << 20
 

@@ -7,8 +7,8 @@ from verdicts import make_verdict
 
 from harness.analysis.models import Verdict
 from harness.report import render_html, terminal_summary
-from harness.run import Run
-from harness.text import first_unseen
+from harness.run.store import Run
+from harness.text.visible import first_unseen
 
 MIB = 1 << 20
 HOSTILE = "</script><img src=x onerror=window.hit=1>\u202e\x1b[31m\"'><b>"

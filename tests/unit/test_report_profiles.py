@@ -15,10 +15,10 @@ from synthetic import make_run
 from harness.cli import main
 from harness.files.unpack import TooLargeError, copy_limited, gunzip
 from harness.golang.records import ToolchainRecord
-from harness.measure.heap import Frame, Record, Records, encode_profile
-from harness.report.pprof import parse_heap, parse_profile
-from harness.report.profiles import merge, top
-from harness.run import MANIFEST, append_trial, write_json
+from harness.profiles.encode import Frame, Record, Records, encode_profile
+from harness.profiles.merge import merge, top
+from harness.profiles.pprof import parse_heap, parse_profile
+from harness.run.store import MANIFEST, append_trial, write_json
 
 MIB = 1 << 20
 STACK = field(1, varint(2) + varint(1))

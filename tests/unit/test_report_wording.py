@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from harness.analysis.models import Decision
 from harness.report import wording
-from harness.text import visible
+from harness.text.visible import visible
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,17 @@ from synthetic import make_run
 
 from harness.cli import main
 from harness.errors import HarnessError
-from harness.preview import _earlier
-from harness.reports import list_runs, newest_run, prune_runs, reserve
-from harness.run import MANIFEST, TRIALS, Run, append_trial, point_latest, read_manifest, write_json
+from harness.run.directory import list_runs, newest_run, prune_runs, reserve
+from harness.run.store import (
+    MANIFEST,
+    TRIALS,
+    Run,
+    append_trial,
+    point_latest,
+    read_manifest,
+    write_json,
+)
+from harness.session.preview import _earlier
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

@@ -7,9 +7,17 @@ from synthetic import make_run
 from harness.cli import main
 from harness.errors import HarnessError
 from harness.golang.records import BuildRecord
-from harness.judge import judge_apart
-from harness.run import MANIFEST, TRIALS, Run, append_trial, continued, point_latest, write_json
-from harness.spec.models import GateSpec
+from harness.matrix.models import GateSpec
+from harness.run.store import (
+    MANIFEST,
+    TRIALS,
+    Run,
+    append_trial,
+    continued,
+    point_latest,
+    write_json,
+)
+from harness.session.judge import judge_apart
 
 
 def stored(path: Path) -> Run:

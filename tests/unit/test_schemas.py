@@ -3,7 +3,7 @@ from importlib.resources import files
 
 import pytest
 
-from harness.report import SCHEMAS, json_schema
+from harness.schemas import SCHEMAS, json_schema
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from synthetic import ORIGIN, make_run
 
-from harness.measure.trial import TrialResult
-from harness.plan import Trial
-from harness.run import Manifest, Run, append_trial, write_json
-from harness.session import _store_files
+from harness.plan.plan import Trial
+from harness.run.store import Manifest, Run, append_trial, write_json
+from harness.session.session import _store_files
+from harness.trial.trial import TrialResult
 
 RESULT = TrialResult(outcome="ok", metrics={"rss.peak": 1.0}, series=[(0.0, 1), (1.0, 2)])
 

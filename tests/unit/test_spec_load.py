@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.spec.load import SpecError, load
-from harness.spec.units import Increase
+from harness.matrix.load import SpecError, load
+from harness.matrix.units import Increase
 
 GOOD = """\
 go: [go1.23.9, go1.24.3]

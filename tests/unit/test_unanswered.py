@@ -4,10 +4,10 @@ import pytest
 from synthetic import ORIGIN, make_run
 
 from harness.analysis import conclude
-from harness.analysis.question import resolve_question
 from harness.analysis.unanswered import unanswered
-from harness.plan import Trial
-from harness.run import Run
+from harness.plan.plan import Trial
+from harness.plan.question import resolve_question
+from harness.run.store import Run
 
 SIDES = {"go1.23.9", "go1.24.3"}
 

@@ -15,18 +15,18 @@ from synthetic import EXPERIMENTS, ORIGIN, make_run
 
 from harness.analysis import QuestionError, compare, conclude, resolve_question
 from harness.analysis.models import Comparison, Cure, Suspect, Verdict
-from harness.analysis.question import variant_of
 from harness.analysis.stopping import undecided
 from harness.errors import HarnessError
 from harness.golang.experiments import Experiments
 from harness.golang.records import BuildRecord
-from harness.plan import Plan, make_plan
+from harness.matrix.models import BuildPattern, BuildSpec, MatrixSpec
+from harness.matrix.names import VariantName, parse_name, quoted, variant_name
+from harness.plan.plan import Plan, make_plan
+from harness.plan.variants import Toggle, Variant, find, toggles_between
 from harness.report import FORMATS, render_history
 from harness.report.sections import troubles
-from harness.run import Run
-from harness.spec.models import BuildPattern, BuildSpec, MatrixSpec
-from harness.spec.names import VariantName, parse_name, quoted, variant_name
-from harness.variants import Toggle, Variant, find, toggles_between
+from harness.run.question import variant_of
+from harness.run.store import Run
 
 Measure = Callable[[str, str, int], dict[str, float | None]]
 RACE: dict[str, object] = {

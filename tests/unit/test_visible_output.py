@@ -17,8 +17,8 @@ from synthetic import ORIGIN, make_run
 
 from harness.cli import COMMANDS, main
 from harness.report import FORMATS
-from harness.run import MANIFEST, TRIALS
-from harness.text import first_unseen, visible, visible_json
+from harness.run.store import MANIFEST, TRIALS
+from harness.text.visible import first_unseen, visible, visible_json
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\u202e\u2028\r::error::x\u200b\u0085"
 NAMES = {"go1.24.3": f"go1.24.3{EVIL}", "rss.avg": f"=rss{EVIL}", "host-1": f"@host{EVIL}"}

@@ -1,8 +1,8 @@
 """What the search among commits tells."""
 
-from harness.bisect.findings import Finding
+from harness.bisect.points import Finding
 from harness.bisect.record import Culprit
-from harness.frozen import Frozen
+from harness.models import Frozen
 
 
 class CommitsAnswer(Frozen):

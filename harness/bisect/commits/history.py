@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.frozen import Frozen
 from harness.golang.git import run_git
 from harness.golang.versions import GoVersion
+from harness.models import Frozen
 
 GOVERSION = "src/internal/goversion/goversion.go"
 """Its ``const Version`` is the minor version that a development tree leads to."""

@@ -14,7 +14,7 @@ from harness.bisect.commits.history import (
     path_between,
     place,
 )
-from harness.bisect.findings import Point, State
+from harness.bisect.points import Point, State
 from harness.bisect.span import Span
 from harness.errors import HarnessError
 

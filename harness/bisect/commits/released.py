@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from harness.bisect.commits.compatible import fit, object_format, parts_of_commit, parts_of_goroot
 from harness.bisect.commits.history import commit_of, release_at
-from harness.bisect.commits.mixture import mixed
-from harness.bisect.commits.parts import fit, object_format, parts_of_commit, parts_of_goroot
+from harness.bisect.commits.mixed import mixed
 from harness.errors import HarnessError
-from harness.golang.toolchains import Say, Toolchain, resolve
-from harness.spec.models import ToolchainSpec
-from harness.spec.paths import beside
+from harness.golang.toolchains.resolve import Say, Toolchain, resolve
+from harness.matrix.models import ToolchainSpec
+from harness.matrix.paths import beside
 
 
 def end_of(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain | None:

@@ -7,10 +7,10 @@ from tempfile import TemporaryDirectory
 from harness.bisect.commits.history import Commit
 from harness.errors import HarnessError
 from harness.golang.command import run_go
-from harness.golang.overlay import write_overlay
-from harness.golang.toolchains import Toolchain
-from harness.golang.workloads import Source
-from harness.spec.models import BuildSpec
+from harness.golang.probe.overlay import write_overlay
+from harness.golang.sources.locate import Source
+from harness.golang.toolchains.resolve import Toolchain
+from harness.matrix.models import BuildSpec
 
 _TOOLS = (
     *("src/cmd/asm", "src/cmd/compile", "src/cmd/internal", "src/cmd/link"),

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from harness.golang.cache import obtain
 from harness.golang.command import build_cache
-from harness.golang.providers import source
-from harness.golang.supplies import at_hand
-from harness.golang.toolchains import Say, Toolchain, resolve
+from harness.golang.toolchains import source
+from harness.golang.toolchains.available import at_hand
+from harness.golang.toolchains.resolve import Say, Toolchain, resolve
 from harness.golang.versions import expand_shorthand
-from harness.spec.models import ToolchainSpec
+from harness.matrix.models import ToolchainSpec
 
 
 def true_build(

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from harness.bisect.findings import Finding, State
+from harness.bisect.points import Finding, State
 from harness.bisect.source.patch import Culprit
-from harness.frozen import Frozen
+from harness.models import Frozen
 
 Direction = Literal["forward", "reverse"]
 """``forward``: files of the bad toolchain on the good one; ``reverse``: the other way."""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from harness.bisect.source.imports import fit_imports, unnamed
 from harness.bisect.source.split import Split, Splitter, Stretch, without_comments
-from harness.frozen import Frozen
 from harness.golang.patches import split_lines
+from harness.models import Frozen
 
 _NOTHING = Stretch(kind="", text="", code="")
 _FRAME = ("head", "imports")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.bisect.findings import Finding
+from harness.bisect.points import Finding
 from harness.bisect.source.answer import DIRECTIONS, WANTED, Direction
 from harness.bisect.source.changes import Edit
 from harness.bisect.source.mixtures import Changes, Mixtures

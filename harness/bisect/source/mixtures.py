@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from harness.bisect.findings import Finding, Judge, Point
+from harness.bisect.points import Finding, Judge, Point
+from harness.bisect.sentences import against
 from harness.bisect.source.answer import Direction, Step
 from harness.bisect.source.changes import Edit, FileChange, Unparsable, combine
 from harness.bisect.source.split import Splitter
-from harness.bisect.words import against
-from harness.golang.toolchains import Toolchain
-from harness.spec.names import variant_name
+from harness.golang.toolchains.resolve import Toolchain
+from harness.matrix.names import variant_name
 
 _FEW = 3
 """So many declarations are named one by one."""

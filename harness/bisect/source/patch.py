@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from harness.bisect.source.split import Split, Splitter
-from harness.frozen import Frozen
 from harness.golang.patches import split_lines
+from harness.models import Frozen
 
 Texts = Mapping[str, str | None]
 """Files by path within a GOROOT; ``None`` for one that is not there."""

@@ -5,8 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.analysis.words import listed
-from harness.bisect.findings import Finding, Judge
+from harness.bisect.points import Finding, Judge
 from harness.bisect.source.answer import DIRECTIONS, WANTED, Direction, Outcome, SourceAnswer
 from harness.bisect.source.changes import Edit, compare
 from harness.bisect.source.descent import Descent, Sieve, completions
@@ -17,10 +16,11 @@ from harness.bisect.source.patch import culprits, unified_diff
 from harness.bisect.source.split import Splitter, make_splitter
 from harness.bisect.source.used import differences, used_files
 from harness.errors import HarnessError
-from harness.golang.toolchains import Toolchain
+from harness.golang.sources.locate import Source
+from harness.golang.toolchains.resolve import Toolchain
 from harness.golang.versions import GoVersion
-from harness.golang.workloads import Source
-from harness.spec.models import BuildSpec
+from harness.matrix.models import BuildSpec
+from harness.text.words import listed
 
 MOST_MIXTURES = 80
 """So many are asked about in search of declarations, in each direction: some ten minutes."""

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.frozen import Frozen
-from harness.golang.builds import build_tool
+from harness.golang.builds.build import build_tool
 from harness.golang.patches import split_lines
-from harness.golang.toolchains import Toolchain
+from harness.golang.toolchains.resolve import Toolchain
+from harness.models import Frozen
 
 _TEXT = re.compile(r"^TEXT\s+([^\s(,]+)\(SB\)")
 """How a function begins in Go's assembler."""

@@ -5,12 +5,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.frozen import Frozen
 from harness.golang.command import run_go
-from harness.golang.overlay import write_overlay
-from harness.golang.toolchains import Toolchain
-from harness.golang.workloads import Source
-from harness.spec.models import BuildSpec
+from harness.golang.probe.overlay import write_overlay
+from harness.golang.sources.locate import Source
+from harness.golang.toolchains.resolve import Toolchain
+from harness.matrix.models import BuildSpec
+from harness.models import Frozen
 
 _LISTS = (
     *("GoFiles", "CgoFiles", "CFiles", "CXXFiles", "MFiles", "HFiles", "FFiles", "SFiles"),

@@ -1,0 +1,56 @@
+"""What diagnosis needs beyond the trials' records: heap profiles and series, read from a run."""
+
+from collections import defaultdict
+
+from harness.analysis import Evidence
+from harness.errors import HarnessError
+from harness.profiles.pprof import Stack
+from harness.run.contents import load_heap, read_series
+from harness.run.question import question_of
+from harness.run.store import Run
+
+_NOT_THE_PROGRAM = ("runtime.", "internal/runtime/", "runtime/internal/")
+
+
+def read_evidence(run: Run) -> Evidence:
+    """The profiles and series of the question's baseline and candidate, as far as readable."""
+    question = question_of(run)
+    wanted = {question.baseline, question.candidate}
+    functions: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
+    series: dict[tuple[str, str], list[list[tuple[float, float]]]] = defaultdict(list)
+    unreadable: dict[str, list[str]] = defaultdict(list)
+    for trial in run.trials:
+        if not trial.ok or trial.variant not in wanted:
+            continue
+        key = (trial.workload, trial.variant)
+        if points := read_series(run, trial):
+            series[key].append(points)
+        try:
+            heap = load_heap(run, trial)
+        except HarnessError as error:
+            unreadable[trial.workload].append(str(error))
+            continue
+        if heap is not None:
+            functions[key].append(by_function(heap))
+    return Evidence(
+        functions={key: _mean(profiles) for key, profiles in functions.items()},
+        series=dict(series),
+        unreadable={workload: tuple(said) for workload, said in unreadable.items()},
+    )
+
+
+def by_function(stacks: dict[Stack, float]) -> dict[str, float]:
+    """Bytes in use by the innermost function that is not the runtime's own."""
+    result: dict[str, float] = defaultdict(float)
+    for stack, size in stacks.items():
+        own = (name for name in reversed(stack) if not name.startswith(_NOT_THE_PROGRAM))
+        result[next(own, stack[-1] if stack else "?")] += size
+    return dict(result)
+
+
+def _mean(profiles: list[dict[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = defaultdict(float)
+    for profile in profiles:
+        for name, size in profile.items():
+            total[name] += size / len(profiles)
+    return dict(total)

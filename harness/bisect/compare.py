@@ -1,0 +1,196 @@
+"""Measures points against both ends, round by round, until a sequential test decides."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from harness.bisect import decide
+from harness.bisect.points import Effect, Finding, Point
+from harness.bisect.scale import Pair, Scale, effect_of, scale_of, typical_size
+from harness.errors import HarnessError
+
+MIN_ROUNDS = 2
+MAX_ROUNDS = 60
+"""Of one visit to a point; a point that stays doubtful is visited once more at the end."""
+_PATIENCE = 6
+"""Rounds after which the answer is far enough away to measure two at a time."""
+_MAX_FAILURES = 2
+"""Trials of a point that may fail before it counts as unresolved."""
+
+
+class Outcome(Protocol):
+    """Of one trial."""
+
+    @property
+    def value(self) -> float | None:
+        """The metric's; ``None`` for a trial that failed."""
+
+    @property
+    def problem(self) -> str | None:
+        """How it failed."""
+
+
+class Laboratory(Protocol):
+    """Builds and measures; ``Bench`` decides what."""
+
+    def build(self, point: Point) -> str | None:
+        """Make a point's binary, once; what went wrong, if it did not work."""
+
+    def rounds(self, points: Sequence[Point], count: int) -> Sequence[Mapping[str, Outcome]]:
+        """Measure that many rounds of all the points, by name; asked again, it measures anew."""
+
+
+class Change(Effect):
+    """Of two points measured against each other: of the bad one against the good one."""
+
+    decision: Literal["changed", "unchanged", "undecided"] = "undecided"
+    rounds: int = 0
+    size: float = 0.0
+    """What is typical of the larger one, in the metric's unit: differences are parts of it."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One round."""
+
+    good: float
+    point: float
+    bad: float
+
+    def contrast(self, scale: Scale) -> float:
+        """What a point is sorted by; see ``harness.bisect.decide``."""
+        low, middle, high = (scale.place(value) for value in (self.good, self.point, self.bad))
+        return middle - (low + high) / 2
+
+
+class Bench:
+    """Two ends that differ, and points to be sorted between them."""
+
+    def __init__(self, laboratory: Laboratory, good: Point, bad: Point, smallest: float) -> None:
+        """Take two ends; nothing is measured yet.
+
+        Args:
+            laboratory: builds and measures.
+            good: one end.
+            bad: the other.
+            smallest: changes within ± this are none, relative to the metric's own size.
+        """
+        self._laboratory = laboratory
+        self._good, self._bad = good, bad
+        self._smallest = smallest
+        self._ends: list[Pair] = []
+        self._rows: dict[str, list[_Row]] = {}
+        self._sorted: list[str] = []
+        """Points whose scatter counts for those after them."""
+        self.change = Change()
+        """Of both ends, once they have been compared."""
+        self.findings: dict[str, Finding] = {}
+        """By name, in the order in which points were first asked about."""
+
+    def compare_ends(self) -> Change:
+        """Whether the ends differ; this must be asked first.
+
+        Raises:
+            HarnessError: an end does not build, or its program fails.
+        """
+        pair = (self._good, self._bad)
+        for point in pair:
+            problem = self._laboratory.build(point)
+            if problem:
+                raise HarnessError(f"{point.name} does not build, so there is no end to go from:\n"
+                                   f"{problem}")  # fmt: skip
+        failures = 0
+        decision = None
+        while decision is None and len(self._ends) < decide.LAST_LOOK:
+            count = decide.FIRST_LOOK if not self._ends else 2
+            for found in self._laboratory.rounds(pair, count):
+                good, bad = (_value(found, point) for point in pair)
+                if good is None or bad is None:
+                    failures += 1
+                    if failures > _MAX_FAILURES:
+                        raise HarnessError(_explain_failure(found, pair))
+                else:
+                    self._ends.append((good, bad))
+            scale = scale_of(self._ends)
+            differences = [scale.difference(row) for row in self._ends]
+            decision = decide.change(differences, scale.bound(self._smallest))
+        effect = effect_of(self._ends).model_dump()
+        self.change = Change(decision=decision or "undecided", rounds=len(self._ends),
+                             size=typical_size(self._ends), **effect)  # fmt: skip
+        return self.change
+
+    def judge(self, point: Point) -> Finding:
+        """Sort a point to one end; see ``harness.bisect.points.Judge``."""
+        known = self.findings.get(point.name)
+        if known is not None and known.state != "doubtful":
+            return known
+        self.findings[point.name] = found = self._visit(point)
+        return found
+
+    def _visit(self, point: Point) -> Finding:
+        problem = self._laboratory.build(point)
+        if problem:
+            return Finding(point=point.name, state="unresolved", reason=problem)
+        rows = self._rows.setdefault(point.name, [])
+        asked = failures = 0
+        while asked < MAX_ROUNDS:
+            count = MIN_ROUNDS if not rows or len(rows) >= _PATIENCE else 1
+            asked += count
+            for found in self._laboratory.rounds((self._good, self._bad, point), count):
+                mine = _value(found, point)
+                if mine is None:
+                    failures += 1
+                    if failures >= _MAX_FAILURES:
+                        return self._finding(point, "unresolved", _problem(found, point))
+                good, bad = _value(found, self._good), _value(found, self._bad)
+                if mine is not None and good is not None and bad is not None:
+                    rows.append(_Row(good, mine, bad))
+            side = self._side(rows)
+            if side is not None:
+                self._sorted.append(point.name)
+                return self._finding(point, side, None)
+        reason = f"after {len(rows)} rounds it is like neither end, or too noisy to tell"
+        return self._finding(point, "doubtful", reason)
+
+    def _side(self, rows: Sequence[_Row]) -> Literal["good", "bad"] | None:
+        """The end that a point is like, on the one scale on which it and both ends have a place."""
+        if not rows:
+            return None
+        scale = scale_of(self._ends, (v for row in rows for v in (row.good, row.point, row.bad)))
+        differences = [scale.difference(pair) for pair in self._ends]
+        spread = decide.spread_of_ends(differences)
+        for name in self._sorted:
+            known = self._rows[name]
+            if scale.holds(v for row in known for v in (row.good, row.point, row.bad)):
+                spread = spread.joined([row.contrast(scale) for row in known])
+        gap = sum(differences) / len(differences)
+        return decide.side([row.contrast(scale) for row in rows], gap, spread)
+
+    def _finding(
+        self, point: Point, state: Literal["good", "bad", "doubtful", "unresolved"],
+        reason: str | None,
+    ) -> Finding:  # fmt: skip
+        rows = self._rows[point.name]
+        effect = effect_of([(row.good, row.point) for row in rows]).model_dump()
+        return Finding(point=point.name, state=state, rounds=len(rows), reason=reason, **effect)
+
+
+def _value(found: Mapping[str, Outcome], point: Point) -> float | None:
+    """A point's value of a round; none where it is no number that can be set against another."""
+    value = found[point.name].value
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _problem(found: Mapping[str, Outcome], point: Point) -> str | None:
+    """Why there is no such value."""
+    outcome = found[point.name]
+    if outcome.problem or outcome.value is None or math.isfinite(outcome.value):
+        return outcome.problem
+    return f"its value is {outcome.value}, which cannot be compared"
+
+
+def _explain_failure(found: Mapping[str, Outcome], pair: Sequence[Point]) -> str:
+    known = {point.name: _problem(found, point) for point in pair}
+    problems = [f"{name}: {problem}" for name, problem in known.items() if problem]
+    return f"an end has no value, so there is nothing to compare: {'; '.join(problems)}"

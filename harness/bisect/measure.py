@@ -1,0 +1,210 @@
+"""Builds points and measures rounds of them, into a run directory that any other command can read.
+
+What the directory holds already is not measured again: an interrupted bisection asks the same
+questions in the same order, and so goes on where it stopped.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.bisect.points import Point
+from harness.errors import HarnessError, writing
+from harness.golang.builds.build import BuildRequest, build_all
+from harness.golang.records import BuildRecord, ToolchainRecord
+from harness.golang.sources.locate import Source
+from harness.matrix.models import BuildSpec
+from harness.plan.plan import Cell, Trial
+from harness.plan.variants import Variant
+from harness.run.directory import ELSEWHERE
+from harness.run.host import host_id
+from harness.run.store import MANIFEST, Manifest, TrialRecord, append_trial, read_trials, write_json
+from harness.session.lanes import available_lanes
+from harness.session.session import measure, record_of
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The metric of one trial."""
+
+    value: float | None
+    problem: str | None
+
+
+class RunLaboratory:
+    """The laboratory of one run directory and one workload.
+
+    It grows the run's plan by a variant for each point, and its rounds by each that is measured.
+    """
+
+    def __init__(
+        self, directory: Path, manifest: Manifest, source: Source, *, metric: str,
+        build: BuildSpec, env: Mapping[str, str], cache: Path, say: Say,
+    ) -> None:  # fmt: skip
+        """Open a run directory.
+
+        Args:
+            directory: the run directory; it is there.
+            manifest: of the run; what an earlier invocation added to it is kept.
+            source: the workload's.
+            metric: what is measured.
+            build: settings of every build.
+            env: the run environment of every trial.
+            cache: the harness's cache directory.
+            say: told of each build.
+        """
+        self._directory, self._manifest = directory, manifest
+        self._source, self._metric = source, metric
+        self._build, self._env = build, dict(env)
+        self._cache, self._say = cache, say
+        self._records = {(t.variant, t.round): t for t in read_trials(directory)}
+        self._stored = {(b.toolchain, b.settings, b.build): b for b in manifest.builds}
+        self._problems: dict[str, str | None] = {}
+        self._round = 0
+        self._pool: ThreadPoolExecutor | None = None
+        self.trials = 0
+        """Used by this bisection so far, those of earlier invocations included."""
+
+    @contextmanager
+    def open(self) -> Iterator["RunLaboratory"]:
+        """Ready to measure, as many trials at a time as there are lanes."""
+        limits = self._manifest.matrix.trials
+        lanes = len(available_lanes(limits.cpus, limits.lanes))
+        with ThreadPoolExecutor(max_workers=lanes) as self._pool:
+            yield self
+
+    @property
+    def manifest(self) -> Manifest:
+        """The run's, with all points so far."""
+        return self._manifest
+
+    @property
+    def source(self) -> Source:
+        """The workload's."""
+        return self._source
+
+    @property
+    def build_settings(self) -> BuildSpec:
+        """Of every build."""
+        return self._build
+
+    @property
+    def builds(self) -> int:
+        """Points that were built for this bisection so far."""
+        return len(self._problems)
+
+    def command(self, name: str) -> str:
+        """What makes a point's binary; empty for one that was never built."""
+        variant = next((v for v in self._manifest.plan.variants if v.name == name), None)
+        if variant is None:
+            return ""
+        return self._manifest.build(self._source.workload, variant).command
+
+    def build(self, point: Point) -> str | None:
+        """See ``harness.bisect.compare.Laboratory``.
+
+        Raises:
+            HarnessError: an earlier invocation measured another binary under this name.
+        """
+        if point.name not in self._problems:
+            self._problems[point.name] = self._make(point)
+        return self._problems[point.name]
+
+    def _make(self, point: Point) -> str | None:
+        name = point.name.partition("+")[0]
+        toolchain = point.toolchain.model_copy(update={"name": name})
+        newer = self._source.needs_newer(toolchain.version)
+        if newer:
+            return newer
+        request = BuildRequest(
+            source=self._source, toolchain=toolchain, settings=point.settings, build=self._build,
+            probe=self._manifest.matrix.probe,
+        )  # fmt: skip
+        record = build_all([request], self._cache, self._say)[0]
+        stored = self._stored.get((name, point.settings, self._build))
+        if stored is not None and stored.sha256 != record.sha256:
+            raise HarnessError(
+                f"{self._directory.name} cannot be resumed: {point.name} is another binary now "
+                "than the one that was measured; start a new bisection"
+            )
+        self._grow(point, record, record_of(toolchain))
+        return record.error
+
+    def _grow(self, point: Point, build: BuildRecord, toolchain: ToolchainRecord) -> None:
+        """Add a point to the plan, in place of what the run directory said of it."""
+        plan = self._manifest.plan
+        variant = Variant(name=point.name, toolchain=build.toolchain, settings=point.settings,
+                          build=self._build, env=self._env)  # fmt: skip
+        cell = Cell(workload=self._source.workload, variant=point.name)
+        variants = {v.name: v for v in (*plan.variants, variant)}
+        cells = {c.variant: c for c in (*plan.cells, cell)}
+        builds = {(b.toolchain, b.settings, b.build): b for b in (*self._manifest.builds, build)}
+        known = {t.name: t for t in (*self._manifest.toolchains, toolchain)}
+        grown = plan.model_copy(
+            update={"variants": tuple(variants.values()), "cells": tuple(cells.values())}
+        )
+        self._replace(plan=grown, builds=tuple(builds.values()), toolchains=tuple(known.values()))
+
+    def rounds(self, points: Sequence[Point], count: int) -> list[dict[str, Measured]]:
+        """See ``harness.bisect.compare.Laboratory``."""
+        found: dict[int, dict[str, Measured]] = {}
+        for record in self.records_of(points, count):
+            found.setdefault(record.round, {})[record.variant] = self._outcome(record)
+        return list(found.values())
+
+    def records_of(self, points: Sequence[Point], count: int) -> list[TrialRecord]:
+        """Measure that many rounds of all the points; their trials, round by round."""
+        numbers = range(self._round + 1, self._round + count + 1)
+        self._round = numbers[-1]
+        plan = self._manifest.plan
+        if self._round > plan.rounds:
+            self._replace(plan=plan.model_copy(update={"rounds": self._round}))
+        trials = [trial for number in numbers for trial in self._shuffled(points, number)]
+        self.trials += len(trials)
+        missing = [t for t in trials if not self._has(t, trials)]
+        for record in self._measure(missing):
+            append_trial(self._directory, record)
+            self._records[record.variant, record.round] = record
+        return [self._records[t.variant, t.round] for t in trials]
+
+    def _has(self, trial: Trial, trials: Sequence[Trial]) -> bool:
+        """Whether a trial need not be measured: its round is complete, or it is of this machine.
+
+        A round that another machine has begun is measured anew, so that no pair mixes the two.
+        """
+        record = self._records.get((trial.variant, trial.round))
+        whole = all((t.variant, t.round) in self._records for t in trials if t.round == trial.round)
+        return record is not None and (whole or record.host == host_id())
+
+    def _measure(self, trials: Sequence[Trial]) -> Iterator[TrialRecord]:
+        if self._pool is None:
+            raise AssertionError("rounds are measured within open()")
+        return self._pool.map(lambda t: measure(self._directory, self._manifest, t), trials)
+
+    def _shuffled(self, points: Sequence[Point], number: int) -> list[Trial]:
+        trials = [
+            Trial(workload=self._source.workload, variant=p.name, round=number) for p in points
+        ]
+        order = random.Random(f"{self._manifest.plan.seed}/{number}")  # noqa: S311 - no secret
+        order.shuffle(trials)
+        return trials
+
+    def _outcome(self, record: TrialRecord) -> Measured:
+        if not record.ok:
+            tail = "\n".join(record.log.splitlines()[-5:])
+            return Measured(None, f"{record.outcome}\n{tail}".strip())
+        value = record.metrics.get(self._metric)
+        if value is None:
+            note = record.notes.get(self._metric, "its trials do not have it")
+            return Measured(None, f"no {self._metric}: {note}")
+        return Measured(value, None)
+
+    def _replace(self, **fields: object) -> None:
+        self._manifest = self._manifest.model_copy(update=fields)
+        with writing(self._directory, ELSEWHERE):
+            write_json(self._directory / MANIFEST, self._manifest)

@@ -1,0 +1,137 @@
+"""The report of a bisection: the answer, and the path to it."""
+
+import shlex
+from pathlib import Path
+
+import altair as alt
+
+from harness.bisect.points import Finding
+from harness.bisect.record import Bisection, Stage
+from harness.files.inside import write_inside
+from harness.report.drawing import PLAIN, Figure, draw, tip
+from harness.report.markdown import code, plain
+from harness.report.page import render_page
+from harness.report.wording import interval, percent, quantity, sentence
+from harness.text.visible import visible
+
+_COLORS = {"good": "#2e8b57", "bad": "#c9382e", "doubtful": "#b98a12", "unresolved": PLAIN}
+
+
+def write_bisection(directory: Path, bisection: Bisection) -> None:
+    """Put the page, its Markdown and the culprit's patch into the run directory."""
+    write_inside(directory, "report.html", render_bisection(bisection))
+    write_inside(directory, "report.md", bisection_markdown(bisection))
+    for stage in bisection.stages:
+        for name, patch in (("culprit.diff", stage.patch), ("remedy.diff", stage.remedy)):
+            if patch is not None:
+                write_inside(directory, name, patch)
+
+
+def render_bisection(bisection: Bisection) -> str:
+    """The whole page. The same bisection gives the same bytes."""
+    return render_page(
+        "bisection.html.j2",
+        bisection=bisection,
+        request=bisection.request,
+        figures={stage.kind: _path(stage, bisection) for stage in bisection.stages},
+        against=lambda finding: _against(finding, bisection.unit),
+        interval=lambda finding: _interval(finding, bisection.unit),
+        again=again(bisection),
+    )
+
+
+def again(bisection: Bisection) -> str:
+    """The command that does the whole bisection anew, in the same order."""
+    request = bisection.request
+    words = ["gomatrix", "bisect", request.matrix, "--good", request.good, "--bad", request.bad,
+             "--workload", request.workload, "--metric", request.metric,
+             "--smallest", f"{request.smallest * 100:g}%", "--seed", str(request.seed)]  # fmt: skip
+    words += ["--repo", request.repository] if request.repository else []
+    words += ["--fix"] if request.fix else []
+    return shlex.join(words)
+
+
+def bisection_markdown(bisection: Bisection) -> str:
+    """Answer and path, to fit a comment."""
+    request = bisection.request
+    what = f"{code(request.metric)} of {plain(request.workload)}"
+    head = f"## {what}: {plain(request.good)} (good) to {plain(request.bad)} (bad)"
+    lines = [head, "", plain(sentence(bisection.headline))]
+    for stage in bisection.stages:
+        lines += ["", f"### {stage.title}", "", plain(sentence(stage.answer))]
+        lines += [f"Stopped: {plain(stage.stopped)}."] if stage.stopped else []
+        lines += [f"- {plain(fact)}" for fact in (*stage.confirmed, *stage.passed_over)]
+        if stage.steps:
+            lines += [
+                "",
+                "| Point | State | Against good | Interval | Rounds |",
+                "|---|---|---|---|---|",
+            ]
+            lines += [_line(step.finding, bisection.unit) for step in stage.steps]
+    return "\n".join(lines) + "\n"
+
+
+def _line(finding: Finding, unit: str) -> str:
+    cells = (code(finding.point), finding.state, _against(finding, unit), _interval(finding, unit))
+    return f"| {' | '.join(cells)} | {finding.rounds} |"
+
+
+def _against(finding: Finding, unit: str) -> str:
+    """How much more it is than the good end; in the metric's unit where there is no ratio."""
+    if finding.ratio is not None or finding.difference is None:
+        return percent(finding.ratio)
+    return _signed(finding.difference, unit)
+
+
+def _interval(finding: Finding, unit: str) -> str:
+    if finding.ratio is not None or finding.difference_ci is None:
+        return interval(finding.ci)
+    return " to ".join(_signed(bound, unit) for bound in finding.difference_ci)
+
+
+def _signed(difference: float, unit: str) -> str:
+    return ("+" if difference > 0 else "") + quantity(difference, unit)
+
+
+def _path(stage: Stage, bisection: Bisection) -> Figure | None:
+    """Every measured point of a stage with its interval, in order, all on one scale."""
+    measured = [s.finding for s in stage.steps if s.finding.rounds]
+    if len(measured) < 2:  # noqa: PLR2004 - one point is no path
+        return None
+    ratios = all(f.ratio is not None for f in measured)
+    rows = [row for f in measured if (row := _row(f, bisection.unit, ratios=ratios))]
+    data = alt.Data(values=rows)  # type: ignore[no-untyped-call] # altair's generated classes
+    colors = alt.Color("state:N", legend=None, scale=alt.Scale(
+        domain=list(_COLORS), range=list(_COLORS.values())))  # fmt: skip
+    base = alt.Chart(data).encode(
+        y=alt.Y("point:N", title=None, sort=None), color=colors, description="tip:N"
+    )
+    title = f"{bisection.request.metric} against the good end"
+    if not ratios and bisection.unit in ("bytes", "seconds"):
+        title += f", in {bisection.unit}"
+    axis = alt.Axis(format="+%" if ratios else "+~s")
+    points = base.mark_point(filled=True, size=90).encode(
+        x=alt.X("change:Q", title=title, axis=axis, scale=alt.Scale(zero=True))
+    )
+    rules = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", axis=axis), x2="high:Q")
+    note = "Points on the way, with 95 % intervals; green is like the good end, red like the bad."
+    chart = (rules + points).properties(
+        width=560, padding={"left": 24, "right": 12, "top": 5, "bottom": 10}
+    )
+    svg = draw(chart, title)
+    return Figure(f"path-{stage.kind}", f"{stage.title}: {title}", note, svg)
+
+
+def _row(finding: Finding, unit: str, *, ratios: bool) -> dict[str, object] | None:
+    """A point of the chart; none where nothing is known of the difference."""
+    change, ends = finding.difference, finding.difference_ci
+    if ratios and finding.ratio is not None:
+        change = finding.ratio - 1
+        ends = finding.ci and (finding.ci[0] - 1, finding.ci[1] - 1)
+    if change is None:
+        return None
+    low, high = ends or (change, change)
+    name = visible(finding.point)
+    words = f"{name}: {_against(finding, unit)}, {_interval(finding, unit)}, {finding.state}"
+    return {"point": name, "change": change, "state": finding.state, "low": low, "high": high,
+            "tip": tip("", f"{words}, {finding.rounds} rounds")}  # fmt: skip

@@ -1,0 +1,59 @@
+"""What the steps of a bisection ask and are told: points, findings and the judge between them."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from harness.golang.toolchains.resolve import Toolchain
+from harness.models import Frozen
+
+State = Literal["good", "bad", "doubtful", "unresolved"]
+"""``doubtful``: measured as often as allowed, and still on neither side; ``unresolved``: it does
+not build, or its program does not run to its end, so that there is nothing to compare."""
+
+
+class Point(Frozen):
+    """Something between good and bad that can be built and measured."""
+
+    name: str
+    """The variant's name: in the run directory, the report and messages."""
+    toolchain: Toolchain
+    """With what a patch or a mixture replaces in ``patched``."""
+    settings: tuple[str, ...] = ()
+    """Experiments, in the toolchain's own order."""
+
+
+class Effect(Frozen):
+    """How much more of a metric one point has than another, over rounds that measured both."""
+
+    ratio: float | None = None
+    """Geometric mean; ``None`` where any value is zero or negative: then the difference counts."""
+    ci: tuple[float, float] | None = None
+    """The ratio's 95 % interval."""
+    difference: float | None = None
+    """Mean, in the metric's unit."""
+    difference_ci: tuple[float, float] | None = None
+    """Its 95 % interval."""
+
+    @property
+    def sign(self) -> int:
+        """Whether it is more (1), less (-1) or neither."""
+        size = self.ratio - 1 if self.ratio is not None else self.difference or 0.0
+        return (size > 0) - (size < 0)
+
+
+class Finding(Effect):
+    """What measuring a point told; the effect is that of the point against the good end."""
+
+    point: str
+    """Its name."""
+    state: State
+    rounds: int = 0
+    """Rounds that it was measured in, each with both ends."""
+    reason: str | None = None
+    """For ``doubtful`` and ``unresolved``: why, in one line or with a log's tail."""
+
+
+Judge = Callable[[Point], Finding]
+"""Builds a point, measures it against both ends until a sequential test decides, and keeps it all
+in the run directory. Asked again, it answers from what it knows. Never raises for what a toolchain
+or a program does: that is a finding."""

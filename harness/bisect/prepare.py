@@ -1,0 +1,312 @@
+"""A bisection made ready: matrix, ends, workload, and the run directory to measure into."""
+
+import secrets
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import harness
+from harness.bisect.commits.line import comes_after
+from harness.bisect.commits.released import end_of
+from harness.bisect.ends import End, check_conditions, parse_end
+from harness.bisect.measure import RunLaboratory, Say
+from harness.bisect.points import Point
+from harness.bisect.record import RECORD, Bisection, Request
+from harness.bisect.span import Span
+from harness.errors import HarnessError, MissingError, writing
+from harness.files.document import parse_model
+from harness.files.inside import read_inside, remove_inside
+from harness.golang.cache import default_cache
+from harness.golang.experiments import explain_unknown
+from harness.golang.sources.locate import locate
+from harness.golang.toolchains.resolve import Toolchain, resolve
+from harness.golang.versions import GoVersion
+from harness.matrix.load import Matrix, load, nearest
+from harness.matrix.models import QuestionSpec, ToolchainSpec, WorkloadSpec
+from harness.matrix.names import variant_name
+from harness.metrics.catalogue import CATALOGUE
+from harness.models import Frozen
+from harness.plan.plan import Plan
+from harness.run.directory import ELSEWHERE, reserve
+from harness.run.host import describe_host
+from harness.run.store import MANIFEST, Manifest, read_manifest, write_json
+from harness.session.lanes import available_lanes
+from harness.session.memory import memory_budget
+from harness.session.session import TEMPORARY, build_helper, load_generator, require_linux
+
+_RECORD_BYTES, _RECORD_VALUES = 32 << 20, 1_000_000
+"""What is read of a bisection's record at most."""
+
+
+class Asked(Frozen):
+    """What a command line says; ``None`` for what the matrix, or chance, is to settle."""
+
+    good: str | None = None
+    bad: str | None = None
+    workload: str | None = None
+    metric: str | None = None
+    repository: Path | None = None
+    fix: bool = False
+    smallest: float = 0.01
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A bisection, ready to measure."""
+
+    request: Request
+    matrix: Matrix
+    directory: Path
+    span: Span
+    laboratory: RunLaboratory
+    cache: Path
+    say: Say
+
+
+def request_of(matrix: Matrix, asked: Asked) -> Request:
+    """What is asked for, with what the command line leaves open taken from the matrix.
+
+    Raises:
+        HarnessError: neither names an end or the workload, or a name means nothing here.
+    """
+    question = matrix.spec.question or QuestionSpec()
+    ends = {"good": asked.good or question.baseline, "bad": asked.bad or question.candidate}
+    for flag, end in ends.items():
+        if end is None:
+            raise HarnessError(
+                f"{matrix.path} has no question to take the {flag} end from; give --{flag}"
+            )
+    return Request(
+        matrix=str(matrix.path),
+        matrix_text=matrix.text,
+        workload=_workload(matrix, asked.workload).name,
+        metric=_metric(matrix, asked.metric),
+        good=str(ends["good"]),
+        bad=str(ends["bad"]),
+        repository=str(asked.repository.resolve()) if asked.repository else None,
+        fix=asked.fix,
+        smallest=asked.smallest,
+        seed=secrets.randbelow(1 << 31) if asked.seed is None else asked.seed,
+    )
+
+
+def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say) -> Opened:
+    """Make a new run directory.
+
+    Args:
+        request: what is asked for.
+        reports: where run directories land.
+        command: the command line, for the record.
+        say: told of downloads and builds.
+
+    Raises:
+        HarnessError: an end cannot be had, or the workload is no program.
+    """
+    matrix = load(Path(request.matrix))
+    directory = reserve(reports, f"bisect-{request.workload}", datetime.now(UTC))
+    try:
+        return _open(request, matrix, directory, command, say)
+    except BaseException:
+        with suppress(OSError):  # something is in it
+            directory.rmdir()
+        raise
+
+
+def resume(
+    directory: Path, matrix: Matrix, asked: Asked, *, command: tuple[str, ...], say: Say
+) -> Opened:
+    """Go on with an interrupted bisection.
+
+    The directory may come from elsewhere, so nothing that it names is executed: not the programs of
+    another matrix file, no repository's and no path's toolchain that is not given again.
+
+    Args:
+        directory: the run directory.
+        matrix: the matrix, loaded.
+        asked: what the command line says; what it leaves open is taken from the directory.
+        command: the command line, for the record.
+        say: told of downloads and builds.
+
+    Raises:
+        HarnessError: the directory holds none, it was made from another matrix file, or it asks
+            something else than the command line.
+    """
+    request = read_bisection(directory).request
+    if matrix.text != request.matrix_text:
+        raise HarnessError(
+            f"{directory} cannot be resumed: {matrix.path} is not the matrix file that it was made "
+            f"from ({request.matrix}), or was changed since; name that file, start a new "
+            "bisection, or put the old text back"
+        )
+    for name in ("good", "bad", "repository", "workload", "metric", "seed"):
+        said, stored = getattr(asked, name), getattr(request, name)
+        said = str(said.resolve()) if isinstance(said, Path) else said
+        flag = "--repo" if name == "repository" else f"--{name}"
+        if said not in (None, stored):
+            raise HarnessError(
+                f"{directory} cannot be resumed with {flag} {said}: it was begun with {stored}"
+            )
+        if said is None and name in _NAME_PROGRAMS and _is_place(stored):
+            raise HarnessError(
+                f"{directory} names a toolchain or repository of its own, which may not be yours: "
+                f"give it again, with {flag} {shlex.quote(stored)}"
+            )
+    own = request.model_copy(update={"matrix": str(matrix.path)})
+    return _open(own, matrix, directory.resolve(), command, say)
+
+
+def resuming(opened: Opened) -> str:
+    """The command that goes on with a bisection."""
+    request = opened.request
+    flags = {"--good": request.good, "--bad": request.bad, "--repo": request.repository}
+    given = [word for flag, text in flags.items() if _is_place(text) for word in (flag, str(text))]
+    words = ["gomatrix", "bisect", request.matrix, *given, "--resume", str(opened.directory)]
+    return shlex.join(words)
+
+
+_NAME_PROGRAMS = ("good", "bad", "repository")
+
+
+def _is_place(text: str | None) -> bool:
+    """Whether a text may name a place, and not only a release or a toolchain of the matrix."""
+    return text is not None and ("/" in text or "{" in text)
+
+
+def read_bisection(directory: Path) -> Bisection:
+    """A run directory's bisection.
+
+    Raises:
+        HarnessError: it has none.
+    """
+    try:
+        data = read_inside(directory, RECORD, _RECORD_BYTES)
+    except MissingError:
+        raise HarnessError(f"{directory} is not a bisection: it has no {RECORD}") from None
+    return parse_model(Bisection, data, str(directory / RECORD), values=_RECORD_VALUES)
+
+
+def _open(
+    request: Request, matrix: Matrix, directory: Path, command: tuple[str, ...], say: Say
+) -> Opened:
+    require_linux()
+    spec, cache = matrix.spec, default_cache()
+    workload = _workload(matrix, request.workload)
+    repository = Path(request.repository) if request.repository else None
+    ends = [parse_end(text, spec, repository) for text in (request.good, request.bad)]
+    check_conditions(*ends)
+    base = matrix.path.parent
+    toolchains = _toolchains([end.toolchain for end in ends], base, cache, say)
+    good, bad = (_point(end, toolchains) for end in ends)
+    if good.name == bad.name:
+        raise HarnessError(f"{good.name} is both the good and the bad end; name two variants")
+    newest = max(toolchains.values(), key=lambda t: GoVersion.parse(t.version))
+    source = locate(workload, base, newest, cache, spec.build.tags)
+    manifest = _manifest(directory, matrix, request, (good, bad), toolchains, cache, command)
+    with writing(directory, ELSEWHERE):
+        remove_inside(directory, TEMPORARY)
+    laboratory = RunLaboratory(
+        directory, manifest, source, metric=request.metric, build=ends[0].build, env=ends[0].env,
+        cache=cache,
+        say=say,
+    )  # fmt: skip
+    return Opened(request, matrix, directory, _span(good, bad, repository), laboratory, cache, say)
+
+
+def _toolchains(
+    specs: Sequence[ToolchainSpec], base: Path, cache: Path, say: Say
+) -> dict[str, Toolchain]:
+    """By name; a commit that leaves a release's tools alone need not build its own."""
+    made = {spec.name: end_of(spec, base, cache, say) for spec in specs}
+    others = resolve([spec for spec in specs if made[spec.name] is None], cache, say, base)
+    return others | {name: toolchain for name, toolchain in made.items() if toolchain}
+
+
+def _span(good: Point, bad: Point, repository: Path | None) -> Span:
+    one, other = (GoVersion.parse(point.toolchain.version) for point in (good, bad))
+    mended = one > other
+    if one == other and repository is not None:
+        mended = comes_after(repository, good, bad)
+    older, newer = (bad, good) if mended else (good, bad)
+    return Span(older=older, newer=newer, regression=not mended)
+
+
+def _point(end: End, toolchains: Mapping[str, Toolchain]) -> Point:
+    toolchain = toolchains[end.toolchain.name]
+    for setting in end.settings:
+        if not toolchain.experiments.knows(setting):
+            unknown = explain_unknown(setting, [toolchain.experiments])
+            raise HarnessError(f"{toolchain.name} does not know {unknown}")
+    settings = toolchain.experiments.in_order(end.settings)
+    name = variant_name(toolchain.name, settings, {})
+    return Point(name=name, toolchain=toolchain, settings=settings)
+
+
+def _manifest(
+    directory: Path, matrix: Matrix, request: Request, ends: tuple[Point, Point],
+    toolchains: Mapping[str, Toolchain], cache: Path, command: tuple[str, ...],
+) -> Manifest:  # fmt: skip
+    spec = matrix.spec
+    question = QuestionSpec(baseline=ends[0].name, candidate=ends[1].name,
+                            metrics=[request.metric], suspects=[])  # fmt: skip
+    manifest = Manifest(
+        name=directory.name,
+        created=datetime.now(UTC),
+        harness=harness.__version__,
+        matrix_path=str(matrix.path),
+        matrix_text=matrix.text,
+        matrix=spec.model_copy(update={"question": question, "gates": []}),
+        toolchains=(),
+        builds=(),
+        supervisor=str(build_helper("supervisor", toolchains.values(), cache)),
+        load_generator=load_generator(spec.workloads, toolchains.values(), cache),
+        plan=Plan(variants=(), cells=(), rounds=0, seed=request.seed),
+        host=describe_host(),
+        lanes=len(available_lanes(spec.trials.cpus, spec.trials.lanes)),
+        memory_budget=memory_budget(),
+        command=command,
+    )
+    if (directory / MANIFEST).exists():
+        return _continued(read_manifest(directory), manifest)
+    with writing(directory, ELSEWHERE):
+        write_json(directory / MANIFEST, manifest)
+    return manifest
+
+
+def _continued(old: Manifest, new: Manifest) -> Manifest:
+    """The manifest to go on with: points that there are, and nothing of the old one's to execute.
+
+    Points are made again when their turn comes (``RunLaboratory``), and then compared.
+    """
+    if (old.matrix, old.plan.seed) != (new.matrix, new.plan.seed):
+        raise HarnessError(
+            f"{old.name} cannot be resumed: its run.json and its {RECORD} do not say the same; "
+            "start a new bisection"
+        )
+    kept = {name: getattr(old, name) for name in ("name", "created", "host", "toolchains")}
+    builds = tuple(b.model_copy(update={"binary": "", "directory": ""}) for b in old.builds)
+    return new.model_copy(update={**kept, "builds": builds, "plan": old.plan})
+
+
+def _workload(matrix: Matrix, name: str | None) -> WorkloadSpec:
+    workloads = {workload.name: workload for workload in matrix.spec.workloads}
+    if name is None and len(workloads) == 1:
+        return next(iter(workloads.values()))
+    if name is None:
+        raise HarnessError(
+            f"{matrix.path} has several workloads; give --workload, one of {', '.join(workloads)}"
+        )
+    if name not in workloads:
+        raise HarnessError(f"{matrix.path} has no workload {name!r}{nearest(name, [*workloads])}")
+    return workloads[name]
+
+
+def _metric(matrix: Matrix, name: str | None) -> str:
+    metric = name or (matrix.spec.question or QuestionSpec()).metrics[0]
+    own = metric.startswith("/") or any(w.benchmark for w in matrix.spec.workloads)
+    if metric not in CATALOGUE and not own:
+        raise HarnessError(f"there is no metric {metric!r}{nearest(metric, [*CATALOGUE])}")
+    return metric

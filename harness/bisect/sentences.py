@@ -1,0 +1,162 @@
+"""A bisection in sentences. Pure functions."""
+
+from collections.abc import Iterator, Sequence
+
+from harness.bisect.compare import Change
+from harness.bisect.points import Effect, Finding
+from harness.bisect.record import Bisection, Request, Stage
+from harness.bisect.source.answer import SourceAnswer
+from harness.bisect.span import Span
+from harness.text.words import amount, listed, percent, span
+
+
+def of_step(request: Request, change: Change, unit: str) -> str:
+    """``rss.peak of large-buffers is 59.9 % more (59.8 % to 60.0 %, 3 rounds)``.
+
+    In the metric's unit where there is no ratio.
+    """
+    what, rounds = f"{request.metric} of {request.workload}", f"{change.rounds} rounds"
+    word = "more" if change.sign > 0 else "less"
+    if change.ratio is not None and change.ci is not None:
+        interval = span(*sorted(change.sign * (bound - 1) for bound in change.ci))
+        return f"{what} is {percent(abs(change.ratio - 1))} {word} ({interval}, {rounds})"
+    if change.difference is None or change.difference_ci is None:
+        return f"{what} differs ({rounds})"
+    low, high = sorted(change.sign * bound for bound in change.difference_ci)
+    interval = f"{amount(low, unit)} to {amount(high, unit)}, " if low != high else "exact in "
+    return f"{what} is {amount(abs(change.difference), unit)} {word} ({interval}{rounds})"
+
+
+def against(effect: Effect, unit: str) -> str:
+    """``+59.9 %``; in the metric's unit where there is no ratio; nothing where nothing is known."""
+    if effect.ratio is not None:
+        return _signed(percent(effect.ratio - 1))
+    return "" if effect.difference is None else _signed(amount(effect.difference, unit))
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−") if text.startswith("-") else f"+{text}"
+
+
+def of_ends(request: Request, ends: Span, change: Change, unit: str, *, worse: bool) -> str:
+    """Whether there is anything to search for."""
+    pair = f"{ends.bad.name} and {ends.good.name}"
+    what = f"{request.metric} of {request.workload}"
+    if change.decision == "unchanged":
+        least = percent(request.smallest)
+        if change.ratio is None:
+            least = amount(request.smallest * change.size, unit)
+        return (
+            f"{pair} do not differ in {what} by {least} or more ({_interval(change, unit)}"
+            f"{change.rounds} rounds): there is nothing to search for between them"
+        )
+    if change.decision == "undecided":
+        return (
+            f"no difference between {pair} in {what} could be shown in {change.rounds} rounds "
+            f"({_interval(change, unit).removesuffix(', ')}): a search would follow noise"
+        )
+    if not worse:
+        return (
+            f"{_compared(request, ends, change, unit)}: it is not the worse one; swap both ends to "
+            "find what improved it"
+        )
+    return _compared(request, ends, change, unit)
+
+
+def _compared(request: Request, ends: Span, change: Change, unit: str) -> str:
+    return f"with {ends.bad.name} {of_step(request, change, unit)} than with {ends.good.name}"
+
+
+def of_survey(findings: Sequence[Finding]) -> str:
+    """That none of the versions between is worse, as far as that is known."""
+    versions = f"none of the {len(findings)} minor versions that begin between them"
+    open_ones = [f.point for f in findings if f.state in ("doubtful", "unresolved")]
+    if not open_ones:
+        return f"{versions} is worse"
+    return f"{versions} is shown to be worse; nothing is known of {listed(open_ones)}"
+
+
+def of_source(found: SourceAnswer, ends: Span) -> str:
+    """Which declarations, out of how many that differ."""
+    tried = found.edits - found.untried
+    match found.outcome:
+        case "found":
+            names = [f"{c.name} in {c.path.removeprefix('src/')}" for c in found.culprits]
+            return f"the difference is made by {listed(names)}{_one_way(found)}"
+        case "no difference":
+            return "no code differs in the files of the standard library that the workload uses"
+        case "beside":
+            return f"{ends.bad.name} is not made bad by its standard library alone"
+        case "doubtful":
+            return "the standard library makes a part of the difference at the most"
+        case "not searched":
+            return "the standard library was not searched"
+        case "parts" if found.untried:
+            return (
+                f"what makes {ends.bad.name} bad was not found in its standard library: "
+                f"{found.untried} of {found.edits} differences could not be tried, and no mixture "
+                f"of the other {tried} does"
+            )
+    return (
+        f"no part of the standard library makes {ends.bad.name} bad alone: all {tried} "
+        "differences were tried, part by part"
+    )
+
+
+def of_confirmation(found: SourceAnswer, ends: Span) -> Iterator[str]:
+    """What the patch does on each end."""
+    more = [c.name for c in found.besides if c not in found.culprits]
+    needs = f", and with {_few(more)}, which it does not build without," if more else ""
+    if found.forward:
+        yield f"{ends.good.name} with the patch{needs} is {found.forward.state}"
+    if found.reverse:
+        how = "the remedy" if found.remedy and found.stopped is None else "the patch taken back"
+        yield f"{ends.bad.name} with {how} is {found.reverse.state}"
+
+
+def _few(names: Sequence[str]) -> str:
+    return listed([*names[:_FEW], *([f"{len(names) - _FEW} more"] if len(names) > _FEW else [])])
+
+
+def _one_way(found: SourceAnswer) -> str:
+    """Where the patch is not shown to work both ways."""
+    if found.forward is None or found.forward.state != "bad":
+        return f", as far as {_TAKEN_BACK} shows"
+    if found.reverse is None or found.reverse.state != "good":
+        return f", as far as {_TAKEN_OVER} shows"
+    return ""
+
+
+def _interval(change: Change, unit: str) -> str:
+    if change.ci is not None:
+        low, high = (f"{(bound - 1) * 100:+.2f} %" for bound in change.ci)
+    elif change.difference_ci is not None:
+        low, high = (amount(bound, unit) for bound in change.difference_ci)
+    else:
+        return ""
+    return f"{low} to {high}, ".replace("-", "−")
+
+
+_FEW = 5
+_TAKEN_BACK = "taking it back on the bad toolchain"
+_TAKEN_OVER = "taking it over onto the good toolchain"
+
+
+def headline(bisection: Bisection) -> str:
+    """The answer in one sentence, as far as the stages have gone."""
+    stages = {stage.kind: stage for stage in bisection.stages}
+    if "ends" not in stages:
+        return "nothing has been measured yet"
+    if not bisection.changed:
+        survey = stages.get("survey")
+        return stages["ends"].answer + (f"; {survey.answer}" if survey else "")
+    parts = [stages["ends"].answer] + [s.answer for s in bisection.stages if s.kind == "survey"]
+    parts += [_part(stage) for kind, stage in stages.items() if kind not in ("ends", "survey")]
+    return "; ".join(part for part in parts if part)
+
+
+def _part(stage: Stage) -> str:
+    if stage.kind == "experiments" and all(s.verdict == "ruled out" for s in stage.suspects):
+        names = ", ".join(dict.fromkeys(n for s in stage.suspects for n in s.experiments))
+        return f"{names} ruled out" if names else ""
+    return stage.answer

@@ -1,0 +1,134 @@
+"""Which experiments of the newer toolchain carry the change: a matrix's attribution, reused."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+from harness.analysis import compare, conclude, undecided
+from harness.analysis.models import Verdict
+from harness.bisect.measure import RunLaboratory
+from harness.bisect.points import Finding, Point, State
+from harness.bisect.span import Span
+from harness.golang.experiments import experiment_of
+from harness.matrix.models import QuestionSpec, TrialsSpec
+from harness.matrix.names import variant_name
+from harness.run.store import Manifest, Run, TrialRecord
+
+_TRIALS = TrialsSpec(min=5, max=20)
+_REASONS = {0: "it is equivalent to neither end", 2: "it is equivalent to both ends"}
+_FULL = 2
+"""Suspects up to which every combination is built; with more, each alone, and all together."""
+
+
+def suspects_between(older: Point, newer: Point) -> tuple[str, ...]:
+    """Experiments of the newer point's toolchain that are on in only one of both points."""
+    known = newer.toolchain.experiments.known
+    return tuple(name for name in known if _is_on(newer, name) != _is_on(older, name))
+
+
+def flips(newer: Point, suspects: Sequence[str]) -> list[Point]:
+    """The newer point with suspects set the other way: each alone, and together.
+
+    Args:
+        newer: the point after the change.
+        suspects: experiments that its toolchain knows.
+    """
+    sizes = range(1, len(suspects) + 1) if len(suspects) <= _FULL else (1, len(suspects))
+    return [_flipped(newer, chosen) for size in sizes for chosen in combinations(suspects, size)]
+
+
+def untried(suspects: Sequence[str]) -> tuple[str, ...]:
+    """Which combinations of suspects are not built, in words."""
+    if len(suspects) <= _FULL:
+        return ()
+    names = ", ".join(suspects)
+    return (f"some of {names} together: each was flipped alone, and all at once",)
+
+
+def _flipped(point: Point, chosen: Sequence[str]) -> Point:
+    experiments = point.toolchain.experiments
+    kept = {experiment_of(s): s for s in point.settings if experiment_of(s) not in chosen}
+    toggled = {
+        name: name if not _is_on(point, name) else f"no{name}"
+        for name in chosen
+        if f"no{name}" not in point.settings and name not in point.settings
+    }  # an explicit setting is taken back by leaving it out
+    settings = experiments.in_order(tuple((kept | toggled).values()))
+    name = variant_name(point.name.partition("+")[0], settings, {})
+    return point.model_copy(update={"name": name, "settings": settings})
+
+
+def _is_on(point: Point, experiment: str) -> bool:
+    if experiment in point.settings:
+        return True
+    return experiment in point.toolchain.experiments.on and f"no{experiment}" not in point.settings
+
+
+def attribute_experiments(
+    span: Span, suspects: Sequence[str], laboratory: RunLaboratory, directory: Path, metric: str
+) -> tuple[Verdict, list[Finding]]:
+    """Measure the newer point with suspects flipped, and judge them as a matrix would.
+
+    Args:
+        span: where the change is.
+        suspects: experiments that the newer toolchain knows.
+        laboratory: builds and measures.
+        directory: the run directory.
+        metric: what changed.
+
+    Returns:
+        The verdict over these points, and a finding for each of them.
+    """
+    findings: list[Finding] = []
+    points: list[Point] = []
+    ends = (span.older.name, span.newer.name)
+    for point in (p for p in flips(span.newer, suspects) if p.name not in ends):
+        problem = laboratory.build(point)
+        if problem:
+            findings.append(Finding(point=point.name, state="unresolved", reason=problem))
+        else:
+            points.append(point)
+    block = (span.older, span.newer, *points)
+    records = laboratory.records_of(block, _TRIALS.min)
+    while undecided(run := _run(span, suspects, laboratory, directory, metric, block, records)):
+        records += laboratory.records_of(block, 2)
+    return conclude(run), [*(_finding(run, span, point, metric) for point in points), *findings]
+
+
+def _finding(run: Run, span: Span, point: Point, metric: str) -> Finding:
+    """Which end a flipped point is equivalent to."""
+    found = {
+        state: next(c for c in compare(run, point.name, end.name) if c.metric == metric)
+        for state, end in (("good", span.good), ("bad", span.bad))
+    }
+    alike = [state for state, c in found.items() if c.decision == "equivalent"]
+    state: State = "doubtful" if len(alike) != 1 else "good" if alike == ["good"] else "bad"
+    good = found["good"]
+    return Finding(
+        point=point.name, state=state, ratio=good.ratio, ci=good.ci, difference=good.difference,
+        rounds=good.n,
+        reason=_REASONS.get(len(alike)),
+    )  # fmt: skip
+
+
+def _run(
+    span: Span, suspects: Sequence[str], laboratory: RunLaboratory, directory: Path, metric: str,
+    block: Sequence[Point], records: Sequence[TrialRecord],
+) -> Run:  # fmt: skip
+    """These rounds as a run of their own: a question about the two ends and the suspects."""
+    names = {point.name for point in block}
+    manifest = laboratory.manifest
+    question = QuestionSpec(baseline=span.older.name, candidate=span.newer.name,
+                            suspects=list(suspects), metrics=[metric])  # fmt: skip
+    rounds = {number: rank for rank, number in enumerate(sorted({r.round for r in records}), 1)}
+    plan = manifest.plan.model_copy(update={
+        "variants": tuple(v for v in manifest.plan.variants if v.name in names),
+        "cells": tuple(c for c in manifest.plan.cells if c.variant in names),
+        "rounds": _TRIALS.max,
+    })  # fmt: skip
+    matrix = manifest.matrix.model_copy(
+        update={"question": question, "trials": _TRIALS, "gates": []}
+    )
+    asked: Manifest = manifest.model_copy(update={"matrix": matrix, "plan": plan})
+    renumbered = (r.model_copy(update={"round": rounds[r.round]}) for r in records)
+    return Run(directory, asked, tuple(renumbered))

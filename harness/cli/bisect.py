@@ -1,0 +1,84 @@
+"""The command that goes from "it got worse between these two" to what made it so."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from harness.bisect.prepare import Asked, begin, request_of, resume, resuming
+from harness.bisect.run import run_course
+from harness.cli.options import examples, parse_fraction
+from harness.cli.output import say, say_json
+from harness.errors import HarnessError
+from harness.matrix.load import load
+
+
+@click.command(
+    epilog=examples(
+        "gomatrix bisect --good go1.23.9 --bad go1.24.3 --workload large-buffers",
+        "gomatrix bisect --good go1.24.11 --bad go1.24.3+noswissmap",
+        "gomatrix bisect --good go1.23.9 --bad go1.24.3 --repo ~/src/go",
+    )
+)
+@click.argument("matrix", default="matrix.yaml", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--good", help="A toolchain that is as it should be; by default the question's baseline."
+)
+@click.option("--bad", help="One that is not; by default the question's candidate.")
+@click.option("--workload", help="Which one; needed where the matrix has several.")
+@click.option("--metric", help="By default the first of the question's.")
+@click.option(
+    "--repo", "repository", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A clone of Go's source, to go down to the commit.",
+)  # fmt: skip
+@click.option("--fix", is_flag=True,
+              help="If a change came and went between the ends: find what mended it.")  # fmt: skip
+@click.option("--smallest", default="1%", show_default=True, callback=parse_fraction,
+              help="Changes below it are none.")  # fmt: skip
+@click.option("--seed", type=int, help="For the order of trials within rounds.")
+@click.option(
+    "--resume", "directory", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="RUN",
+    help="Go on with an interrupted bisection of this matrix; the paths of toolchains and of the "
+         "repository must be given again.",
+)  # fmt: skip
+@click.option(
+    "--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"),
+    show_default=True, help="Where the run directory is put.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print bisect.json instead of sentences.")
+def bisect(  # noqa: PLR0913 - one for each option
+    *, matrix: Path, good: str | None, bad: str | None, workload: str | None, metric: str | None,
+    repository: Path | None, fix: bool, smallest: float, seed: int | None,
+    directory: Path | None, reports: Path, as_json: bool,
+) -> None:  # fmt: skip
+    """Find what made a workload worse: the release, the experiment, the function, the commit.
+
+    Ends may be releases, paths of a GOROOT, names of the matrix's toolchains, or any form that its
+    `go:` has; with settings after a plus. Where the good end is the newer one, it finds what mended
+    it.
+
+    Exits with 0 if the answer is found or the ends do not differ, with 1 if it stays open, and with
+    2 if nothing could be measured.
+    """
+    command = ("gomatrix", *sys.argv[1:])
+
+    def tell(line: str) -> None:
+        say(line, err=as_json)
+
+    asked = Asked(good=good, bad=bad, workload=workload, metric=metric, repository=repository,
+                  fix=fix, smallest=smallest, seed=seed)  # fmt: skip
+    if directory is not None:
+        opened = resume(directory, load(matrix), asked, command=command, say=tell)
+    else:
+        request = request_of(load(matrix), asked)
+        opened = begin(request, reports=reports, command=command, say=tell)
+    try:
+        bisection = run_course(opened)
+    except KeyboardInterrupt:
+        raise HarnessError(f"interrupted; {resuming(opened)} goes on") from None
+    if as_json:
+        say_json(bisection.model_dump_json(indent=1))
+    else:
+        say(f"\n{bisection.headline}.\nreport: {opened.directory / 'report.html'}")
+    sys.exit(1 if bisection.open else 0)

@@ -1,0 +1,149 @@
+"""Commands that read a stored run, on any machine."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from harness.analysis import compare as compare_variants
+from harness.analysis import conclude
+from harness.analysis.evidence import read_evidence
+from harness.analysis.models import Verdict
+from harness.cli.options import examples, json_option, parse_fraction, run_argument, runs_argument
+from harness.cli.output import plain, say, say_json, show
+from harness.errors import HarnessError
+from harness.files.inside import write_chosen
+from harness.profiles.merge import merge as merge_profiles
+from harness.profiles.merge import top
+from harness.report import FORMATS, render_history
+from harness.report.terminal import comparison_lines, full_summary
+from harness.run.question import variant_of
+from harness.run.store import Run
+
+
+@click.command(
+    epilog=examples(
+        "gomatrix report reports/latest -o report.html",
+        "gomatrix report reports/latest --format md",
+        "gomatrix report reports/* -o history.html",
+    )
+)
+@runs_argument
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    default=Path("-"), show_default="standard output",
+)  # fmt: skip
+@click.option("--format", "style", type=click.Choice(list(FORMATS)), default="html")
+def report(runs: tuple[Path, ...], output: Path, style: str) -> None:
+    """Write the report of a run; of several, how they compare over time."""
+    if len(runs) > 1:
+        if style != "html":
+            raise HarnessError(f"several runs make an HTML page only, not {style}; name one run")
+        text = render_history(list(_judged(runs)))
+    else:
+        stored = Run.load(runs[0])
+        text = FORMATS[style](stored, conclude(stored, evidence=read_evidence(stored)))
+    if str(output) == "-":
+        with click.open_file("-", "w", encoding="utf-8") as stream:
+            stream.write(text)
+    else:
+        write_chosen(output, text, runs)
+
+
+def _judged(paths: Sequence[Path]) -> Iterator[tuple[Run, Verdict]]:
+    """Each run with its verdict; one that cannot be judged is named, and does not stop the rest."""
+    judged = 0
+    for path in paths:
+        try:
+            run = Run.load(path)
+            verdict = conclude(run, evidence=read_evidence(run))
+        except HarnessError as error:
+            say(f"{path} is left out: {' '.join(str(error).split())}", err=True)
+            continue
+        judged += 1
+        yield run, verdict
+    if not judged:
+        raise HarnessError("none of these runs can be read")
+
+
+@click.command(
+    epilog=examples(
+        "gomatrix verdict reports/latest", "gomatrix verdict reports/latest --margin 5% --json"
+    )
+)
+@run_argument
+@click.option("--margin", callback=parse_fraction, help="Ratios within 1 ± margin are equivalent.")
+@click.option("--json", "as_json", is_flag=True, help="Print verdict.json instead of sentences.")
+def verdict(run: Path, *, margin: float | None, as_json: bool) -> None:
+    """Conclude anew from a stored run.
+
+    Nothing is measured or written. Exits with 1 if a gate failed.
+    """
+    stored = Run.load(run)
+    found = conclude(stored, margin=margin, evidence=read_evidence(stored))
+    if as_json:
+        say_json(found.model_dump_json(indent=1))
+    else:
+        say("\n".join(full_summary(found)))
+    sys.exit(0 if all(gate.passed for gate in found.gates) else 1)
+
+
+@click.command(
+    epilog=examples(
+        "gomatrix compare reports/latest go1.24.11 go1.24.3",
+        "gomatrix compare reports/latest go1.24.11 go1.24.3 --json",
+    )
+)
+@run_argument
+@click.argument("candidate")
+@click.argument("baseline")
+@json_option
+def compare(run: Path, candidate: str, baseline: str, *, as_json: bool) -> None:
+    """Compare any two variants of a stored run on every metric."""
+    found = compare_variants(Run.load(run), candidate, baseline)
+    if as_json:
+        rows = [comparison.model_dump(mode="json") for comparison in found]
+        say_json(json.dumps({"schema": 1, "comparisons": rows}, indent=1))
+        return
+    for line in comparison_lines(found):
+        say(line)
+
+
+@click.command(
+    epilog=examples(
+        "gomatrix profile reports/latest large-buffers go1.24.3",
+        "gomatrix profile reports/latest large-buffers go1.24.3 go1.23.9",
+    )
+)
+@run_argument
+@click.argument("workload")
+@click.argument("variant")
+@click.argument("baseline", required=False)
+@click.option("--merged", type=click.Path(dir_okay=False, path_type=Path),
+              help="Also write the variant's profiles, added up, to this file.")  # fmt: skip
+def profile(
+    run: Path, workload: str, variant: str, baseline: str | None, merged: Path | None
+) -> None:
+    """Show which functions' objects hold a variant's heap at its end.
+
+    With a baseline: what changed. Bytes are per trial. Needs no Go.
+    """
+    stored = Run.load(run)
+    own = stored.profiles(workload, variant_of(stored, variant))
+    base = stored.profiles(workload, variant_of(stored, baseline)) if baseline else []
+    if merged:
+        write_chosen(merged, merge_profiles(own), [run])
+    holders = top(own, base)
+    if not holders:
+        what = (
+            "no function holds more or less in one of them" if base else "nothing is live in them"
+        )
+        say(f"the profiles are there, and {what}")
+        return
+    grid = Table("flat", "cumulative", "function", box=None)
+    for holder in holders:
+        grid.add_row(f"{holder.flat:,.0f}", f"{holder.cumulative:,.0f}", plain(holder.function))
+    show(grid, 200)

@@ -1,0 +1,112 @@
+"""Commands that measure, and join what was measured."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from harness.cli.options import examples, matrix_argument, runs_argument
+from harness.cli.output import say
+from harness.matrix.load import load
+from harness.report import terminal_summary
+from harness.run.directory import newest_run
+from harness.session.judge import merge_and_judge
+
+_NEWEST = "@newest"
+"""What ``--resume`` says without an argument."""
+
+
+def _parse_lanes(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if value != "auto" and not value.isdecimal():
+        raise click.BadParameter(f"{value!r} is wrong; write a number, or auto")
+    return value
+
+
+@click.command(
+    epilog=examples(
+        "gomatrix run", "gomatrix run -k large-buffers --seed 7", "gomatrix run --resume"
+    )
+)
+@matrix_argument
+@click.option(
+    "-n",
+    "--lanes",
+    default="auto",
+    callback=_parse_lanes,
+    help="Trials at a time: a number, or auto.",
+)
+@click.option("-k", "select", metavar="EXPRESSION", help="Only the trials whose names match.")
+@click.option("--seed", type=int, help="For the order of trials within rounds.")
+@click.option("--shard", metavar="K/N", help="Do only every N-th round, from the K-th on.")
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value=_NEWEST,
+    metavar="[RUN]",
+    help="Go on with a run directory, by default the newest of this matrix.",
+)
+@click.option(
+    "--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"),
+    show_default=True, help="Where the run directory is put.",
+)  # fmt: skip
+@click.option(
+    "--run-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Write the run directory's path to this file, for the next command of a script.",
+)  # fmt: skip
+def run(
+    *,
+    matrix: Path,
+    lanes: str,
+    select: str | None,
+    seed: int | None,
+    shard: str | None,
+    resume: str | None,
+    reports: Path,
+    run_file: Path | None,
+) -> None:
+    """Measure a matrix and write its report.
+
+    Exits with 0 if all gates held, with 1 if a gate failed or a trial went wrong, and with 2 or
+    above if nothing could be measured.
+    """
+    resumed = (
+        newest_run(reports, matrix, load(matrix).text, lambda line: say(line, err=True))
+        if resume == _NEWEST
+        else resume
+    )
+    options = {"-k": select, "--matrix-seed": seed, "--matrix-shard": shard,
+               "--matrix-resume": resumed, "--reports": reports,
+               "--matrix-run-file": run_file}  # fmt: skip
+    given = [str(word) for flag, value in options.items() if value is not None
+             for word in (flag, value)]  # fmt: skip
+    sys.exit(_isolated_pytest([str(matrix), "--matrix-any-name", "-n", lanes, *given]))
+
+
+def _isolated_pytest(arguments: list[str]) -> int:
+    """Run pytest untouched by the configuration, conftest files and plugins of this directory."""
+    for variable in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        os.environ.pop(variable, None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    os.environ["PYTHONSAFEPATH"] = "1"  # workers would import what lies in this directory
+    isolation = [
+        "-c", os.devnull, f"--rootdir={Path.cwd()}", "--noconftest", "-p", "no:cacheprovider",
+        "-p", "xdist.plugin", "-p", "harness.pytest_plugin.plugin", "--no-header",
+    ]  # fmt: skip
+    return int(pytest.main([*isolation, *arguments]))
+
+
+@click.command(epilog=examples("gomatrix merge reports/shard-1 reports/shard-2 -o reports/whole"))
+@runs_argument
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path),
+    help="The run directory to make.",
+)  # fmt: skip
+def merge(runs: tuple[Path, ...], output: Path) -> None:
+    """Join runs of one matrix, from shards or several machines.
+
+    Their trials are judged together, and the new run has a report of its own.
+    """
+    for line in terminal_summary(merge_and_judge(runs, output)):
+        say(line)

@@ -1,0 +1,1 @@
+"""Builds: one verified binary for each toolchain, settings and workload."""

@@ -1,1 +1,0 @@
-"""Where toolchains come from; each module knows one source."""

@@ -1,0 +1,332 @@
+"""Every file that a build reads, as the go command says it.
+
+Which files those are depends on their own content, on the names beside them, on tags, experiments
+and much else, so the go command is asked (``go list -deps``). Asking takes a tenth of a second, too
+long for each of forty cells, so the answer is remembered with all that it may depend on: contents
+of files, files that are not there, names in directories. If any of that is another, it is asked
+again. Nothing rests on times of files; they only tell that a file may just be changing.
+"""
+
+import fnmatch
+import hashlib
+import json
+import os
+import re
+import shlex
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from harness.errors import HarnessError
+from harness.golang.command import run_go
+from harness.golang.sources.digests import Seen
+from harness.golang.sources.locate import Source
+from harness.golang.toolchains.resolve import Toolchain
+from harness.matrix.models import BuildSpec
+from harness.models import Frozen
+
+_COMPILED = (
+    *("GoFiles", "CgoFiles", "CFiles", "CXXFiles", "MFiles", "HFiles", "FFiles", "SFiles"),
+    *("SwigFiles", "SwigCXXFiles", "SysoFiles", "EmbedFiles"),
+)
+"""All that the go command makes a package from (``go help list``)."""
+_LEFT_OUT = ("IgnoredGoFiles", "IgnoredOtherFiles")
+"""What it has read and left out: another content may bring it in."""
+_FIELDS = (
+    *("Dir", "ImportPath", "Standard", "Module", "EmbedPatterns", *_COMPILED, *_LEFT_OUT),
+)  # fmt: skip
+_OF_MODULES = ("go.mod", "go.sum", "go.work", "go.work.sum", "vendor/modules.txt")
+_FACTS = ("Path", "Version", "Sum", "GoVersion")
+"""Of a module, what gets into a binary."""
+_META = re.compile(r"[*?\[\\]")
+_INCLUDE = re.compile(rb'include[ \t]+"([^"\n]*)"')
+_HARMLESS = {
+    *("s", "w", "X", "B", "E", "H", "R", "T", "D", "buildid", "compressdwarf", "checklinkname"),
+    *("randlayout", "funcalign", "v", "n", "c", "dumpdep", "f", "debugtramp", "debugtextsize"),
+}
+"""Flags of the linker that name no file."""
+_FILES_OF_COMPILER = {"pgoprofile", "embedcfg", "importcfg", "importmap", "symabis", "I"}
+_SETTLED = 2.0
+"""Seconds after which a further write to a file surely shows in its times."""
+
+
+class Inputs(Frozen):
+    """What a build reads."""
+
+    digest: str
+    """Of the names and contents of all the files."""
+    unknown: tuple[str, ...] = ()
+    """Why it may read others too, which nobody can name: such a build is always made anew."""
+    included: tuple[str, ...] = ()
+    """Assembly that includes files from elsewhere, which the go command does not watch."""
+
+
+class _Memory(Frozen):
+    """An answer of the go command, and all that it may depend on."""
+
+    inputs: Inputs
+    files: dict[str, str]
+    directories: dict[str, str]
+
+
+class Cell(NamedTuple):
+    """What is to be built, as far as it decides which files are read."""
+
+    source: Source
+    toolchain: Toolchain
+    settings: tuple[str, ...]
+    build: BuildSpec
+
+
+def inputs_of(cell: Cell, cache: Path) -> Inputs:
+    """What the build reads, from memory where all is as it was.
+
+    Raises:
+        HarnessError: the go command cannot tell, for it cannot build it either; or a file is
+            another than when this invocation first looked at it.
+    """
+    memory = cache / "listings" / _name(cell)
+    seen = cell.source.seen
+    try:
+        stored = _Memory.model_validate_json(memory.read_bytes())
+    except (OSError, ValidationError):
+        stored = None
+    if stored is not None and seen.holds(stored.files, stored.directories):
+        return stored.inputs
+    started, fresh = time.time(), Seen()
+    inputs = ask(cell, cache, fresh)
+    changed = seen.adopt(fresh)
+    if changed:
+        raise HarnessError(f"{changed[0]} was changed since this run began; run it again")
+    if started - fresh.newest > _SETTLED:
+        _remember(memory, _Memory(inputs=inputs, files=fresh.files, directories=fresh.directories))
+    return inputs
+
+
+def ask(cell: Cell, cache: Path, seen: Seen) -> Inputs:
+    """What the build reads, as the go command says it now.
+
+    Args:
+        cell: what is built.
+        cache: the harness's cache directory.
+        seen: gets all that the answer may depend on.
+
+    Raises:
+        HarnessError: the go command cannot tell.
+    """
+    packages = _list(cell, cache)
+    own = [package for package in packages if not package.get("Standard")]
+    digest = hashlib.sha256(repr(_of_modules(cell.source, seen)).encode())
+    included: list[str] = []
+    unknown = [f"{p['ImportPath']} has C code" for p in own if _has_c(p)]
+    _watch(cell.source, own, seen)
+    for package in packages:
+        names = _names(package)
+        if not package.get("Standard"):
+            more, found = _includes(cell, package)
+            unknown += more
+            if found:
+                included += [os.path.join(package["Dir"], name) for name in package["SFiles"]]  # noqa: PTH118 - paths are text here
+            names = [*names, *(("include", name) for name in found)]
+        states = [(kind, name, seen.file(_path(package, name))) for kind, name in names]
+        module = package.get("Module") or {}
+        facts = [[m.get(key) for key in _FACTS] for m in (module, module.get("Replace") or {})]
+        digest.update(repr((package["ImportPath"], facts, states)).encode())
+    return Inputs(digest=digest.hexdigest(), unknown=tuple(unknown), included=tuple(included))
+
+
+def reads_unknown_files(build: BuildSpec) -> list[str]:
+    """Why a build with these settings may read files that nobody can name.
+
+    Raises:
+        HarnessError: a setting names a file that the go command would not watch.
+    """
+    for word in _words(build.gcflags, "gcflags"):
+        if _flag(re.sub(r"^[^-=]*=", "", word)) in _FILES_OF_COMPILER:
+            raise HarnessError(
+                f"build.gcflags: {word} reads a file that the go command does not watch; for a "
+                "profile write pgo:"
+            )
+    flags = [word for word in _words(build.ldflags, "ldflags") if word.startswith("-")]
+    return [f"the linker's {word}" for word in flags if _flag(word) not in _HARMLESS]
+
+
+def _words(text: str, setting: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise HarnessError(f"build.{setting}: {error}") from None
+
+
+def _flag(word: str) -> str:
+    return word.lstrip("-").partition("=")[0] if word.startswith("-") else ""
+
+
+def _name(cell: Cell) -> str:
+    """Names the memory: all that the question holds."""
+    source, build = cell.source, cell.build
+    parts = [
+        cell.toolchain.identity, str(cell.toolchain.goroot), cell.settings, build.tags, build.race,
+        build.needs_cgo, build.goamd64, build.goarm64, source.package, str(source.module),
+        source.test, source.published, [str(root) for root in source.roots],
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps([*parts, _FIELDS]).encode()).hexdigest()[:32]
+
+
+def _remember(place: Path, memory: _Memory) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
+    temporary.write_text(memory.model_dump_json(), encoding="utf-8")
+    temporary.replace(place)
+
+
+def _list(cell: Cell, cache: Path) -> list[dict[str, Any]]:
+    source, build, toolchain = cell.source, cell.build, cell.toolchain
+    text = run_go(
+        toolchain.goroot,
+        toolchain.build_cache(cache),
+        [
+            "list", "-deps", "-buildvcs=false", *(["-test"] if source.test else []),
+            *(["-race"] if build.race else []),
+            *([f"-tags={','.join(build.tags)}"] if build.tags else []),
+            f"-json={','.join(_FIELDS)}", "--", source.package,
+        ],
+        directory=source.module, settings=cell.settings, build=build, extra=source.workspace,
+    )  # fmt: skip
+    decoder, position, packages = json.JSONDecoder(), 0, []
+    while position < len(text.rstrip()):
+        package, position = decoder.raw_decode(text, position)
+        packages.append(package)
+        position += 1  # each ends with a newline
+    return packages
+
+
+def _names(package: dict[str, Any]) -> list[tuple[str, str]]:
+    """Files that a package is made from; of the toolchain's own, those that its digest leaves out.
+
+    A test's main file, which the go command writes, is named by where it is in a cache.
+    """
+    names = [(kind, name) for kind in _COMPILED for name in package.get(kind) or ()]
+    return [
+        (kind, name)
+        for kind, name in names
+        if not os.path.isabs(name)  # noqa: PTH117 - paths are text here
+        and (not package.get("Standard") or name.endswith("_test.go") or "testdata" in name)
+    ]
+
+
+def _path(package: dict[str, Any], name: str) -> str:
+    return os.path.join(package["Dir"], name)  # noqa: PTH118 - paths are text here
+
+
+def _has_c(package: dict[str, Any]) -> bool:
+    return any(package.get(kind) for kind in ("CgoFiles", "SwigFiles", "SwigCXXFiles"))
+
+
+def _of_modules(source: Source, seen: Seen) -> list[tuple[str, str]]:
+    """What says which modules are used; of the main module and those beside it on this machine."""
+    states = []
+    for root in dict.fromkeys((source.module, *source.roots)):
+        if root.is_file():
+            states.append((root.name, seen.file(str(root))))
+            root = root.parent  # noqa: PLW2901 - a workspace's file stands for its directory
+        states += [(name, seen.file(str(root / name))) for name in _OF_MODULES]
+        seen.file(str(root / "vendor"))
+    return states
+
+
+def _watch(source: Source, packages: Sequence[dict[str, Any]], seen: Seen) -> None:
+    """Look at all that may change the go command's answer, beside the files that it names."""
+    if not source.published:
+        for parent in source.module.parents:
+            seen.file(str(parent / "go.work"))
+    roots = [str(root) for root in (source.module, *source.roots)]
+    for package in packages:
+        _watch_package(package, roots, seen)
+    for place in _hiding(packages, roots):
+        seen.directory(place)
+
+
+def _watch_package(package: dict[str, Any], roots: Sequence[str], seen: Seen) -> None:
+    directory = Path(package["Dir"])
+    seen.directory(str(directory))
+    for name in (name for kind in _LEFT_OUT for name in package.get(kind) or ()):
+        seen.file(_path(package, name))
+    for parent in (directory, *directory.parents):
+        if any(parent.is_relative_to(root) for root in roots):
+            seen.file(str(parent / "go.mod"))  # one here would make it another module
+    for pattern in package.get("EmbedPatterns") or ():
+        for place in _embedding(directory, pattern):
+            seen.directory(place)
+    if file := (package.get("Module") or {}).get("GoMod"):
+        seen.file(file)
+
+
+def _hiding(packages: Sequence[dict[str, Any]], roots: Sequence[str]) -> Iterator[str]:
+    """Directories of local modules where a package would hide another module's, or clash."""
+    modules = {p["ImportPath"]: p.get("Module") or {} for p in packages}
+    local = {m["Path"]: m["Dir"] for m in modules.values() if m.get("Dir") in roots}
+    for name, module in modules.items():
+        for path, place in local.items():
+            rest = name.partition(" ")[0].removeprefix(path)
+            if rest.startswith("/") and module.get("Dir") != place:
+                yield place + rest
+
+
+def _embedding(directory: Path, pattern: str) -> Iterator[str]:
+    """The directories in whose names it shows what a pattern of ``go:embed`` matches."""
+    places = [directory]
+    for part in pattern.removeprefix("all:").split("/"):
+        found: list[Path] = []
+        for place in places:
+            if not place.is_dir():
+                continue
+            yield str(place)
+            found += _matching(place, part)
+        places = found
+    for place in places:
+        if place.is_dir() and not place.is_symlink():
+            yield from (here for here, _, _ in os.walk(place))
+
+
+def _matching(place: Path, part: str) -> list[Path]:
+    """At least what one part of a pattern matches."""
+    if not _META.search(part):
+        return [place / part]
+    if "\\" in part:
+        return list(place.iterdir())
+    form = part.replace("[^", "[!")
+    return [path for path in place.iterdir() if fnmatch.fnmatchcase(path.name, form)]
+
+
+def _includes(cell: Cell, package: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """What assembly includes from elsewhere than its own package and the toolchain.
+
+    Returns:
+        Why that cannot be known; and the files, relative to the package's directory.
+    """
+    if not package.get("SFiles") or _has_c(package):
+        return [], []
+    known = {*(package.get("HFiles") or ()), "go_asm.h"}
+    toolchain = cell.toolchain.goroot / "pkg" / "include"
+    known |= {path.name for path in toolchain.iterdir()} if toolchain.is_dir() else set()
+    pending = [*package["SFiles"], *(package.get("HFiles") or ())]
+    found: list[str] = []
+    while pending:
+        name = pending.pop()
+        content = Path(_path(package, name)).read_bytes()
+        includes = [os.fsdecode(include) for include in _INCLUDE.findall(content)]
+        if len(includes) != content.count(b"include"):
+            return [f"{package['ImportPath']} includes in {name} what cannot be told"], found
+        for include in includes:
+            if include in known or include in found:
+                continue
+            if not Path(_path(package, include)).is_file():
+                return [f"{package['ImportPath']} includes {include} from elsewhere"], found
+            found.append(include)
+            pending.append(include)
+    return [], found

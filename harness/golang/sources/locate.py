@@ -1,0 +1,344 @@
+"""Workload sources: where a workload's main package is, and what it needs."""
+
+import difflib
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import PrivateAttr
+
+from harness.errors import HarnessError
+from harness.golang.cache import obtain
+from harness.golang.command import run_go
+from harness.golang.sources.digests import Seen
+from harness.golang.toolchains.installed import module_cache
+from harness.golang.toolchains.resolve import Toolchain
+from harness.golang.versions import GoVersion
+from harness.matrix.models import BuildSpec, WorkloadSpec
+from harness.matrix.paths import beside
+from harness.models import Frozen
+
+_GO_LINE = re.compile(r"^go\s+(\d\S*)", re.MULTILINE)
+_RELEASE = re.compile(r"v\d+\.\d+\.\d+([-+].*)?")
+_MODULE = "module.json"
+
+
+class Source(Frozen):
+    """A workload's main package, located."""
+
+    workload: str
+    package: str
+    """Import path."""
+    directory: Path
+    """Where the package's files are."""
+    module: Path
+    """Root of the module; go commands run there."""
+    go: str | None
+    """The ``go`` line that governs it, of its go.mod or of its workspace, as ``1.24``."""
+    roots: tuple[Path, ...] = ()
+    """What else on this machine the module is built from: its workspace's file, and modules that
+    stand in for others."""
+    base: Path
+    """The directory of the matrix file: paths in its build settings start there."""
+    test: bool = False
+    """Whether the package's test binary is the workload, for its benchmarks."""
+
+    published: bool = False
+    """Whether it is a copy of a published module, which belongs to no workspace."""
+    _seen: Seen = PrivateAttr(default_factory=Seen)
+
+    @property
+    def workspace(self) -> dict[str, str]:
+        """The variable that keeps a published module out of a workspace around the cache."""
+        return {"GOWORK": "off"} if self.published else {}
+
+    @property
+    def seen(self) -> Seen:
+        """Its files as this invocation has found them: all binaries are made from the same."""
+        return self._seen
+
+    def needs_newer(self, version: str) -> str | None:
+        """Why a toolchain cannot build this workload; ``None`` if its go.mod allows it."""
+        if self.go is None or GoVersion.parse(version) >= GoVersion.parse(f"go{self.go}"):
+            return None
+        return f"its go.mod asks for go {self.go}, newer than {version}"
+
+
+class _Module(Frozen):
+    """``module.json`` beside the copy of a published module."""
+
+    path: str
+    version: str
+    package: str
+    """Directory of the main package within it."""
+
+
+def locate(
+    workload: WorkloadSpec,
+    base: Path,
+    toolchain: Toolchain,
+    cache: Path,
+    tags: Sequence[str] = (),
+) -> Source:
+    """Find a workload's package with the go command.
+
+    Args:
+        workload: as the user wrote it.
+        base: the directory of the matrix file.
+        toolchain: the newest of the matrix, so that every go.mod can be read.
+        cache: the harness's cache directory.
+        tags: build tags of the matrix, which may be what makes it a package at all.
+
+    Raises:
+        HarnessError: there is no such main package.
+    """
+    search = _Search(workload.name, base.resolve(), toolchain, cache, tuple(tags))
+    if workload.module is not None:
+        start = _published(workload.module, toolchain, cache)
+        return search.find(workload.module, start, ".", published=True)
+    if workload.benchmark is not None:
+        return search.locate(workload.benchmark.package, test=True)
+    return search.locate(str(workload.package))
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What finding a package needs to know beside the package."""
+
+    workload: str
+    base: Path
+    toolchain: Toolchain
+    cache: Path
+    tags: tuple[str, ...]
+
+    def locate(self, package: str, *, test: bool = False) -> Source:
+        """Find a package of the user's own module, or of another one on this machine."""
+        if not package.startswith((".", "/", "~")):
+            return self.find(package, self.base, package, test=test)
+        start = beside(self.base, package)
+        if not start.is_dir():
+            raise HarnessError(
+                f"there is no directory {package!r} beside the matrix file{_near(package, start)}"
+            )
+        return self.find(package, start, ".", test=test)
+
+    def find(
+        self, said: str, start: Path, argument: str, *, test: bool = False, published: bool = False
+    ) -> Source:
+        """Find a package with the go command, as ``argument`` in the directory ``start``."""
+        base = {
+            "workload": self.workload, "base": self.base, "test": test, "published": published
+        }  # fmt: skip
+        outside = {"GOWORK": "off"} if published else {}
+        try:
+            found = self._list(start, argument, outside)
+        except HarnessError as error:
+            needed = _asks_for_newer(start, self.toolchain.version)
+            if needed is None:
+                raise HarnessError(f"package {said!r}: {' '.join(str(error).split())}") from None
+            return Source(**base, package=said, directory=start, module=start, go=needed)
+        if found["Name"] != "main" and not test:
+            raise HarnessError(
+                f"package {said!r} is package {found['Name']}, not package main; name a directory "
+                "that has a func main, or write benchmark: for its benchmarks"
+            )
+        directory = Path(found["Dir"])
+        if directory.is_relative_to(module_cache(os.environ)):
+            raise HarnessError(
+                f"package {said!r} belongs to another module; write module: {said}@VERSION"
+            )
+        module = found.get("Module") or {}
+        root = Path(module["Dir"]) if module.get("Main") else start
+        neighbours, lines = _neighbours(self.toolchain, self.cache, root, outside)
+        lines += [module["GoVersion"]] if "GoVersion" in module else []
+        return Source(
+            **base,
+            package=found["ImportPath"],
+            directory=directory,
+            module=root,
+            go=max(lines, key=lambda line: GoVersion.parse(f"go{line}"), default=None),
+            roots=tuple(neighbours),
+        )
+
+    def _list(self, start: Path, argument: str, extra: Mapping[str, str]) -> dict[str, Any]:
+        """Facts about a package; with cgo, so that one that is all C bindings is found too."""
+        build = BuildSpec(cgo=True)
+        tags = [f"-tags={','.join(self.tags)}"] if self.tags else []
+        arguments = ["list", *tags, "-find", "-json=Dir,ImportPath,Name,Module", "--", argument]
+        caches = self.toolchain.build_cache(self.cache)
+        text = run_go(
+            self.toolchain.goroot, caches, arguments, directory=start, build=build, extra=extra
+        )
+        try:
+            found: dict[str, Any] = json.loads(text)
+        except ValueError:  # one document for each package
+            raise HarnessError("is not one package, but several or none; name one") from None
+        return found
+
+
+def _near(package: str, start: Path) -> str:
+    """A suggestion: the directory beside the one that is missing with the nearest name."""
+    try:
+        beside = [path.name for path in start.parent.iterdir() if path.is_dir()]
+    except OSError:
+        return ""
+    close = difflib.get_close_matches(start.name, beside, n=1)
+    head = package.rstrip("/").rpartition("/")[0]
+    return f"; did you mean {f'{head}/{close[0]}'!r}?" if close else ""
+
+
+def _asks_for_newer(start: Path, version: str) -> str | None:
+    """The go line of the go.mod or go.work around a directory, if it is above a version."""
+    for directory in (start, *start.parents):
+        for name in ("go.mod", "go.work"):
+            path = directory / name
+            line = _GO_LINE.search(path.read_text(errors="replace")) if path.is_file() else None
+            if line and GoVersion.parse(f"go{line[1]}") > GoVersion.parse(version):
+                return line[1]
+    return None
+
+
+def _neighbours(
+    toolchain: Toolchain, cache: Path, root: Path, extra: Mapping[str, str]
+) -> tuple[list[Path], list[str]]:
+    """What else on this machine a module is built from: modules of its workspace, replacements.
+
+    Returns:
+        Their directories, with those of the workspace file; and the workspace's go line, if any.
+    """
+
+    def go(*arguments: str) -> str:
+        return run_go(
+            toolchain.goroot, toolchain.build_cache(cache), arguments, directory=root, extra=extra
+        ).strip()
+
+    workspace = go("env", "GOWORK")
+    pending = [root]
+    directories: dict[Path, None] = {}
+    lines = []
+    if workspace and workspace != "off":
+        facts = json.loads(go("work", "edit", "-json", workspace))
+        home = Path(workspace).parent
+        directories[Path(workspace)] = None
+        used = [Path(use["DiskPath"]) for use in facts.get("Use") or []]
+        pending += [(home / path).resolve() for path in used]
+        directories.update(dict.fromkeys(_replacements(facts, home)))
+        lines += [facts["Go"]] if facts.get("Go") else []
+    for module in pending:
+        directories.setdefault(module, None)
+        if (module / "go.mod").is_file():
+            facts = json.loads(go("mod", "edit", "-json", str(module / "go.mod")))
+            directories.update(dict.fromkeys(_replacements(facts, module)))
+    return [path for path in directories if path != root], lines
+
+
+def _replacements(facts: dict[str, Any], home: Path) -> list[Path]:
+    """Directories that stand in for modules; those of other versions have a version instead."""
+    news = [replace["New"] for replace in facts.get("Replace") or []]
+    return [(home / new["Path"]).resolve() for new in news if "Version" not in new]
+
+
+def _published(module: str, toolchain: Toolchain, cache: Path) -> Path:
+    """Directory of a main package in a copy of its module, as it is published.
+
+    The module is its own main module there, as in its repository, so that its own ``replace`` lines
+    and checksums hold; and it lies outside of the module cache, whose files the go command refuses
+    to overlay.
+    """
+    path, _, version = module.partition("@")
+    if not _RELEASE.fullmatch(version):
+        path, version = _published_version(path, version, toolchain, cache)
+
+    def fill(directory: Path) -> None:
+        found = _download(path, version, toolchain, cache, directory / "source")
+        _complete(directory / "source", found, toolchain, cache)
+        (directory / _MODULE).write_text(found.model_dump_json(), encoding="utf-8")
+
+    key = hashlib.sha256(f"{path}@{version}".encode()).hexdigest()[:32]
+    entry, _ = obtain(cache, "modules", key, fill)
+    facts = _Module.model_validate_json((entry / _MODULE).read_bytes())
+    return (entry / "source" / facts.package).resolve()
+
+
+def _published_version(path: str, query: str, toolchain: Toolchain, cache: Path) -> tuple[str, str]:
+    """The release that a query such as ``latest`` stands for now."""
+    errors = []
+    for prefix in _prefixes(path):
+        try:
+            facts = _module_facts(prefix, query, toolchain, cache)
+        except HarnessError as error:
+            errors.append(str(error))
+        else:
+            return path, facts["Version"]
+    raise HarnessError(f"module {path}@{query}: {errors[-1]}")
+
+
+def _download(path: str, version: str, toolchain: Toolchain, cache: Path, target: Path) -> _Module:
+    """Copy a module out of the module cache, into which the go command downloads it if need be."""
+    errors = []
+    for prefix in _prefixes(path):
+        package = path.removeprefix(prefix).strip("/")
+        try:
+            exact = _module_facts(prefix, version, toolchain, cache)["Version"]
+            facts = json.loads(
+                _anywhere(toolchain, cache, "mod", "download", "-json", f"{prefix}@{exact}")
+            )
+        except HarnessError as error:
+            errors.append(str(error))
+            continue
+        if not (Path(facts["Dir"]) / package).is_dir():
+            errors.append(f"module {prefix}@{exact} has no package {path}")
+            continue
+        shutil.copytree(facts["Dir"], target)
+        for copied in [target, *target.rglob("*")]:
+            copied.chmod(copied.stat().st_mode | 0o200)
+        if not (target / "go.mod").exists():
+            shutil.copy(facts["GoMod"], target / "go.mod")
+        return _Module(path=prefix, version=exact, package=package)
+    raise HarnessError(f"module {path}@{version}: {errors[-1]}")
+
+
+def _prefixes(path: str) -> list[str]:
+    """The module paths that may hold a package, the longest first, as the go command looks."""
+    parts = path.split("/")
+    return ["/".join(parts[:n]) for n in range(len(parts), 0, -1) if n > 1 or len(parts) == 1]
+
+
+def _module_facts(prefix: str, query: str, toolchain: Toolchain, cache: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(
+        _anywhere(toolchain, cache, "list", "-m", "-json", f"{prefix}@{query}")
+    )
+    return facts
+
+
+def _anywhere(toolchain: Toolchain, cache: Path, *arguments: str) -> str:
+    """A go command that belongs to no module."""
+    with tempfile.TemporaryDirectory() as directory:
+        return run_go(
+            toolchain.goroot, toolchain.build_cache(cache), arguments, directory=Path(directory),
+            extra={"GO111MODULE": "on", "GOWORK": "off"},
+        )  # fmt: skip
+
+
+def _complete(source: Path, found: _Module, toolchain: Toolchain, cache: Path) -> None:
+    """Download what the package needs; a module without a whole go.sum gets one."""
+
+    def dependencies(*flags: str) -> None:
+        run_go(
+            toolchain.goroot, toolchain.build_cache(cache),
+            ["list", *flags, "-deps", "-f", "", f"./{found.package}"], directory=source,
+            extra={"GOWORK": "off"},
+        )  # fmt: skip
+
+    try:
+        dependencies()
+    except HarnessError:
+        if _asks_for_newer(source, toolchain.version) is None:
+            dependencies("-mod=mod")

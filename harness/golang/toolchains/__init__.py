@@ -1,0 +1,1 @@
+"""Toolchains: found, fetched, checked, and what each says of itself."""

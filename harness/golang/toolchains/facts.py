@@ -1,0 +1,100 @@
+"""What a GOROOT says of itself, asked once for each content and remembered."""
+
+import json
+import os
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness.errors import HarnessError
+from harness.golang.command import ALONE, run_go
+from harness.golang.experiments import Experiments, parse_flag_names, parse_tool_tags
+from harness.models import Frozen
+
+_ASKED = ("GOVERSION", "GOROOT", "GOTOOLDIR", "GOFLAGS", "GOEXPERIMENT", "GOOS", "GOARCH")
+
+
+class Facts(Frozen):
+    """A toolchain's own statements, found to agree with each other."""
+
+    version: str
+    """As ``go1.24.3``, or ``devel go1.28-…``."""
+    experiments: Experiments
+
+
+def inspect(goroot: Path, digest: str, caches: Path, cache: Path) -> Facts:
+    """Ask a toolchain for its version and its experiments.
+
+    Args:
+        goroot: the toolchain.
+        digest: its content digest; the answers are remembered under it.
+        caches: Go's build cache for it.
+        cache: the harness's cache directory.
+
+    Raises:
+        HarnessError: it cannot run here, or its parts do not belong together.
+    """
+    memory = cache / "facts" / f"{digest[:32]}-{os.uname().machine}.json"
+    try:
+        return Facts.model_validate_json(memory.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        pass
+    facts = _ask(goroot, caches)
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    temporary = memory.with_name(f".{memory.name}.{os.getpid()}")
+    temporary.write_text(facts.model_dump_json(), encoding="utf-8")
+    temporary.replace(memory)
+    return facts
+
+
+def read_version(goroot: Path) -> str:
+    """The first line of a GOROOT's ``VERSION`` file.
+
+    Raises:
+        HarnessError: there is none.
+    """
+    try:
+        return (goroot / "VERSION").read_text(encoding="utf-8", errors="replace").split("\n")[0]
+    except OSError as error:
+        raise HarnessError(f"{goroot} has no readable VERSION file: {error.strerror}") from None
+
+
+def _ask(goroot: Path, caches: Path) -> Facts:
+    def go(*arguments: str) -> str:
+        return run_go(goroot, caches, arguments, extra=ALONE)
+
+    environment = json.loads(go("env", "-json", *_ASKED))
+    version: str = environment["GOVERSION"]
+    for name in ("GOFLAGS", "GOEXPERIMENT"):
+        if environment[name]:
+            raise HarnessError(
+                f"{goroot}/go.env sets {name}={environment[name]!r}, which would change every "
+                "build; remove that line"
+            )
+    told = {"the go command": version, "VERSION": read_version(goroot)}
+    for tool in ("compile", "link", "asm"):
+        text = go("tool", tool, "-V").strip()
+        told[tool] = text.removeprefix(f"{tool} version ")
+    if len({_plain(word) for word in told.values()}) > 1:
+        listed = ", ".join(f"{who} says {what!r}" for who, what in told.items())
+        raise HarnessError(f"the parts of {goroot} do not belong together: {listed}")
+    flags = goroot / "src" / "internal" / "goexperiment" / "flags.go"
+    tags = go("list", "-f", '{{join context.ToolTags ","}}', "unsafe")
+    try:
+        known = parse_flag_names(flags.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"{goroot} has no complete source tree: {error}") from None
+    return Facts(
+        version=_plain(version),
+        experiments=Experiments(known=known, on=parse_tool_tags(tags.strip())),
+    )
+
+
+def _plain(version: str) -> str:
+    """A version without the experiments and the build identity that some tools add."""
+    return (
+        version.split(" X:", maxsplit=1)[0]
+        .split("-X:", maxsplit=1)[0]
+        .split(" buildID=", maxsplit=1)[0]
+        .strip()
+    )

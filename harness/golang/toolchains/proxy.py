@@ -1,0 +1,70 @@
+"""Toolchains from the module proxy, through any Go that is at hand.
+
+The go command itself fetches and checks them (``GOTOOLCHAIN``, https://go.dev/doc/toolchain), so
+that its proxy, checksum-database and private-module settings hold.
+"""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.golang.command import run_go
+from harness.golang.toolchains.archives import restore_run_bits, sha256_of
+
+NAME = "module proxy"
+
+
+def fetch(version: str, gateway: Path, destination: Path) -> str:
+    """Put the GOROOT of a release into ``destination / "go"``.
+
+    Args:
+        version: as ``go1.24.3``.
+        gateway: GOROOT of a Go of 1.21 or newer that does the fetching.
+        destination: an empty directory.
+
+    Returns:
+        The sha256 of the archive, which the go command checked against the checksum database.
+
+    Raises:
+        HarnessError: the proxy does not have it, or cannot be reached.
+    """
+    modules = destination / "modules"
+    extra = {
+        "GOTOOLCHAIN": version,
+        "GOMODCACHE": str(modules),
+        "GOFLAGS": "-modcacherw",  # so that what is not kept can be removed
+        "GOROOT": "",  # of the fetched Go, and not of the gateway
+        "GOWORK": "off",
+    }
+    with tempfile.TemporaryDirectory(dir=destination) as scratch:
+        directory = Path(scratch)
+        goroot = run_go(
+            gateway, directory / "cache", ["env", "GOROOT"], directory=directory, extra=extra
+        )
+        found = Path(goroot.strip())
+        archives = list(modules.glob(f"cache/download/golang.org/toolchain/@v/*-{version}.*.zip"))
+        if not found.is_relative_to(modules) or len(archives) != 1:
+            raise HarnessError(f"{gateway} did not fetch {version}, but used {found}")
+        digest = sha256_of(archives[0])
+        found.rename(destination / "go")
+    shutil.rmtree(modules)
+    restore_run_bits(destination / "go")
+    return digest
+
+
+def versions(gateway: Path) -> list[str]:
+    """Every release that the proxy lists.
+
+    Raises:
+        HarnessError: the proxy cannot be reached.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = Path(scratch)
+        text = run_go(
+            gateway, directory / "cache", ["list", "-m", "-versions", "-json", "go"],
+            directory=directory, extra={"GOMODCACHE": str(directory / "modules"),
+                                        "GOFLAGS": "-modcacherw", "GOWORK": "off"},
+        )  # fmt: skip
+    return [f"go{version}" for version in json.loads(text).get("Versions", [])]

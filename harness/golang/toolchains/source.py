@@ -1,0 +1,199 @@
+"""Toolchains built from a Go source repository, at a commit.
+
+``src/make.bash`` builds the compiler three times over, and then every command and the whole
+standard library. A workload's build needs one compiler of that source, a linker, an assembler, cgo
+and the go command. So the source's own ``cmd/dist`` is run only up to the point where compiler,
+assembler and linker are there and the others can be made by ``go install``.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from harness.errors import HarnessError
+from harness.golang.environment import passed_environment
+from harness.golang.git import run_git
+from harness.golang.toolchains.archives import unpack_tar
+from harness.matrix.paths import beside
+from harness.models import Frozen
+
+NAME = "git"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_STOP = re.compile(r'^\ttimelog\("build", "toolchain2"\)$', re.MULTILINE)
+"""In ``cmd/dist/build.go``, 1.21 to 1.27: here compiler and go command have been bootstrapped."""
+_COMMANDS = ("cgo", "preprofile", "pprof", "go")
+"""Made by the bootstrapped tools. Assembler, compiler and linker themselves stay as bootstrapped:
+they are the same source, and compile and link the same binaries, as if they had made themselves."""
+_FIRST_GATEWAY = 21
+_LOG_TAIL = 15
+
+
+class Repository(Frozen):
+    """A repository and the commit that was asked for."""
+
+    directory: Path
+    """Of a repository on this machine that has the commit."""
+    commit: str
+
+    @classmethod
+    def open(cls, url: str, ref: str, base: Path, cache: Path) -> Self:
+        """Find the commit, and fetch it if the repository is elsewhere.
+
+        Args:
+            url: a path, relative to ``base``, or anything that ``git fetch`` takes.
+            ref: a branch, tag or commit; of a repository elsewhere, a commit in full.
+            base: the directory of the matrix file.
+            cache: the harness's cache directory.
+
+        Raises:
+            HarnessError: there is no git, no such repository, or no such commit.
+        """
+        local = beside(base, url)
+        if local.is_dir():
+            return cls(directory=local, commit=_commit(local, ref))
+        mirror = cache / "git" / hashlib.sha256(url.encode()).hexdigest()[:16]
+        if not (mirror / "HEAD").is_file():
+            mirror.parent.mkdir(parents=True, exist_ok=True)
+            run_git(mirror.parent, "init", "--quiet", "--bare", mirror.name)
+        if _COMMIT.fullmatch(ref) and _has(mirror, ref):
+            return cls(directory=mirror, commit=ref)
+        run_git(mirror, "fetch", "--quiet", "--depth=1", "--no-tags", "--", url, ref)
+        return cls(directory=mirror, commit=_commit(mirror, "FETCH_HEAD"))
+
+
+@contextmanager
+def exported(repository: Repository, directory: Path) -> Iterator[Path]:
+    """The source tree at the commit, as ``directory / "go"``.
+
+    Raises:
+        HarnessError: it is not a Go source tree.
+    """
+    archive = directory / "source.tar"
+    tree = directory / "go"
+    tree.mkdir()
+    run_git(repository.directory, "archive", f"--output={archive}", repository.commit)
+    unpack_tar(archive, tree)
+    if not (tree / "src" / "cmd" / "dist" / "build.go").is_file():
+        raise HarnessError(
+            f"commit {repository.commit[:12]} of {repository.directory} is no Go source tree: "
+            "it has no src/cmd/dist"
+        )
+    yield tree
+
+
+def bootstrap_release(tree: Path) -> str:
+    """The shorthand of the Go that builds a source tree: the minor version before it.
+
+    Go needs one of at most two minor versions before (https://go.dev/doc/install/source).
+
+    Raises:
+        HarnessError: the tree does not say which version it leads to.
+    """
+    return f"go1.{max(_minor(tree) - 1, _FIRST_GATEWAY)}"
+
+
+def build(
+    tree: Path, commit: str, bootstrap: Path, caches: Path, directory: Path, *, whole: bool = True
+) -> None:
+    """Build a source tree in place, into a GOROOT.
+
+    Args:
+        tree: the source tree.
+        commit: becomes part of the toolchain's version.
+        bootstrap: GOROOT of the Go to build with.
+        caches: Go's build cache for it.
+        directory: a scratch directory beside it; ``build.log`` is left there.
+        whole: whether it gets all that a matrix may ask for. Without, it is compiler, assembler,
+            linker and a go command that cannot reach the network.
+
+    Raises:
+        HarnessError: it does not build; the message ends with the last lines of the log.
+    """
+    (tree / "VERSION").write_text(_version(tree, commit) + "\n", encoding="ascii")
+    scratch = directory / "scratch"
+    scratch.mkdir()
+    log = directory / "build.log"
+    environment = passed_environment(os.environ) | {
+        "GOROOT_BOOTSTRAP": str(bootstrap), "GOTOOLCHAIN": "local", "GOENV": "off", "GOFLAGS": "",
+        "TMPDIR": str(scratch), "GOTELEMETRY": "off",
+        "CGO_ENABLED": "0", "LC_ALL": "C",
+    }  # fmt: skip
+    src = tree / "src"
+    dist_source = src / "cmd" / "dist" / "build.go"
+    original = dist_source.read_bytes()
+    shortened, count = _STOP.subn("\tos.Exit(0)", original.decode())
+    dist = scratch / "dist"
+    with log.open("wb") as sink:
+
+        def run(command: list[str | Path], cwd: Path, **variables: str) -> None:
+            _run(command, environment | variables, cwd, sink.fileno(), log, commit)
+
+        if count == 1:
+            dist_source.write_text(shortened, encoding="utf-8")
+        old = {"GO111MODULE": "off", "GOCACHE": str(caches)}
+        compiler: list[str | Path] = [bootstrap / "bin" / "go", "build", "-o", dist]
+        run(compiler, src / "cmd" / "dist", **old, GOROOT=str(bootstrap))
+        dist_source.write_bytes(original)
+        run([dist, "bootstrap", "-a", "-no-banner"], src, **old, GOROOT=str(tree))
+        bootstrapped = next((tree / "pkg" / "tool").glob("*/go_bootstrap"), None)
+        if count == 1 and bootstrapped and not whole:
+            (tree / "bin").mkdir(exist_ok=True)
+            shutil.copy(bootstrapped, tree / "bin" / "go")
+        elif count == 1 and bootstrapped:
+            packages = [f"cmd/{name}" for name in _COMMANDS if (src / "cmd" / name).is_dir()]
+            new = {"GOCACHE": str(scratch / "cache"), "GOROOT": str(tree)}
+            run([bootstrapped, "install", "-pgo=off", *packages], src, **new)
+    shutil.rmtree(scratch)
+    shutil.rmtree(tree / "pkg" / "obj", ignore_errors=True)
+    shutil.rmtree(tree / "pkg" / "bootstrap", ignore_errors=True)
+
+
+def _run(
+    command: list[str | Path], environment: dict[str, str], cwd: Path, sink: int, log: Path,
+    commit: str,
+) -> None:  # fmt: skip
+    done = subprocess.run(
+        command, env=environment, cwd=cwd, stdin=subprocess.DEVNULL, stdout=sink,
+        stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        tail = "\n".join(f"  {line}" for line in lines[-_LOG_TAIL:])
+        raise HarnessError(f"commit {commit[:12]} does not build; the log ends with\n{tail}")
+
+
+def _minor(tree: Path) -> int:
+    text = (tree / "src" / "internal" / "goversion" / "goversion.go").read_text(encoding="utf-8")
+    found = re.search(r"^const Version = (\d+)$", text, re.MULTILINE)
+    if found is None:
+        raise HarnessError(f"{tree} does not say in src/internal/goversion which Go it leads to")
+    return int(found[1])
+
+
+def _version(tree: Path, commit: str) -> str:
+    """A development version with the commit in it, in the form that the tree's own tools expect."""
+    dist = (tree / "src" / "cmd" / "dist" / "build.go").read_text(encoding="utf-8")
+    minor = _minor(tree)
+    if "-devel_" in dist:  # since Go 1.26
+        return f"go1.{minor}-devel_{commit[:12]}"
+    return f"devel go1.{minor}-{commit[:12]}"
+
+
+def _commit(repository: Path, ref: str) -> str:
+    text = run_git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options",
+                f"{ref}^{{commit}}")  # fmt: skip
+    return text.strip()
+
+
+def _has(repository: Path, commit: str) -> bool:
+    try:
+        run_git(repository, "cat-file", "-e", f"{commit}^{{commit}}")
+    except HarnessError:
+        return False
+    return True

@@ -1,0 +1,146 @@
+"""What a program's source gives away: does it serve, where, and does it need arguments?
+
+These are guesses from patterns. A wrong one costs the user a line of matrix.yaml; every one of them
+is marked there by a comment.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from harness.init.source import GoFile
+from harness.models import Frozen
+
+_SERVE = re.compile(
+    r"\.ListenAndServe(?:TLS)?\(|\bhttp\.Serve(?:TLS)?\(|\.Serve\(|"
+    r"\.(?:Run|Start|Listen)\(\s*\"[\w.]*:\d+\""
+)
+_BACKGROUND = re.compile(r"\bgo\s+(?:func\s*\([^)]*\)\s*\{[^}]*|[\w.]*)$")
+_WAITS = re.compile(r"\bsignal\.Notify(?:Context)?\(|\bselect\s*\{\s*\}")
+_FLAG = re.compile(
+    r"\.(?:String|Int|Uint|Uint16)(?:Var)?P?\(\s*(?:&?[\w.]+\s*,\s*)?\"([\w.-]+)\"\s*,\s*"
+    r"(?:\"\w\"\s*,\s*)?(?:\"([^\"]*)\"|(\d+))"
+)
+_ENVIRONMENT = re.compile(r"\bos\.(?:Getenv|LookupEnv)\(\s*\"(\w+)\"\s*\)")
+_ADDRESS_WORD = re.compile(r"addr|listen|bind|port|http", re.IGNORECASE)
+_ADDRESS = re.compile(r"[\w.\-\[\]]*:\d+")
+_FIXED = re.compile(
+    r"(?:ListenAndServe(?:TLS)?\(|\bnet\.Listen\(\s*\"tcp[46]?\"\s*,|\bAddr:|"
+    r"\.(?:Run|Start|Listen)\()\s*\"[\w.\-\[\]]*:([1-9]\d*)\""
+)
+_ROUTE = re.compile(r"\.(?:HandleFunc|Handle|GET|Get)\(\s*\"(?:GET )?(/[^\"{}:*\s]*)\"")
+_HEALTH = re.compile(r"/(?:[\w/]*/)?(?:healthz?|readyz?|livez|ping|status|up)/?")
+_ARGUMENTS = re.compile(
+    r"\blen\(os\.Args\)\s*[<!=]|\bos\.Args\[1\]|\bflag\.NArg\(\)\s*[<!=]|\bflag\.Arg\(0\)|"
+    r"\bflag\.Args\(\)\[0\]|\"[Uu]sage:"
+)
+
+
+class Server(Frozen):
+    """How a program that serves may be served."""
+
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    fixed_port: str | None = None
+    """The port it always listens on, where no flag and no variable chooses one."""
+    ready: str | None = None
+    """Path that a request for health goes to."""
+    path: str = "/"
+    """Path that the load asks for."""
+
+    @property
+    def port(self) -> str | None:
+        """What stands for the port in a URL; ``None`` if none was found."""
+        return "{port}" if self.args or self.env else self.fixed_port
+
+
+class Program(Frozen):
+    """A main package."""
+
+    name: str
+    directory: str
+    """Relative to the matrix file, as ``./cmd/orders``."""
+    server: Server | None = None
+    needs_arguments: bool = False
+    endless: bool = False
+    """Whether it seems to wait until it is stopped, though it does not serve."""
+
+    @property
+    def doubt(self) -> str | None:
+        """Why it may not run as it is."""
+        if self.server is not None and self.server.port is None:
+            return "it seems to serve, but the port that it listens on was not found"
+        if self.needs_arguments:
+            return "it seems to need arguments"
+        if self.endless:
+            return "it seems to run until it is stopped, and serves nothing"
+        return None
+
+
+def look_at_program(
+    name: str, directory: str, own: Sequence[GoFile], reachable: Sequence[GoFile]
+) -> Program:
+    """Guess how a program is run.
+
+    Args:
+        name: the workload's name.
+        directory: the main package's, relative to the matrix file.
+        own: its files.
+        reachable: files of the packages of the same modules that it imports.
+    """
+    everything = [source.code for source in (*own, *reachable)]
+    serves, waits = _serves(everything)
+    return Program(
+        name=name,
+        directory=directory,
+        server=_server(own, reachable) if serves else None,
+        needs_arguments=any(_ARGUMENTS.search(source.code) for source in own),
+        endless=waits and not serves,
+    )
+
+
+def _serves(texts: Sequence[str]) -> tuple[bool, bool]:
+    """Whether a program serves until it is stopped, and whether it waits for a signal."""
+    calls = [
+        _BACKGROUND.search(text[: match.start()]) is None
+        for text in texts
+        for match in _SERVE.finditer(text)
+    ]
+    waits = any(_WAITS.search(text) for text in texts)
+    return any(calls) or (bool(calls) and waits), waits
+
+
+def _server(own: Sequence[GoFile], reachable: Sequence[GoFile]) -> Server:
+    files = [*own, *reachable]
+    routes = list(dict.fromkeys(r for f in files for r in _ROUTE.findall(f.code)))
+    health = next((route for route in routes if _HEALTH.fullmatch(route)), None)
+    loads = [r for r in routes if r != health and not r.startswith("/debug")]
+    found = {"ready": health, "path": next(iter(loads), health or "/")}
+    for argument in _arguments(files):
+        return Server(args=(argument,), **found)
+    for variable, value in _variables(files):
+        return Server(env={variable: value}, **found)
+    fixed = next((match[1] for f in files for match in _FIXED.finditer(f.code)), None)
+    return Server(fixed_port=fixed, **found)
+
+
+def _arguments(files: Sequence[GoFile]) -> Iterator[str]:
+    """Flags that say where to listen, as arguments."""
+    for file in files:
+        dashes = "-" if "flag" in file.imports else "--"
+        for name, text, number in _FLAG.findall(file.code):
+            if not _ADDRESS_WORD.search(name):
+                continue
+            if number or text.isdigit():
+                yield f"{dashes}{name}={{port}}"
+            elif _ADDRESS.fullmatch(text):
+                yield f"{dashes}{name}=127.0.0.1:{{port}}"
+
+
+def _variables(files: Sequence[GoFile]) -> Iterator[tuple[str, str]]:
+    """Environment variables that say where to listen."""
+    for file in files:
+        for name in _ENVIRONMENT.findall(file.code):
+            if name.upper().endswith("PORT"):
+                yield name, "{port}"
+            elif _ADDRESS_WORD.search(name) and not name.upper().startswith("HTTP"):
+                yield name, "127.0.0.1:{port}"

@@ -1,0 +1,204 @@
+"""The text of a first ``matrix.yaml``, with comments that say what to change. Pure functions."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness.init.programs import Program, Server
+from harness.init.survey import Benchmarks, Survey
+from harness.init.versions import Versions
+from harness.text.visible import visible_json
+
+_MOST = 4
+"""Workloads that are measured at first; further ones are written as comments."""
+_FEW = 5
+"""Benchmarks of a package that are measured at first."""
+_PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+-]*")
+
+
+def matrix_text(found: Survey, versions: Versions) -> str:
+    """A whole matrix file."""
+    lines = [*_head(found, versions), "", *_question(found, versions), "", *_workloads(found)]
+    return "\n".join([*lines, "", *_trials(found)]) + "\n"
+
+
+def remarks(found: Survey, versions: Versions) -> list[str]:
+    """What to tell the user beside the file, one line each."""
+    lines = [versions.remark] if versions.remark else []
+    for program in found.programs:
+        active = program in _chosen(found)[0]
+        if program.doubt:
+            what = "edit its entry" if active else "it is left as a comment"
+            lines.append(f"{program.directory}: {program.doubt}; {what}")
+        elif program.server is not None and active:
+            lines.append(f"{program.directory}: it serves; look through the load in its entry")
+    return lines
+
+
+def _head(found: Survey, versions: Versions) -> Iterator[str]:
+    yield "# Written by gomatrix init; change what you like. The keys are explained in the"
+    yield "# documentation (docs/matrix.md), and gomatrix plan shows what a run would do."
+    if versions.remark:
+        yield f"# {_comment(versions.remark)}"
+    if versions.baseline == versions.candidate:
+        yield f"go: [{versions.baseline}] # the module asks for the newest Go already"
+    else:
+        origin = (
+            "toolchain line" if found.toolchain else "go line" if found.go else "absent go line"
+        )
+        yield f"go: [{versions.baseline}, {versions.candidate}] # by go.mod's {origin}; the newest"
+    yield "experiments: # settings to cross with each Go; [] is a Go's own default"
+    yield "  - []"
+    for suspect in versions.suspects:
+        meaning = f" # {_comment(suspect.meaning)}" if suspect.meaning else ""
+        yield f"  - [{suspect.setting}]{meaning}"
+    if len(versions.suspects) > 1:
+        yield "  # all together, since they may add up or hide each other:"
+        yield f"  - [{_all_settings(versions)}]"
+    if not versions.suspects:
+        yield "  # - [noswissmap] # see gomatrix experiments"
+    changeless = list(_changeless(versions))
+    if changeless:
+        yield f"exclude: # what {versions.baseline} has off by default anyway"
+        yield from (
+            f"  - {{go: {versions.baseline}, experiments: [{names}]}}" for names in changeless
+        )
+
+
+def _all_settings(versions: Versions) -> str:
+    return ", ".join(suspect.setting for suspect in versions.suspects)
+
+
+def _changeless(versions: Versions) -> Iterator[str]:
+    """Settings that the baseline knows, and that only say what it does anyway."""
+    if versions.baseline == versions.candidate:
+        return
+    yield from (suspect.setting for suspect in versions.suspects if suspect.in_baseline)
+    if len(versions.suspects) > 1 and all(suspect.in_baseline for suspect in versions.suspects):
+        yield _all_settings(versions)
+
+
+def _question(found: Survey, versions: Versions) -> Iterator[str]:
+    metrics = ", ".join(_json(m) if " " in m else m for m in _metrics(found))
+    yield "question:"
+    if versions.baseline == versions.candidate:
+        if versions.suspects:
+            settings = _all_settings(versions).replace(" ", "")
+            yield f"  baseline: {_json(f'{versions.baseline}+{settings}')}"
+            yield f"  candidate: {versions.candidate}"
+    else:
+        yield f"  baseline: {versions.baseline}"
+        yield f"  candidate: {versions.candidate}"
+    yield f"  metrics: [{metrics}] # what decides; all others are reported too"
+
+
+def _metrics(found: Survey) -> list[str]:
+    active = _chosen(found)[0]
+    if any(isinstance(workload, Program) for workload in active):
+        return ["rss.peak"]
+    plain = [f for w in active if isinstance(w, Benchmarks) for f in _few(w) if f in w.plain]
+    return [f"{name} ns/op" for name in plain[:_FEW]] or ["rss.peak"]
+
+
+def _workloads(found: Survey) -> Iterator[str]:
+    active, passive = _chosen(found)
+    yield "workloads:"
+    for workload in active:
+        yield from (f"  {line}" for line in _entry(workload))
+    if passive:
+        yield "  # Also there; remove the # to measure it:"
+    for workload in passive:
+        yield from (f"  # {line}" for line in _entry(workload))
+
+
+Workload = Program | Benchmarks
+
+
+def _chosen(found: Survey) -> tuple[list[Workload], list[Workload]]:
+    """What is measured at first, and what is left as a comment.
+
+    What is not in doubt goes first; half of the places are kept for benchmarks. Something is always
+    measured.
+    """
+    sure: list[Workload] = [p for p in found.programs if p.doubt is None]
+    doubtful: list[Workload] = [p for p in found.programs if p.doubt is not None]
+    half = max(_MOST // 2, _MOST - len(found.benchmarks))
+    active = [*sure[:half], *found.benchmarks][:_MOST] or doubtful[:1]
+    every: list[Workload] = [*found.programs, *found.benchmarks]
+    return active, [workload for workload in every if workload not in active]
+
+
+def _entry(workload: Workload) -> Iterator[str]:
+    if isinstance(workload, Benchmarks):
+        yield from _benchmark_entry(workload)
+        return
+    yield f"- name: {_scalar(workload.name)}"
+    yield f"  package: {_scalar(workload.directory)}"
+    if workload.doubt:
+        yield f"  # {workload.doubt}"
+    if workload.server is not None:
+        yield from _server_entry(workload.server)
+    else:
+        note = "what it needs" if workload.needs_arguments else 'as ["-flag=value"]'
+        yield f"  args: [] # {note}; {{tmp}} is a directory of each trial, {{here}} this file's"
+
+
+def _server_entry(server: Server) -> Iterator[str]:
+    port = server.port or "8080"
+    base = f"http://127.0.0.1:{port}"
+    if server.args:
+        yield f"  args: {_json(list(server.args))} # {{port}} is a free port of each trial"
+    if server.env:
+        yield f"  env: {_json(server.env)} # {{port}} is a free port of each trial"
+    if server.fixed_port:
+        yield "  # it always listens on one port, so that trials.lanes is 1 below"
+    ready = f"{base}{server.ready}" if server.ready else f"tcp://127.0.0.1:{port}"
+    yield "  server: # it is served under load, and looked at before, during and after"
+    yield f"    ready: {_json(ready)}"
+    yield "    load: # a guess: name a request that matters, then lower max_failed to 1%"
+    yield f"      url: {_json(f'{base}{server.path}')}"
+    yield "      rate: 100 # requests a second"
+    yield "      duration: 5s"
+    yield "      max_failed: 100%"
+
+
+def _benchmark_entry(workload: Benchmarks) -> Iterator[str]:
+    few = _few(workload)
+    more = len(workload.functions) - len(few)
+    run = f"^({'|'.join(few)})$" if len(few) > 1 else f"^{few[0]}$"
+    yield f"- name: {_scalar(workload.name)}"
+    yield "  benchmark:"
+    yield f"    package: {_scalar(workload.directory)}"
+    yield f"    run: {_json(run)}" + (f" # and {more} more" if more else "")
+    yield "    time: 200ms"
+
+
+def _few(workload: Benchmarks) -> Sequence[str]:
+    return workload.functions[:_FEW]
+
+
+def _trials(found: Survey) -> Iterator[str]:
+    active = _chosen(found)[0]
+    fixed = any(isinstance(w, Program) and w.server and w.server.fixed_port for w in active)
+    lanes = ", lanes: 1" if fixed else ""
+    yield "# Rounds of all variants go on until the question is decided, or max is reached."
+    yield f"trials: {{min: 5, max: 10, timeout: 60s{lanes}}}"
+    yield ""
+    yield "# To fail where memory grows, as in CI:"
+    yield "# gates: [{metric: rss.peak, max_increase: 5%}]"
+
+
+def _scalar(text: str) -> str:
+    """A YAML scalar; JSON's strings are YAML's double-quoted ones."""
+    return text if _PLAIN.fullmatch(text) else _json(text)
+
+
+def _json(value: Any) -> str:
+    """JSON that is YAML too, which knows no surrogates and no raw control characters."""
+    return visible_json(json.dumps(value, ensure_ascii=False))
+
+
+def _comment(text: str) -> str:
+    """Text within a comment: one line, printable."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

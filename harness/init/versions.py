@@ -1,0 +1,113 @@
+"""Which Go versions a first matrix compares, and which experiments may explain a difference."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.golang.experiments import experiment_meanings
+from harness.golang.toolchains.available import ask_providers, at_hand, every_release
+from harness.golang.toolchains.resolve import Toolchain, parse_toolchain, resolve
+from harness.golang.versions import GoVersion, expand_shorthand, is_shorthand
+from harness.models import Frozen
+
+_OLDEST = 21
+"""The first minor version that can be measured with the probe."""
+
+
+class Suspect(Frozen):
+    """An experiment that differs between baseline and candidate."""
+
+    setting: str
+    """What undoes the difference in the candidate: ``noswissmap``."""
+    meaning: str
+    """The first sentence of its documentation in the candidate's source; may be empty."""
+    in_baseline: bool
+    """Whether the baseline knows the experiment."""
+
+
+class Versions(Frozen):
+    """What to compare."""
+
+    baseline: str
+    candidate: str
+    """The same as the baseline where the module asks for the newest Go."""
+    suspects: tuple[Suspect, ...] = ()
+    remark: str = ""
+    """Why it is not what was to be expected; empty if it is."""
+
+
+def choose_versions(
+    go: str | None, toolchain: str | None, cache: Path, say: Callable[[str], None]
+) -> Versions:
+    """The module's own Go against the newest stable one, out of what can be had.
+
+    Where no provider can be reached, what is at hand has to do; where a toolchain cannot be
+    fetched, suspects stay open.
+
+    Args:
+        go: the module's go line, as ``1.24``.
+        toolchain: its toolchain line, as ``go1.24.3``, which wins, since it is what builds today.
+        cache: the harness's cache directory.
+        say: told of downloads.
+
+    Raises:
+        HarnessError: the module asks for a newer Go than can be had.
+    """
+    wanted = toolchain or f"go{go or f'1.{_OLDEST}'}"
+    wanted = max(wanted, f"go1.{_OLDEST}", key=GoVersion.parse)
+    here = at_hand(cache)
+    available = every_release(here, ask_providers(cache))
+    newest = expand_shorthand("stable", available)
+    if newest is None:
+        remark = "no Go is at hand and no provider can be reached; see gomatrix doctor"
+        return Versions(baseline=wanted, candidate="stable", remark=remark)
+    if GoVersion.parse(wanted) > GoVersion.parse(newest) and wanted not in available:
+        raise HarnessError(
+            f"the module asks for {wanted}, and the newest Go that can be had is {newest}; see "
+            "gomatrix doctor, or lower the go line of go.mod"
+        )
+    baseline = _closest(wanted, available)
+    remark = ""
+    asked = expand_shorthand(wanted, [baseline]) if is_shorthand(wanted) else wanted
+    if baseline != asked:
+        remark = f"{baseline} stands for {wanted}, which cannot be had"
+    try:
+        found = resolve([parse_toolchain(name) for name in (baseline, newest)], cache, say)
+    except HarnessError as error:
+        remark = f"suspects are left open: {str(error).splitlines()[0]}"
+        return Versions(baseline=baseline, candidate=newest, remark=remark)
+    return Versions(
+        baseline=baseline,
+        candidate=newest,
+        suspects=tuple(_suspects(found[baseline], found[newest])),
+        remark=remark,
+    )
+
+
+def _closest(wanted: str, available: Sequence[str]) -> str:
+    """The release that a go line stands for: the newest of its minor version, or the next one."""
+    if wanted in available:
+        return wanted
+    enough = [v for v in available if GoVersion.parse(v) >= GoVersion.parse(wanted)]
+    same = expand_shorthand(f"go1.{GoVersion.parse(wanted).minor}", enough)
+    return same or min(enough, key=GoVersion.parse)
+
+
+def _suspects(baseline: Toolchain, candidate: Toolchain) -> list[Suspect]:
+    """Experiments that are on in one of the two only; of one Go, all that are on.
+
+    What the candidate does not know any more cannot be toggled in it, so it is no suspect. The
+    settings ``regabi…`` are accepted and ignored where the register ABI is the only one.
+    """
+    old, new = baseline.experiments, candidate.experiments
+    before = frozenset[str]() if baseline == candidate else old.on
+    meanings = experiment_meanings(candidate.goroot)
+    return [
+        Suspect(
+            setting=f"no{name}" if name in new.on else name,
+            meaning=meanings.get(name, ""),
+            in_baseline=name in old.known,
+        )
+        for name in new.known
+        if (name in new.on) != (name in before) and not name.startswith("regabi")
+    ]

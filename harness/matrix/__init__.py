@@ -1,0 +1,1 @@
+"""What the user wrote: models of ``matrix.yaml``, and how it is read."""

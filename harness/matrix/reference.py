@@ -1,0 +1,176 @@
+"""The reference of ``matrix.yaml`` as a page, ``docs/matrix.md``, made from the models.
+
+``python -m harness.matrix.reference > docs/matrix.md``
+"""
+
+import re
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le
+from pydantic import BeforeValidator
+from pydantic.fields import FieldInfo
+
+from harness.matrix import models, units
+from harness.models import Frozen
+
+_SECTIONS: dict[type[Frozen], str] = {
+    models.MatrixSpec: "The file",
+    models.ToolchainSpec: "A toolchain",
+    models.BuildAxesSpec: "build",
+    models.IncludedCell: "include",
+    models.CellSpec: "exclude",
+    models.BuildPattern: "build of a cell",
+    models.QuestionSpec: "question",
+    models.WorkloadSpec: "A workload",
+    models.BenchmarkSpec: "benchmark",
+    models.ServerSpec: "server",
+    models.ReadySpec: "ready",
+    models.LoadSpec: "load",
+    models.TrialsSpec: "trials",
+    models.GateSpec: "gates",
+}
+"""Every mapping that a user may write, in the order of the page."""
+
+_SHORT_FORMS = {
+    units.parse_bytes: "a size, as `512MiB`",
+    units.parse_seconds: "a duration, as `500ms`, `10s` or `2m`",
+    units.parse_fraction: "a share, as `5%` or `0.05`",
+    models._check_highest: "a value in the metric's unit, as `200MiB`, `500ms` or `10`",  # noqa: SLF001 - the models' own words
+    models._check_increase: "a share of the baseline, as `5%`, or an amount, as `5MiB` or `10`",  # noqa: SLF001 - as above
+}
+_ALSO = {
+    models._expand_toolchain: "a release, as `go1.24.3`, or ",  # noqa: SLF001 - as above
+    models._expand_ready: "a URL, or ",  # noqa: SLF001 - as above
+    models._expand_trials: "a number, or ",  # noqa: SLF001 - as above
+}
+_TELLING = 1_000_000
+"""Limits beyond it only keep nonsense out."""
+_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "`true` or `false`"}
+
+_PAGE = """\
+# matrix.yaml
+
+Made from `harness/matrix/models.py`; change it there. `gomatrix schema` prints the same as a JSON
+Schema, for editors.
+
+Unknown keys, duplicate keys and wrong types are errors that name file, line and column. Scalars
+stay what you typed, whatever YAML 1.1 makes of `1.20`, `off` or `010`. Paths are relative to the
+matrix file; `~/` is your own home. Every text but arguments, values of variables and bodies of
+requests stands on one line, in characters that can be seen. `gomatrix init` writes a first one.
+
+What is too much for one run is refused before anything is read, crossed or downloaded: a file of
+more than 256 KiB or 20,000 keys and values (aliases count with all that they stand for), axes that
+make more than 1,000 variants or, with the workloads, more than 5,000 cells, and more than 20,000
+planned trials (cells × `trials.max`). The message names the numbers and what to take away.
+
+```yaml
+go: [go1.23.9, go1.24.3]
+experiments: [[], [noswissmap]]
+question: {{baseline: go1.23.9, candidate: go1.24.3, metrics: [rss.peak]}}
+workloads:
+  - {{name: api, package: ./cmd/api, args: ["-selftest"]}}
+trials: {{min: 5, max: 20}}
+gates: [{{metric: rss.peak, max_increase: 5%}}]
+```
+
+## Names of variants
+
+`TOOLCHAIN[~PATCH][+SETTING[,SETTING…]][ KEY=VALUE…]`, as `go1.24.3+noswissmap race=true GOGC=50`:
+experiment settings in the toolchain's own order, then the axes of `build:`, then the variables of
+`env:`. A value that is empty, or holds spaces, `=`, quotes, backslashes or characters that do not
+print, stands in double quotes, as in JSON: `GODEBUG="madvdontneed=1"`. A variable that is called
+like a build setting has `env.` before it.
+
+Where you name a variant, settings and pairs may come in any order, and only values with spaces need
+their quotes: `go1.24.3 GODEBUG=madvdontneed=1 race=true`.
+
+{sections}"""
+
+
+def markdown() -> str:
+    """The page."""
+    return _PAGE.format(sections="\n".join(_section(*item) for item in _SECTIONS.items()))
+
+
+def _section(model: type[Frozen], title: str) -> str:
+    intro = _plain(model.__doc__ or "")
+    rows = [
+        f"| `{field.alias or name}` | {_kind(field.annotation, field.metadata)} | "
+        f"{_default(field)} | {_plain(field.description or '')} |"
+        for name, field in model.model_fields.items()
+    ]
+    head = ["| key | value | default | meaning |", "|---|---|---|---|"]
+    return "\n".join([f"## {title}", "", intro, "", *head, *rows, ""])
+
+
+def _kind(annotation: Any, metadata: list[Any]) -> str:
+    """What may be written, in words."""
+    short: list[Any] = [m.func for m in metadata if isinstance(m, BeforeValidator)]
+    text = next((_SHORT_FORMS[f] for f in short if f in _SHORT_FORMS), None)
+    if text is None:
+        also = "".join(_ALSO.get(function, "") for function in short)
+        text = also + _type(annotation, several=models._one_or_many in short)  # noqa: SLF001 - as above
+    limits = [limit for m in metadata for limit in _limits(m)]
+    return ", ".join([text, *limits])
+
+
+def _type(annotation: Any, *, several: bool) -> str:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if hasattr(annotation, "__metadata__"):
+        return _kind(inner[0], list(annotation.__metadata__))
+    if origin in (Union, types.UnionType):
+        return " or ".join(_kind(a, []) for a in inner if a is not type(None))
+    if origin is Literal:
+        return ", ".join(f"`{word}`" for word in inner)
+    if origin is list:
+        item = _kind(inner[0], [])
+        return f"{item}; or a list" if several else f"a list; each: {item}"
+    if origin is dict:
+        return f"a mapping; each value: {_kind(inner[1], [])}"
+    if annotation in _SECTIONS:
+        title = _SECTIONS[annotation]
+        return f"a mapping, see [{title}](#{title.lower().replace(' ', '-')})"
+    return _WORDS[annotation]
+
+
+def _limits(constraint: Any) -> Iterator[str]:
+    match constraint:
+        case Ge(ge=int(limit)) if limit > 0:
+            yield f"at least {limit}"
+        case Gt():
+            yield "above 0"
+        case Le(le=limit) if limit <= _TELLING:
+            yield f"at most {limit:,}"
+        case FieldInfo():
+            for part in constraint.metadata:
+                yield from _limits(part)
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if field.is_required():
+        return "must be given"
+    if isinstance(value, list):
+        value = next(iter(value), None)  # of an axis: its one value
+    if value in (None, "", [], {}) or isinstance(value, Frozen):
+        return "–"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    short = [m.func for m in field.metadata if isinstance(m, BeforeValidator)]
+    if units.parse_seconds in short:
+        return f"`{value:g}s`"
+    if units.parse_fraction in short:
+        return f"`{100 * value:g}%`"
+    return f"`{value}`"
+
+
+def _plain(text: str) -> str:
+    """A docstring as one paragraph of Markdown."""
+    return re.sub(r"``([^`]*)``", r"`\1`", " ".join(text.split()))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

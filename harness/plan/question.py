@@ -1,0 +1,212 @@
+"""What the run is to answer: the question of the matrix, with its defaults filled in."""
+
+import difflib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from harness.errors import HarnessError
+from harness.golang.experiments import experiment_of
+from harness.matrix.models import GateSpec, MatrixSpec, QuestionSpec
+from harness.metrics.catalogue import CATALOGUE
+from harness.plan.plan import Plan
+from harness.plan.variants import Conditions, Variant, counterpart, find, toggles_between
+
+Location = tuple[str | int, ...]
+
+
+class QuestionError(HarnessError):
+    """A name in the question or in a gate that means nothing in this matrix.
+
+    Attributes:
+        location: keys and indices of the offending field in ``matrix.yaml``.
+    """
+
+    def __init__(self, location: Location, message: str) -> None:
+        super().__init__(message)
+        self.location = location
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which comparison the run is about."""
+
+    baseline: str
+    """A variant's name."""
+    candidate: str | None
+    """A variant's name; ``None`` for a matrix of one variant, where nothing can be compared."""
+    suspects: tuple[str, ...]
+    """Experiments that may explain a change."""
+    metrics: tuple[str, ...]
+    """Primary metrics."""
+    margin: float
+    limit: float
+
+
+def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()) -> Question:
+    """Fill in what the matrix leaves open, and check every name of its question and gates.
+
+    Args:
+        matrix: the matrix.
+        plan: its plan.
+        known: experiments that the toolchains know; where given, suspects are checked too.
+
+    Raises:
+        QuestionError: the first name that is not there, with the nearest that is.
+    """
+    asked = matrix.question or QuestionSpec()
+    if not plan.variants:
+        raise QuestionError(("question",), "the plan has no variant, so that nothing can be asked")
+    for index, gate in enumerate(matrix.gates):
+        _check_gate(matrix, gate, index, plan)
+    for index, metric in enumerate(asked.metrics):
+        _check_metric(matrix, metric, ("question", "metrics", index))
+    toggled = toggled_experiments(plan.variants)
+    if known and asked.suspects:
+        for index, suspect in enumerate(asked.suspects):
+            _check(suspect, {*known, *toggled}, ("question", "suspects", index), "experiment")
+    candidate = _named(asked.candidate, plan, ("question", "candidate"))
+    baseline = _named(asked.baseline, plan, ("question", "baseline"))
+    if baseline is None:
+        baseline = _default_baseline(plan, candidate)
+    if candidate is None:
+        candidate = _default_candidate(plan, baseline)
+    if candidate == baseline:
+        field = "candidate" if asked.candidate else "baseline"
+        raise QuestionError(
+            ("question", field), f"{baseline!r} is both baseline and candidate; name two variants"
+        )
+    suspects = toggled if asked.suspects is None else tuple(dict.fromkeys(asked.suspects))
+    question = Question(
+        baseline,
+        candidate,
+        suspects,
+        tuple(dict.fromkeys(asked.metrics)),
+        asked.margin,
+        asked.limit,
+    )
+    for index, gate in enumerate(matrix.gates):
+        _check_sides(gate, index, question, plan)
+    return question
+
+
+def toggled_experiments(variants: Iterable[Variant]) -> tuple[str, ...]:
+    """Every experiment that some variant sets, in order of first appearance."""
+    names = (experiment_of(setting) for variant in variants for setting in variant.settings)
+    return tuple(name for name in dict.fromkeys(names) if name != "none")
+
+
+def default_variants(variants: Iterable[Variant]) -> dict[tuple[str, Conditions], Variant]:
+    """The variant without settings (else the first) of each toolchain in equal conditions."""
+    defaults: dict[tuple[str, Conditions], Variant] = {}
+    for variant in variants:
+        key = (variant.toolchain, variant.conditions)
+        if key not in defaults or (defaults[key].settings and not variant.settings):
+            defaults[key] = variant
+    return defaults
+
+
+def find_variant(name: str, plan: Plan) -> str | None:
+    """The plan's variant that a user means, who may write settings and values in any order."""
+    found = find(name, plan.variants)
+    return found.name if found else None
+
+
+def gate_pair(gate: GateSpec, question: Question, plan: Plan) -> tuple[str | None, str | None]:
+    """Baseline and candidate of a gate.
+
+    Where it names one of them only, the other is the question's, in the conditions of the one that
+    it names, as far as the matrix has that.
+    """
+    baseline = None if gate.baseline is None else find_variant(gate.baseline, plan) or gate.baseline
+    candidate = (
+        None if gate.candidate is None else find_variant(gate.candidate, plan) or gate.candidate
+    )
+    return (
+        baseline or _beside(candidate, question.baseline, plan),
+        candidate or _beside(baseline, question.candidate, plan),
+    )
+
+
+def _beside(named: str | None, default: str | None, plan: Plan) -> str | None:
+    """A default in the conditions of the other variant of a pair."""
+    by_name = {variant.name: variant for variant in plan.variants}
+    if named not in by_name or default not in by_name:
+        return default
+    found = counterpart(plan.variants, by_name[default], by_name[named].conditions)
+    return found.name if found and found.name != named else default
+
+
+def _named(name: str | None, plan: Plan, location: Location) -> str | None:
+    if name is None:
+        return None
+    found = find_variant(name, plan)
+    if found is None:
+        _check(name, [variant.name for variant in plan.variants], location, "variant")
+    return found
+
+
+def _default_baseline(plan: Plan, candidate: str | None) -> str:
+    defaults = list(default_variants(plan.variants).values())
+    if candidate is None:
+        return defaults[0].name
+    chosen = plan.variant(candidate)
+    same = [v for v in defaults if v.conditions == chosen.conditions]
+    nearest = sorted(defaults, key=lambda v: len(toggles_between(chosen, v)))
+    return next((v.name for v in (*same, *nearest) if v.name != candidate), candidate)
+
+
+def _default_candidate(plan: Plan, baseline: str) -> str | None:
+    """Another toolchain in the baseline's conditions; else what differs from it the least."""
+    base = plan.variant(baseline)
+    others = [v for v in default_variants(plan.variants).values() if v.toolchain != base.toolchain]
+    alike = [v for v in others if v.conditions == base.conditions]
+    if alike:
+        return alike[-1].name
+    rest = [v for v in plan.variants if v.name != baseline]
+    nearest = min(rest, key=lambda v: len(toggles_between(base, v)), default=None)
+    return nearest.name if nearest else None
+
+
+def _check_gate(matrix: MatrixSpec, gate: GateSpec, index: int, plan: Plan) -> None:
+    _check_metric(matrix, gate.metric, ("gates", index, "metric"))
+    _named(gate.baseline, plan, ("gates", index, "baseline"))
+    _named(gate.candidate, plan, ("gates", index, "candidate"))
+
+
+def _check_sides(gate: GateSpec, index: int, question: Question, plan: Plan) -> None:
+    """An increase needs two variants: held against itself, each would keep every limit."""
+    baseline, candidate = gate_pair(gate, question, plan)
+    if gate.max_increase is None:
+        return
+    if candidate is None:
+        raise QuestionError(
+            ("gates", index, "max_increase"),
+            "an increase needs two variants, and this matrix has one; set max, or add a variant",
+        )
+    if baseline != candidate:
+        return
+    field = "baseline" if gate.candidate is None else "candidate"
+    raise QuestionError(
+        ("gates", index, field),
+        f"{baseline!r} is both baseline and candidate of this gate; name two variants",
+    )
+
+
+def _check_metric(matrix: MatrixSpec, metric: str, location: Location) -> None:
+    """A benchmark may report units of its own, which only its trials can tell."""
+    if not any(workload.benchmark for workload in matrix.workloads) and not metric.startswith("/"):
+        _check(metric, CATALOGUE, location, "metric")
+
+
+def _check(name: str, valid: Collection[str], location: Location, noun: str) -> None:
+    if name in valid:
+        return
+    raise QuestionError(
+        location, f"there is no {noun} {name!r} in this matrix; {nearest(name, valid)}"
+    )
+
+
+def nearest(name: str, valid: Collection[str]) -> str:
+    """End an error about a name that is not there: the nearest that is, or all."""
+    close = difflib.get_close_matches(name, valid, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"valid here: {', '.join(valid)}"

@@ -1,0 +1,165 @@
+"""Variants: what each is, what it was run in, and by which toggles two of them differ."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.golang.experiments import experiment_of, turns_on
+from harness.golang.records import ToolchainRecord
+from harness.matrix.models import BuildSpec
+from harness.matrix.names import VariantName, assignments, parse_name
+from harness.models import Frozen
+
+ToggleKind = Literal["toolchain", "experiment", "build", "environment"]
+
+
+@dataclass(frozen=True, order=True)
+class Toggle:
+    """One thing by which two variants may differ."""
+
+    kind: ToggleKind
+    name: str
+    """An experiment, a build setting or a variable, as it is called in variants' names."""
+
+    def __str__(self) -> str:
+        return "the toolchain" if self.kind == "toolchain" else self.name
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a variant was run in: all that is neither toolchain nor experiment."""
+
+    build: BuildSpec
+    env: tuple[tuple[str, str], ...]
+    """By name."""
+
+    def pairs(self) -> dict[str, str]:
+        """Build settings other than Go's own, then variables, as they are called in names."""
+        return self.build.given() | environment_pairs(dict(self.env))
+
+    def words(self) -> str:
+        """``race=true GOGC=50``; empty where all is Go's own."""
+        return assignments(self.pairs())
+
+
+class Variant(Frozen):
+    """A toolchain with experiment settings, build settings and a run environment."""
+
+    name: str
+    toolchain: str
+    settings: tuple[str, ...] = ()
+    build: BuildSpec = BuildSpec()
+    env: dict[str, str] = {}
+
+    @property
+    def conditions(self) -> Conditions:
+        """What it was run in. Toolchains and experiments are told apart where that is equal."""
+        return Conditions(self.build, tuple(sorted(self.env.items())))
+
+    @property
+    def identity(self) -> tuple[str, tuple[str, ...], Conditions]:
+        """All that makes it what it is; its name is for people."""
+        return self.toolchain, self.settings, self.conditions
+
+
+def environment_pairs(env: Mapping[str, str]) -> dict[str, str]:
+    """Variables as they are called in names: one that is called like a build setting, ``env.X``."""
+    settings = BuildSpec().texts()
+    return {f"env.{key}" if key in settings else key: value for key, value in env.items()}
+
+
+def effective(variant: Variant, toolchains: Mapping[str, ToolchainRecord]) -> frozenset[str]:
+    """The experiments that are on in a variant; unknown toolchains have none by default."""
+    record = toolchains.get(variant.toolchain)
+    on = set(record.on if record else ())
+    if "none" in variant.settings:
+        on.clear()
+    for setting in variant.settings:
+        if setting == "none":
+            continue
+        if turns_on(setting):
+            on.add(experiment_of(setting))
+        else:
+            on.discard(experiment_of(setting))
+    return frozenset(on)
+
+
+def toggles_between(
+    one: Variant, other: Variant, toolchains: Mapping[str, ToolchainRecord] | None = None
+) -> frozenset[Toggle]:
+    """Everything by which two variants differ.
+
+    Args:
+        one: a variant.
+        other: a variant.
+        toolchains: by name. Where the toolchain of both is among them, experiments count by what
+            is on, else by what is set.
+    """
+    same = one.toolchain == other.toolchain
+    if same and toolchains and one.toolchain in toolchains:
+        experiments = effective(one, toolchains) ^ effective(other, toolchains)
+    else:
+        settings = set(one.settings) ^ set(other.settings)
+        experiments = frozenset(map(experiment_of, settings))
+    return frozenset(
+        {
+            *(() if same else (Toggle("toolchain", ""),)),
+            *(Toggle("experiment", name) for name in experiments),
+            *_differing("build", one.build.texts(), other.build.texts()),
+            *_differing("environment", environment_pairs(one.env), environment_pairs(other.env)),
+        }
+    )
+
+
+def _differing(
+    kind: ToggleKind, one: Mapping[str, str], other: Mapping[str, str]
+) -> Iterable[Toggle]:
+    return (Toggle(kind, key) for key in {**one, **other} if one.get(key) != other.get(key))
+
+
+def state_of(toggle: Toggle, variant: Variant) -> str:
+    """What a variant has a build setting or a variable at, in words: ``GOGC=50``."""
+    pairs = variant.build.texts() if toggle.kind == "build" else environment_pairs(variant.env)
+    if toggle.name not in pairs:
+        return f"without {toggle.name}"
+    return assignments({toggle.name: pairs[toggle.name]})
+
+
+def counterpart(variants: Iterable[Variant], of: Variant, conditions: Conditions) -> Variant | None:
+    """The variant of the same toolchain and settings that was run in other conditions."""
+    return next(
+        (
+            v for v in variants
+            if (v.toolchain, v.settings, v.conditions) == (of.toolchain, of.settings, conditions)
+        ),
+        None,
+    )  # fmt: skip
+
+
+def find(name: str, variants: Iterable[Variant]) -> Variant | None:
+    """The variant that a user means.
+
+    Settings and pairs may come in any order. A build setting that is the same in all variants may
+    be named, and need not.
+    """
+    variants = tuple(variants)
+    exact = next((v for v in variants if v.name == name), None)
+    asked = parse_name(name)
+    if exact or asked is None:
+        return exact
+    own = {v.name: parse_name(v.name) for v in variants}
+    alike = [v for v in variants if own[v.name] == asked]
+    fitting = alike or [v for v in variants if _fits(asked, v, own[v.name])]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _fits(asked: VariantName, variant: Variant, own: VariantName | None) -> bool:
+    """Whether all that was asked for holds, and all that is in the variant's name was asked for."""
+    everything = variant.build.texts() | environment_pairs(variant.env)
+    return (
+        asked.toolchain == variant.toolchain
+        and asked.settings == set(variant.settings)
+        and asked.pairs <= everything.items()
+        and own is not None
+        and own.pairs <= asked.pairs
+    )

@@ -1,0 +1,1 @@
+"""Heap profiles: one codec, and how several are added up and compared."""

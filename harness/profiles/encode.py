@@ -1,0 +1,177 @@
+"""Heap profiles, made of what the runtime's memory profiler has recorded.
+
+The probe writes its records as they are, for to make a profile of them a program would have to link
+``runtime/pprof``. The format is ``profile.proto`` of google/pprof, filled in as that package does.
+"""
+
+import gzip
+import json
+import math
+from collections.abc import Iterable, Sequence
+from itertools import dropwhile
+from typing import NamedTuple
+
+from harness.golang.probe.overlay import is_probe
+from harness.models import Frozen
+
+_RUNTIME = ("runtime.", "internal/runtime/")
+KINDS = {
+    "alloc_objects": "count", "alloc_space": "bytes",
+    "inuse_objects": "count", "inuse_space": "bytes",
+}  # fmt: skip
+"""What is measured of each stack, with units."""
+_MORE, _LOW7 = 0x80, 0x7F
+
+
+class Frame(NamedTuple):
+    """A function as it was called: of an inlined one too."""
+
+    address: int
+    function: str
+    file: str
+    line: int
+
+
+class Record(NamedTuple):
+    """What was sampled of the allocations with one stack."""
+
+    allocated: tuple[int, int]
+    """Objects and bytes."""
+    in_use: tuple[int, int]
+    stack: tuple[int, ...]
+    """Numbers of frames, leaf first."""
+
+
+class Records(Frozen):
+    """All that the memory profiler has sampled."""
+
+    rate: int
+    """Bytes allocated from one sample to the next, on average: ``runtime.MemProfileRate``."""
+    records: tuple[Record, ...]
+    frames: tuple[Frame, ...]
+
+
+def parse_records(data: bytes) -> Records:
+    """Read what ``profile.go`` of the probe has written.
+
+    Raises:
+        ValueError: it is cut short or something else.
+    """
+    try:
+        lines = [json.loads(line.decode("utf-8", "replace")) for line in data.splitlines()]
+        (rate,), *rest = lines
+        records = tuple(
+            Record((line[0], line[1]), (line[2], line[3]), tuple(line[4]))
+            for line in rest
+            if isinstance(line[-1], list)
+        )
+        frames = tuple(Frame(*line) for line in rest if not isinstance(line[-1], list))
+        result = Records(rate=rate, records=records, frames=frames)
+    except (ValueError, TypeError, IndexError, KeyError) as error:
+        raise ValueError(f"the records cannot be read: {error}") from None
+    if not all(0 <= number < len(frames) for record in records for number in record.stack):
+        raise ValueError("the records are cut short")
+    return result
+
+
+def encode_profile(found: Records) -> bytes:
+    """A gzipped profile of the heap: objects and bytes, allocated and in use, by stack.
+
+    Of a stack the runtime's own functions below the one that allocated are left out, and
+    ``runtime.goexit``, as runtime/pprof does; the former in all versions as from Go 1.27 on, so
+    that stacks of different versions compare. What the probe itself has allocated is left out.
+    """
+    probe = {n for n, frame in enumerate(found.frames) if is_probe(frame.function, frame.file)}
+    samples = [
+        (
+            [number + 1 for number in _shown(record.stack, found.frames)],
+            (
+                *_unsampled(*record.allocated, found.rate),
+                *_unsampled(*record.in_use, found.rate),
+            ),
+        )
+        for record in found.records
+        if probe.isdisjoint(record.stack)
+    ]
+    return encode(samples, found.frames, found.rate)
+
+
+def encode(
+    samples: Iterable[tuple[Sequence[int], Sequence[int]]], frames: Iterable[Frame], rate: int
+) -> bytes:
+    """A gzipped profile.
+
+    Args:
+        samples: numbers of frames, counted from 1, leaf first; and a value for each of ``KINDS``.
+        frames: all that occur.
+        rate: bytes allocated from one sample to the next, on average.
+    """
+    strings: dict[str, int] = {"": 0}
+    functions: dict[tuple[str, str], int] = {}
+    body = bytearray()
+    for kind in KINDS.items():
+        body += _message(1, _value_type(kind, strings))
+    for stack, values in samples:
+        body += _message(2, _packed(1, stack) + _packed(2, values))
+    body += _message(3, _numbers({1: 1, 7: 1, 8: 1, 9: 1}))  # a mapping that has names and lines
+    for number, frame in enumerate(frames, 1):
+        key = (frame.function, frame.file)
+        function = functions.setdefault(key, len(functions) + 1)
+        line = _message(4, _numbers({1: function, 2: frame.line}))
+        body += _message(4, _numbers({1: number, 2: 1, 3: frame.address}) + line)
+    for (name, file), number in functions.items():
+        label = _number_of(name, strings)
+        body += _message(5, _numbers({1: number, 2: label, 3: label, 4: _number_of(file, strings)}))
+    period = _value_type(("space", "bytes"), strings)
+    for text in strings:
+        body += _message(6, text.encode())
+    body += _message(11, period) + _numbers({12: rate})
+    return gzip.compress(bytes(body), compresslevel=6, mtime=0)
+
+
+def _unsampled(count: int, size: int, rate: int) -> tuple[int, int]:
+    """Estimate objects and bytes from those sampled, as ``scaleHeapSample`` of runtime/pprof does.
+
+    A sample of ``s`` bytes is taken with probability ``1 - exp(-s / rate)``.
+    """
+    if not count or not size or rate <= 1:
+        return count, size
+    scale = 1 / -math.expm1(-size / count / rate)
+    return int(count * scale), int(size * scale)
+
+
+def _shown(stack: Sequence[int], frames: Sequence[Frame]) -> list[int]:
+    called = [number for number in stack if frames[number].function != "runtime.goexit"]
+    allocating = dropwhile(lambda number: frames[number].function.startswith(_RUNTIME), called)
+    return list(allocating) or called
+
+
+def _value_type(kind: tuple[str, str], strings: dict[str, int]) -> bytes:
+    name, unit = kind
+    return _numbers({1: _number_of(name, strings), 2: _number_of(unit, strings)})
+
+
+def _number_of(text: str, strings: dict[str, int]) -> int:
+    return strings.setdefault(text, len(strings))
+
+
+def _numbers(fields: dict[int, int]) -> bytes:
+    return b"".join(_varint(number << 3) + _varint(value) for number, value in fields.items())
+
+
+def _message(number: int, content: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _packed(number: int, values: Iterable[int]) -> bytes:
+    return _message(number, b"".join(map(_varint, values)))
+
+
+def _varint(value: int) -> bytes:
+    value &= (1 << 64) - 1  # two's complement, as protocol buffers have it
+    result = bytearray()
+    while value > _LOW7:
+        result.append(value & _LOW7 | _MORE)
+        value >>= 7
+    result.append(value)
+    return bytes(result)

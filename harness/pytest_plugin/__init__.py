@@ -1,0 +1,1 @@
+"""The pytest plugin: when each step is taken, and in which process."""

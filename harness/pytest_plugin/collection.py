@@ -1,0 +1,170 @@
+"""Collection of matrix files: the same items in every process, and their records sent home."""
+
+import json
+import os
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from harness.analysis.advice import advise
+from harness.errors import HarnessError, writing
+from harness.plan.plan import Cell, Plan, Trial
+from harness.run.directory import ELSEWHERE
+from harness.run.store import Manifest, TrialRecord, read_manifest
+from harness.session.session import measure
+from harness.text.visible import visible
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a process needs to collect and run a matrix file's trials."""
+
+    plan: Plan
+    directory: Path
+    done: frozenset[str] = frozenset()
+    """Trials that a resumed run has already, by id."""
+
+    def to_json(self) -> list[Any]:
+        """For a worker's input, which carries plain types only."""
+        return [self.plan.model_dump(mode="json"), str(self.directory), sorted(self.done)]
+
+    @classmethod
+    def from_json(cls, value: list[Any]) -> Self:
+        """The inverse of ``to_json``."""
+        plan, directory, done = value
+        return cls(Plan.model_validate(plan), Path(directory), frozenset(done))
+
+
+class MatrixItem(pytest.Function):
+    """An item of a matrix file; its place is the file, not the code that runs it."""
+
+    record: TrialRecord | None = None
+    """What the trial gave, once it has run."""
+    place: tuple[str, int] = ("", 0)
+    """Matrix file and position in the plan."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        if hasattr(self, "id"):  # pytest 9.2: the brackets are parameters, so that --lf finds it
+            self._id = type(self.id).parse(self.nodeid)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.path, None, self.name
+
+
+class MatrixFile(pytest.File):
+    """A matrix file: an item for each trial, and one for each cell that does not apply."""
+
+    collection: "Collection"
+    """Set when the file is collected."""
+
+    def collect(self) -> Iterable[pytest.Item]:
+        for number, item in enumerate(self._items()):
+            item.place = (str(self.path), number)
+            yield item
+
+    def _items(self) -> Iterator[MatrixItem]:
+        assignment = self.collection.assignments[self.path.resolve()]
+        for cell in assignment.plan.cells:
+            if cell.reason is not None:
+                yield self._skipped(cell)
+        for trial in assignment.plan.trials():
+            if trial.id not in assignment.done:
+                yield self._trial(trial)
+
+    def _skipped(self, cell: Cell) -> MatrixItem:
+        def not_applicable() -> None:
+            pytest.skip(visible(f"not applicable: {cell.reason}"))
+
+        name = f"{cell.workload}[{cell.variant}]"
+        item: MatrixItem = MatrixItem.from_parent(self, name=name, callobj=not_applicable)
+        item.add_marker(pytest.mark.gomatrix(workload=cell.workload, variant=cell.variant))
+        return item
+
+    def _trial(self, trial: Trial) -> MatrixItem:
+        def run_trial() -> None:
+            failure = None
+            try:
+                item.record = record = self.collection.measure(self.path.resolve(), trial)
+                if not record.ok:
+                    failure = self.collection.explain(self.path.resolve(), record)
+            except HarnessError as error:
+                failure = str(error)
+            if failure is not None:  # out of the handler, so that pytest shows no chain
+                pytest.fail(visible(failure), pytrace=False)
+
+        item: MatrixItem = MatrixItem.from_parent(self, name=trial.id, callobj=run_trial)
+        item.add_marker(pytest.mark.gomatrix(workload=trial.workload, variant=trial.variant))
+        return item
+
+
+@dataclass
+class Collection:
+    """The hooks of every process that has items of matrix files."""
+
+    assignments: dict[Path, Assignment] = field(default_factory=dict)
+    """By matrix file."""
+    manifests: dict[Path, Manifest] = field(default_factory=dict)
+    """By run directory; read when the first trial of this process runs."""
+
+    def to_json(self) -> str:
+        """For a worker's input."""
+        return json.dumps({str(path): a.to_json() for path, a in self.assignments.items()})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The inverse of ``to_json``."""
+        values = json.loads(text).items()
+        return cls({Path(path): Assignment.from_json(value) for path, value in values})
+
+    def measure(self, path: Path, trial: Trial) -> TrialRecord:
+        """Run a trial of a matrix file."""
+        directory = self.assignments[path].directory
+        if directory not in self.manifests:
+            self.manifests[directory] = read_manifest(directory)
+        with writing(directory, ELSEWHERE):
+            return measure(directory, self.manifests[directory], trial)
+
+    def explain(self, path: Path, record: TrialRecord) -> str:
+        """Why a trial does not count: its outcome, its last output, what to do."""
+        spec = self.manifests[self.assignments[path].directory].matrix
+        workload = next(w for w in spec.workloads if w.name == record.workload)
+        advice = advise(record.outcome, record.log, workload, spec.trials)
+        # a mark before each line, since some CI systems take orders from what begins a line
+        log = [f"| {line}" for line in visible(record.log).splitlines()]
+        return "\n".join([record.outcome, *log, f"→ {advice}"])
+
+    def pytest_collect_file(
+        self, file_path: Path, parent: pytest.Collector
+    ) -> pytest.Collector | None:
+        if file_path.resolve() not in self.assignments:
+            return None
+        collector: MatrixFile = MatrixFile.from_parent(
+            parent,
+            path=file_path,
+            # pytest's own has no path in it for a file that lies outside of the root directory
+            nodeid=Path(os.path.relpath(file_path, parent.config.rootpath)).as_posix(),
+        )
+        collector.collection = self
+        return collector
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Put trials back into the plan's order, whatever another plugin has shuffled."""
+        ours = sorted((i for i in items if isinstance(i, MatrixItem)), key=lambda i: i.place)
+        ordered = iter(ours)
+        items[:] = [next(ordered) if isinstance(item, MatrixItem) else item for item in items]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Send a trial's record home in its report, as text: execnet carries nothing richer."""
+        report = yield
+        if isinstance(item, MatrixItem) and item.record is not None and call.when == "call":
+            record = [str(item.path.resolve()), item.record.model_dump_json()]
+            report.__dict__["gomatrix"] = record
+        return report

@@ -1,0 +1,282 @@
+"""The process that plans, builds, keeps the run directory and concludes, under pytest."""
+
+import signal
+import sys
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.analysis.models import Verdict
+from harness.analysis.unanswered import unanswered
+from harness.errors import HarnessError, writing
+from harness.golang.cache import default_cache, in_use
+from harness.matrix.load import load
+from harness.plan.plan import Trial, parse_shard
+from harness.plan.question import resolve_question
+from harness.pytest_plugin.collection import Assignment, Collection
+from harness.pytest_plugin.plugin import relative, user_errors
+from harness.report import terminal_summary
+from harness.run.store import TrialRecord, append_trial, read_trials
+from harness.session.progress import Progress
+from harness.session.session import Opened, clean, finish, give_back, open_run, reserved, start
+from harness.session.stopping import Stopping
+from harness.text.visible import visible
+
+
+@dataclass
+class OngoingRun:
+    """A matrix file on its way through one pytest session."""
+
+    opened: Opened
+    chosen: Sequence[Trial] = ()
+    """Set when the trials that will run are known."""
+    progress: Progress | None = None
+    """Set when the builds are done and trials may run."""
+    stopping: Stopping | None = None
+    """Set at the same time."""
+    verdict: Verdict | None = None
+    complete: bool = False
+    """Whether it was resumed, and has every trial already."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is something to judge."""
+        return self.progress is not None or self.complete
+
+    @property
+    def directory(self) -> Path:
+        """The run directory."""
+        return self.opened.directory
+
+
+class Controller:
+    """The hooks of the process that plans, keeps the run directory and concludes."""
+
+    def __init__(
+        self, config: pytest.Config, collection: Collection, files: Sequence[Path]
+    ) -> None:
+        """Take charge of matrix files.
+
+        Args:
+            config: pytest's.
+            collection: what will collect the files' items; it is told of their plans.
+            files: matrix files that the command line names.
+        """
+        self._config = config
+        self._collection = collection
+        self._files = files
+        self._runs: dict[Path, OngoingRun] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Prepare before pytest-xdist starts its workers."""
+        config = self._config
+        for path in self._files:
+            with user_errors():
+                opened = open_run(
+                    load(path),
+                    reports=config.getoption("reports") or config.invocation_params.dir / "reports",
+                    resume=config.getoption("matrix_resume"),
+                    seed=config.getoption("matrix_seed"),
+                    shard=_shard(config.getoption("matrix_shard")),
+                    say=self._say,
+                )
+            self._runs[path.resolve()] = OngoingRun(opened)
+        for path, run in self._runs.items():
+            if not config.option.collectonly:
+                with user_errors():
+                    run.opened = reserved(run.opened)
+            assignment = Assignment(run.opened.prepared.plan, run.directory, run.opened.done)
+            self._collection.assignments[path] = assignment
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Hand the plans to a worker, so that all collect the same list."""
+        node.workerinput["gomatrix"] = self._collection.to_json()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:
+        """Deal trials one by one in the plan's order, once everything is built."""
+        from harness.pytest_plugin.scheduling import MatrixScheduling  # noqa: PLC0415 - pytest-xdist is optional
+
+        return MatrixScheduling(config, log, self)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Without workers, build before the first trial; then conclude, whatever happened."""
+        with in_use(default_cache()):  # so that nobody prunes the binaries
+            if session.items and not session.config.option.collectonly:
+                self.start([item.nodeid for item in session.items])
+            try:
+                return (yield)
+            finally:
+                self._take_complete(session)
+                for path, run in self._runs.items():
+                    if run.begun:
+                        with user_errors():
+                            run.verdict = finish(run.directory)
+                        self._report_gates(path, run.verdict)
+                if not isinstance(sys.exception(), KeyboardInterrupt):  # it has its own status
+                    self._require_answers()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Clean up once pytest-xdist has ended its workers."""
+        for run in self._runs.values():
+            if run.begun:
+                clean(run.directory)
+            elif not self._config.option.collectonly:
+                give_back(run.opened)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Without workers: pass over an item that is not needed any more."""
+        return None if self.needed(item.nodeid) else True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep a trial's record; of one that is run again, only the last."""
+        sent: Sequence[str] | None = getattr(report, "gomatrix", None)
+        if sent is None or report.outcome == "rerun":  # type: ignore[comparison-overlap] # pytest-rerunfailures'
+            return
+        record = TrialRecord.model_validate_json(sent[1])
+        run = self._runs[Path(sent[0])]
+        with user_errors():
+            append_trial(run.directory, record)
+        if run.stopping and run.progress:
+            run.stopping.note(record)
+            line = run.progress.note(record)
+            if line:
+                self._say(line)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport | pytest.CollectReport
+    ) -> tuple[str, str, str] | None:
+        """Where progress lines are shown, no dots."""
+        if self._config.option.verbose != 0 or self._run_of(report.nodeid) is None:
+            return None
+        shown = report.when == "call" or not report.passed
+        return (report.outcome if shown else ""), "", report.outcome.upper()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for path, run in self._runs.items():
+            if run.verdict is not None:
+                terminalreporter.section(visible(f"verdict of {path.name}"))
+                for line in terminal_summary(run.verdict):
+                    terminalreporter.write_line(visible(line))
+                terminalreporter.write_line(visible(f"report: {run.directory / 'report.html'}"))
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Without workers; with them, ``start`` is told what they collected."""
+        if not session.config.option.collectonly:
+            self._require_selection([item.nodeid for item in session.items])
+
+    def start(self, node_ids: Sequence[str]) -> None:
+        """Build for the trials that were selected, and say where their records will be."""
+        self._require_selection(node_ids)
+        for path, run in self._runs.items():
+            names = {n.partition("::")[2] for n in node_ids if self._file_of(n) == path}
+            trials = [trial for trial in run.opened.prepared.plan.trials() if trial.id in names]
+            if trials:
+                command = (
+                    "pytest",
+                    *(visible(str(a)) for a in self._config.invocation_params.args),
+                )
+                with user_errors():
+                    manifest = start(run.opened, trials, command=command, say=self._say)
+                run.chosen = trials
+                run.progress = Progress(run.opened.prepared.plan, trials)
+                done = read_trials(run.directory)
+                run.stopping = Stopping(run.directory, manifest, trials, done)
+        self._tell_directories()
+
+    def _take_complete(self, session: pytest.Session) -> None:
+        """Judge a resumed run that lacks no trial too: it may have ended before it was judged."""
+        for run in self._runs.values():
+            trials = tuple(run.opened.prepared.plan.trials())
+            lacks = any(trial.id not in run.opened.done for trial in trials)
+            if run.opened.resumed and not lacks and not session.config.option.collectonly:
+                run.complete, run.chosen = True, trials
+                session.testscollected += 1  # that nothing is left to measure is no failure
+                self._say(f"{run.directory} has all of its trials; it is judged anew")
+        if any(run.complete for run in self._runs.values()):
+            self._tell_directories()
+
+    def _tell_directories(self) -> None:
+        """Write the paths of the runs that have begun where the user wants them, one a line."""
+        file: Path | None = self._config.getoption("matrix_run_file")
+        if file is not None:
+            begun = [run.directory.resolve() for run in self._runs.values() if run.begun]
+            with user_errors(), writing(file, "name another file"):
+                file.write_text("".join(f"{path}\n" for path in begun), encoding="utf-8")
+
+    def needed(self, node_id: str) -> bool:
+        """Whether an item is still to be run when its turn comes."""
+        run = self._run_of(node_id)
+        stopping = run.stopping if run else None
+        return stopping is None or node_id.partition("::")[2] not in stopping.undue
+
+    def lost(self, node_id: str) -> None:
+        """Say that a trial is run again, since its worker died."""
+        self._say(f"{node_id}: its worker died; it is run again")
+
+    def _require_selection(self, node_ids: Sequence[str]) -> None:
+        """A word that selects nothing is a mistake, and not a run without trials."""
+        chosen = self._config.option.keyword or self._config.option.markexpr
+        if chosen and not node_ids:
+            cells = [c for run in self._runs.values() for c in run.opened.prepared.plan.cells]
+            names = ", ".join(dict.fromkeys(cell.workload for cell in cells))
+            raise pytest.UsageError(
+                f"no trial matches {chosen!r}; workloads: {visible(names)}; "
+                "pytest --collect-only -q MATRIX lists all trials"
+            )
+
+    def _require_answers(self) -> None:
+        """A run that answers nothing has not failed a gate: its exit status says so."""
+        for path, run in self._runs.items():
+            if run.verdict is not None:
+                prepared = run.opened.prepared
+                question = resolve_question(prepared.matrix.spec, prepared.plan)
+                why = unanswered(run.verdict, question, run.chosen)
+                if why is not None:
+                    with user_errors():
+                        raise HarnessError(f"{relative(path, self._config.rootpath)}: {why}")
+
+    def _file_of(self, node_id: str) -> Path:
+        return (self._config.rootpath / node_id.partition("::")[0]).resolve()
+
+    def _run_of(self, node_id: str) -> OngoingRun | None:
+        return self._runs.get(self._file_of(node_id))
+
+    def _report_gates(self, path: Path, verdict: Verdict) -> None:
+        """Show each gate as a test of its own, in summary, JUnit and exit status."""
+        file = relative(path, self._config.rootpath)
+        for gate in verdict.gates:
+            name = f"gate[{gate.workload}-{gate.metric}-{gate.candidate}]"
+            report = pytest.TestReport(
+                nodeid=f"{file}::{name}",
+                location=(str(file), None, name),
+                keywords={},
+                outcome="passed" if gate.passed else "failed",
+                longrepr=None if gate.passed else visible(gate.message),
+                when="call",
+            )
+            self._config.hook.pytest_runtest_logreport(report=report)
+
+    def _say(self, line: str) -> None:
+        """Show a line of progress, unless the user wants quiet or pytest's own lines."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None and self._config.option.verbose >= 0:
+            reporter.ensure_newline()
+            reporter.write_line(visible(line))
+
+
+def _shard(text: str) -> tuple[int, int]:
+    try:
+        return parse_shard(text)
+    except ValueError as error:
+        raise HarnessError(str(error)) from None

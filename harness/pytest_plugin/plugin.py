@@ -1,0 +1,134 @@
+"""The pytest plugin: a matrix file named on the command line is collected, measured and judged.
+
+The controller (or the only process, without pytest-xdist) prepares the matrix, builds, keeps the
+run directory and concludes: ``controller``. Workers collect the same plan, run trials and
+send their records home in test reports: ``collection``. Both are imported only where there
+is a matrix to run, since this plugin is loaded by every pytest that it is installed beside.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.session.dispositions import see_children_end
+from harness.text.visible import visible
+
+if TYPE_CHECKING:
+    from harness.pytest_plugin.testing import MatrixRun
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("gomatrix", "GOEXPERIMENT flag matrix")
+    group.addoption(
+        "--matrix-seed", type=int, metavar="N", help="Seed for the order of trials within rounds"
+    )
+    group.addoption(
+        "--matrix-resume", type=Path, metavar="DIR", help="Go on with this run directory"
+    )
+    group.addoption(
+        "--matrix-shard", metavar="K/N", default="1/1",
+        help="Do only every N-th round, beginning with the K-th",
+    )  # fmt: skip
+    group.addoption(
+        "--reports", type=Path, metavar="DIR", help="Where run directories land (default: reports)"
+    )
+    group.addoption(
+        "--matrix-run-file", type=Path, metavar="FILE",
+        help="Write the path of the run directory to this file, for what comes next",
+    )  # fmt: skip
+    group.addoption(
+        "--matrix-any-name", action="store_true",
+        help="Take every file named on the command line for a matrix, as gomatrix run does",
+    )  # fmt: skip
+    group.addoption(
+        "--matrix", type=Path, metavar="FILE", help="Measure this for the fixture matrix_run"
+    )
+    group.addoption(
+        "--matrix-run", type=Path, metavar="DIR", help="A run directory for the fixture matrix_run"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "gomatrix(workload, variant): a trial of that cell of a matrix file"
+    )
+    worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
+    files = matrix_files(config) if worker_input is None else []
+    sent = (worker_input or {}).get("gomatrix")
+    if not files and not sent:
+        return
+    see_children_end()
+    from harness.pytest_plugin.collection import Collection  # noqa: PLC0415 - see the module's docstring
+
+    collection = Collection.from_json(sent) if sent else Collection()
+    config.pluginmanager.register(collection, "gomatrix-collection")
+    if files:
+        from harness.pytest_plugin.controller import Controller  # noqa: PLC0415 - as above
+
+        controller = Controller(config, collection, files)
+        config.pluginmanager.register(controller, "gomatrix-controller")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """``-n auto`` is the number of lanes."""
+    files = matrix_files(config)
+    if not files:
+        return None
+    from harness.session.session import lanes_for  # noqa: PLC0415 - see the module's docstring
+
+    with user_errors():
+        return max(lanes_for(path) for path in files)
+
+
+@pytest.fixture(scope="session")
+def matrix_run(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> "MatrixRun":
+    """A run to compare variants of: measured now (``--matrix``) or loaded (``--matrix-run``)."""
+    from harness.pytest_plugin.testing import obtain_run  # noqa: PLC0415 - see the module's docstring
+
+    config = request.config
+    base = tmp_path_factory.getbasetemp()
+    try:
+        return obtain_run(
+            matrix=config.getoption("matrix"),
+            directory=config.getoption("matrix_run"),
+            reports=config.getoption("reports") or config.invocation_params.dir / "reports",
+            shared=base.parent if hasattr(config, "workerinput") else base,
+        )
+    except HarnessError as error:
+        pytest.fail(visible(str(error)), pytrace=False)
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """A user's mistake ends the session with its message alone."""
+    try:
+        yield
+    except HarnessError as error:
+        messages = re.split(
+            r"\n(?! )", visible(str(error))
+        )  # an indented line belongs to that before it
+        raise pytest.UsageError(*messages) from None
+
+
+def matrix_files(config: pytest.Config) -> list[Path]:
+    """The matrix files named on the command line; no other is measured by surprise."""
+    paths: dict[Path, Path] = {}
+    for argument in config.args:
+        path = config.invocation_params.dir / argument.partition("::")[0]
+        usual = path.name in ("matrix.yaml", "matrix.yml") or path.name.endswith(".matrix.yaml")
+        if usual or (path.is_file() and config.getoption("matrix_any_name")):
+            paths.setdefault(path.resolve(), relative(path, config.invocation_params.dir))
+    return list(paths.values())
+
+
+def relative(path: Path, directory: Path) -> Path:
+    """A path as seen from a directory, if it lies below."""
+    return path.relative_to(directory) if path.is_relative_to(directory) else path

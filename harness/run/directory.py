@@ -1,0 +1,176 @@
+"""The directory of runs: what is there, and what may go."""
+
+import itertools
+import shutil
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from harness.errors import HarnessError, reading, told, writing
+from harness.files.names import file_name
+from harness.run.store import Manifest, NoRunError, Run, point_latest, read_manifest
+
+Say = Callable[[str], None]
+"""Called with one line at a time."""
+
+STAMP = "%Y%m%dT%H%M%SZ"
+"""How the name of a run directory begins: in UTC."""
+ELSEWHERE = "name another place with --reports"
+"""What to do where a run directory cannot be written."""
+_BISECTION = "bisect.json"
+"""What a bisection's directory holds beside a run's files."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A run directory, summed up."""
+
+    path: Path
+    created: datetime
+    trials: int
+    """Finished trials."""
+    size: int
+    """Bytes on disk."""
+
+
+def reserve(reports: Path, name: str, now: datetime) -> Path:
+    """Make a directory that is no other run's, not even of one that starts in the same second.
+
+    Args:
+        reports: the directory of runs; made if it is not there.
+        name: what the name is to end with, or, where that is taken, to go on with.
+        now: the time, in UTC.
+
+    Raises:
+        HarnessError: it cannot be made.
+    """
+    first = reports / f"{now:{STAMP}}-{file_name(name)}"
+    with writing(first, ELSEWHERE):
+        reports.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            path = first if number == 1 else first.with_name(f"{first.name}-{number}")
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            return path
+    raise AssertionError("numbers do not end")
+
+
+def newest_run(reports: Path, matrix: Path, text: str, say: Say) -> Path:
+    """The newest run of a matrix file; one of the file as it is now before any other.
+
+    Args:
+        reports: the directory of runs.
+        matrix: the matrix file.
+        text: what is in it.
+        say: told of each run that cannot be read, and why, in a line.
+
+    Raises:
+        HarnessError: there is none.
+    """
+    found = [
+        (manifest.matrix_text == text, manifest.created, path)
+        for path, manifest in _manifests(reports, say)
+        if "\0" not in manifest.matrix_path
+        and Path(manifest.matrix_path).resolve() == matrix.resolve()
+        and not (path / _BISECTION).exists()
+    ]
+    if not found:
+        raise HarnessError(
+            f"{reports} has no run of {matrix} to go on with; name another directory, as "
+            f"--resume {reports / 'latest'}, or start a run with gomatrix run"
+        )
+    return max(found)[2]
+
+
+def list_runs(reports: Path, say: Say) -> list[Stored]:
+    """Every run in a directory, oldest first; whatever else lies there is left out.
+
+    Args:
+        reports: the directory.
+        say: told of each run that cannot be read, and why, in a line; the others are listed.
+    """
+    found = []
+    for run in readable_runs(_directories(reports), say):
+        with suppress(FileNotFoundError):  # removed meanwhile
+            found.append(Stored(run.path, run.manifest.created, len(run.trials), _size(run.path)))
+    return sorted(found, key=lambda stored: (stored.created, stored.path.name))
+
+
+def readable_runs(paths: Iterable[Path], say: Say) -> Iterator[Run]:
+    """The runs in directories, one at a time.
+
+    Args:
+        paths: of the directories; one that holds no run is passed over in silence.
+        say: told of each run that cannot be read, and why, in a line.
+    """
+    for path in paths:
+        try:
+            yield Run.load(path)
+        except NoRunError:
+            continue
+        except HarnessError as error:
+            say(_left_out(path, error))
+
+
+def prune_runs(
+    reports: Path, now: datetime, say: Say, *, keep: int = 0, older_than: timedelta = timedelta()
+) -> list[Stored]:
+    """Remove runs, oldest first, and point ``latest`` at the newest that is left.
+
+    Args:
+        reports: the directory of runs.
+        now: the time to count age from.
+        say: told of each run that cannot be read or removed, and why; it stays.
+        keep: how many of the newest stay, whatever their age.
+        older_than: only runs of at least this age go.
+
+    Returns:
+        The runs that were removed.
+    """
+    runs = list_runs(reports, say)
+    old = []
+    for run in runs[: max(0, len(runs) - keep)]:
+        if now - run.created < older_than:
+            continue
+        try:
+            shutil.rmtree(run.path)
+            old.append(run)
+        except OSError as error:
+            say(f"{run.path.name} is not removed: {told(error)}")
+    left = [run for run in runs if run not in old]
+    with writing(reports, "remove runs by hand"):
+        if old and left:
+            point_latest(left[-1].path)
+        elif old and (reports / "latest").is_symlink():
+            (reports / "latest").unlink()
+    return old
+
+
+def _manifests(reports: Path, say: Say) -> Iterator[tuple[Path, Manifest]]:
+    for path in _directories(reports):
+        try:
+            yield path, read_manifest(path)
+        except NoRunError:
+            continue
+        except HarnessError as error:
+            say(_left_out(path, error))
+
+
+def _left_out(path: Path, error: HarnessError) -> str:
+    return f"{path.name} is left out: {' '.join(str(error).split())}"
+
+
+def _directories(reports: Path) -> list[Path]:
+    with reading(reports):
+        entries = sorted(reports.iterdir()) if reports.is_dir() else []
+    return [path for path in entries if path.is_dir() and not path.is_symlink()]
+
+
+def _size(path: Path) -> int:
+    states = (file.lstat() for file in path.rglob("*"))
+    return sum(state.st_size for state in states if stat.S_ISREG(state.st_mode))

@@ -1,0 +1,110 @@
+"""Joining runs of one matrix, from several machines or shards, into one run directory."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.errors import HarnessError, writing
+from harness.files.inside import read_inside, write_inside
+from harness.files.whole import whole_directory
+from harness.run.store import (
+    MANIFEST,
+    MOST_ROUNDS,
+    Manifest,
+    Run,
+    TrialRecord,
+    append_trial,
+    check_same_origin,
+    stem_of,
+    write_json,
+)
+
+_MAY_DIFFER = frozenset({"plan.seed", "plan.shard"})
+_OTHERWISE = "name another place"
+_FILE_BYTES = 64 << 20
+"""What is copied of a trial's file at most."""
+_FILES = {"series": ("series", ".json"), "profile": ("profiles", ".pb.gz")}
+"""A trial's own files by field: the directory, and how their names end."""
+
+
+def merge(runs: Sequence[Run], destination: Path) -> Run:
+    """Join runs into a new run directory; each trial keeps the host that measured it.
+
+    Rounds that two runs both have, as when a whole run was repeated on another machine, are
+    numbered on behind the first run's: a round is a block, and its number only tells it apart.
+
+    Args:
+        runs: at least one, all made from the same matrix, toolchains and builds.
+        destination: a directory that does not exist yet; it is there complete or not at all.
+
+    Raises:
+        HarnessError: the runs were not made from the same things, or the destination exists.
+    """
+    with whole_directory(destination) as directory:
+        join_into(runs, directory, destination.name)
+    return Run.load(destination)
+
+
+def join_into(runs: Sequence[Run], directory: Path, name: str) -> None:
+    """Fill a directory with what runs hold together; arguments as of ``merge``."""
+    first, *others = runs
+    for other in others:
+        check_same_origin(first.manifest, other.manifest, "merged", ignore=_MAY_DIFFER)
+    taken: set[tuple[str, int]] = set()
+    last = 0
+    for run in runs:
+        rounds = {(t.workload, t.round) for t in run.trials}
+        offset = last if rounds & taken else 0
+        taken |= {(workload, number + offset) for workload, number in rounds}
+        last = max((number for _, number in taken), default=0)
+        if last > MOST_ROUNDS:
+            raise HarnessError(f"{run.path} and those before it have more rounds than a run can")
+        for record in _moved(run, offset, directory):
+            append_trial(directory, record, _OTHERWISE)
+    with writing(directory, _OTHERWISE):
+        write_json(directory / MANIFEST, _joined([run.manifest for run in runs], name, last))
+
+
+def _moved(run: Run, offset: int, directory: Path) -> Iterator[TrialRecord]:
+    """A run's trials, renumbered, with copies of their files; no path of a run is trusted."""
+    workloads = [workload.name for workload in run.manifest.matrix.workloads]
+    variants = [variant.name for variant in run.manifest.plan.variants]
+    for record in run.trials:
+        moved = record.model_copy(update={"round": record.round + offset})
+        stem = stem_of(moved.trial, workloads, variants)
+        paths: dict[str, str | None] = {}
+        notes = dict(record.notes)
+        for field, (place, ending) in _FILES.items():
+            source = getattr(record, field)
+            if source is None:
+                continue
+            paths[field] = None
+            try:
+                data = read_inside(run.path, source, _FILE_BYTES)
+            except HarnessError as error:
+                notes[field] = f"it was not merged: {error}"
+                continue
+            paths[field] = f"{place}/{stem}{ending}"
+            with writing(directory, _OTHERWISE):
+                write_inside(directory, f"{place}/{stem}{ending}", data)
+        yield moved.model_copy(update={**paths, "notes": notes})
+
+
+def _joined(manifests: Sequence[Manifest], name: str, rounds: int) -> Manifest:
+    first = manifests[0]
+    hosts = {host.id: host for m in manifests for host in (m.hosts or (m.host,))}
+    builds = {b.key: b for m in manifests for b in m.builds}
+    plan = first.plan.model_copy(
+        update={
+            "shard": (1, 1),
+            "left": {},
+            "rounds": max(rounds, *(m.plan.rounds for m in manifests)),
+        }
+    )
+    return first.model_copy(
+        update={
+            "name": name,
+            "plan": plan,
+            "hosts": tuple(hosts.values()),
+            "builds": tuple(builds.values()),
+        }
+    )

@@ -1,0 +1,31 @@
+"""What a stored run was to answer."""
+
+from harness.errors import HarnessError
+from harness.plan.question import Question, QuestionError, find_variant, nearest, resolve_question
+from harness.run.store import MANIFEST, Run
+
+
+def question_of(run: Run) -> Question:
+    """The question of a stored run.
+
+    Raises:
+        HarnessError: it, or a gate, names what the run does not have.
+    """
+    try:
+        return resolve_question(run.manifest.matrix, run.manifest.plan)
+    except QuestionError as error:
+        place = ".".join(map(str, error.location))
+        raise HarnessError(f"{run.path / MANIFEST}: matrix.{place}: {error}") from None
+
+
+def variant_of(run: Run, name: str) -> str:
+    """The variant of a stored run that a user means.
+
+    Raises:
+        HarnessError: there is none; the message names the nearest.
+    """
+    found = find_variant(name, run.manifest.plan)
+    if found is None:
+        hint = nearest(name, [variant.name for variant in run.manifest.plan.variants])
+        raise HarnessError(f"{run.path}: there is no variant {name!r}; {hint}")
+    return found

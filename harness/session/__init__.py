@@ -1,0 +1,1 @@
+"""The steps of one invocation: prepare, start, measure, finish."""

@@ -1,0 +1,99 @@
+"""Lanes: disjoint sets of CPUs, each of which runs one trial at a time."""
+
+import fcntl
+import math
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.session.controlgroups import MEMBERSHIP, ROOT, control_groups
+
+_POLL = 0.005
+"""Seconds between two looks for a free lane."""
+
+
+def cut_lanes(
+    available: Iterable[int], cpus: int, quota: float = math.inf
+) -> list[tuple[int, ...]]:
+    """Cut CPUs into lanes of ``cpus`` each; at least one lane, smaller if there are too few.
+
+    Args:
+        available: CPU numbers that may be used.
+        cpus: CPUs of a lane (``trials.cpus``).
+        quota: CPUs' worth of time that may be used; more lanes would throttle each other.
+    """
+    ordered = sorted(available)
+    usable = ordered[: max(1, int(min(len(ordered), quota)))]
+    whole = [tuple(usable[i : i + cpus]) for i in range(0, len(usable) - cpus + 1, cpus)]
+    return whole or [tuple(ordered[:cpus])]
+
+
+def available_lanes(cpus: int, most: int | None = None) -> list[tuple[int, ...]]:
+    """The lanes that this process's own CPU affinity and control group allow.
+
+    Args:
+        cpus: CPUs of a lane (``trials.cpus``).
+        most: no more lanes than that (``trials.lanes``).
+    """
+    return cut_lanes(os.sched_getaffinity(0), cpus, cpu_quota())[:most]
+
+
+def cpu_quota(proc: Path = MEMBERSHIP, root: Path = ROOT) -> float:
+    """CPUs' worth of time that this process's control groups allow; infinite without a limit.
+
+    Reads ``cpu.max`` (version 2) and ``cpu.cfs_quota_us`` (version 1) of the process's group and of
+    every group above it: the tightest holds (Linux, ``Documentation/admin-guide/cgroup-v2.rst``).
+    """
+    groups = control_groups("cpu", proc, root)
+    return min((q for group in groups for q in _quotas(group)), default=math.inf)
+
+
+def _quotas(group: Path) -> Iterator[float]:
+    try:
+        limit, period = (group / "cpu.max").read_text(encoding="utf-8").split()
+        if limit != "max":
+            yield int(limit) / int(period)
+    except (OSError, ValueError):
+        pass  # another version, or no such controller here
+    try:
+        quota = int((group / "cpu.cfs_quota_us").read_text(encoding="utf-8"))
+        if quota > 0:
+            yield quota / int((group / "cpu.cfs_period_us").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        pass
+
+
+@contextmanager
+def claim_lane(directory: Path, lanes: int) -> Iterator[int]:
+    """Hold one of a run's lanes, waiting until one is free.
+
+    The claim is a file lock, so that the lane of a worker that dies is free at once, and no two
+    workers ever share one, however many of them there are.
+
+    Args:
+        directory: where the lock files are; the same for all workers of a run.
+        lanes: how many lanes there are.
+
+    Yields:
+        The lane's number, from 0.
+    """
+    files = [os.open(directory / f"lane-{n}.lock", os.O_CREAT | os.O_RDWR, 0o644)
+             for n in range(lanes)]  # fmt: skip
+    try:
+        yield _first_free(files)
+    finally:
+        for descriptor in files:
+            os.close(descriptor)
+
+
+def _first_free(files: Sequence[int]) -> int:
+    while True:
+        for number, descriptor in enumerate(files):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            return number
+        time.sleep(_POLL)

@@ -1,0 +1,156 @@
+"""Memory admission: no trial starts while its peak and those of the running ones exceed a budget.
+
+The ledger is a file in the run's temporary directory, under a file lock, so that it needs no
+controller: a claim whose process has died is dropped by whoever reads the ledger next.
+"""
+
+import fcntl
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from harness.session.controlgroups import MEMBERSHIP, ROOT, control_groups
+
+_POLL = 0.01
+"""Seconds between two looks at the ledger."""
+_LIMITS = ("memory.max", "memory.high", "memory.limit_in_bytes")
+_USED = ("memory.current", "memory.usage_in_bytes")
+_RESERVE = 0.1
+"""Share of the available memory that stays free for the harness, builds' page cache and growth."""
+
+
+def memory_budget() -> int:
+    """Bytes that trials may use together: what is available now, less a reserve."""
+    return int(available_memory() * (1 - _RESERVE))
+
+
+def available_memory() -> int:
+    """Bytes that are free or can be reclaimed, on this machine and in our control groups."""
+    return int(min(psutil.virtual_memory().available, memory_room()))
+
+
+def memory_room(proc: Path = MEMBERSHIP, root: Path = ROOT) -> float:
+    """Bytes that this process's control groups leave for more; infinite without a limit.
+
+    Reads ``memory.max`` and ``memory.high`` (version 2: beyond the latter the kernel slows a group
+    down and reclaims what it can, so that resident sizes are none of the program's own any more)
+    and ``memory.limit_in_bytes`` (version 1) of the process's group and of every group above it.
+    What the group uses counts, but for page cache that the kernel would give up for a program.
+    """
+    rooms = (_room(group) for group in control_groups("memory", proc, root))
+    return max(0.0, min(rooms, default=math.inf))
+
+
+def _room(group: Path) -> float:
+    limits = [_bytes(group / name) for name in _LIMITS]
+    used = next((u for u in (_bytes(group / name) for name in _USED) if u is not None), 0)
+    known = [limit for limit in limits if limit is not None]
+    if not known:
+        return math.inf
+    return min(known) - max(0, used - _reclaimable(group))
+
+
+def _bytes(path: Path) -> int | None:
+    """A size; none where there is no such file, or no limit (``max``)."""
+    try:
+        return int(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _reclaimable(group: Path) -> int:
+    """Bytes of page cache, in the group and all below it."""
+    try:
+        words = (group / "memory.stat").read_text(encoding="utf-8").split()
+    except OSError:
+        return 0
+    counts = dict(zip(words[::2], words[1::2], strict=False))
+    prefix = "total_" if "total_inactive_file" in counts else ""  # version 1 says both
+    found = [counts.get(f"{prefix}{kind}", "") for kind in ("inactive_file", "active_file")]
+    return sum(int(count) for count in found if count.isdecimal())
+
+
+class Ledger:
+    """What the lanes of a run have claimed, and the peaks that were observed."""
+
+    def __init__(self, directory: Path, budget: int) -> None:
+        """Open the ledger of a run.
+
+        Args:
+            directory: the same for all workers of a run.
+            budget: bytes that trials may use together.
+        """
+        self._file = directory / "memory.json"
+        self._lock_file = directory / "memory.lock"
+        self._budget = budget
+
+    @contextmanager
+    def claim(self, workload: str, lane: int, declared: int | None) -> Iterator[None]:
+        """Hold the memory that a trial is expected to need, waiting until there is room for it.
+
+        Expected is the highest peak observed for the workload; before the first one, the declared
+        limit. A trial that alone exceeds the budget runs alone.
+
+        Args:
+            workload: its name.
+            lane: the lane that runs the trial; it holds one claim at a time.
+            declared: ``trials.memory_limit``, bytes.
+        """
+        while not self._try(workload, lane, declared):
+            time.sleep(_POLL)
+        try:
+            yield
+        finally:
+            with self._locked():
+                content = self._read()
+                content["claims"].pop(str(lane), None)
+                self._write(content)
+
+    def observe(self, workload: str, peak: float | None) -> None:
+        """Remember the peak of a trial, in bytes."""
+        if peak is None:
+            return
+        with self._locked():
+            content = self._read()
+            known = content["peaks"].get(workload, 0)
+            if peak > known:
+                content["peaks"][workload] = peak
+                self._write(content)
+
+    def _try(self, workload: str, lane: int, declared: int | None) -> bool:
+        with self._locked():
+            content = self._read()
+            others = {
+                key: claim
+                for key, claim in content["claims"].items()
+                if key != str(lane) and psutil.pid_exists(claim["pid"])
+            }
+            need = content["peaks"].get(workload, declared or 0)
+            if others and need + sum(claim["bytes"] for claim in others.values()) > self._budget:
+                return False
+            mine = {"pid": psutil.Process().pid, "bytes": need}
+            content["claims"] = others | {str(lane): mine}
+            self._write(content)
+            return True
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._lock_file.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # waits in the kernel: contended by every trial
+            yield
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            content: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):  # new, or cut short when its writer was killed
+            return {"claims": {}, "peaks": {}}
+        return content
+
+    def _write(self, content: dict[str, Any]) -> None:
+        self._file.write_text(json.dumps(content), encoding="utf-8")

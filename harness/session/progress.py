@@ -1,0 +1,47 @@
+"""How far a run is, in lines that read well in a terminal and in a log."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+from harness.plan.plan import Plan, Trial
+from harness.run.store import TrialRecord
+
+_SILENCE = 15.0
+"""Seconds after which a line is due although no round has ended."""
+
+
+class Progress:
+    """Counts the trials of one run as they finish."""
+
+    def __init__(self, plan: Plan, trials: Iterable[Trial]) -> None:
+        """Count towards these trials of a plan."""
+        planned = list(trials)
+        self._plan = plan
+        self._total = len(planned)
+        self._left = Counter((t.workload, t.round) for t in planned)
+        self._done = 0
+        self._started = self._spoke = time.monotonic()
+
+    def note(self, record: TrialRecord) -> str | None:
+        """A line to show after this trial, if one is due: a round has ended, or it took long."""
+        self._done += 1
+        block = (record.workload, record.round)
+        self._left[block] -= 1
+        now = time.monotonic()
+        if self._left[block] > 0 and now - self._spoke < _SILENCE:
+            return None
+        self._spoke = now
+        left = (now - self._started) / self._done * (self._total - self._done)
+        what = "round" if self._left[block] <= 0 else f"{record.variant}, round"
+        rounds = self._plan.rounds_of(record.workload)
+        return (
+            f"{record.workload}: {what} {rounds.index(record.round) + 1} of {len(rounds)}; "
+            f"{self._done} of {self._total} trials, {_duration(left)} left"
+        )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:  # noqa: PLR2004 - a minute and a half reads better in seconds
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min"

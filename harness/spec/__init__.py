@@ -1,1 +1,0 @@
-"""What the user wrote: models, and YAML loading that knows lines and columns."""

@@ -1,0 +1,1 @@
+"""What people read: words, and foreign text made visible."""

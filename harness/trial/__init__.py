@@ -1,0 +1,1 @@
+"""One execution: from a request to a record."""

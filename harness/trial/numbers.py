@@ -1,0 +1,209 @@
+"""From what was read of a trial to its metrics. Pure functions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from harness.trial.observe import procfs, smaps
+from harness.trial.observe.observed import Seen, Series
+from harness.trial.observe.snapshot import Snapshot
+
+Values = dict[str, float | None]
+Histogram = Sequence[Sequence[float | None]]
+"""``[low, high, count]`` of each bucket that is not empty; ``None`` for an infinity."""
+
+RUNTIME = {
+    "heap.live": ("/gc/heap/live:bytes",),
+    "heap.objects": ("/memory/classes/heap/objects:bytes",),
+    "heap.unused": ("/memory/classes/heap/unused:bytes",),
+    "heap.free": ("/memory/classes/heap/free:bytes",),
+    "heap.released": ("/memory/classes/heap/released:bytes",),
+    "heap.stacks": ("/memory/classes/heap/stacks:bytes",),
+    "heap.goal": ("/gc/heap/goal:bytes",),
+    "runtime.metadata": (
+        "/memory/classes/metadata/mcache/free:bytes",
+        "/memory/classes/metadata/mcache/inuse:bytes",
+        "/memory/classes/metadata/mspan/free:bytes",
+        "/memory/classes/metadata/mspan/inuse:bytes",
+        "/memory/classes/metadata/other:bytes",
+    ),
+    "allocs.bytes": ("/gc/heap/allocs:bytes",),
+    "allocs.objects": ("/gc/heap/allocs:objects", "/gc/heap/tiny/allocs:objects"),
+    "gc.cycles": ("/gc/cycles/total:gc-cycles",),
+    "gc.cpu": ("/cpu/classes/gc/total:cpu-seconds",),
+    "goroutines": ("/sched/goroutines:goroutines",),
+}
+"""The runtime/metrics whose sum a metric is; the runtime counts tiny objects apart."""
+
+QUANTILES = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+
+_HISTOGRAMS = {
+    "gc.pause": ("/sched/pauses/total/gc:seconds", "/gc/pauses:seconds"),
+    "sched.latency": ("/sched/latencies:seconds",),
+}
+"""Histograms that become metrics; the first that the runtime has. The older name is Go 1.21's."""
+
+_STATUS = {"rss.peak": ("VmHWM",), "rss.end": ("VmRSS",), "rss.anon": ("RssAnon",),
+           "rss.file": ("RssFile",), "rss.shmem": ("RssShmem",), "threads": ("Threads",),
+           "page.tables": ("VmPTE",), "swap": ("VmSwap",)}  # fmt: skip
+
+_PAUSE = {"faults.minor": "minflt", "faults.major": "majflt",
+          "switches.voluntary": "nvcsw", "switches.involuntary": "nivcsw"}  # fmt: skip
+
+
+def of_snapshot(snapshot: Snapshot, executable: str) -> Values:
+    """Every metric that one instant gives; ``None`` for what was not said."""
+    found = _from_kernel(snapshot) | _from_runtime(snapshot)
+    found["cpu.user"] = snapshot.pause["utime"] / 1e9
+    found["cpu.system"] = snapshot.pause["stime"] / 1e9
+    found |= {name: snapshot.pause.get(field) for name, field in _PAUSE.items()}
+    found["tree.pss"] = _sum(found["pss"], snapshot.children_pss)
+    found["unseen"] = _difference(found["rss.end"], found["runtime.mapped"])
+    heap = classes(snapshot, executable).get("go heap", {})
+    mapped = heap.get("size", 0) - heap.get("reserved", 0)
+    found["heap.resident"] = heap["rss"] / mapped if mapped else None
+    return found
+
+
+def of_end(
+    seen: Seen, end: Snapshot | None, executable: str, *, alone: bool
+) -> tuple[Values, dict[str, str]]:
+    """Metrics of a whole trial, and notes on those that are not from the usual source.
+
+    Without a snapshot, the kernel's account at the program's end stands in (``wait4``). That holds
+    the children that the program waited for, so it is used only for a program that had none.
+
+    Args:
+        seen: of the program.
+        end: the instant that counts as its end.
+        executable: path of its binary.
+        alone: whether it had no children.
+    """
+    found: Values = {"rss.avg": time_weighted(seen.series)}
+    found |= of_tree(seen.ended, end, seen.tree_series)
+    if end is not None:
+        found |= of_snapshot(end, executable)
+        found["wall"] = end.pause["monotonic"] / 1e9 - seen.started
+        return found, {}
+    if seen.ended is None or not alone:
+        return found, {}
+    usage = seen.ended["usage"]
+    account: Values = {
+        "rss.peak": usage["maxrss"],
+        "cpu.user": usage["utime"] / 1e9,
+        "cpu.system": usage["stime"] / 1e9,
+        "wall": seen.ended["monotonic"] / 1e9 - seen.started,
+    } | {name: usage[field] for name, field in _PAUSE.items()}
+    note = "the kernel's account after the program's end (wait4); there was no snapshot"
+    return found | account, dict.fromkeys(account, note)
+
+
+def of_tree(ended: Mapping[str, Any] | None, end: Snapshot | None, tree_series: Series) -> Values:
+    """Metrics of the workload with its children.
+
+    The peak is the highest of four lower bounds: the sum over processes at one sample, and the
+    kernel's own maxima of the workload, of any one child that it waited for, and of any orphan.
+
+    Args:
+        ended: the supervisor's last answer.
+        end: the last snapshot.
+        tree_series: of the tree, from the first child on.
+    """
+    usages = [ended["usage"], ended["orphans"]] if ended else []
+    bounds = [rss for _, rss in tree_series] + [u["maxrss"] for u in usages[1:]]
+    if end is not None:
+        status = procfs.parse_status(end.kernel.status or b"")
+        bounds += [status.get("VmHWM", 0), end.pause.get("children_maxrss", 0)]
+    else:  # then the workload's own peak and its children's cannot be told apart
+        bounds += [u["maxrss"] for u in usages[:1]]
+    found: Values = {"tree.rss.peak": max(bounds, default=None)}
+    for name, field in (("tree.cpu.user", "utime"), ("tree.cpu.system", "stime")):
+        found[name] = sum(u[field] for u in usages) / 1e9 if usages else None
+    return found
+
+
+def time_weighted(series: Series) -> float | None:
+    """Mean over time by the trapezoidal rule; ``None`` for fewer than two instants."""
+    span = series[-1][0] - series[0][0] if series else 0.0
+    if span <= 0:
+        return None
+    area = sum((t1 - t0) * (v0 + v1) / 2 for (t0, v0), (t1, v1) in pairwise(series))
+    return area / span
+
+
+def reduce_histogram(histogram: Histogram) -> Values:
+    """Count and quantiles of a histogram; each quantile is its bucket's upper edge.
+
+    The last bucket has no upper edge in ``runtime/metrics``; there the lower one stands.
+    """
+    counts = [bucket[2] or 0 for bucket in histogram]
+    total = sum(counts)
+    found: Values = {"count": total}
+    for name, quantile in QUANTILES.items():
+        seen = 0.0
+        found[name] = None
+        for (low, high, *_), count in zip(histogram, counts, strict=True):
+            seen += count
+            if count and seen >= quantile * total:
+                found[name] = low if high is None else high
+                break
+    return found
+
+
+def all_runtime(snapshot: Snapshot | None) -> Values:
+    """All of ``runtime/metrics`` by its own names; of histograms ``NAME p50`` and so on."""
+    if snapshot is None:
+        return {}
+    found = dict(snapshot.runtime)
+    for name, histogram in snapshot.histograms.items():
+        found |= {f"{name} {key}": v for key, v in reduce_histogram(histogram).items()}
+    return found
+
+
+def classes(snapshot: Snapshot | None, executable: str) -> dict[str, dict[str, int]]:
+    """Bytes by class of mapping; empty without a snapshot."""
+    if snapshot is None or snapshot.kernel.smaps is None:
+        return {}
+    mappings = list(procfs.parse_smaps(snapshot.kernel.smaps))
+    found = smaps.classify(mappings, executable, snapshot.pause.get("anchor"))
+    stacks = snapshot.runtime.get("/memory/classes/heap/stacks:bytes")
+    if "go heap" in found and stacks is not None:
+        found["go heap"]["stacks"] = int(stacks)
+    return found
+
+
+def _from_kernel(snapshot: Snapshot) -> Values:
+    status = procfs.parse_status(snapshot.kernel.status or b"")
+    found = {name: _total(status, fields) for name, fields in _STATUS.items()}
+    found["files.open"] = snapshot.kernel.open_files
+    mappings = list(procfs.parse_smaps(snapshot.kernel.smaps or b""))
+    for name, fields in (("pss", ("Pss",)), ("huge.pages", ("AnonHugePages",)),
+                         ("uss", ("Private_Clean", "Private_Dirty"))):  # fmt: skip
+        total = sum(m.fields.get(field, 0) for m in mappings for field in fields)
+        found[name] = total if mappings else None
+    return found
+
+
+def _from_runtime(snapshot: Snapshot) -> Values:
+    found = {name: _total(snapshot.runtime, sources) for name, sources in RUNTIME.items()}
+    found["runtime.mapped"] = _difference(
+        snapshot.runtime.get("/memory/classes/total:bytes"), found["heap.released"]
+    )
+    for name, sources in _HISTOGRAMS.items():
+        histogram = next((h for s in sources if (h := snapshot.histograms.get(s)) is not None), [])
+        reduced = reduce_histogram(histogram)
+        found |= {f"{name}.{key}": reduced[key] for key in QUANTILES}
+    return found
+
+
+def _total(values: Mapping[str, float | None], names: Iterable[str]) -> float | None:
+    parts = [values.get(name) for name in names]
+    return None if None in parts else sum(p for p in parts if p is not None)
+
+
+def _sum(a: float | None, b: float) -> float | None:
+    return None if a is None else a + b
+
+
+def _difference(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else a - b

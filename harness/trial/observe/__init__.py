@@ -1,0 +1,1 @@
+"""Watching one running program without disturbing it."""

@@ -1,0 +1,122 @@
+"""Classes of mappings: which part of a Go process's address space belongs to what."""
+
+from collections.abc import Sequence
+
+from harness.trial.observe.procfs import Mapping
+
+CLASSES = {
+    "go heap": "arenas of the Go heap; goroutine stacks lie in them too",
+    "go metadata": "what the Go runtime keeps about its heap and threads",
+    "text": "code and constants of the binary",
+    "data": "variables of the binary (data and bss)",
+    "c heap": "heap of a C library",
+    "thread stack": "stacks that a C library made for threads",
+    "stack": "the first thread's stack",
+    "file": "mapped files, shared libraries among them",
+    "vdso": "pages of the kernel's",
+    "other": "anonymous memory that cannot be told apart: of C code, or mapped by the program",
+}
+"""Classes of mappings, each with its meaning. In a program without C, all anonymous memory outside
+the arenas counts as the runtime's: what the program itself maps cannot be told from it."""
+
+_KINDS = {
+    "rss": "Rss",
+    "pss": "Pss",
+    "dirty": "Private_Dirty",
+    "huge": "AnonHugePages",
+    "swap": "Swap",
+    "free": "LazyFree",
+}
+_NAMED = {
+    "[heap]": "c heap",
+    "[stack]": "stack",
+    "[vdso]": "vdso",
+    "[vvar]": "vdso",
+    "[vvar_vclock]": "vdso",
+    "[vsyscall]": "vdso",
+    "[anon: Go: heap]": "go heap",  # Go 1.25 and later, where the kernel keeps names
+}
+_GUARD = 64 << 10
+_ARENA_HINT = 0xC000000000
+"""Where arenas begin on 64-bit systems (``mallocinit`` in ``runtime/malloc.go``), unless the
+experiment ``randomizedheapbase64`` chose another place."""
+
+
+def classify(
+    mappings: Sequence[Mapping], executable: str, anchor: int | None
+) -> dict[str, dict[str, int]]:
+    """Bytes by class and by kind.
+
+    Kinds: ``size`` (address space), ``reserved`` (the part of it without access, such as what
+    arenas have not grown into), ``rss``, ``pss``, ``dirty``, ``huge``, ``swap``, ``free`` (given
+    back by MADV_FREE, and resident until the kernel needs it).
+
+    Args:
+        mappings: of one process, in order of address.
+        executable: path of the process's binary.
+        anchor: the address of an object in the Go heap, where it is known.
+    """
+    heap = _arenas(mappings, _ARENA_HINT if anchor is None else anchor)
+    foreign = any(m.inode and m.name != executable and "x" in m.permissions for m in mappings)
+    classes: dict[str, dict[str, int]] = {}
+    before: Mapping | None = None
+    name = ""
+    for mapping in mappings:
+        name = _class_of(mapping, executable, heap, before, name, foreign=foreign)
+        before = mapping
+        sums = classes.setdefault(name, dict.fromkeys(("size", "reserved", *_KINDS), 0))
+        sums["size"] += mapping.size
+        sums["reserved"] += mapping.size if mapping.permissions.startswith("---") else 0
+        for kind, field in _KINDS.items():
+            sums[kind] += mapping.fields.get(field, 0)
+    return classes
+
+
+def _class_of(
+    mapping: Mapping,
+    executable: str,
+    heap: range,
+    before: Mapping | None,
+    class_before: str,
+    *,
+    foreign: bool,
+) -> str:
+    name = mapping.name
+    if name in _NAMED:
+        return _NAMED[name]
+    if name.startswith("[anon: Go: "):
+        return "go metadata"
+    if mapping.inode:
+        if name != executable:
+            return "file"
+        return "data" if "w" in mapping.permissions else "text"
+    if name:
+        return "other"
+    if mapping.start in heap:
+        return "go heap"
+    if before is not None and before.end == mapping.start:
+        if class_before == "data":
+            return "data"  # bss follows the binary's own data without a name
+        if foreign and _is_guard(before) and "w" in mapping.permissions:
+            return "thread stack"
+    return "other" if foreign else "go metadata"
+
+
+def _is_guard(mapping: Mapping) -> bool:
+    """Whether a mapping looks like the page that a C library puts below each thread's stack."""
+    return mapping.permissions.startswith("---") and mapping.size <= _GUARD and not mapping.inode
+
+
+def _arenas(mappings: Sequence[Mapping], anchor: int) -> range:
+    """The addresses of the contiguous anonymous mappings around an address."""
+    run = range(0)
+    for mapping in mappings:
+        if mapping.inode or mapping.name.strip():
+            continue
+        if run and run.stop == mapping.start:
+            run = range(run.start, mapping.end)
+        elif anchor in run:
+            break
+        else:
+            run = range(mapping.start, mapping.end)
+    return run if anchor in run else range(0)

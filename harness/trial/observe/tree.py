@@ -1,0 +1,158 @@
+"""The process tree of a workload: the children that it starts belong to its trial."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from harness.run.children import ChildProcess
+from harness.trial.observe import procfs
+from harness.trial.observe.observed import Series
+
+LIMIT = 256
+"""Processes of one tree that are watched; a tree of more is watched in part."""
+
+
+@dataclass
+class _Child:
+    statm: int
+    name: str
+    rss: int = 0
+    peak: int = 0
+    cpu: float = 0.0
+    pss: int | None = None
+    uss: int | None = None
+    series: Series = field(default_factory=list)
+
+
+@dataclass
+class Tree:
+    """The descendants of a supervisor but for the workload itself, which is sampled by itself.
+
+    Attributes:
+        supervisor: process id; orphans become its children.
+        main: the workload's process id.
+    """
+
+    supervisor: int
+    main: int
+    _alive: dict[int, _Child] = field(default_factory=dict)
+    _seen: list[tuple[int, _Child]] = field(default_factory=list)
+    _newest: bytes = b""
+
+    def discover(self) -> None:
+        """Find new children: one small read for each thread of each process.
+
+        One in all, where no process and no thread was made anywhere since the last time. Of the
+        supervisor only the first thread is asked: it starts the workload, and the kernel gives
+        orphans to the first thread that is alive (``find_alive_thread``).
+        """
+        newest = procfs.newest_process()  # asked first, for another may be made in the meantime
+        if not newest or newest != self._newest:
+            self._newest = newest
+            self._discover()
+        for pid, child in self._alive.items():
+            if stat := procfs.parse_stat(procfs.read(pid, "stat") or b""):
+                child.cpu = stat.user + stat.system
+            child.name = _name(pid) or child.name  # it changes at exec
+
+    @property
+    def has_children(self) -> bool:
+        """Whether the workload has started any process that was seen."""
+        return bool(self._seen)
+
+    def sample(self, at: float) -> int:
+        """Bytes resident in all children together.
+
+        Args:
+            at: seconds since the start of the trial.
+        """
+        for pid, child in list(self._alive.items()):
+            try:
+                rss = procfs.parse_statm(os.pread(child.statm, 256, 0))
+            except OSError:  # it has gone
+                os.close(self._alive.pop(pid).statm)
+                continue
+            child.rss = rss or 0
+            child.peak = max(child.peak, child.rss)
+            if child.rss:  # a zombie has no memory
+                child.series.append((at, child.rss))
+        return sum(child.rss for child in self._alive.values())
+
+    def read_shares(self) -> int:
+        """Read each child's PSS and USS; only at a snapshot, for it is costly.
+
+        Returns:
+            Bytes of PSS in all children together.
+        """
+        total = 0
+        for pid, child in self._alive.items():
+            rollup = procfs.parse_status(procfs.read(pid, "smaps_rollup") or b"")
+            if "Pss" in rollup:
+                child.pss = rollup["Pss"]
+                child.uss = rollup.get("Private_Clean", 0) + rollup.get("Private_Dirty", 0)
+                total += child.pss
+        return total
+
+    def close(self) -> None:
+        """Forget the living."""
+        for child in self._alive.values():
+            os.close(child.statm)
+        self._alive.clear()
+
+    def report(self) -> list[ChildProcess]:
+        """Every child that was seen, in the order of discovery."""
+        return [
+            ChildProcess(pid=pid, name=c.name, peak=c.peak, cpu=c.cpu, pss=c.pss, uss=c.uss)
+            for pid, c in self._seen
+        ]
+
+    def series(self) -> list[Series]:
+        """The samples of each of them."""
+        return [child.series for _, child in self._seen]
+
+    def _discover(self) -> None:
+        pending = children_of_thread(self.supervisor, self.supervisor)
+        for process in pending:  # which grows
+            pending += children(process)
+        for pid in pending:
+            if pid != self.main and pid not in self._alive and len(self._seen) < LIMIT:
+                self._add(pid)
+
+    def _add(self, pid: int) -> None:
+        try:
+            statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:  # it has gone
+            return
+        self._alive[pid] = _Child(statm, _name(pid))
+        self._seen.append((pid, self._alive[pid]))
+
+
+def children(pid: int) -> list[int]:
+    """Process ids of a process's children; empty for one that has gone."""
+    found: list[int] = []
+    with suppress(OSError):  # it has gone; what was found still counts
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - see below
+            found += children_of_thread(pid, thread)
+    return found
+
+
+def children_of_thread(pid: int, thread: int | str) -> list[int]:
+    """Those that one thread has started or been given; empty for one that has gone.
+
+    Plain calls of ``os``: this is asked ten times a second while a program is measured, and pathlib
+    would take three times as long.
+    """
+    try:
+        file = os.open(f"/proc/{pid}/task/{thread}/children", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return []
+    try:
+        return [int(child) for child in os.read(file, 1 << 16).split()]
+    except OSError:
+        return []
+    finally:
+        os.close(file)
+
+
+def _name(pid: int) -> str:
+    return (procfs.read(pid, "comm") or b"").strip().decode("utf-8", "replace")

@@ -1,0 +1,1 @@
+"""Servers: ready, under load, and after it."""
