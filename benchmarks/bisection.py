@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.bisect.search import first_change
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from bisecting import Simulation, bench, line, step_at
 
 VERSIONS = 64

@@ -82,7 +82,7 @@ def take(action: str, files: list[Path]) -> list[Call]:
     calls = "%file" if action == "read" else WRITING
     done = subprocess.run(
         [strace, "-f", "-qq", "-s", "5000", "-e", f"trace={calls}", "-o", directory / "trace",
-         sys.executable, ROOT / "tests" / "fuzzed_matrices.py", action, *files],
+         sys.executable, ROOT / "tests" / "support" / "fuzzed_matrices.py", action, *files],
         cwd=directory, env=os.environ | OFFLINE | {"TMPDIR": str(directory)}, capture_output=True,
         text=True, check=False,
     )  # fmt: skip

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[1] / "support"
 COUNT = int(os.environ.get("GOMATRIX_FUZZ", "100"))
 FIRST = int(os.environ.get("GOMATRIX_FUZZ_FIRST", "0"))
 SEED = int(os.environ.get("GOMATRIX_FUZZ_SEED", "0")) or secrets.randbelow(1 << 31)

@@ -19,7 +19,7 @@ from harness.trial.trial import TrialRequest, run_trial
 pytestmark = pytest.mark.toolchain
 
 ROOT = Path(__file__).parents[2]
-ODD = ROOT / "tests" / "inherited.py"
+ODD = ROOT / "tests" / "support" / "inherited.py"
 NOBODY = 65534
 
 Start = Callable[[int], tuple[dict[str, Any], dict[str, str], list[str]]]

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-FIXTURES = Path(__file__).parents[1] / "go_fixtures"
+FIXTURES = Path(__file__).parents[2] / "go_fixtures"
 
 MATRIX = """\
 go: [go1.23.9, go1.24.3]

@@ -29,7 +29,7 @@ from harness.plan.feasible import check_trials, require_sides
 from harness.plan.plan import Plan, make_plan
 from harness.plan.question import QuestionError, resolve_question
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MATRICES = [ROOT / "matrix.yaml", *sorted((ROOT / "examples").rglob("*matrix.yaml"))]
 MARK = "/no-such-file/begin"
 """Looked for when reading begins, so that a trace of system calls shows where."""

@@ -145,7 +145,7 @@ def test_every_metric_has_a_description(name: str, unit: str, direction: str) ->
 
 
 def test_documentation_of_metrics_is_up_to_date() -> None:
-    page = Path(__file__).parents[2] / "docs" / "metrics.md"
+    page = Path(__file__).parents[3] / "docs" / "metrics.md"
     assert page.read_text(encoding="utf-8") == markdown()
 
 

@@ -5,7 +5,7 @@ from harness.schemas import json_schema
 
 
 def test_the_reference_of_the_matrix_is_current() -> None:
-    page = Path(__file__).parents[2] / "docs" / "matrix.md"
+    page = Path(__file__).parents[3] / "docs" / "matrix.md"
 
     assert page.read_text(encoding="utf-8") == markdown(), "python -m harness.matrix.reference"
 

@@ -154,7 +154,7 @@ def test_schemas_are_json_and_name_their_dialect(name: str) -> None:
     assert schema["additionalProperties"] is False
 
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_matrix_schema_takes_what_users_write() -> None:
