@@ -20,8 +20,8 @@ from harness.matrix.load import load
 from harness.plan.plan import make_plan
 from harness.plan.question import resolve_question
 
-LANGUAGES = {"console", "yaml", "python", "toml", "text"}
-"""``text`` is what a program prints, or a drawing; all others are run or checked."""
+LANGUAGES = {"console", "yaml", "python", "toml", "text", "mermaid"}
+"""``text`` is what a program prints; it and drawings are not checked, all others are."""
 
 
 def test_every_block_is_of_a_kind_that_is_checked() -> None:
