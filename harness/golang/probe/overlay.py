@@ -17,7 +17,7 @@ OverlayMode = ProbeMode | Literal["runtime"]
 """``runtime``: what the runtime gets in the first two modes, and no probe. With the same runtime,
 packages are compiled once for programs with and without the probe."""
 
-_SOURCES = Path(__file__).with_name("probe")
+_SOURCES = Path(__file__).parent
 _ATOMIC = ('"internal/runtime/atomic"', '"runtime/internal/atomic"')
 """Where the package is from Go 1.23 on, and where it was before."""
 _DEATH = "\tif flags&_SigKill != 0 {\n\t\tdieFromSignal(sig)\n"
