@@ -63,7 +63,7 @@ class Bench:
         self.cache = default_cache()
         self.toolchains = resolve([ToolchainSpec(go=v) for v in versions], self.cache, print)
         self.newest: Toolchain = list(self.toolchains.values())[-1]
-        source = ROOT / "harness" / "measure" / "supervisor" / "main.go"
+        source = ROOT / "harness" / "trial" / "supervisor" / "main.go"
         self.supervisor = build_tool(source, self.newest, self.cache)
         self.directory = directory
         self.cpu = min(os.sched_getaffinity(0))

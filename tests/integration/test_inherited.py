@@ -27,7 +27,7 @@ Start = Callable[[int], tuple[dict[str, Any], dict[str, str], list[str]]]
 
 @pytest.fixture(scope="module")
 def supervisor() -> Path:
-    source = ROOT / "harness" / "measure" / "supervisor" / "main.go"
+    source = ROOT / "harness" / "trial" / "supervisor" / "main.go"
     return build_tool(source, get(NEW, default_cache()), default_cache())
 
 

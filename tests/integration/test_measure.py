@@ -33,7 +33,7 @@ from harness.trial.trial import TrialRequest, TrialResult, run_trial
 pytestmark = pytest.mark.toolchain
 
 ROOT = Path(__file__).parents[2]
-MEASURE = ROOT / "harness" / "measure"
+MEASURE = ROOT / "harness" / "trial"
 OLDEST, MIDDLE, NEWEST = VERSIONS = ("go1.21.13", "go1.24.3", "go1.27.3")
 
 

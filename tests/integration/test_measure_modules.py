@@ -46,7 +46,7 @@ class Shop:
         return Path(record.binary)
 
     def tool(self, name: str) -> Path:
-        source = ROOT / "harness" / "measure" / name / "main.go"
+        source = ROOT / "harness" / "trial" / name / "main.go"
         return build_tool(source, self.newest, self.cache)
 
 

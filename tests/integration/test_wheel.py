@@ -79,7 +79,7 @@ def test_the_package_is_typed_and_complete(installed: Path, tmp_path: Path) -> N
     python = installed.with_name("python")
     code = (
         "import harness, pathlib; home = pathlib.Path(harness.__file__).parent; "
-        "print((home / 'py.typed').exists(), (home / 'measure/supervisor/main.go').exists(), "
+        "print((home / 'py.typed').exists(), (home / 'trial/supervisor/main.go').exists(), "
         "(home / 'golang/probe/probe.go').exists(), "
         "all(getattr(harness, name) for name in harness.__all__))"
     )
