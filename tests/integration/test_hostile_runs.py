@@ -80,7 +80,7 @@ READABLE = (
     "/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/localtime",
     "/etc/locale.alias", "/etc/fonts", "/etc/mime.types", "/etc/machine-id", "/etc/ssl",
     "/etc/passwd", "/etc/nsswitch.conf", "/proc", "/sys", "/dev/null", "/dev/urandom",
-    "/var/cache/fontconfig", sys.prefix, sys.base_prefix, str(TESTS.parent),
+    "/var/cache/fontconfig", sys.prefix, sys.base_prefix, str(TESTS.parents[1]),
 )  # fmt: skip
 
 

@@ -42,12 +42,23 @@ def mutate(path: Path, dice: random.Random) -> list[str]:
 
 
 def _files(path: Path) -> list[Path]:
-    return [p for p in sorted(path.rglob("*")) if p.is_file() and not p.is_symlink()]
+    return [p for p in sorted(path.rglob("*")) if _plain(p)]
+
+
+def _plain(path: Path) -> bool:
+    """Whether it is a file of the run's own, and no trap of an earlier mutation."""
+    return not path.is_symlink() and path.is_file() and path.stat().st_size < 1 << 30
+
+
+def _read(path: Path) -> bytes:
+    if not _plain(path):
+        raise FileNotFoundError(path)
+    return path.read_bytes()
 
 
 def _chosen(path: Path, dice: random.Random) -> Path:
     main_files = [path / name for name in (MANIFEST, TRIALS, "verdict.json", "bisect.json")]
-    usual = [p for p in main_files if p.is_file() and not p.is_symlink()]
+    usual = [p for p in main_files if _plain(p)]
     return dice.choice((usual if usual and dice.random() < 0.7 else _files(path)) or [path / "x"])
 
 
@@ -123,7 +134,7 @@ def _tree(path: Path, dice: random.Random) -> str:
 def _with_trials(path: Path, change: Callable[[list[Any]], str]) -> str:
     file = path / TRIALS
     try:
-        trials = [json.loads(line) for line in file.read_bytes().splitlines()]
+        trials = [json.loads(line) for line in _read(file).splitlines()]
         done = change(trials)
         file.write_text("".join(json.dumps(trial) + "\n" for trial in trials))
     except (ValueError, OSError, AttributeError, TypeError, KeyError, IndexError) as error:
@@ -225,7 +236,7 @@ def _many(path: Path, dice: random.Random) -> str:
     if kind in {"cells", "variants"}:
         return _many_cells(path, kind, count)
     if kind == "points":
-        file = next(iter(sorted((path / "series").glob("*.json"))), None)
+        file = next(filter(_plain, sorted((path / "series").glob("*.json"))), None)
         if file is not None:
             ones = [1] * (count * 200)
             file.write_text(json.dumps({"schema": 1, "seconds": ones, "rss": ones}))
@@ -253,7 +264,7 @@ def _many(path: Path, dice: random.Random) -> str:
 
 def _with_manifest(path: Path, change: Callable[[Any], str]) -> str:
     try:
-        value = json.loads((path / MANIFEST).read_bytes())
+        value = json.loads(_read(path / MANIFEST))
         done = change(value)
         (path / MANIFEST).write_text(json.dumps(value))
     except (ValueError, OSError, AttributeError, TypeError, KeyError, IndexError) as error:
@@ -286,7 +297,7 @@ def _names(path: Path, dice: random.Random) -> str:
     ])  # fmt: skip
     for name in (MANIFEST, TRIALS):
         try:
-            text = (path / name).read_text()
+            text = _read(path / name).decode()
             (path / name).write_text(text.replace(old, new))
         except (OSError, ValueError):
             return "nothing"
@@ -294,7 +305,7 @@ def _names(path: Path, dice: random.Random) -> str:
 
 
 def _profile(path: Path, dice: random.Random) -> str:
-    files = sorted((path / "profiles").glob("*.gz"))
+    files = [file for file in sorted((path / "profiles").glob("*.gz")) if _plain(file)]
     if not files:
         return "nothing"
     kind = dice.randrange(4)
