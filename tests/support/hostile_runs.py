@@ -1,7 +1,7 @@
 """Run directories as a stranger may send them, and every command that reads one.
 
-``python tests/support/hostile_runs.py SEED FIRST COUNT DIRECTORY`` tries cases in a process of its own and
-prints a line of JSON for each: what was wrong, CPU seconds, the largest resident set.
+``python tests/support/hostile_runs.py SEED FIRST COUNT DIRECTORY`` tries cases in a process of its
+own and prints a line of JSON for each: what was wrong, CPU seconds, the largest resident set.
 """
 
 import faulthandler
