@@ -163,7 +163,7 @@ CASES = {
         environment={"GOMATRIX_CACHE": "file/cache"},
     ),
     "init cannot write": Case(
-        "gomatrix init", "Read-only file system", "write permission", matrix=None,
+        "gomatrix init", "Read-only file system", "mount the file system for writing", matrix=None,
         within="mount --bind . . && mount -o remount,ro,bind . && cd .",
         environment={"TMPDIR": "/tmp"},  # noqa: S108 - where pip may work meanwhile
     ),
@@ -212,12 +212,12 @@ CASES = {
     ),
     "nothing to resume": Case("gomatrix run --resume", "reports/latest", "gomatrix run"),
     "a corrupt manifest": Case(
-        "gomatrix verdict run", "run.json was not written by this version", "measure again",
+        "gomatrix verdict run", "run.json:1: is cut short", "measure again",
         files={"run/run.json": "{"},
     ),
     "corrupt trials": Case(
         "gomatrix run && cd reports/latest && echo '{}' >> trials.jsonl && gomatrix verdict .",
-        "trials.jsonl:2: is no trial of this version", "remove the line",
+        "trials.jsonl:2: was not written by this version", "remove the line",
     ),
     "not a run directory": Case(
         "gomatrix report hello", "hello is not a run directory", "gomatrix runs list"
