@@ -9,7 +9,8 @@ from pathlib import Path
 
 from harness.errors import HarnessError, writing
 
-_OTHERWISE = "name another place"
+OTHERWISE = "name another place"
+"""What to do where such a directory cannot be written."""
 
 
 @contextmanager
@@ -27,10 +28,10 @@ def whole_directory(destination: Path) -> Iterator[Path]:
     missing = [p for p in destination.parents if not p.exists()]
     temporary = destination.parent / f".{secrets.token_hex(8)}"
     try:
-        with writing(destination, _OTHERWISE):
+        with writing(destination, OTHERWISE):
             temporary.mkdir(parents=True)
         yield temporary
-        with writing(destination, _OTHERWISE):
+        with writing(destination, OTHERWISE):
             temporary.rename(destination)
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)

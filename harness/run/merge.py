@@ -5,7 +5,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError, writing
 from harness.files.inside import read_inside, write_inside
-from harness.files.whole import whole_directory
+from harness.files.whole import OTHERWISE, whole_directory
 from harness.run.store import (
     MANIFEST,
     MOST_ROUNDS,
@@ -19,7 +19,6 @@ from harness.run.store import (
 )
 
 _MAY_DIFFER = frozenset({"plan.seed", "plan.shard"})
-_OTHERWISE = "name another place"
 _FILE_BYTES = 64 << 20
 """What is copied of a trial's file at most."""
 _FILES = {"series": ("series", ".json"), "profile": ("profiles", ".pb.gz")}
@@ -59,8 +58,8 @@ def join_into(runs: Sequence[Run], directory: Path, name: str) -> None:
         if last > MOST_ROUNDS:
             raise HarnessError(f"{run.path} and those before it have more rounds than a run can")
         for record in _moved(run, offset, directory):
-            append_trial(directory, record, _OTHERWISE)
-    with writing(directory, _OTHERWISE):
+            append_trial(directory, record, OTHERWISE)
+    with writing(directory, OTHERWISE):
         write_json(directory / MANIFEST, _joined([run.manifest for run in runs], name, last))
 
 
@@ -84,7 +83,7 @@ def _moved(run: Run, offset: int, directory: Path) -> Iterator[TrialRecord]:
                 notes[field] = f"it was not merged: {error}"
                 continue
             paths[field] = f"{place}/{stem}{ending}"
-            with writing(directory, _OTHERWISE):
+            with writing(directory, OTHERWISE):
                 write_inside(directory, f"{place}/{stem}{ending}", data)
         yield moved.model_copy(update={**paths, "notes": notes})
 

@@ -16,7 +16,7 @@ from harness.analysis.models import Verdict
 from harness.errors import HarnessError, writing
 from harness.files.document import parse_model
 from harness.files.inside import read_inside
-from harness.files.whole import whole_directory
+from harness.files.whole import OTHERWISE, whole_directory
 from harness.report import write_reports
 from harness.run.merge import join_into
 from harness.run.question import question_of
@@ -75,7 +75,7 @@ def merge_and_judge(paths: Sequence[Path], destination: Path) -> Verdict:
         runs = [Run.load(path) for path in paths]
         question_of(runs[0])  # an error of it names the run, and not what is not there yet
         join_into(runs, directory, destination.name)
-        with writing(destination, "name another place"):
+        with writing(destination, OTHERWISE):
             return judge(directory)
 
 
