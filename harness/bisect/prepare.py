@@ -24,7 +24,7 @@ from harness.golang.experiments import explain_unknown
 from harness.golang.sources.locate import locate
 from harness.golang.toolchains.resolve import Toolchain, resolve
 from harness.golang.versions import GoVersion
-from harness.matrix.load import Matrix, load, nearest
+from harness.matrix.load import Matrix, load
 from harness.matrix.models import QuestionSpec, ToolchainSpec, WorkloadSpec
 from harness.matrix.names import variant_name
 from harness.metrics.catalogue import CATALOGUE
@@ -36,6 +36,7 @@ from harness.run.store import MANIFEST, Manifest, read_manifest, write_json
 from harness.session.lanes import available_lanes
 from harness.session.memory import memory_budget
 from harness.session.session import TEMPORARY, build_helper, load_generator, require_linux
+from harness.text.suggestions import did_you_mean
 
 _RECORD_BYTES, _RECORD_VALUES = 32 << 20, 1_000_000
 """What is read of a bisection's record at most."""
@@ -300,7 +301,7 @@ def _workload(matrix: Matrix, name: str | None) -> WorkloadSpec:
             f"{matrix.path} has several workloads; give --workload, one of {', '.join(workloads)}"
         )
     if name not in workloads:
-        raise HarnessError(f"{matrix.path} has no workload {name!r}{nearest(name, [*workloads])}")
+        raise HarnessError(f"{matrix.path} has no workload {name!r}{did_you_mean(name, workloads)}")
     return workloads[name]
 
 
@@ -308,5 +309,5 @@ def _metric(matrix: Matrix, name: str | None) -> str:
     metric = name or (matrix.spec.question or QuestionSpec()).metrics[0]
     own = metric.startswith("/") or any(w.benchmark for w in matrix.spec.workloads)
     if metric not in CATALOGUE and not own:
-        raise HarnessError(f"there is no metric {metric!r}{nearest(metric, [*CATALOGUE])}")
+        raise HarnessError(f"there is no metric {metric!r}{did_you_mean(metric, CATALOGUE)}")
     return metric

@@ -4,7 +4,6 @@ Each module here holds a few commands, and imports what they need; it is itself 
 them is used, so that ``gomatrix --version`` and the shell's completion do not wait for scipy.
 """
 
-import difflib
 import errno
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from click.shell_completion import CompletionItem
 from harness.cli.output import say
 from harness.errors import HarnessError, told
 from harness.session.dispositions import see_children_end
+from harness.text.suggestions import closest
 from harness.text.visible import visible
 from harness.version import provenance
 
@@ -65,9 +65,9 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does; an unknown name gets a suggestion."""
-        close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        close = closest(args[0], COMMANDS)
         if args[0] not in COMMANDS and close:
-            ctx.fail(f"No such command {args[0]!r}; did you mean {close[0]!r}?")
+            ctx.fail(f"No such command {args[0]!r}; did you mean {close!r}?")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature

@@ -1,11 +1,11 @@
 """Experiments of a toolchain: which names it knows, which are on, what a setting means."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from harness.models import Frozen
+from harness.text.suggestions import closest
 
 _FLAGS_STRUCT = re.compile(r"^type Flags struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _COMMENTED_FIELD = re.compile(r"((?:^[ \t]+//.*\n)+)^[ \t]+([A-Z]\w*)\s+bool\b", re.MULTILINE)
@@ -97,10 +97,8 @@ def explain_unknown(setting: str, toolchains: Iterable[Experiments]) -> str:
     read = f" (no + {experiment_of(setting)!r})" if setting != experiment_of(setting) else ""
     wanted = setting.lower()
     alike = [s for s in valid if turns_on(s) == turns_on(wanted)]
-    close = difflib.get_close_matches(wanted, alike, n=1) or difflib.get_close_matches(
-        wanted, valid, n=1
-    )
-    hint = f"did you mean {close[0]!r}?" if close else f"they know {', '.join(known)}"
+    close = closest(wanted, alike, valid)
+    hint = f"did you mean {close!r}?" if close else f"they know {', '.join(known)}"
     return f"the experiment setting {setting!r}{read}; {hint}"
 
 

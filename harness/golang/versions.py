@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple, Self
 
-_NAME = re.compile(r"go1\.(\d+)(?:\.(\d+))?(?:(beta|rc)(\d+))?(?![\w.])")
+from harness.matrix.releases import RELEASE
+
 _FIRST_WITH_ZERO = 21
 """Since Go 1.21 ``go1.21`` names the language, and its first release is ``go1.21.0``."""
 
@@ -28,7 +29,7 @@ class GoVersion(NamedTuple):
         Raises:
             ValueError: the name holds no Go version.
         """
-        match = _NAME.match(name.removeprefix("devel "))
+        match = RELEASE.match(name.removeprefix("devel "))
         if match is None:
             raise ValueError(f"{name!r} is not a Go version")
         minor, patch, stage, number = match.groups()

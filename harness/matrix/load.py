@@ -5,7 +5,6 @@ The models are built from YAML's node graph and not from ``yaml.safe_load``: YAM
 Here every scalar stays the text that the user typed, and the models give it a type.
 """
 
-import difflib
 import math
 import os
 import re
@@ -22,6 +21,7 @@ from pydantic_core import ErrorDetails
 
 from harness.errors import HarnessError, reading
 from harness.matrix.models import MatrixSpec
+from harness.text.suggestions import did_you_mean
 from harness.text.visible import first_unseen, visible
 
 Location = tuple[str | int, ...]
@@ -133,14 +133,6 @@ def _end_of(text: str) -> str:
 
 def _shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 2 + 1 :]}"
-
-
-def nearest(word: str, words: list[str]) -> str:
-    """A suggestion to append to an error: the nearest valid word, or all of them if few."""
-    close = difflib.get_close_matches(word, words, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; valid here: {', '.join(words)}" if words else ""
 
 
 def _compose(path: Path, text: str) -> yaml.Node:
@@ -287,7 +279,7 @@ def _explain(path: Path, root: yaml.Node, detail: ErrorDetails) -> str:
         return str(_error(path, root, location[:-1], message, key=True))
     if detail["type"] == "extra_forbidden":
         shown = _shortened(str(name), 100)
-        message = f"unknown key {shown!r}{nearest(str(name), _valid_keys(location[:-1]))}"
+        message = f"unknown key {shown!r}{did_you_mean(str(name), _valid_keys(location[:-1]))}"
         return str(_error(path, root, location, message, key=True))
     message = _shortened(_message(name, detail), _SENTENCE)
     return str(_error(path, root, location, message))
@@ -380,9 +372,9 @@ def _check_names(matrix: Matrix) -> None:
     for section in ("exclude", "gates"):
         for index, entry in enumerate(getattr(spec, section)):
             if entry.workload is not None and entry.workload not in workloads:
+                hint = did_you_mean(entry.workload, workloads)
                 raise matrix.error(
-                    (section, index, "workload"),
-                    f"there is no workload {entry.workload!r}{nearest(entry.workload, workloads)}",
+                    (section, index, "workload"), f"there is no workload {entry.workload!r}{hint}"
                 )
 
 

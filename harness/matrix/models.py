@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from harness.matrix.releases import RELEASE
 from harness.matrix.units import (
     Increase,
     parse_amount,
@@ -107,9 +108,7 @@ def _expand_toolchain(value: Any) -> Any:
 def _check_release(value: str) -> str:
     if re.fullmatch(r"[0-9]+(\.[0-9]+)*((rc|beta)[0-9]+)?", value):
         raise ValueError(f"{value!r} is not a Go toolchain name; write go{value}")
-    if not re.fullmatch(
-        r"go1\.[0-9]{1,4}(\.[0-9]{1,4})?((rc|beta)[0-9]{1,4})?|stable|oldstable", value
-    ):
+    if value not in ("stable", "oldstable") and not RELEASE.fullmatch(value):
         raise ValueError(f"{value!r} is not a Go toolchain name; write it as go1.24.3")
     return value
 

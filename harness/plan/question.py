@@ -1,6 +1,5 @@
 """What the run is to answer: the question of the matrix, with its defaults filled in."""
 
-import difflib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -9,7 +8,8 @@ from harness.golang.experiments import experiment_of
 from harness.matrix.models import GateSpec, MatrixSpec, QuestionSpec
 from harness.metrics.catalogue import CATALOGUE
 from harness.plan.plan import Plan
-from harness.plan.variants import Conditions, Variant, counterpart, find, toggles_between
+from harness.plan.variants import Conditions, Variant, counterpart, find_variant, toggles_between
+from harness.text.suggestions import did_you_mean
 
 Location = tuple[str | int, ...]
 
@@ -105,21 +105,15 @@ def default_variants(variants: Iterable[Variant]) -> dict[tuple[str, Conditions]
     return defaults
 
 
-def find_variant(name: str, plan: Plan) -> str | None:
-    """The plan's variant that a user means, who may write settings and values in any order."""
-    found = find(name, plan.variants)
-    return found.name if found else None
-
-
 def gate_pair(gate: GateSpec, question: Question, plan: Plan) -> tuple[str | None, str | None]:
     """Baseline and candidate of a gate.
 
     Where it names one of them only, the other is the question's, in the conditions of the one that
     it names, as far as the matrix has that.
     """
-    baseline = None if gate.baseline is None else find_variant(gate.baseline, plan) or gate.baseline
-    candidate = (
-        None if gate.candidate is None else find_variant(gate.candidate, plan) or gate.candidate
+    baseline, candidate = (
+        found.name if name and (found := find_variant(name, plan.variants)) else name
+        for name in (gate.baseline, gate.candidate)
     )
     return (
         baseline or _beside(candidate, question.baseline, plan),
@@ -139,10 +133,10 @@ def _beside(named: str | None, default: str | None, plan: Plan) -> str | None:
 def _named(name: str | None, plan: Plan, location: Location) -> str | None:
     if name is None:
         return None
-    found = find_variant(name, plan)
+    found = find_variant(name, plan.variants)
     if found is None:
-        _check(name, [variant.name for variant in plan.variants], location, "variant")
-    return found
+        raise _unknown(name, [variant.name for variant in plan.variants], location, "variant")
+    return found.name
 
 
 def _default_baseline(plan: Plan, candidate: str | None) -> str:
@@ -199,14 +193,10 @@ def _check_metric(matrix: MatrixSpec, metric: str, location: Location) -> None:
 
 
 def _check(name: str, valid: Collection[str], location: Location, noun: str) -> None:
-    if name in valid:
-        return
-    raise QuestionError(
-        location, f"there is no {noun} {name!r} in this matrix; {nearest(name, valid)}"
-    )
+    if name not in valid:
+        raise _unknown(name, valid, location, noun)
 
 
-def nearest(name: str, valid: Collection[str]) -> str:
-    """End an error about a name that is not there: the nearest that is, or all."""
-    close = difflib.get_close_matches(name, valid, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"valid here: {', '.join(valid)}"
+def _unknown(name: str, valid: Collection[str], location: Location, noun: str) -> QuestionError:
+    hint = did_you_mean(name, valid)
+    return QuestionError(location, f"there is no {noun} {name!r} in this matrix{hint}")

@@ -136,7 +136,7 @@ def counterpart(variants: Iterable[Variant], of: Variant, conditions: Conditions
     )  # fmt: skip
 
 
-def find(name: str, variants: Iterable[Variant]) -> Variant | None:
+def find_variant(name: str, variants: Iterable[Variant]) -> Variant | None:
     """The variant that a user means.
 
     Settings and pairs may come in any order. A build setting that is the same in all variants may

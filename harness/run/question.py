@@ -1,8 +1,10 @@
 """What a stored run was to answer."""
 
 from harness.errors import HarnessError
-from harness.plan.question import Question, QuestionError, find_variant, nearest, resolve_question
+from harness.plan.question import Question, QuestionError, resolve_question
+from harness.plan.variants import find_variant
 from harness.run.store import MANIFEST, Run
+from harness.text.suggestions import did_you_mean
 
 
 def question_of(run: Run) -> Question:
@@ -24,8 +26,8 @@ def variant_of(run: Run, name: str) -> str:
     Raises:
         HarnessError: there is none; the message names the nearest.
     """
-    found = find_variant(name, run.manifest.plan)
+    found = find_variant(name, run.manifest.plan.variants)
     if found is None:
-        hint = nearest(name, [variant.name for variant in run.manifest.plan.variants])
-        raise HarnessError(f"{run.path}: there is no variant {name!r}; {hint}")
-    return found
+        hint = did_you_mean(name, [variant.name for variant in run.manifest.plan.variants])
+        raise HarnessError(f"{run.path}: there is no variant {name!r}{hint}")
+    return found.name

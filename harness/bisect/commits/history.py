@@ -6,11 +6,11 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.golang.git import run_git
 from harness.golang.versions import GoVersion
+from harness.matrix.releases import RELEASE
 from harness.models import Frozen
 
 GOVERSION = "src/internal/goversion/goversion.go"
 """Its ``const Version`` is the minor version that a development tree leads to."""
-_RELEASE = re.compile(r"go1\.\d+(\.\d+)?((rc|beta)\d+)?")
 _VERSION = re.compile(r"^const Version = (\d+)$", re.MULTILINE)
 _MARK = "\x01"
 """Begins a commit in git's output; no file name of a Go tree holds it."""
@@ -63,7 +63,7 @@ def place(repository: Path, name: str, *, earlier: bool) -> Place:
     Raises:
         HarnessError: the repository does not have it.
     """
-    if _RELEASE.fullmatch(name):
+    if RELEASE.fullmatch(name):
         return _place_release(repository, name, earlier=earlier)
     commit = commit_of(repository, name)
     return Place(
@@ -90,7 +90,7 @@ def release_at(repository: Path, commit: str) -> str | None:
     """The release that a commit's VERSION file names, if it has one."""
     text = _file(repository, commit, "VERSION")
     first = text.split("\n", maxsplit=1)[0].strip() if text else ""
-    return first if _RELEASE.fullmatch(first) else None
+    return first if RELEASE.fullmatch(first) else None
 
 
 def merge_base(repository: Path, one: str, other: str) -> str:

