@@ -1,12 +1,59 @@
-"""The command about file formats."""
+"""The command about file formats, and the schemas that it prints."""
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 import click
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
+from harness.analysis.models import Verdict
+from harness.bisect.record import Bisection
 from harness.cli.options import examples
 from harness.cli.output import say_json
-from harness.schemas import SCHEMAS, json_schema
+from harness.matrix.models import MatrixSpec
+from harness.run.store import Manifest, TrialRecord
+
+SCHEMAS: Mapping[str, type[BaseModel]] = MappingProxyType(
+    {
+        "matrix": MatrixSpec,
+        "verdict": Verdict,
+        "run": Manifest,
+        "trial": TrialRecord,
+        "bisect": Bisection,
+    }
+)
+
+
+class _AsWritten(GenerateJsonSchema):
+    """Describes what a user may write, where the models say what it becomes.
+
+    A validator that runs before a field's own takes a shorthand: one item for a list of them, text
+    such as ``4GiB`` or a number for anything else. The loader keeps YAML's scalars as they were
+    typed, so that ``GOGC: 100`` is text too.
+    """
+
+    def function_before_schema(
+        self, schema: core_schema.BeforeValidatorFunctionSchema
+    ) -> JsonSchemaValue:
+        full = self.generate_inner(schema["schema"])
+        short = full.get("items", {"type": ["string", "number"]})
+        return {"anyOf": [full, short]}
+
+    def str_schema(self, schema: core_schema.StringSchema) -> JsonSchemaValue:
+        return super().str_schema(schema) | {"type": ["string", "number", "boolean"]}
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The schema of ``matrix.yaml`` as a user writes it, or of a file as the harness writes it."""
+    if name == "matrix":
+        schema = MatrixSpec.model_json_schema(schema_generator=_AsWritten)
+    else:
+        schema = SCHEMAS[name].model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
 
 
 @click.command(epilog=examples("gomatrix schema > matrix.schema.json", "gomatrix schema verdict"))

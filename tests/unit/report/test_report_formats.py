@@ -20,6 +20,7 @@ from verdicts import make_verdict
 
 from harness.analysis import conclude
 from harness.cli import main
+from harness.cli.schemas import SCHEMAS, json_schema
 from harness.profiles.pprof import parse_heap
 from harness.report import (
     FORMATS,
@@ -32,7 +33,6 @@ from harness.report.history import Row
 from harness.report.markdown import LIMIT, code, plain
 from harness.report.terminal import full_summary
 from harness.run.store import Run, append_trial, write_json
-from harness.schemas import SCHEMAS, json_schema
 from harness.text.visible import visible
 
 MIB = 1 << 20
