@@ -10,11 +10,12 @@ from pathlib import Path
 
 import click
 import pytest
+import reference
 import yaml
 from documents import DOCUMENTS, ROOT, Block, blocks, every_block, inline_commands
 
 from harness.cli import main
-from harness.cli.reference import markdown
+from harness.cli.schemas import json_schema
 from harness.golang.experiments import Experiments, experiment_of
 from harness.matrix.load import load
 from harness.plan.plan import make_plan
@@ -74,7 +75,7 @@ def commands() -> list[tuple[str, str]]:
     inline = [(d.name, command) for d in DOCUMENTS for command in inline_commands(d)]
     examples = [
         ("help", line.strip().split(" &&")[0].split(" >")[0].split(" #")[0])
-        for line in markdown().splitlines()
+        for line in reference.PAGES["commands.md"]().splitlines()
         if line.startswith("    gomatrix ")
     ]
     return [*fenced, *inline, *examples]
@@ -102,10 +103,21 @@ def test_every_command_line_names_commands_and_options_that_exist(place: str, li
             assert re.fullmatch(r"\d+|[A-Z]+", value), f"{place}: {word} takes a number"
 
 
-def test_the_page_of_commands_is_current() -> None:
-    page = ROOT / "docs" / "commands.md"
+@pytest.mark.parametrize("name", reference.PAGES)
+def test_the_reference_pages_are_current(name: str) -> None:
+    page = ROOT / "docs" / name
 
-    assert page.read_text(encoding="utf-8") == markdown(), "python -m harness.cli.reference"
+    assert page.read_text(encoding="utf-8") == reference.PAGES[name](), "run tools/reference.py"
+
+
+def test_every_key_of_the_matrix_is_described_on_the_page_and_in_the_schema() -> None:
+    schema = json_schema("matrix")
+    page = reference.PAGES["matrix.md"]()
+
+    for part in (schema, *schema["$defs"].values()):
+        for key, field in part.get("properties", {}).items():
+            assert field.get("description"), f"{part['title']}.{key}"
+            assert f"| `{key}` |" in page
 
 
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.golang import elf
 from harness.matrix.models import WorkloadSpec
-from harness.metrics.catalogue import CATALOGUE, describe, markdown
+from harness.metrics.catalogue import CATALOGUE, describe
 from harness.trial import benchmarks, cgroup, placeholders
 from harness.trial import numbers as metrics
 from harness.trial.observe import smaps
@@ -142,11 +142,6 @@ def test_benchmark_parser_survives_anything(text: str) -> None:
 def test_every_metric_has_a_description(name: str, unit: str, direction: str) -> None:
     metric = describe(name)
     assert (metric.unit, metric.direction) == (unit, direction)
-
-
-def test_documentation_of_metrics_is_up_to_date() -> None:
-    page = Path(__file__).parents[3] / "docs" / "metrics.md"
-    assert page.read_text(encoding="utf-8") == markdown()
 
 
 def test_runtime_metrics_are_in_the_catalogue() -> None:

@@ -1,10 +1,6 @@
-"""The reference of ``matrix.yaml`` as a page, ``docs/matrix.md``, made from the models.
-
-``python -m harness.matrix.reference > docs/matrix.md``
-"""
+"""``docs/matrix.md``, made from the models of ``harness/matrix/models/``."""
 
 import re
-import sys
 import types
 from collections.abc import Iterator
 from typing import Any, Literal, Union, get_args, get_origin
@@ -14,6 +10,7 @@ from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from harness.matrix import models, units
+from harness.matrix.models import question, scalars, servers, toolchains, trials
 from harness.models import Frozen
 
 _SECTIONS: dict[type[Frozen], str] = {
@@ -38,13 +35,13 @@ _SHORT_FORMS = {
     units.parse_bytes: "a size, as `512MiB`",
     units.parse_seconds: "a duration, as `500ms`, `10s` or `2m`",
     units.parse_fraction: "a share, as `5%` or `0.05`",
-    models._check_highest: "a value in the metric's unit, as `200MiB`, `500ms` or `10`",  # noqa: SLF001 - the models' own words
-    models._check_increase: "a share of the baseline, as `5%`, or an amount, as `5MiB` or `10`",  # noqa: SLF001 - as above
+    question.check_highest: "a value in the metric's unit, as `200MiB`, `500ms` or `10`",
+    question.check_increase: "a share of the baseline, as `5%`, or an amount, as `5MiB` or `10`",
 }
 _ALSO = {
-    models._expand_toolchain: "a release, as `go1.24.3`, or ",  # noqa: SLF001 - as above
-    models._expand_ready: "a URL, or ",  # noqa: SLF001 - as above
-    models._expand_trials: "a number, or ",  # noqa: SLF001 - as above
+    toolchains.expand_toolchain: "a release, as `go1.24.3`, or ",
+    servers.expand_ready: "a URL, or ",
+    trials.expand_trials: "a number, or ",
 }
 _TELLING = 1_000_000
 """Limits beyond it only keep nonsense out."""
@@ -53,7 +50,7 @@ _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "`true` o
 _PAGE = """\
 # matrix.yaml
 
-Made from `harness/matrix/models.py`; change it there. `gomatrix schema` prints the same as a JSON
+Made from `harness/matrix/models/`; change it there. `gomatrix schema` prints the same as a JSON
 Schema, for editors.
 
 Unknown keys, duplicate keys and wrong types are errors that name file, line and column. Scalars
@@ -112,7 +109,7 @@ def _kind(annotation: Any, metadata: list[Any]) -> str:
     text = next((_SHORT_FORMS[f] for f in short if f in _SHORT_FORMS), None)
     if text is None:
         also = "".join(_ALSO.get(function, "") for function in short)
-        text = also + _type(annotation, several=models._one_or_many in short)  # noqa: SLF001 - as above
+        text = also + _type(annotation, several=scalars.one_or_many in short)
     limits = [limit for m in metadata for limit in _limits(m)]
     return ", ".join([text, *limits])
 
@@ -170,7 +167,3 @@ def _default(field: FieldInfo) -> str:
 def _plain(text: str) -> str:
     """A docstring as one paragraph of Markdown."""
     return re.sub(r"``([^`]*)``", r"`\1`", " ".join(text.split()))
-
-
-if __name__ == "__main__":
-    sys.stdout.write(markdown())

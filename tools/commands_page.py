@@ -1,9 +1,5 @@
-"""The reference of all commands as a page, ``docs/commands.md``, made from their own help.
+"""``docs/commands.md``, made from the commands' own help."""
 
-``python -m harness.cli.reference > docs/commands.md``
-"""
-
-import sys
 from collections.abc import Iterator
 
 import click
@@ -13,7 +9,7 @@ from harness.cli import COMMANDS, main
 _PAGE = """\
 # Commands
 
-Made from the commands' own help by `python -m harness.cli.reference`.
+Made from the commands' own help by `tools/reference.py`.
 
 A user's mistake ends a command with one message and a status of 2; `NO_COLOR` turns colours off.
 Commands that scripts may want to read have `--json`. Shells complete commands and options after
@@ -45,7 +41,3 @@ def _sections(command: click.Command, parent: click.Context, name: str) -> Itera
         return
     lines = [line.rstrip() for line in command.get_help(context).splitlines()]
     yield "\n".join([f"## {context.command_path}", "", "```text", *lines, "```", ""])
-
-
-if __name__ == "__main__":
-    sys.stdout.write(markdown())

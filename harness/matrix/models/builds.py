@@ -1,0 +1,120 @@
+"""``build:``: settings of builds, and patterns over them."""
+
+from itertools import product
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, StringConstraints
+
+from harness.matrix.models.scalars import LocalPath, OneOrMany, Value, one_or_many
+from harness.models import Frozen
+
+GoAmd64 = Annotated[str, StringConstraints(pattern=r"^(v[1-4])?$")]
+GoArm64 = Annotated[str, StringConstraints(pattern=r"^(v[89]\.\d[a-z0-9,]*)?$")]
+
+
+class BuildSpec(Frozen):
+    """Settings of one ``go build``."""
+
+    tags: tuple[str, ...] = ()
+    gcflags: str = ""
+    ldflags: str = ""
+    race: bool = False
+    cgo: bool = False
+    pgo: str = "off"
+    """``off``, ``default.pgo`` for the one in the workload's package, or a profile's path."""
+    goamd64: str = ""
+    goarm64: str = ""
+
+    @property
+    def needs_cgo(self) -> bool:
+        """Whether C may be compiled; the race detector needs it."""
+        return self.cgo or self.race
+
+    def texts(self) -> dict[str, str]:
+        """Every setting by what it is called in variants' names, with its value as text."""
+        return {called(key): _text(value) for key, value in self}
+
+    def given(self) -> dict[str, str]:
+        """The same, of settings that are not Go's own."""
+        own = BuildSpec().texts()
+        return {key: value for key, value in self.texts().items() if value != own[key]}
+
+
+def called(setting: str) -> str:
+    """How names of variants call a setting: ``goamd64`` as Go's variable ``GOAMD64``."""
+    return setting.upper() if setting.startswith("go") else setting
+
+
+def _text(value: bool | str | tuple[str, ...]) -> str:  # noqa: FBT001 - a value, not a switch
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else ",".join(value)
+
+
+class BuildPattern(Frozen):
+    """Settings of a build; those that are not given are left open."""
+
+    tags: Annotated[list[Value], BeforeValidator(one_or_many)] | None = None
+    """All of these, in this order."""
+    gcflags: Value | None = None
+    """For the compiler."""
+    ldflags: Value | None = None
+    """For the linker."""
+    race: bool | None = None
+    """Whether the race detector is built in."""
+    cgo: bool | None = None
+    """Whether C code may be compiled."""
+    pgo: LocalPath | None = None
+    """``off``, ``default.pgo`` or a profile's path."""
+    goamd64: GoAmd64 | None = None
+    """The instruction set on amd64."""
+    goarm64: GoArm64 | None = None
+    """The same on arm64."""
+
+    def matches(self, build: BuildSpec) -> bool:
+        """Whether a build has all settings that are given."""
+        given = ((key, value) for key, value in self if value is not None)
+        return all(
+            getattr(build, key) == (tuple(value) if isinstance(value, list) else value)
+            for key, value in given
+        )
+
+    def applied_to(self, build: BuildSpec) -> BuildSpec:
+        """A build with the settings that are given instead of its own."""
+        return BuildSpec.model_validate(build.model_dump() | self.model_dump(exclude_none=True))
+
+
+class BuildAxesSpec(Frozen):
+    """What a user writes under ``build:``; a list of several values makes an axis of the matrix."""
+
+    tags: Annotated[list[Value], BeforeValidator(one_or_many)] = []
+    """All of these; the one setting that a list does not make an axis of."""
+    gcflags: OneOrMany[Value] = [""]
+    """For the compiler, as for ``go build -gcflags``."""
+    ldflags: OneOrMany[Value] = [""]
+    """For the linker."""
+    race: OneOrMany[bool] = [False]
+    """Whether the race detector is built in; it needs a C compiler."""
+    cgo: OneOrMany[bool] = [False]
+    """Whether C code may be compiled."""
+    pgo: OneOrMany[LocalPath] = ["off"]
+    """``off``, ``default.pgo`` for the profile in the workload's package, or a profile's
+    path relative to the matrix file."""
+    goamd64: OneOrMany[GoAmd64] = [""]
+    """The instruction set on amd64, as ``v3``; empty for Go's default."""
+    goarm64: OneOrMany[GoArm64] = [""]
+    """The same on arm64, as ``v8.1``."""
+
+    def axes(self) -> dict[str, list[Any]]:
+        """The settings that a list makes an axis of, with their values."""
+        return {key: values for key, values in self if key != "tags"}
+
+    def choices(self) -> list[tuple[dict[str, str], BuildSpec]]:
+        """Every combination, with the values of its axes as they appear in variants' names."""
+        axes = self.axes()
+        labelled = [called(key) for key, values in axes.items() if len(values) > 1]
+        builds = [
+            BuildSpec(tags=tuple(self.tags), **dict(zip(axes, values, strict=True)))
+            for values in product(*axes.values())
+        ]
+        return [({key: build.texts()[key] for key in labelled}, build) for build in builds]

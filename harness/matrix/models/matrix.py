@@ -1,0 +1,54 @@
+"""The whole of ``matrix.yaml``."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from harness.matrix.models.builds import BuildAxesSpec, called
+from harness.matrix.models.cells import CellSpec, IncludedCell
+from harness.matrix.models.question import GateSpec, QuestionSpec
+from harness.matrix.models.scalars import EnvName, Name, OneOrMany, Setting, Value, one_or_many
+from harness.matrix.models.toolchains import Toolchain
+from harness.matrix.models.trials import TrialsSpec, expand_trials
+from harness.matrix.models.workloads import WorkloadSpec
+from harness.models import Frozen
+
+
+class MatrixSpec(Frozen):
+    """A whole ``matrix.yaml``."""
+
+    name: Name | None = None
+    """What run directories are called; by default the directory or the file."""
+    go: Annotated[list[Toolchain], BeforeValidator(one_or_many), Field(min_length=1)]
+    """Toolchains to compare."""
+    experiments: Annotated[
+        list[Annotated[list[Setting], BeforeValidator(one_or_many)]], Field(min_length=1)
+    ] = [[]]
+    """Sets of experiment settings, each crossed with every toolchain; ``[]`` is a
+    toolchain's own default."""
+    env: dict[EnvName, OneOrMany[Value]] = {}
+    """Run-time axes: variables with the values that each variant gets one of; no rebuild."""
+    build: BuildAxesSpec = BuildAxesSpec()
+    """Settings of every build; a list of values makes an axis."""
+    include: list[IncludedCell] = []
+    """Variants beside the product of the axes."""
+    exclude: list[CellSpec] = []
+    """Cells to leave out; each entry is a pattern."""
+    question: QuestionSpec | None = None
+    """What the run is to answer."""
+    workloads: Annotated[list[WorkloadSpec], Field(min_length=1)]
+    """Programs to measure."""
+    trials: Annotated[TrialsSpec, BeforeValidator(expand_trials)] = TrialsSpec()
+    """How often and within which limits; a number stands for ``min`` and ``max``."""
+    gates: list[GateSpec] = []
+    """Limits that the run must keep, or it fails."""
+    probe: Literal["full", "metrics", "off"] = "full"
+    """What is added to each binary: a probe with heap profiles, one without, or nothing."""
+
+    @model_validator(mode="after")
+    def _axes_have_own_names(self) -> Self:
+        axes = self.build.axes().items()
+        both = {called(key) for key, values in axes if len(values) > 1} & set(self.env)
+        if both:
+            raise ValueError(f"{', '.join(sorted(both))} is an axis of both build: and env:")
+        return self

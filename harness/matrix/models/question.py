@@ -1,0 +1,102 @@
+"""``question:`` and ``gates:``: what the run is to answer."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
+
+from harness.matrix.models.scalars import Fraction, Line, Setting, Value, check_line
+from harness.matrix.units import Increase, parse_amount, parse_increase
+from harness.metrics.catalogue import describe
+from harness.models import Frozen
+
+VariantName = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(check_line)]
+
+
+class QuestionSpec(Frozen):
+    """What the run is to answer."""
+
+    baseline: VariantName | None = None
+    """A variant's name; by default the first toolchain's default variant, in the conditions (build
+    settings and run environment) of the candidate."""
+    candidate: VariantName | None = None
+    """A variant's name; by default the last other toolchain's default variant, in the conditions of
+    the baseline."""
+    suspects: list[Setting] | None = None
+    """Experiments that may explain a change; by default all that the matrix toggles."""
+    metrics: Annotated[list[Value], Field(min_length=1, max_length=100)] = ["rss.peak"]
+    """Primary metrics; all others are reported as secondary."""
+    margin: Fraction = 0.03
+    """Ratios within 1 ± margin count as equivalent."""
+    limit: Annotated[Fraction, Field(le=0.5)] = 0.2
+    """A suspect is ruled out where it is shown to explain less than this part of the change."""
+
+
+def check_highest(value: Any, info: ValidationInfo) -> Any:
+    """A value of the gate's own metric."""
+    return _check_written(value, info, parse_amount)
+
+
+def check_increase(value: Any, info: ValidationInfo) -> Any:
+    """A share or an amount of the gate's own metric."""
+    return _check_written(value, info, parse_increase)
+
+
+def _check_written(value: Any, info: ValidationInfo, parse: Callable[[str, str], object]) -> Any:
+    """A number with or without a unit, which stays as it was written."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = f"{Decimal(str(value)):f}"
+    if isinstance(value, str) and "metric" in info.data:  # which has no error of its own
+        metric = info.data["metric"]
+        try:
+            parse(value, describe(metric).unit)
+        except ValueError as error:
+            raise ValueError(f"{info.field_name} of {metric}: {error}") from None
+    return value
+
+
+class GateSpec(Frozen):
+    """A limit on candidate against baseline, or on the candidate itself, that the run must keep.
+
+    Where several limits are given, each must be kept.
+    """
+
+    metric: Value
+    """A metric's name."""
+    max: Annotated[str, BeforeValidator(check_highest)] | None = None
+    """The run fails where the whole interval of the candidate's own value is above this."""
+    max_increase: Annotated[str, BeforeValidator(check_increase)] | None = None
+    """The run fails where the whole interval of the increase is above this. Of a baseline that is
+    zero every part is zero. A plain number is an amount, but of bytes and seconds a share."""
+    workload: Line | None = None
+    """Only this workload; by default every one."""
+    baseline: VariantName | None = None
+    """A variant's name; by default the question's, in the conditions of the one that is named."""
+    candidate: VariantName | None = None
+    """A variant's name; by default the question's, in the conditions of the one that is named."""
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> Self:
+        if self.max is None and self.max_increase is None:
+            raise ValueError("a gate needs a limit: max_increase: 5%, or max: 200MiB")
+        return self
+
+    @property
+    def highest(self) -> float | None:
+        """``max`` in the metric's unit."""
+        return None if self.max is None else parse_amount(self.max, describe(self.metric).unit)
+
+    @property
+    def increase(self) -> Increase | None:
+        """``max_increase``, read."""
+        if self.max_increase is None:
+            return None
+        return parse_increase(self.max_increase, describe(self.metric).unit)

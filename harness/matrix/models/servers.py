@@ -1,0 +1,139 @@
+"""``server:``: how a workload is served under load."""
+
+import re
+import warnings
+from signal import Signals
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+
+from harness.matrix.models.scalars import (
+    Fraction,
+    Line,
+    Name,
+    NonNegativeSeconds,
+    Seconds,
+    Text,
+    Value,
+    one_or_many,
+)
+from harness.models import Frozen
+
+
+def _check_url(value: str) -> str:
+    parts = urlsplit(re.sub(r"\{[^{}]*\}", "1", value))  # a placeholder may be the port
+    if parts.scheme not in ("http", "https", "tcp") or not parts.netloc:
+        raise ValueError(f"{value!r} is not a URL; write it as http://127.0.0.1:{{port}}/healthz")
+    _ = parts.port  # complains about one that is no number, or too large
+    return value
+
+
+def _check_signal(value: str) -> str:
+    name = value.upper().removeprefix("SIG")
+    if f"SIG{name}" not in Signals.__members__:
+        raise ValueError(f"{value!r} is not a signal; write it as TERM, INT or KILL")
+    return f"SIG{name}"
+
+
+def _check_pattern(value: str) -> str:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of syntax that may change its meaning
+            re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"{value!r} is not a regular expression: {error}") from None
+    return value
+
+
+Pattern = Annotated[Value, AfterValidator(_check_pattern)]
+Url = Annotated[Line, AfterValidator(_check_url)]
+"""May hold placeholders."""
+
+
+class ReadySpec(Frozen):
+    """When a server counts as ready; exactly one field is given."""
+
+    url: Url | None = None
+    """``http`` and ``https``: a request succeeds; ``tcp://HOST:PORT``: a connection is accepted."""
+    log: Pattern | None = None
+    """A regular expression that a line of its output matches."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.url is None) == (self.log is None):
+            raise ValueError("give either url or log")
+        return self
+
+
+def expand_ready(value: Any) -> Any:
+    """Accept a URL alone."""
+    return {"url": value} if isinstance(value, str) else value
+
+
+HeaderName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", max_length=100)
+]
+
+
+class LoadSpec(Frozen):
+    """What a server is put under: a command, or requests at a fixed rate."""
+
+    command: list[Text] = []
+    """Program and arguments. Its output is kept, and its exit status matters."""
+    url: Url | None = None
+    """Where the built-in generator sends its requests."""
+    rate: Annotated[float, Field(gt=0, le=1_000_000)] = 100.0
+    """Requests a second; they leave on time whether or not earlier ones were answered."""
+    duration: Seconds | None = None
+    """How long the load lasts. Needed for ``url``; a command that runs longer is stopped."""
+    method: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,20}$")] = "GET"
+    """Of each request."""
+    headers: dict[HeaderName, Line] = {}
+    """Of each request."""
+    body: Text = ""
+    """Of each request."""
+    request_timeout: Seconds = 10.0
+    """A request that takes longer counts as failed."""
+    max_in_flight: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    """Requests that may be unanswered at once; one that is due beyond that counts as failed."""
+    max_failed: Fraction = 0.01
+    """Share of requests that may fail before the load counts as failed."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if bool(self.command) == (self.url is not None):
+            raise ValueError("give either command or url")
+        if self.url is not None and not self.url.startswith("http"):
+            raise ValueError(f"the generator speaks HTTP only, not {self.url!r}; use command")
+        if self.url is not None and self.duration is None:
+            raise ValueError("url needs a duration, as 10s")
+        return self
+
+
+class ServerSpec(Frozen):
+    """How a workload is served under load, and when it is looked at.
+
+    Its arguments, environment and every text here may hold ``{port}``, ``{port.NAME}``,
+    ``{tmp}`` (the trial's own directory) and ``{here}`` (the matrix file's).
+    """
+
+    ready: Annotated[ReadySpec, BeforeValidator(expand_ready)]
+    """When it is ready: a URL that is asked until it answers, or a line of its output."""
+    ready_within: Seconds = 30.0
+    """How long that may take; after it, the outcome is ``not ready``."""
+    ports: Annotated[
+        list[Name], BeforeValidator(one_or_many), Field(min_length=1, max_length=100)
+    ] = ["http"]
+    """A free port for each name; ``{port}`` is the first."""
+    idle: NonNegativeSeconds = 0.5
+    """Time between ready and the ``idle`` snapshot."""
+    warmup: NonNegativeSeconds = 0.0
+    """How long the load runs before the one that is measured."""
+    load: LoadSpec
+    """What it is put under."""
+    settle: NonNegativeSeconds = 1.0
+    """Time between the end of the load and the ``after`` snapshot."""
+    stop: Annotated[str, AfterValidator(_check_signal)] = "SIGTERM"
+    """The signal that asks it to stop."""
+    stop_within: Seconds = 10.0
+    """Time after which it is killed; unless ``stop`` is KILL, that is outcome ``timeout``."""
