@@ -15,7 +15,11 @@ LIMIT = 256
 @dataclass
 class _Child:
     statm: int
+    parent: int
     name: str
+    own: bool = False
+    """Whether it was seen with memory of its own: until its exec, a child made by vfork runs in its
+    parent's memory, which must not count twice."""
     rss: int = 0
     peak: int = 0
     cpu: float = 0.0
@@ -53,12 +57,13 @@ class Tree:
         for pid, child in self._alive.items():
             if stat := procfs.parse_stat(procfs.read(pid, "stat") or b""):
                 child.cpu = stat.user + stat.system
+            child.own = child.own or _has_own_memory(pid, child)
             child.name = _name(pid) or child.name  # it changes at exec
 
     @property
     def has_children(self) -> bool:
-        """Whether the workload has started any process that was seen."""
-        return bool(self._seen)
+        """Whether the workload has started any process that was seen with memory of its own."""
+        return any(child.own for _, child in self._seen)
 
     def sample(self, at: float) -> int:
         """Bytes resident in all children together.
@@ -67,12 +72,13 @@ class Tree:
             at: seconds since the start of the trial.
         """
         for pid, child in list(self._alive.items()):
+            child.own = child.own or _has_own_memory(pid, child)
             try:
                 rss = procfs.parse_statm(os.pread(child.statm, 256, 0))
             except OSError:  # it has gone
                 os.close(self._alive.pop(pid).statm)
                 continue
-            child.rss = rss or 0
+            child.rss = rss or 0 if child.own else 0
             child.peak = max(child.peak, child.rss)
             if child.rss:  # a zombie has no memory
                 child.series.append((at, child.rss))
@@ -86,6 +92,8 @@ class Tree:
         """
         total = 0
         for pid, child in self._alive.items():
+            if not child.own:
+                continue
             rollup = procfs.parse_status(procfs.read(pid, "smaps_rollup") or b"")
             if "Pss" in rollup:
                 child.pss = rollup["Pss"]
@@ -100,30 +108,33 @@ class Tree:
         self._alive.clear()
 
     def report(self) -> list[ChildProcess]:
-        """Every child that was seen, in the order of discovery."""
+        """Every child that was seen with memory of its own, in the order of discovery."""
         return [
             ChildProcess(pid=pid, name=c.name, peak=c.peak, cpu=c.cpu, pss=c.pss, uss=c.uss)
             for pid, c in self._seen
+            if c.own
         ]
 
     def series(self) -> list[Series]:
         """The samples of each of them."""
-        return [child.series for _, child in self._seen]
+        return [child.series for _, child in self._seen if child.own]
 
     def _discover(self) -> None:
-        pending = children_of_thread(self.supervisor, self.supervisor)
-        for process in pending:  # which grows
-            pending += children(process)
-        for pid in pending:
+        pending = [
+            (self.supervisor, pid) for pid in children_of_thread(self.supervisor, self.supervisor)
+        ]
+        for _, process in pending:  # which grows
+            pending += [(process, pid) for pid in children(process)]
+        for parent, pid in pending:
             if pid != self.main and pid not in self._alive and len(self._seen) < LIMIT:
-                self._add(pid)
+                self._add(pid, parent)
 
-    def _add(self, pid: int) -> None:
+    def _add(self, pid: int, parent: int) -> None:
         try:
             statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:  # it has gone
             return
-        self._alive[pid] = _Child(statm, _name(pid))
+        self._alive[pid] = _Child(statm, parent, _name(pid))
         self._seen.append((pid, self._alive[pid]))
 
 
@@ -152,6 +163,14 @@ def children_of_thread(pid: int, thread: int | str) -> list[int]:
         return []
     finally:
         os.close(file)
+
+
+def _has_own_memory(pid: int, child: _Child) -> bool:
+    """Whether a child has memory, and not its parent's; a zombie has none."""
+    with suppress(OSError):  # it has gone
+        rss = procfs.parse_statm(os.pread(child.statm, 256, 0))
+        return bool(rss) and not procfs.share_memory(pid, child.parent)
+    return False
 
 
 def _name(pid: int) -> str:

@@ -1,7 +1,11 @@
+import ctypes
 import math
+import mmap
 import os
+import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,7 @@ from harness.matrix.models import WorkloadSpec
 from harness.metrics.catalogue import CATALOGUE, describe
 from harness.trial import benchmarks, cgroup, placeholders
 from harness.trial import numbers as metrics
-from harness.trial.observe import smaps
+from harness.trial.observe import procfs, smaps
 from harness.trial.observe.gctrace import GCTrace
 from harness.trial.observe.observed import Seen
 from harness.trial.observe.procfs import Mapping
@@ -204,6 +208,31 @@ def test_children_are_found_whenever_they_are_started() -> None:
             process.kill()
         assert found[-1] == process.pid
         assert len(found) == others + count
+    tree.close()
+
+
+@pytest.fixture
+def borrower() -> Iterator[int]:
+    """A process that waits in this one's memory, as a child made by vfork does until its exec."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    stack = mmap.mmap(-1, 1 << 16)
+    top = ctypes.addressof(ctypes.c_char.from_buffer(stack)) + len(stack)
+    clone_vm = 0x100
+    pause = ctypes.cast(libc.pause, ctypes.c_void_p)
+    pid = libc.clone(pause, ctypes.c_void_p(top), clone_vm | signal.SIGCHLD, None)
+    assert pid > 0, os.strerror(ctypes.get_errno())
+    yield pid
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def test_a_child_in_its_parents_memory_does_not_count_twice(borrower: int) -> None:
+    tree = Tree(supervisor=os.getpid(), main=0)
+    tree.discover()
+    assert procfs.parse_statm(procfs.read(borrower, "statm") or b"")
+    assert borrower not in [child.pid for child in tree.report()]
+    assert tree.sample(0.0) == sum(child.peak for child in tree.report())
+    assert tree.read_shares() == sum(child.pss or 0 for child in tree.report())
     tree.close()
 
 
