@@ -11,7 +11,7 @@ from itertools import pairwise
 from project import gomatrix, project
 
 from harness.run.store import Run
-from harness.session.session import measure
+from harness.session.execute import measure
 
 ROUNDS = 100
 MATRIX = f"""\

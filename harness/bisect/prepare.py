@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import harness
 from harness.bisect.commits.line import comes_after
 from harness.bisect.commits.released import end_of
 from harness.bisect.ends import End, check_conditions, parse_end
@@ -31,11 +30,9 @@ from harness.metrics.catalogue import CATALOGUE
 from harness.models import Frozen
 from harness.plan.plan import Plan
 from harness.run.directory import ELSEWHERE, reserve
-from harness.run.host import describe_host
 from harness.run.store import MANIFEST, Manifest, read_manifest, write_json
-from harness.session.lanes import available_lanes
-from harness.session.memory import memory_budget
-from harness.session.session import TEMPORARY, build_helper, load_generator, require_linux
+from harness.session.execute import TEMPORARY
+from harness.session.prepare import make_manifest, require_linux
 from harness.text.suggestions import did_you_mean
 
 _RECORD_BYTES, _RECORD_VALUES = 32 << 20, 1_000_000
@@ -253,23 +250,11 @@ def _manifest(
     spec = matrix.spec
     question = QuestionSpec(baseline=ends[0].name, candidate=ends[1].name,
                             metrics=[request.metric], suspects=[])  # fmt: skip
-    manifest = Manifest(
-        name=directory.name,
-        created=datetime.now(UTC),
-        harness=harness.__version__,
-        matrix_path=str(matrix.path),
-        matrix_text=matrix.text,
-        matrix=spec.model_copy(update={"question": question, "gates": []}),
-        toolchains=(),
-        builds=(),
-        supervisor=str(build_helper("supervisor", toolchains.values(), cache)),
-        load_generator=load_generator(spec.workloads, toolchains.values(), cache),
-        plan=Plan(variants=(), cells=(), rounds=0, seed=request.seed),
-        host=describe_host(),
-        lanes=len(available_lanes(spec.trials.cpus, spec.trials.lanes)),
-        memory_budget=memory_budget(),
-        command=command,
-    )
+    plan = Plan(variants=(), cells=(), rounds=0, seed=request.seed)
+    manifest = make_manifest(directory.name, matrix, plan, toolchains.values(),
+                             cache=cache, command=command)  # fmt: skip
+    asked = spec.model_copy(update={"question": question, "gates": []})
+    manifest = manifest.model_copy(update={"matrix": asked, "toolchains": ()})  # points add theirs
     if (directory / MANIFEST).exists():
         return _continued(read_manifest(directory), manifest)
     with writing(directory, ELSEWHERE):

@@ -7,7 +7,7 @@ from harness.bisect.stages import Course, stages
 from harness.errors import writing
 from harness.golang.cache import in_use
 from harness.run.store import point_latest, write_json
-from harness.session.session import clean
+from harness.session.execute import clean
 
 _OTHERWISE = "copy it elsewhere and go on there with --resume"
 

@@ -16,8 +16,8 @@ from harness.errors import writing
 from harness.golang.cache import default_cache
 from harness.init import draft
 from harness.matrix.load import load
+from harness.session.prepare import prepare
 from harness.session.preview import Estimate, Preview, preview
-from harness.session.session import prepare
 from harness.text.visible import visible
 
 _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}

@@ -9,33 +9,11 @@ from typing import Any, Self
 
 import pytest
 
-from harness.analysis.advice import advise
-from harness.errors import HarnessError, writing
-from harness.plan.plan import Cell, Plan, Trial
-from harness.run.directory import ELSEWHERE
-from harness.run.store import Manifest, TrialRecord, read_manifest
-from harness.session.session import measure
+from harness.errors import HarnessError
+from harness.plan.plan import Cell, Trial
+from harness.run.store import TrialRecord
+from harness.session.execute import Assignment
 from harness.text.visible import visible
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """What a process needs to collect and run a matrix file's trials."""
-
-    plan: Plan
-    directory: Path
-    done: frozenset[str] = frozenset()
-    """Trials that a resumed run has already, by id."""
-
-    def to_json(self) -> list[Any]:
-        """For a worker's input, which carries plain types only."""
-        return [self.plan.model_dump(mode="json"), str(self.directory), sorted(self.done)]
-
-    @classmethod
-    def from_json(cls, value: list[Any]) -> Self:
-        """The inverse of ``to_json``."""
-        plan, directory, done = value
-        return cls(Plan.model_validate(plan), Path(directory), frozenset(done))
 
 
 class MatrixItem(pytest.Function):
@@ -71,9 +49,8 @@ class MatrixFile(pytest.File):
         for cell in assignment.plan.cells:
             if cell.reason is not None:
                 yield self._skipped(cell)
-        for trial in assignment.plan.trials():
-            if trial.id not in assignment.done:
-                yield self._trial(trial)
+        for trial in assignment.remaining():
+            yield self._trial(assignment, trial)
 
     def _skipped(self, cell: Cell) -> MatrixItem:
         def not_applicable() -> None:
@@ -84,13 +61,13 @@ class MatrixFile(pytest.File):
         item.add_marker(pytest.mark.gomatrix(workload=cell.workload, variant=cell.variant))
         return item
 
-    def _trial(self, trial: Trial) -> MatrixItem:
+    def _trial(self, assignment: Assignment, trial: Trial) -> MatrixItem:
         def run_trial() -> None:
             failure = None
             try:
-                item.record = record = self.collection.measure(self.path.resolve(), trial)
+                item.record = record = assignment.run(trial)
                 if not record.ok:
-                    failure = self.collection.explain(self.path.resolve(), record)
+                    failure = assignment.explain_failure(record)
             except HarnessError as error:
                 failure = str(error)
             if failure is not None:  # out of the handler, so that pytest shows no chain
@@ -107,8 +84,6 @@ class Collection:
 
     assignments: dict[Path, Assignment] = field(default_factory=dict)
     """By matrix file."""
-    manifests: dict[Path, Manifest] = field(default_factory=dict)
-    """By run directory; read when the first trial of this process runs."""
 
     def to_json(self) -> str:
         """For a worker's input."""
@@ -119,23 +94,6 @@ class Collection:
         """The inverse of ``to_json``."""
         values = json.loads(text).items()
         return cls({Path(path): Assignment.from_json(value) for path, value in values})
-
-    def measure(self, path: Path, trial: Trial) -> TrialRecord:
-        """Run a trial of a matrix file."""
-        directory = self.assignments[path].directory
-        if directory not in self.manifests:
-            self.manifests[directory] = read_manifest(directory)
-        with writing(directory, ELSEWHERE):
-            return measure(directory, self.manifests[directory], trial)
-
-    def explain(self, path: Path, record: TrialRecord) -> str:
-        """Why a trial does not count: its outcome, its last output, what to do."""
-        spec = self.manifests[self.assignments[path].directory].matrix
-        workload = next(w for w in spec.workloads if w.name == record.workload)
-        advice = advise(record.outcome, record.log, workload, spec.trials)
-        # a mark before each line, since some CI systems take orders from what begins a line
-        log = [f"| {line}" for line in visible(record.log).splitlines()]
-        return "\n".join([record.outcome, *log, f"→ {advice}"])
 
     def pytest_collect_file(
         self, file_path: Path, parent: pytest.Collector

@@ -3,53 +3,22 @@
 import signal
 import sys
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.analysis.models import Verdict
-from harness.analysis.unanswered import unanswered
 from harness.errors import HarnessError, writing
 from harness.golang.cache import default_cache, in_use
 from harness.matrix.load import load
-from harness.plan.plan import Trial, parse_shard
-from harness.plan.question import resolve_question
-from harness.pytest_plugin.collection import Assignment, Collection
+from harness.plan.plan import parse_shard
+from harness.pytest_plugin.collection import Collection
 from harness.pytest_plugin.plugin import relative, user_errors
 from harness.report import terminal_summary
-from harness.run.store import TrialRecord, append_trial, read_trials
-from harness.session.progress import Progress
-from harness.session.session import Opened, clean, finish, give_back, open_run, reserved, start
-from harness.session.stopping import Stopping
+from harness.run.store import TrialRecord
+from harness.session.invocation import Invocation
 from harness.text.visible import visible
-
-
-@dataclass
-class OngoingRun:
-    """A matrix file on its way through one pytest session."""
-
-    opened: Opened
-    chosen: Sequence[Trial] = ()
-    """Set when the trials that will run are known."""
-    progress: Progress | None = None
-    """Set when the builds are done and trials may run."""
-    stopping: Stopping | None = None
-    """Set at the same time."""
-    verdict: Verdict | None = None
-    complete: bool = False
-    """Whether it was resumed, and has every trial already."""
-
-    @property
-    def begun(self) -> bool:
-        """Whether there is something to judge."""
-        return self.progress is not None or self.complete
-
-    @property
-    def directory(self) -> Path:
-        """The run directory."""
-        return self.opened.directory
 
 
 class Controller:
@@ -68,7 +37,7 @@ class Controller:
         self._config = config
         self._collection = collection
         self._files = files
-        self._runs: dict[Path, OngoingRun] = {}
+        self._runs: dict[Path, Invocation] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -76,7 +45,7 @@ class Controller:
         config = self._config
         for path in self._files:
             with user_errors():
-                opened = open_run(
+                self._runs[path.resolve()] = Invocation.open(
                     load(path),
                     reports=config.getoption("reports") or config.invocation_params.dir / "reports",
                     resume=config.getoption("matrix_resume"),
@@ -84,13 +53,11 @@ class Controller:
                     shard=_shard(config.getoption("matrix_shard")),
                     say=self._say,
                 )
-            self._runs[path.resolve()] = OngoingRun(opened)
         for path, run in self._runs.items():
             if not config.option.collectonly:
                 with user_errors():
-                    run.opened = reserved(run.opened)
-            assignment = Assignment(run.opened.prepared.plan, run.directory, run.opened.done)
-            self._collection.assignments[path] = assignment
+                    run.reserve()
+            self._collection.assignments[path] = run.assignment
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
 
     @pytest.hookimpl(optionalhook=True)
@@ -118,8 +85,8 @@ class Controller:
                 for path, run in self._runs.items():
                     if run.begun:
                         with user_errors():
-                            run.verdict = finish(run.directory)
-                        self._report_gates(path, run.verdict)
+                            verdict = run.conclude()
+                        self._report_gates(path, verdict)
                 if not isinstance(sys.exception(), KeyboardInterrupt):  # it has its own status
                     self._require_answers()
 
@@ -127,10 +94,7 @@ class Controller:
     def pytest_sessionfinish(self) -> None:
         """Clean up once pytest-xdist has ended its workers."""
         for run in self._runs.values():
-            if run.begun:
-                clean(run.directory)
-            elif not self._config.option.collectonly:
-                give_back(run.opened)
+            run.close()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
@@ -142,15 +106,10 @@ class Controller:
         sent: Sequence[str] | None = getattr(report, "gomatrix", None)
         if sent is None or report.outcome == "rerun":  # type: ignore[comparison-overlap] # pytest-rerunfailures'
             return
-        record = TrialRecord.model_validate_json(sent[1])
-        run = self._runs[Path(sent[0])]
         with user_errors():
-            append_trial(run.directory, record)
-        if run.stopping and run.progress:
-            run.stopping.note(record)
-            line = run.progress.note(record)
-            if line:
-                self._say(line)
+            line = self._runs[Path(sent[0])].record(TrialRecord.model_validate_json(sent[1]))
+        if line:
+            self._say(line)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(
@@ -178,29 +137,19 @@ class Controller:
     def start(self, node_ids: Sequence[str]) -> None:
         """Build for the trials that were selected, and say where their records will be."""
         self._require_selection(node_ids)
+        words = [visible(str(word)) for word in self._config.invocation_params.args]
         for path, run in self._runs.items():
-            names = {n.partition("::")[2] for n in node_ids if self._file_of(n) == path}
-            trials = [trial for trial in run.opened.prepared.plan.trials() if trial.id in names]
-            if trials:
-                command = (
-                    "pytest",
-                    *(visible(str(a)) for a in self._config.invocation_params.args),
-                )
-                with user_errors():
-                    manifest = start(run.opened, trials, command=command, say=self._say)
-                run.chosen = trials
-                run.progress = Progress(run.opened.prepared.plan, trials)
-                done = read_trials(run.directory)
-                run.stopping = Stopping(run.directory, manifest, trials, done)
+            ids = {n.partition("::")[2] for n in node_ids if self._file_of(n) == path}
+            with user_errors():
+                run.start(ids, command=("pytest", *words), say=self._say)
         self._tell_directories()
 
     def _take_complete(self, session: pytest.Session) -> None:
         """Judge a resumed run that lacks no trial too: it may have ended before it was judged."""
+        if session.config.option.collectonly:
+            return
         for run in self._runs.values():
-            trials = tuple(run.opened.prepared.plan.trials())
-            lacks = any(trial.id not in run.opened.done for trial in trials)
-            if run.opened.resumed and not lacks and not session.config.option.collectonly:
-                run.complete, run.chosen = True, trials
+            if run.take_complete():
                 session.testscollected += 1  # that nothing is left to measure is no failure
                 self._say(f"{run.directory} has all of its trials; it is judged anew")
         if any(run.complete for run in self._runs.values()):
@@ -217,8 +166,7 @@ class Controller:
     def needed(self, node_id: str) -> bool:
         """Whether an item is still to be run when its turn comes."""
         run = self._run_of(node_id)
-        stopping = run.stopping if run else None
-        return stopping is None or node_id.partition("::")[2] not in stopping.undue
+        return run is None or run.needed(node_id.partition("::")[2])
 
     def lost(self, node_id: str) -> None:
         """Say that a trial is run again, since its worker died."""
@@ -228,7 +176,7 @@ class Controller:
         """A word that selects nothing is a mistake, and not a run without trials."""
         chosen = self._config.option.keyword or self._config.option.markexpr
         if chosen and not node_ids:
-            cells = [c for run in self._runs.values() for c in run.opened.prepared.plan.cells]
+            cells = [c for run in self._runs.values() for c in run.prepared.plan.cells]
             names = ", ".join(dict.fromkeys(cell.workload for cell in cells))
             raise pytest.UsageError(
                 f"no trial matches {chosen!r}; workloads: {visible(names)}; "
@@ -238,18 +186,15 @@ class Controller:
     def _require_answers(self) -> None:
         """A run that answers nothing has not failed a gate: its exit status says so."""
         for path, run in self._runs.items():
-            if run.verdict is not None:
-                prepared = run.opened.prepared
-                question = resolve_question(prepared.matrix.spec, prepared.plan)
-                why = unanswered(run.verdict, question, run.chosen)
-                if why is not None:
-                    with user_errors():
-                        raise HarnessError(f"{relative(path, self._config.rootpath)}: {why}")
+            why = run.unanswered()
+            if why is not None:
+                with user_errors():
+                    raise HarnessError(f"{relative(path, self._config.rootpath)}: {why}")
 
     def _file_of(self, node_id: str) -> Path:
         return (self._config.rootpath / node_id.partition("::")[0]).resolve()
 
-    def _run_of(self, node_id: str) -> OngoingRun | None:
+    def _run_of(self, node_id: str) -> Invocation | None:
         return self._runs.get(self._file_of(node_id))
 
     def _report_gates(self, path: Path, verdict: Verdict) -> None:

@@ -80,7 +80,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     files = matrix_files(config)
     if not files:
         return None
-    from harness.session.session import lanes_for  # noqa: PLC0415 - see the module's docstring
+    from harness.session.prepare import lanes_for  # noqa: PLC0415 - see the module's docstring
 
     with user_errors():
         return max(lanes_for(path) for path in files)

@@ -15,7 +15,7 @@ from harness.plan.plan import Cell
 from harness.run.directory import Say, list_runs, readable_runs
 from harness.run.store import TrialRecord
 from harness.session.lanes import available_lanes
-from harness.session.session import Prepared, build_requests
+from harness.session.prepare import Prepared, build_requests
 
 _COLD = 5.5
 """CPU seconds of the first build of a toolchain with its settings, which compiles the standard

@@ -39,9 +39,9 @@ from harness.run.store import (
     write_json,
     write_series,
 )
+from harness.session.execute import clean, temporary_directory
 from harness.session.preview import _earlier
 from harness.session.resuming import rounds_to_leave
-from harness.session.session import clean, temporary_directory
 
 BEGINS, ENDS = "/the use of a run begins", "/the use of a run ends"
 """Files that are not there, asked for before and after each use of a run."""

@@ -9,7 +9,7 @@ from synthetic import ORIGIN, make_run
 
 from harness.plan.plan import Trial
 from harness.run.store import Manifest, Run, append_trial, write_json
-from harness.session.session import _store_files
+from harness.session.execute import _store_files
 from harness.trial.trial import TrialResult
 
 RESULT = TrialResult(outcome="ok", metrics={"rss.peak": 1.0}, series=[(0.0, 1), (1.0, 2)])

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.session.session import lanes_for
+from harness.session.prepare import lanes_for
 
 
 def test_measuring_is_refused_in_one_line_where_there_is_no_linux(

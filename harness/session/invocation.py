@@ -1,0 +1,213 @@
+"""One matrix file from opening to verdict; pytest or a script decides when each step is taken."""
+
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.analysis.models import Verdict
+from harness.analysis.unanswered import unanswered
+from harness.errors import HarnessError, writing
+from harness.files.inside import remove_inside
+from harness.golang.builds.build import build_all
+from harness.matrix.load import Matrix
+from harness.plan.plan import Trial
+from harness.plan.question import resolve_question
+from harness.run.directory import ELSEWHERE, reserve
+from harness.run.host import host_id
+from harness.run.store import (
+    MANIFEST,
+    Run,
+    TrialRecord,
+    append_trial,
+    continued,
+    point_latest,
+    read_manifest,
+    read_trials,
+    write_json,
+)
+from harness.session.execute import TEMPORARY, Assignment, clean
+from harness.session.judge import judge_apart
+from harness.session.prepare import Prepared, Say, build_requests, make_manifest, prepare
+from harness.session.progress import Progress
+from harness.session.resuming import rounds_to_leave
+from harness.session.stopping import Stopping
+
+
+class Invocation:
+    """A new run, or one that is resumed.
+
+    The steps, in order: ``open``, ``reserve``, ``start``, ``record`` for each trial, ``conclude``,
+    ``close``.
+    """
+
+    verdict: Verdict | None = None
+    """Set by ``conclude``."""
+    complete = False
+    """Whether the run was resumed with nothing left to measure: see ``take_complete``."""
+    _chosen: tuple[Trial, ...] = ()
+    _progress: Progress | None = None
+    _stopping: Stopping | None = None
+
+    def __init__(
+        self, prepared: Prepared, directory: Path, *, resumed: bool, done: frozenset[str]
+    ) -> None:
+        """Use ``open`` instead.
+
+        Args:
+            prepared: the matrix, with its plan.
+            directory: the run directory; before ``reserve``, a new run's is the directory of runs.
+            resumed: whether the run exists.
+            done: ids of the trials that it has.
+        """
+        self.prepared = prepared
+        self.directory = directory
+        self._resumed = resumed
+        self._reserved = False
+        self._done = done
+
+    @classmethod
+    def open(
+        cls, matrix: Matrix, *, reports: Path, resume: Path | None, seed: int | None,
+        shard: tuple[int, int], say: Say,
+    ) -> "Invocation":  # fmt: skip
+        """Prepare a new run, or one to resume.
+
+        Args:
+            matrix: the matrix, loaded.
+            reports: the directory of runs.
+            resume: the run directory to resume.
+            seed: for the order of trials.
+            shard: (K, N): measure the K-th of every N rounds.
+            say: told of downloads.
+
+        Raises:
+            HarnessError: something that the matrix names is not available, or there is no such run.
+        """
+        if resume is None:
+            prepared = prepare(matrix, seed=seed, shard=shard, say=say)
+            _require_cells(prepared)
+            return cls(prepared, reports, resumed=False, done=frozenset())
+        run = Run.load(resume.resolve())
+        plan = run.manifest.plan
+        prepared = prepare(matrix, seed=plan.seed, shard=plan.shard, say=say)
+        left = rounds_to_leave(run, host_id())
+        prepared = replace(prepared, plan=prepared.plan.model_copy(update={"left": left}))
+        done = frozenset(record.trial.id for record in run.trials)
+        return cls(prepared, run.path, resumed=True, done=done)
+
+    def reserve(self) -> None:
+        """Create the run directory of a new run.
+
+        Raises:
+            HarnessError: it cannot be created.
+        """
+        if not self._resumed:
+            name = self.prepared.matrix.name
+            self.directory = reserve(self.directory, name, datetime.now(UTC))
+            self._reserved = True
+
+    @property
+    def assignment(self) -> Assignment:
+        """What each process needs to list and run the trials."""
+        return Assignment(self.prepared.plan, self.directory, self._done)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is something to judge."""
+        return self._progress is not None or self.complete
+
+    def start(self, ids: Collection[str], *, command: tuple[str, ...], say: Say) -> None:
+        """Build what the selected trials need, and write ``run.json``.
+
+        Args:
+            ids: of the trials; of none that this run has, nothing is done.
+            command: the command line, for the record.
+            say: told of builds.
+
+        Raises:
+            HarnessError: the run to resume was made from something else, or the run directory
+                cannot be written.
+        """
+        prepared, directory = self.prepared, self.directory
+        trials = tuple(trial for trial in prepared.plan.trials() if trial.id in ids)
+        if not trials:
+            return
+        requests = build_requests(prepared, ((trial.workload, trial.variant) for trial in trials))
+        manifest = make_manifest(
+            directory.name, prepared.matrix, prepared.plan, prepared.toolchains.values(),
+            builds=build_all(requests, prepared.cache, say), cache=prepared.cache, command=command,
+        )  # fmt: skip
+        if self._resumed:
+            manifest = continued(read_manifest(directory), manifest)
+        with writing(directory, ELSEWHERE):
+            remove_inside(directory, TEMPORARY)  # a run that is resumed may come from a stranger
+            write_json(directory / MANIFEST, manifest)
+        self._chosen = trials
+        self._progress = Progress(prepared.plan, trials)
+        self._stopping = Stopping(directory, manifest, trials, read_trials(directory))
+
+    def take_complete(self) -> bool:
+        """Whether a resumed run has every trial, so that it only needs a verdict.
+
+        It may have been interrupted after its last trial.
+        """
+        if self._resumed and not any(self.assignment.remaining()):
+            self.complete, self._chosen = True, tuple(self.prepared.plan.trials())
+        return self.complete
+
+    def needed(self, trial: str) -> bool:
+        """Whether a trial, by id, must still run; not once its workload is decided."""
+        return self._stopping is None or trial not in self._stopping.undue
+
+    def record(self, record: TrialRecord) -> str | None:
+        """Append a finished trial to the run.
+
+        Returns:
+            A line of progress, if one is due.
+
+        Raises:
+            HarnessError: it cannot be written.
+        """
+        append_trial(self.directory, record)
+        if self._stopping is None or self._progress is None:
+            return None
+        self._stopping.note(record)
+        return self._progress.note(record)
+
+    def conclude(self) -> Verdict:
+        """Judge the run, write verdict and reports, and make it the latest.
+
+        Raises:
+            HarnessError: they cannot be made or written.
+        """
+        self.verdict = judge_apart(self.directory)
+        with writing(self.directory, ELSEWHERE):
+            point_latest(self.directory)
+        return self.verdict
+
+    def unanswered(self) -> str | None:
+        """Why the verdict answers nothing, on one line; ``None`` where it answers something."""
+        if self.verdict is None:
+            return None
+        question = resolve_question(self.prepared.matrix.spec, self.prepared.plan)
+        return unanswered(self.verdict, question, self._chosen)
+
+    def close(self) -> None:
+        """Remove temporary files, or the directory of a new run that did not start."""
+        if self.begun:
+            clean(self.directory)
+        elif self._reserved:
+            with suppress(OSError):  # it is not empty
+                self.directory.rmdir()
+
+
+def _require_cells(prepared: Prepared) -> None:
+    """Refuse a run without an applicable cell, which would pass and say nothing."""
+    if all(cell.reason is not None for cell in prepared.plan.cells):
+        reasons = dict.fromkeys(cell.reason or "" for cell in prepared.plan.cells)
+        raise HarnessError(
+            f"{prepared.matrix.path}: no cell is applicable ({'; '.join(reasons)}); add a newer Go "
+            "under go:, or change experiments: and exclude:"
+        )

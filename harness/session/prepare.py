@@ -1,0 +1,244 @@
+"""Prepare a run: resolve toolchains, locate workloads, make the plan, write the manifest."""
+
+import secrets
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import harness
+from harness.errors import HarnessError
+from harness.golang.builds.build import BuildRequest, build_tool
+from harness.golang.cache import default_cache
+from harness.golang.experiments import explain_unknown
+from harness.golang.records import BuildRecord, ToolchainRecord
+from harness.golang.sources.locate import Source, locate
+from harness.golang.toolchains.resolve import Toolchain, ToolchainError, resolve
+from harness.golang.versions import GoVersion
+from harness.matrix.load import Matrix, load
+from harness.plan.feasible import check_trials, require_sides
+from harness.plan.plan import Cell, Plan, make_plan
+from harness.plan.question import QuestionError, resolve_question
+from harness.run.host import describe_host
+from harness.run.store import Manifest
+from harness.session.lanes import available_lanes
+from harness.session.memory import memory_budget
+
+Say = Callable[[str], None]
+"""Called with one line of progress at a time."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A matrix with its toolchains, sources and plan; nothing is built yet."""
+
+    matrix: Matrix
+    toolchains: Mapping[str, Toolchain]
+    sources: Mapping[str, Source]
+    plan: Plan
+    cache: Path
+
+
+def require_linux() -> None:
+    """Check that this system can measure.
+
+    Raises:
+        HarnessError: it is not Linux.
+    """
+    if sys.platform != "linux":
+        raise HarnessError(
+            f"measuring needs Linux, and this is {sys.platform}; "
+            "gomatrix report, compare, verdict and merge work here on runs made there"
+        )
+
+
+def lanes_for(path: Path) -> int:
+    """How many trials of a matrix file can run at a time on this machine.
+
+    Raises:
+        HarnessError: the file is not a valid matrix, or this system cannot measure.
+    """
+    require_linux()
+    trials = load(path).spec.trials
+    return len(available_lanes(trials.cpus, trials.lanes))
+
+
+def prepare(
+    matrix: Matrix, *, seed: int | None, shard: tuple[int, int] = (1, 1), say: Say
+) -> Prepared:
+    """Get the toolchains, locate the workloads, make the plan.
+
+    Args:
+        matrix: the matrix, loaded.
+        seed: for the order of trials; ``None`` takes the matrix's own or a random one.
+        shard: (K, N): measure the K-th of every N rounds.
+        say: told of downloads.
+
+    Raises:
+        HarnessError: something that the matrix names is not available; with line and column.
+    """
+    require_linux()
+    spec = matrix.spec
+    cache = default_cache()
+    toolchains = _toolchains(matrix, cache, say)
+    _check_experiments(matrix, toolchains)
+    sources = _sources(matrix, newest(toolchains.values()), cache)
+    known = {name: toolchain.experiments for name, toolchain in toolchains.items()}
+    chosen = next(s for s in (seed, spec.trials.seed, secrets.randbelow(1 << 31)) if s is not None)
+    plan = make_plan(spec, known, seed=chosen, shard=shard)
+    try:
+        question = resolve_question(spec, plan, {name for e in known.values() for name in e.known})
+    except QuestionError as error:
+        raise matrix.error(error.location, str(error)) from None
+    plan = _without_newer(plan, sources, toolchains)
+    require_sides(matrix, plan, question)
+    check_trials(matrix, plan)
+    return Prepared(matrix, toolchains, sources, plan, cache)
+
+
+def build_requests(prepared: Prepared, cells: Iterable[tuple[str, str]]) -> list[BuildRequest]:
+    """The builds that cells need; variants that differ only in their run environment share one.
+
+    Args:
+        prepared: the matrix.
+        cells: workload and variant of each, by name.
+    """
+    requests = {}
+    for workload, name in dict.fromkeys(cells):
+        variant = prepared.plan.variant(name)
+        build = variant.build.model_dump_json()
+        requests[workload, variant.toolchain, variant.settings, build] = BuildRequest(
+            source=prepared.sources[workload],
+            toolchain=prepared.toolchains[variant.toolchain],
+            settings=variant.settings,
+            build=variant.build,
+            probe=prepared.matrix.spec.probe,
+        )
+    return list(requests.values())
+
+
+def make_manifest(
+    name: str,
+    matrix: Matrix,
+    plan: Plan,
+    toolchains: Iterable[Toolchain],
+    *,
+    builds: Iterable[BuildRecord] = (),
+    cache: Path,
+    command: Sequence[str],
+) -> Manifest:
+    """Describe a run on this machine, now; build the helper programs that its trials need.
+
+    Args:
+        name: of the run directory.
+        matrix: the matrix, loaded.
+        plan: what will run.
+        toolchains: those of the run.
+        builds: those of the run.
+        cache: the harness's cache directory.
+        command: the command line, for the record.
+    """
+    spec = matrix.spec
+    used = tuple(toolchains)
+    served = any(w.server is not None and w.server.load.url for w in spec.workloads)
+    return Manifest(
+        name=name,
+        created=datetime.now(UTC),
+        harness=harness.__version__,
+        matrix_path=str(matrix.path),
+        matrix_text=matrix.text,
+        matrix=spec,
+        toolchains=tuple(record_of(toolchain) for toolchain in used),
+        builds=tuple(builds),
+        supervisor=str(build_helper("supervisor", used, cache)),
+        load_generator=str(build_helper("loadgen", used, cache)) if served else "",
+        plan=plan,
+        host=describe_host(),
+        lanes=len(available_lanes(spec.trials.cpus, spec.trials.lanes)),
+        memory_budget=memory_budget(),
+        command=tuple(command),
+    )
+
+
+def build_helper(name: str, toolchains: Iterable[Toolchain], cache: Path) -> Path:
+    """Build a helper program of ``harness.trial`` with the newest of the toolchains.
+
+    Args:
+        name: ``supervisor`` or ``loadgen``.
+        toolchains: those of the run.
+        cache: the harness's cache directory.
+    """
+    with as_file(files("harness.trial") / name / "main.go") as source:
+        return build_tool(source, newest(toolchains), cache)
+
+
+def newest(toolchains: Iterable[Toolchain]) -> Toolchain:
+    """The toolchain with the highest version."""
+    return max(toolchains, key=lambda toolchain: GoVersion.parse(toolchain.version))
+
+
+def record_of(toolchain: Toolchain) -> ToolchainRecord:
+    """Describe a toolchain for ``run.json``."""
+    return ToolchainRecord(
+        name=toolchain.name,
+        version=toolchain.version,
+        provider=toolchain.provider,
+        goroot=str(toolchain.goroot),
+        sha256=toolchain.sha256,
+        digest=toolchain.identity,
+        on=tuple(name for name in toolchain.experiments.known if name in toolchain.experiments.on),
+    )
+
+
+def _toolchains(matrix: Matrix, cache: Path, say: Say) -> dict[str, Toolchain]:
+    spec = matrix.spec
+    places = {t.name: ("go", i) for i, t in reversed(list(enumerate(spec.go)))}
+    included = {c.go.name: ("include", i, "go") for i, c in enumerate(spec.include)}
+    try:
+        return resolve(
+            [*spec.go, *(cell.go for cell in spec.include)], cache, say, matrix.path.parent
+        )
+    except ToolchainError as error:
+        raise matrix.error((included | places)[error.name], str(error)) from None
+
+
+def _sources(matrix: Matrix, toolchain: Toolchain, cache: Path) -> dict[str, Source]:
+    base, tags = matrix.path.parent, matrix.spec.build.tags
+    sources = {}
+    for index, workload in enumerate(matrix.spec.workloads):
+        try:
+            sources[workload.name] = locate(workload, base, toolchain, cache, tags)
+        except HarnessError as error:
+            raise matrix.error(("workloads", index, "package"), str(error)) from None
+    return sources
+
+
+def _check_experiments(matrix: Matrix, toolchains: Mapping[str, Toolchain]) -> None:
+    """Refuse an experiment that no toolchain knows: it is a typo, not a cell that cannot run."""
+    known = [toolchain.experiments for toolchain in toolchains.values()]
+    lists = [(("experiments", i), names) for i, names in enumerate(matrix.spec.experiments)]
+    included = [
+        (("include", i, "experiments"), c.experiments) for i, c in enumerate(matrix.spec.include)
+    ]
+    for location, settings in [*lists, *included]:
+        for index, setting in enumerate(settings):
+            if not any(experiments.knows(setting) for experiments in known):
+                unknown = explain_unknown(setting, known)
+                raise matrix.error(
+                    (*location, index), f"no toolchain of this matrix knows {unknown}"
+                )
+
+
+def _without_newer(
+    plan: Plan, sources: Mapping[str, Source], toolchains: Mapping[str, Toolchain]
+) -> Plan:
+    """Mark cells whose go.mod needs a newer Go as not applicable."""
+
+    def check(cell: Cell) -> Cell:
+        version = toolchains[plan.variant(cell.variant).toolchain].version
+        reason = cell.reason or sources[cell.workload].needs_newer(version)
+        return cell.model_copy(update={"reason": reason})
+
+    return plan.model_copy(update={"cells": tuple(check(cell) for cell in plan.cells)})
