@@ -450,7 +450,11 @@ def _reason(change: _Change, names: tuple[str, ...], share: Share) -> str:
         states += f", {cell} against {other}"
     if share.value is None:
         return f"with {states}: no round can be compared (n = {share.n})"
-    interval = f"95 % interval {span(*share.ci)}" if share.ci else "no bounded interval"
+    if share.ci is None:
+        interval = "no bounded interval"
+    else:
+        exact = share.ci[0] == share.ci[1]
+        interval = "exact" if exact else f"95 % interval {span(*share.ci)}"
     unknown = (
         "" if cell in change.beside
         else f"; what it costs in {change.comparison.baseline} was not measured"

@@ -26,6 +26,7 @@ from harness.matrix.units import Increase
 from harness.metrics.catalogue import describe
 from harness.plan.plan import Plan
 from harness.plan.question import Question, gate_pair
+from harness.text import words
 from harness.text.words import amount, change, difference, percent
 
 _ROUNDING = 1e-9
@@ -177,9 +178,7 @@ def _held(
     above = limit + _ROUNDING * abs(limit)
     interval = seen.interval
     passed = (interval[0] if interval else seen.centre) <= above
-    doubt = (
-        f"95 % interval {show(interval[0])} to {show(interval[1])}" if interval else "no interval"
-    )
+    doubt = words.interval(interval, show) if interval else "no interval"
     message = f"limit {allowed}, observed {show(seen.centre)} ({doubt}, n = {seen.n})"
     if passed and (interval is None or interval[1] > above):
         message += "; not shown to exceed the limit, nor to keep it: more rounds would tell"

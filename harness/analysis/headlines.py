@@ -114,6 +114,9 @@ def _interval(c: Comparison) -> str:
     decided = c.decision in ("increase", "decrease")
     if c.exact and decided and c.ratio and abs(math.log(c.ratio)) <= math.log1p(c.margin):
         return f"exact, within the margin of {percent(c.margin)}, "
+    bounds = c.difference_ci if c.ratio is None else c.ci
+    if bounds is not None and bounds != (0, 0) and bounds[0] == bounds[1]:
+        return "exact, "
     if c.ci is not None and decided and c.ratio is not None and c.ratio > _MANIFOLD:
         return f"95 % interval {' to '.join(map(significant, c.ci))} times, "
     if c.ci is not None and decided:

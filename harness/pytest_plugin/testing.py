@@ -19,7 +19,7 @@ from harness.analysis.models import Comparison, Decision
 from harness.errors import HarnessError
 from harness.run.store import Run
 from harness.text.visible import visible
-from harness.text.words import difference
+from harness.text.words import difference, interval
 
 _USAGE = 2
 """Exit statuses of ``gomatrix run`` from here on mean that nothing was measured."""
@@ -90,10 +90,10 @@ class Change:
                 filter(None, (difference(found.difference, found.unit), found.no_ratio))
             )
         bounds = self.ci or self.difference_ci
-        interval = "no interval" if bounds is None else f"{bounds[0]:.4g} to {bounds[1]:.4g}"
+        doubt = interval(bounds, "{:.4g}".format) if bounds else "no 95 % interval"
         return visible(
             f"<{found.workload} {found.metric}: {found.candidate} against {found.baseline}: "
-            f"{self.decision}, {ratio}, 95 % interval {interval}, n = {self.n}>"
+            f"{self.decision}, {ratio}, {doubt}, n = {self.n}>"
         )
 
 

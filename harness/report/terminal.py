@@ -88,10 +88,13 @@ def _row(c: Comparison) -> tuple[str, ...]:
     if c.ratio is not None:
         effect = change(c.ratio)
         interval = span(c.ci[0] - 1, c.ci[1] - 1) if c.ci else "-"
+        interval = "exact" if c.ci and c.ci[0] == c.ci[1] else interval
     elif c.difference is not None:
         effect = ", ".join(filter(None, (difference(c.difference, c.unit), c.no_ratio)))
         if c.difference_ci is not None:
-            interval = " to ".join(difference(bound, c.unit) for bound in c.difference_ci)
+            low, high = c.difference_ci
+            ends = f"{difference(low, c.unit)} to {difference(high, c.unit)}"
+            interval = "exact" if low == high else ends
     cells = (
         c.workload, c.metric, value(c.baseline_value), value(c.candidate_value), effect,
         interval, str(c.n), _p(c.p), _p(c.p_adjusted), c.decision,

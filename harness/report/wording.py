@@ -78,7 +78,7 @@ def interval(ci: tuple[float, float] | None) -> str:
     """An interval of ratios as signed changes."""
     if ci is None:
         return NOTHING
-    return f"{percent(ci[0])} to {percent(ci[1])}"
+    return "exact" if ci[0] == ci[1] else f"{percent(ci[0])} to {percent(ci[1])}"
 
 
 def bounds(comparison: Comparison) -> str:
@@ -86,6 +86,8 @@ def bounds(comparison: Comparison) -> str:
     ci = comparison.difference_ci
     if comparison.ratio is not None or ci is None:
         return interval(comparison.ci)
+    if ci[0] == ci[1]:
+        return "exact"
     return " to ".join(difference(bound, comparison.unit) for bound in ci)
 
 
@@ -98,7 +100,9 @@ def share(value: float | None) -> str:
 
 def shares(ci: tuple[float, float] | None) -> str:
     """An interval of shares."""
-    return NOTHING if ci is None else f"{share(ci[0])} to {share(ci[1])}"
+    if ci is None:
+        return NOTHING
+    return "exact" if ci[0] == ci[1] else f"{share(ci[0])} to {share(ci[1])}"
 
 
 def spread(value: float) -> str:

@@ -1,7 +1,7 @@
 """Numbers and lists as an engineer says them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -38,6 +38,12 @@ def span(low: float, high: float) -> str:
             break
         ends = f"{100 * low:.{digits}f} %", f"{100 * high:.{digits}f} %"
     return f"{ends[0].removesuffix(' %')} to {ends[1]}"
+
+
+def interval(bounds: tuple[float, float], show: Callable[[float], str]) -> str:
+    """``95 % interval 1 to 2``; ``exact`` where both bounds are the same."""
+    low, high = bounds
+    return "exact" if low == high else f"95 % interval {show(low)} to {show(high)}"
 
 
 def listed(names: Sequence[str]) -> str:

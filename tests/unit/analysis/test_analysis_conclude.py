@@ -467,7 +467,7 @@ def test_against_a_zero_the_difference_is_told_and_no_ratio(
     assert found.decision == ("increase" if candidate > baseline else "decrease")
     assert found.difference_ci == pytest.approx((candidate - baseline,) * 2)
     sentence = verdict.headlines[0].sentence
-    assert f"has {size} {metric} than go1.23.9, {why} (95 % interval" in sentence
+    assert f"has {size} {metric} than go1.23.9, {why} (exact, n = 6)" in sentence
     told = [sentence, wording.effect(found), *comparison_lines([found])]
     assert not any("%" in text.replace("95 %", "") for text in told)
     assert all(
@@ -496,7 +496,7 @@ def test_less_than_all_is_not_told_as_all() -> None:
     ("metric", "baseline", "candidate", "limits", "passed", "words"),
     [
         ("allocs.objects", 0, 1, {"max_increase": "100%"}, False,
-         "limit +100 % of a baseline that is zero, which is 0, observed +1 (95 %"),
+         "limit +100 % of a baseline that is zero, which is 0, observed +1 (exact, n = 6)"),
         ("allocs.objects", 0, 1e12, {"max_increase": "100%"}, False, "observed +1,000 G"),
         ("allocs.objects", 0, 0, {"max_increase": "0%"}, True, "observed 0 ("),
         ("allocs.objects", 0, 1, {"max_increase": "1"}, True, "limit +1, observed +1 ("),
@@ -505,13 +505,13 @@ def test_less_than_all_is_not_told_as_all() -> None:
          "limit +100 % of a baseline of 4, which is 4, observed +10.0 M"),
         ("allocs.objects", 10, 0, {"max_increase": "0%"}, True, "observed -10 ("),
         ("rss.peak", 100 << 20, 104 << 20, {"max_increase": "5MiB"}, True,
-         "limit +5.00 MiB, observed +4.00 MiB (95 % interval"),
+         "limit +5.00 MiB, observed +4.00 MiB (exact, n = 6)"),
         ("rss.peak", 100 << 20, 106 << 20, {"max_increase": "5MiB"}, False, "observed +6.00 MiB"),
         ("rss.peak", 100 << 20, 105 << 20, {"max_increase": "5%"}, True, "observed +5 %"),
         ("rss.peak", 1 << 20, 199 << 20, {"max": "200MiB"}, True, "limit 200 MiB, observed 199"),
-        ("rss.peak", 300 << 20, 201 << 20, {"max": "200MiB"}, False, "observed 201 MiB (95 %"),
+        ("rss.peak", 300 << 20, 201 << 20, {"max": "200MiB"}, False, "observed 201 MiB (exact"),
         ("rss.peak", 100 << 20, 199 << 20, {"max": "200MiB", "max_increase": "5%"}, False,
-         "limit 200 MiB, observed 199 MiB (95 % interval 199 MiB to 199 MiB, n = 6); limit +5 %"),
+         "limit 200 MiB, observed 199 MiB (exact, n = 6); limit +5 %"),
         ("wall", 0.1, 0.4, {"max": "500ms", "max_increase": "200ms"}, False, "observed +300 ms"),
         ("rss.peak", 1 << 20, 900 << 20, {"max_increase": "5%"}, False, "observed ×900 ("),
     ],

@@ -244,7 +244,7 @@ def test_every_format_says_that_a_baseline_is_zero() -> None:
     verdict = conclude(run)
     html, markdown = render_html(run, verdict), render_markdown(run, verdict)
     assert "+7, the baseline is zero" in html
-    assert "| 0 | 7 | +7, the baseline is zero | +7 to +7 | 6 |" in markdown
+    assert "| 0 | 7 | +7, the baseline is zero | exact | 6 |" in markdown
     for text in (html, markdown, "\n".join(full_summary(verdict))):
         assert "has 7 more faults.major than go1.23.9, the baseline is zero" in text
         assert "+100 % of a baseline that is zero, which is 0, observed +7" in text
