@@ -1,7 +1,11 @@
 """The nearest valid word to one that is not."""
 
 import difflib
+import heapq
 from collections.abc import Collection
+
+_ALL, _FEW = 12, 5
+"""Up to so many valid words are all listed; of more, the few nearest."""
 
 
 def closest(word: str, *pools: Collection[str]) -> str | None:
@@ -11,8 +15,17 @@ def closest(word: str, *pools: Collection[str]) -> str | None:
 
 
 def did_you_mean(word: str, valid: Collection[str]) -> str:
-    """The end of an error about an unknown word: the most similar valid one, or all of them."""
+    """The end of an error about an unknown word: the most similar valid one, or what is valid."""
     close = closest(word, valid)
     if close:
         return f"; did you mean {close!r}?"
-    return f"; valid here: {', '.join(valid)}" if valid else ""
+    if len(valid) <= _ALL:
+        return f"; valid here: {', '.join(valid)}" if valid else ""
+    matcher = difflib.SequenceMatcher(b=word)
+
+    def likeness(name: str) -> float:
+        matcher.set_seq1(name)
+        return matcher.quick_ratio()
+
+    nearest = heapq.nlargest(_FEW, valid, likeness)
+    return f"; the nearest of {len(valid)} valid ones: {', '.join(nearest)}"
