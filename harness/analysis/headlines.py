@@ -115,7 +115,7 @@ def _interval(c: Comparison) -> str:
     if c.exact and decided and c.ratio and abs(math.log(c.ratio)) <= math.log1p(c.margin):
         return f"exact, within the margin of {percent(c.margin)}, "
     bounds = c.difference_ci if c.ratio is None else c.ci
-    if bounds is not None and bounds != (0, 0) and bounds[0] == bounds[1]:
+    if bounds is not None and bounds[0] == bounds[1] != 0:
         return "exact, "
     if c.ci is not None and decided and c.ratio is not None and c.ratio > _MANIFOLD:
         return f"95 % interval {' to '.join(map(significant, c.ci))} times, "
