@@ -37,7 +37,8 @@ from harness.analysis.stats.decisions import decided
 from harness.analysis.stats.intervals import Estimate, estimate
 from harness.analysis.stats.sequential import adjust, stopped_error
 from harness.plan.question import Question, resolve_question
-from harness.run.store import Run, TrialRecord
+from harness.run.records import TrialRecord
+from harness.run.store import Run
 
 Noise = NDArray[np.float64]
 """Rounds by variants: the logarithm of what a trial differs by from its variant's true value."""

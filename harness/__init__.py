@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from harness.metrics.catalogue import describe as describe_metric
     from harness.pytest_plugin.testing import Change, MatrixRun, measure_matrix
     from harness.run.merge import merge as merge_runs
-    from harness.run.store import Manifest, Run, TrialRecord
+    from harness.run.records import Manifest, TrialRecord
+    from harness.run.store import Run
 
 __version__ = "0.1.0"
 

@@ -3,7 +3,8 @@
 from collections import Counter, defaultdict
 
 from harness.analysis.models import CellStatus
-from harness.run.store import Run, TrialRecord
+from harness.run.records import TrialRecord
+from harness.run.store import Run
 
 
 def cell_statuses(run: Run) -> tuple[CellStatus, ...]:

@@ -17,7 +17,7 @@ import numpy as np
 from harness.analysis.models import Diagnosis
 from harness.analysis.samples import Table, Values
 from harness.analysis.stats.intervals import estimate
-from harness.run.store import TrialRecord
+from harness.run.records import TrialRecord
 from harness.text.words import amount, listed, percent
 
 _ERROR = 0.004

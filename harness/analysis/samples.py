@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from harness.analysis.interleaving import parts
 from harness.analysis.stats.intervals import Beside
 from harness.metrics.catalogue import CATALOGUE
-from harness.run.store import Run, TrialRecord
+from harness.run.records import TrialRecord
+from harness.run.store import Run
 
 Values = NDArray[np.float64]
 _ALIKE = 1e-12

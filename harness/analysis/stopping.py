@@ -7,7 +7,8 @@ from harness.analysis.comparisons import compare_primary
 from harness.analysis.samples import Table, tables
 from harness.matrix.models import MatrixSpec
 from harness.plan.question import QuestionError, resolve_question
-from harness.run.store import Manifest, Run
+from harness.run.records import Manifest
+from harness.run.store import Run
 
 
 def undecided(run: Run) -> set[str]:

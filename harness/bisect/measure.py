@@ -21,7 +21,8 @@ from harness.plan.plan import Cell, Trial
 from harness.plan.variants import Variant
 from harness.run.directory import ELSEWHERE
 from harness.run.host import host_id
-from harness.run.store import MANIFEST, Manifest, TrialRecord, append_trial, read_trials, write_json
+from harness.run.records import Manifest, TrialRecord
+from harness.run.store import MANIFEST, append_trial, read_trials, write_json
 from harness.session.execute import measure
 from harness.session.lanes import available_lanes
 from harness.session.prepare import record_of

@@ -30,7 +30,8 @@ from harness.metrics.catalogue import CATALOGUE
 from harness.models import Frozen
 from harness.plan.plan import Plan
 from harness.run.directory import ELSEWHERE, reserve
-from harness.run.store import MANIFEST, Manifest, read_manifest, write_json
+from harness.run.records import Manifest
+from harness.run.store import MANIFEST, read_manifest, write_json
 from harness.session.execute import TEMPORARY
 from harness.session.prepare import make_manifest, require_linux
 from harness.text.suggestions import did_you_mean

@@ -12,7 +12,8 @@ from harness.bisect.span import Span
 from harness.golang.experiments import experiment_of
 from harness.matrix.models import QuestionSpec, TrialsSpec
 from harness.matrix.names import variant_name
-from harness.run.store import Manifest, Run, TrialRecord
+from harness.run.records import Manifest, TrialRecord
+from harness.run.store import Run
 
 _TRIALS = TrialsSpec(min=5, max=20)
 _REASONS = {0: "it is equivalent to neither end", 2: "it is equivalent to both ends"}

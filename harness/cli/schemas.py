@@ -15,7 +15,7 @@ from harness.bisect.record import Bisection
 from harness.cli.options import examples
 from harness.cli.output import say_json
 from harness.matrix.models import MatrixSpec
-from harness.run.store import Manifest, TrialRecord
+from harness.run.records import Manifest, TrialRecord
 
 SCHEMAS: Mapping[str, type[BaseModel]] = MappingProxyType(
     {

@@ -11,7 +11,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.plan.plan import Cell, Trial
-from harness.run.store import TrialRecord
+from harness.run.records import TrialRecord
 from harness.session.execute import Assignment
 from harness.text.visible import visible
 

@@ -16,7 +16,7 @@ from harness.plan.plan import parse_shard
 from harness.pytest_plugin.collection import Collection
 from harness.pytest_plugin.plugin import relative, user_errors
 from harness.report import terminal_summary
-from harness.run.store import TrialRecord
+from harness.run.records import TrialRecord
 from harness.session.invocation import Invocation
 from harness.text.visible import visible
 

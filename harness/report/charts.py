@@ -4,7 +4,7 @@ import statistics
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
@@ -14,8 +14,12 @@ from harness.report.drawing import PLAIN, Figure, draw, tip
 from harness.report.sections import Samples
 from harness.report.wording import quantity, share, shares
 from harness.run.contents import read_heap, read_series
-from harness.run.store import Run, TrialRecord, thinned
+from harness.run.series import thinned
+from harness.run.store import Run
 from harness.text.visible import visible
+
+if TYPE_CHECKING:
+    from harness.run.records import TrialRecord
 
 _MIB = 1 << 20
 _ROLES = ("baseline", "candidate", "other")

@@ -20,7 +20,8 @@ from harness.metrics.catalogue import Metric, describe
 from harness.plan.question import Question
 from harness.plan.variants import Variant
 from harness.report.wording import tone
-from harness.run.store import Run, TrialRecord
+from harness.run.records import TrialRecord
+from harness.run.store import Run
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from harness.matrix.names import assignments
 from harness.metrics.catalogue import describe
 from harness.plan.variants import Variant
 from harness.report.wording import raw
-from harness.run.store import Run, TrialRecord
+from harness.run.records import TrialRecord
+from harness.run.store import Run
 from harness.text.visible import visible, visible_json
 
 _COLUMNS = (

@@ -3,8 +3,9 @@
 from harness.errors import HarnessError, MissingError
 from harness.files.inside import read_inside
 from harness.profiles.pprof import COMPRESSED, Stack, parse_heap
-from harness.run.store import Run, TrialRecord
-from harness.run.store import read_series as stored_series
+from harness.run.records import TrialRecord
+from harness.run.series import read_series as stored_series
+from harness.run.store import Run
 
 
 def read_series(run: Run, trial: TrialRecord) -> list[tuple[float, float]]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from harness.errors import HarnessError, reading, told, writing
 from harness.files.names import file_name
-from harness.run.store import Manifest, NoRunError, Run, point_latest, read_manifest
+from harness.run.records import Manifest
+from harness.run.store import NoRunError, Run, point_latest, read_manifest
 
 Say = Callable[[str], None]
 """Called with one line at a time."""

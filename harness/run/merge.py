@@ -6,17 +6,9 @@ from pathlib import Path
 from harness.errors import HarnessError, writing
 from harness.files.inside import read_inside, write_inside
 from harness.files.whole import OTHERWISE, whole_directory
-from harness.run.store import (
-    MANIFEST,
-    MOST_ROUNDS,
-    Manifest,
-    Run,
-    TrialRecord,
-    append_trial,
-    check_same_origin,
-    stem_of,
-    write_json,
-)
+from harness.run.records import MOST_ROUNDS, Manifest, TrialRecord
+from harness.run.resume import check_same_origin
+from harness.run.store import MANIFEST, Run, append_trial, stem_of, write_json
 
 _MAY_DIFFER = frozenset({"plan.seed", "plan.shard"})
 _FILE_BYTES = 64 << 20

@@ -18,7 +18,9 @@ from harness.matrix.models import WorkloadSpec
 from harness.plan.plan import Plan, Trial
 from harness.run.directory import ELSEWHERE
 from harness.run.host import host_id
-from harness.run.store import Manifest, TrialRecord, read_manifest, stem_of, write_series
+from harness.run.records import Manifest, TrialRecord
+from harness.run.series import write_series
+from harness.run.store import read_manifest, stem_of
 from harness.session.lanes import available_lanes, claim_lane
 from harness.session.memory import Ledger
 from harness.text.visible import visible

@@ -16,12 +16,12 @@ from harness.plan.plan import Trial
 from harness.plan.question import resolve_question
 from harness.run.directory import ELSEWHERE, reserve
 from harness.run.host import host_id
+from harness.run.records import TrialRecord
+from harness.run.resume import continued
 from harness.run.store import (
     MANIFEST,
     Run,
-    TrialRecord,
     append_trial,
-    continued,
     point_latest,
     read_manifest,
     read_trials,

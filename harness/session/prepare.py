@@ -22,7 +22,7 @@ from harness.plan.feasible import check_trials, require_sides
 from harness.plan.plan import Cell, Plan, make_plan
 from harness.plan.question import QuestionError, resolve_question
 from harness.run.host import describe_host
-from harness.run.store import Manifest
+from harness.run.records import Manifest
 from harness.session.lanes import available_lanes
 from harness.session.memory import memory_budget
 

@@ -13,7 +13,7 @@ from harness.matrix.names import variant_name
 from harness.models import Frozen
 from harness.plan.plan import Cell
 from harness.run.directory import Say, list_runs, readable_runs
-from harness.run.store import TrialRecord
+from harness.run.records import TrialRecord
 from harness.session.lanes import available_lanes
 from harness.session.prepare import Prepared, build_requests
 

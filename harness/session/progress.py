@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from harness.plan.plan import Plan, Trial
-from harness.run.store import TrialRecord
+from harness.run.records import TrialRecord
 
 _SILENCE = 15.0
 """Seconds after which a line is due although no round has ended."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from harness.analysis.interleaving import Span, parts
 from harness.analysis.samples import span_of
 from harness.plan.plan import Plan
-from harness.run.store import Run, TrialRecord
+from harness.run.records import TrialRecord
+from harness.run.store import Run
 
 _TO_COME: Span = (math.inf, math.nan)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from harness.analysis import undecided
 from harness.plan.plan import Trial
-from harness.run.store import Manifest, Run, TrialRecord
+from harness.run.records import Manifest, TrialRecord
+from harness.run.store import Run
 
 _Block = tuple[str, int]
 """Workload and round."""

@@ -11,7 +11,7 @@ from harness.matrix.models import ServerSpec
 from harness.metrics.catalogue import CATALOGUE
 from harness.models import Frozen
 from harness.profiles.encode import encode_profile, parse_records
-from harness.run.children import ChildProcess
+from harness.run.records import ChildProcess
 from harness.trial import benchmarks
 from harness.trial import numbers as metrics
 from harness.trial.observe.gctrace import GCTrace

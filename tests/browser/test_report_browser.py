@@ -16,7 +16,8 @@ from harness.bisect.page import render_bisection
 from harness.bisect.points import Finding
 from harness.bisect.record import Bisection, Culprit, Request, Stage, Step
 from harness.report import render_history, render_html
-from harness.run.store import Run, write_series
+from harness.run.series import write_series
+from harness.run.store import Run
 from harness.text.visible import first_unseen
 
 pytestmark = pytest.mark.browser

@@ -29,16 +29,9 @@ from harness.bisect.prepare import read_bisection
 from harness.cli import main
 from harness.errors import HarnessError
 from harness.run.directory import newest_run
-from harness.run.store import (
-    MANIFEST,
-    Run,
-    append_trial,
-    continued,
-    read_manifest,
-    read_trials,
-    write_json,
-    write_series,
-)
+from harness.run.resume import continued
+from harness.run.series import write_series
+from harness.run.store import MANIFEST, Run, append_trial, read_manifest, read_trials, write_json
 from harness.session.execute import clean, temporary_directory
 from harness.session.preview import _earlier
 from harness.session.resuming import rounds_to_leave

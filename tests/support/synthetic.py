@@ -9,7 +9,8 @@ from harness.golang.records import ToolchainRecord
 from harness.matrix.models import MatrixSpec
 from harness.plan.plan import make_plan
 from harness.run.host import Host
-from harness.run.store import Manifest, Run, TrialRecord
+from harness.run.records import Manifest, TrialRecord
+from harness.run.store import Run
 
 EXPERIMENTS = {
     "go1.23.9": Experiments(known=("rangefunc",), on=frozenset()),

@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from harness.run.children import ChildProcess
+from harness.run.records import ChildProcess
 from harness.trial.observe import procfs
 from harness.trial.observe.observed import Series
 

@@ -16,7 +16,7 @@ from operator import not_
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from harness.run.children import ChildProcess
+from harness.run.records import ChildProcess
 from harness.trial.cgroup import memory_group
 from harness.trial.observe import procfs
 from harness.trial.observe.gctrace import GCTrace

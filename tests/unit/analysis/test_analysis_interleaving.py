@@ -10,7 +10,9 @@ from synthetic import HOST, make_run
 from harness.analysis import conclude, undecided
 from harness.analysis.interleaving import Span, parts
 from harness.analysis.samples import tables
-from harness.run.store import Run, TrialRecord, continued
+from harness.run.records import TrialRecord
+from harness.run.resume import continued
+from harness.run.store import Run
 from harness.session.progress import Progress
 from harness.session.resuming import rounds_to_leave
 

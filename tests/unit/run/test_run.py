@@ -8,15 +8,8 @@ from harness.cli import main
 from harness.errors import HarnessError
 from harness.golang.records import BuildRecord
 from harness.matrix.models import GateSpec
-from harness.run.store import (
-    MANIFEST,
-    TRIALS,
-    Run,
-    append_trial,
-    continued,
-    point_latest,
-    write_json,
-)
+from harness.run.resume import continued
+from harness.run.store import MANIFEST, TRIALS, Run, append_trial, point_latest, write_json
 from harness.session.judge import judge_apart
 
 

@@ -1,4 +1,4 @@
-from harness.run.store import TrialRecord
+from harness.run.records import TrialRecord
 from harness.session.preview import seconds_per_trial
 
 

@@ -8,7 +8,8 @@ import pytest
 from synthetic import ORIGIN, make_run
 
 from harness.plan.plan import Trial
-from harness.run.store import Manifest, Run, append_trial, write_json
+from harness.run.records import Manifest
+from harness.run.store import Run, append_trial, write_json
 from harness.session.execute import _store_files
 from harness.trial.trial import TrialResult
 

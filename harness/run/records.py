@@ -1,0 +1,122 @@
+"""The records of a run: ``run.json`` and the lines of ``trials.jsonl``."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from harness.golang.records import BuildRecord, ToolchainRecord
+from harness.matrix.models import MatrixSpec
+from harness.models import Frozen
+from harness.plan.plan import Plan, Trial
+from harness.plan.variants import Variant
+from harness.run.host import Host
+
+MOST_ROUNDS = 1_000_000
+"""The highest number of a round."""
+
+
+class ChildProcess(Frozen):
+    """What was seen of one child."""
+
+    pid: int
+    name: str
+    peak: int
+    """Bytes: the largest sample of its resident set."""
+    cpu: float
+    """Seconds of CPU, as last seen."""
+    pss: int | None = None
+    """Bytes, at the last snapshot that found it alive; ``None`` where none did."""
+    uss: int | None = None
+    """Bytes of its own alone, at the same instant."""
+
+
+class Manifest(Frozen):
+    """``run.json``: what was to be measured, with what, where."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    name: str
+    created: AwareDatetime
+    harness: str
+    """The harness's version."""
+    matrix_path: str
+    matrix_text: str
+    """The file as the user wrote it."""
+    matrix: MatrixSpec
+    toolchains: tuple[ToolchainRecord, ...]
+    builds: tuple[BuildRecord, ...]
+    supervisor: str = ""
+    """Path of the program that starts and watches each trial."""
+    load_generator: str = ""
+    """Path of the program that puts servers under load; empty where there is none to serve."""
+    plan: Plan
+    host: Host
+    hosts: tuple[Host, ...] = ()
+    """Every machine that measured, in a run that was merged or resumed elsewhere."""
+    lanes: int
+    """Trials at a time."""
+    memory_budget: int = 0
+    """Bytes that trials may use together."""
+    command: tuple[str, ...]
+    """The command line that made the run."""
+
+    def build(self, workload: str, variant: Variant) -> BuildRecord:
+        """The build that a cell runs."""
+        found = self.build_of(workload, variant)
+        if found is None:
+            raise AssertionError("every cell that runs was built")
+        return found
+
+    def build_of(self, workload: str, variant: Variant) -> BuildRecord | None:
+        """The same; ``None`` for a cell that was not built, as one that was not selected."""
+        key = (workload, variant.toolchain, variant.settings, variant.build)
+        same = (b for b in self.builds if (b.workload, b.toolchain, b.settings, b.build) == key)
+        return next(same, None)
+
+
+class TrialRecord(Frozen):
+    """One line of ``trials.jsonl``: a finished trial."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    workload: str
+    variant: str
+    round: Annotated[int, Field(ge=1, le=MOST_ROUNDS)]
+    lane: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    host: str
+    started: Annotated[float, Field(ge=0, le=1e11)] = 0.0
+    """Seconds since the epoch; 0 for a trial that never started."""
+    outcome: str
+    """``ok``, ``exit N``, ``signal NAME``, ``timeout``, ``memory limit``, ``build failed``…"""
+    metrics: dict[str, float | None] = {}
+    notes: dict[str, str] = {}
+    """For metrics that are ``None``: why."""
+    smaps: dict[str, dict[str, int]] = {}
+    """By class of mapping: bytes by kind (``size``, ``rss``, …) at the end of main."""
+    series: str | None = None
+    """Path within the run directory: memory over time."""
+    profile: str | None = None
+    """Path within the run directory: heap profile."""
+    log: str = ""
+    """The last lines of the program's output, for a trial that failed."""
+    load_log: str = ""
+    """The last lines of what a server's load wrote."""
+    marks: dict[str, dict[str, float | None]] = {}
+    """Metrics of snapshots in mid-run: a server's ``idle``, ``loaded``, ``after`` and ``settled``,
+    or ``2.5s`` after the start."""
+    processes: tuple[ChildProcess, ...] = ()
+    """Children of the workload."""
+    runtime: dict[str, float | None] = {}
+    """All of ``runtime/metrics`` at the end, by its own names; of histograms, quantiles."""
+
+    inherited: dict[str, str] = {}
+    """What the program had of the harness's own process, since it could not be set otherwise, as
+    ``nice`` or ``limit as``."""
+
+    @property
+    def trial(self) -> Trial:
+        """Which trial it was."""
+        return Trial(workload=self.workload, variant=self.variant, round=self.round)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the trial counts as a sample."""
+        return self.outcome == "ok"

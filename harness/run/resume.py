@@ -1,0 +1,109 @@
+"""Whether measurements may be joined: a resumed or merged run must come from the same things."""
+
+import json
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.golang.records import BuildRecord
+from harness.run.records import Manifest
+
+
+def continued(old: Manifest, new: Manifest) -> Manifest:
+    """The manifest of a run that is resumed: what the old one says, with the new one's means.
+
+    The old one may come from elsewhere. So whatever is executed or opened from here on is what this
+    invocation has found and built itself, and of builds that it has not made, no path is kept.
+
+    Raises:
+        HarnessError: matrix, toolchains, builds or plan differ; the message names the field.
+    """
+    check_same_origin(old, new, "resumed")
+    made = {_cell(build) for build in new.builds}
+    earlier = [_without_paths(build) for build in old.builds if _cell(build) not in made]
+    means = {name: getattr(new, name) for name in _MEANS}
+    hosts = {host.id: host for host in (*(old.hosts or (old.host,)), new.host)}
+    return old.model_copy(
+        update={
+            **means,
+            "builds": (*new.builds, *earlier),
+            "hosts": tuple(hosts.values()) if len(hosts) > 1 else old.hosts,
+        }
+    )
+
+
+_MEANS = (
+    *("matrix_path", "matrix_text", "matrix", "plan", "toolchains", "supervisor"),
+    *("load_generator", "lanes", "memory_budget"),
+)
+
+
+def _cell(build: BuildRecord) -> tuple[object, ...]:
+    return (build.workload, build.toolchain, build.settings, build.build)
+
+
+def _without_paths(build: BuildRecord) -> BuildRecord:
+    return build.model_copy(update={"binary": "", "directory": ""})
+
+
+_INSTEAD = {
+    "resumed": "start a new run, or take the change back",
+    "merged": "measure both from the same matrix, sources and toolchains",
+}
+
+
+def check_same_origin(
+    old: Manifest, new: Manifest, purpose: str, *, ignore: frozenset[str] = frozenset()
+) -> None:
+    """Refuse to join measurements that were not made from the same things.
+
+    Args:
+        old: one manifest.
+        new: the other.
+        purpose: what was to be done, for the message: ``resumed``, ``merged``.
+        ignore: fields, as ``plan.seed``, that may differ.
+
+    Raises:
+        HarnessError: the message names the first field that differs, with both values.
+    """
+    before, after = (_origin(manifest) for manifest in (old, new))
+    keys = before["builds"].keys() & after["builds"].keys()  # a selection may build less
+    for origin in (before, after):
+        origin["builds"] = {key: origin["builds"][key] for key in keys}
+        for field in ignore:
+            part, name = field.split(".")
+            origin[part].pop(name)
+    difference = _first_difference(before, after, "")
+    if difference:
+        raise HarnessError(
+            f"{old.name} cannot be {purpose}, since it was made from something else: {difference}; "
+            f"{_INSTEAD[purpose]}"
+        )
+
+
+def _origin(manifest: Manifest) -> dict[str, Any]:
+    """What a run's numbers depend on, as JSON values; of a build, the binary itself."""
+    dumped = manifest.model_dump(mode="json")
+    return {
+        "matrix": dumped["matrix"],
+        "toolchains": {
+            t["name"]: {"version": t["version"], "on": t["on"]} for t in dumped["toolchains"]
+        },
+        "plan": {name: part for name, part in dumped["plan"].items() if name != "left"},
+        "builds": {
+            f"{b['workload']} with {b['toolchain']} {b['settings']} {b['build']}": b["sha256"]
+            for b in dumped["builds"]
+        },
+    }
+
+
+def _first_difference(old: Any, new: Any, field: str) -> str | None:
+    """The first field in which two JSON values differ, with both values, in words."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        pairs = [
+            (old.get(key), new.get(key), f"{field}.{key}".lstrip(".")) for key in {**old, **new}
+        ]
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = [(a, b, f"{field}[{i}]") for i, (a, b) in enumerate(zip(old, new, strict=True))]
+    else:
+        return None if old == new else f"{field} was {json.dumps(old)} and is {json.dumps(new)}"
+    return next((d for a, b, name in pairs if (d := _first_difference(a, b, name))), None)

@@ -1,0 +1,77 @@
+"""A trial's memory over time: files below ``series/``."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.files.document import parse_json
+from harness.files.inside import read_inside, write_inside
+
+_SERIES_BYTES, _SERIES_VALUES = 32 << 20, 2_000_000
+"""The most that is read of a file; a series of a longer trial is refused."""
+_POINTS = 10_000
+"""The most points that are kept of a series when it is read."""
+
+Series = Sequence[tuple[float, int]]
+"""Seconds since the start, resident bytes."""
+
+
+def read_series(path: Path, name: str) -> list[tuple[float, float]]:
+    """A trial's memory over time: seconds since the start and resident bytes.
+
+    Args:
+        path: the run directory.
+        name: the file's, within it.
+
+    Raises:
+        HarnessError: there is no such file in the run, or it holds something else.
+    """
+    data = read_inside(path, name, _SERIES_BYTES)
+    found = parse_json(data, str(path / name), values=_SERIES_VALUES)
+    try:
+        points = zip(found["seconds"], found["rss"], strict=True)
+        return thinned([(float(seconds), float(rss)) for seconds, rss in points], _POINTS)
+    except (ValueError, KeyError, TypeError):
+        raise HarnessError(f"{path / name} holds no series") from None
+
+
+def thinned(points: list[tuple[float, float]], most: int) -> list[tuple[float, float]]:
+    """At most about as many points; of each stretch that is left out its highest stays."""
+    step = -(-len(points) // most)
+    if step <= 1:
+        return points
+    parts = [points[index : index + step] for index in range(0, len(points), step)]
+    return [max(part, key=lambda point: point[1]) for part in parts]
+
+
+def series_to_json(
+    series: Series, tree: Series = (), children: Sequence[Series] = ()
+) -> dict[str, Any]:
+    """Memory over time as columns: seconds since the start, resident bytes.
+
+    Args:
+        series: of the program.
+        tree: of the program with its children, from the first child on.
+        children: of each child, in the order of the trial's ``processes``.
+    """
+    return {
+        "schema": 1,
+        "seconds": [t for t, _ in series],
+        "rss": [rss for _, rss in series],
+        "tree_seconds": [t for t, _ in tree],
+        "tree_rss": [rss for _, rss in tree],
+        "children": [
+            {"seconds": [t for t, _ in child], "rss": [rss for _, rss in child]}
+            for child in children
+        ],
+    }
+
+
+def write_series(
+    directory: Path, name: str, series: Series, tree: Series = (), children: Sequence[Series] = ()
+) -> None:
+    """Store one trial's series in a file of the run directory."""
+    content = series_to_json(series, tree, children)
+    write_inside(directory, name, json.dumps(content, separators=(",", ":")))
