@@ -1,7 +1,7 @@
 """Gates: limits that comparisons, or a candidate's own values, must keep."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,6 +81,34 @@ def judge_gates(
             if gate.workload in (None, workload):
                 results.append(_judge(gate, table, baseline or "?", candidate or "?", trials))
     return tuple(results)
+
+
+def name_gates(gates: Sequence[GateResult]) -> list[str]:
+    """A name of its own for each gate, as of a test.
+
+    What it limits and against what is added where another gate is on the same metric.
+    """
+    names = [f"{gate.workload}-{gate.metric}-{gate.candidate}" for gate in gates]
+    names = [
+        name if names.count(name) == 1 else f"{name}-{_limits(gate)}"
+        for name, gate in zip(names, gates, strict=True)
+    ]
+    return [
+        f"gate[{name}{f'-{again}' if (again := names[:i].count(name)) else ''}]"
+        for i, name in enumerate(names)
+    ]
+
+
+def _limits(gate: GateResult) -> str:
+    unit = unit_of(gate.metric)
+    share, absolute = gate.max_increase, gate.max_increase_amount
+    increase = percent(share) if share is not None else None
+    if absolute is not None:
+        increase = amount(absolute, unit)
+    limits = [f"max {amount(gate.max, unit)}"] if gate.max is not None else []
+    if increase is not None:
+        limits.append(f"max_increase {increase} against {gate.baseline}")
+    return " ".join(limits)
 
 
 def _judge(

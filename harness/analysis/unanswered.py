@@ -1,10 +1,32 @@
-"""Whether a run has anything to answer with, for the exit status. Pure functions."""
+"""Whether a run has anything to answer with, and the exit status. Pure functions."""
 
 from collections.abc import Collection, Iterable
 
 from harness.analysis.models import Verdict
+from harness.errors import HarnessError
 from harness.plan.plan import Trial
 from harness.plan.question import Question
+from harness.run.question import question_of
+from harness.run.store import Run
+
+
+def exit_status(run: Run, verdict: Verdict) -> int:
+    """What a command that judges a stored run exits with, as the one that measured it did.
+
+    Returns:
+        0 if all gates held, 1 if one failed or a trial went wrong.
+
+    Raises:
+        HarnessError: the run answers nothing; commands exit with 2.
+    """
+    chosen = [record.trial for record in run.trials]
+    why = unanswered(verdict, question_of(run), chosen)
+    if not chosen:
+        why = "nothing could be measured: no trial has ended"
+    if why is not None:
+        raise HarnessError(f"{run.path}: {why}")
+    held = all(gate.passed for gate in verdict.gates)
+    return 0 if held and all(record.ok for record in run.trials) else 1
 
 
 def unanswered(verdict: Verdict, question: Question, trials: Iterable[Trial]) -> str | None:

@@ -12,6 +12,7 @@ from harness.analysis import compare as compare_variants
 from harness.analysis import conclude
 from harness.analysis.evidence import read_evidence
 from harness.analysis.models import Verdict
+from harness.analysis.unanswered import exit_status
 from harness.cli.options import examples, json_option, parse_fraction, run_argument, runs_argument
 from harness.cli.output import plain, say, say_json, show
 from harness.errors import HarnessError
@@ -80,7 +81,8 @@ def _judged(paths: Sequence[Path]) -> Iterator[tuple[Run, Verdict]]:
 def verdict(run: Path, *, margin: float | None, as_json: bool) -> None:
     """Conclude anew from a stored run.
 
-    Nothing is measured or written. Exits with 1 if a gate failed.
+    Nothing is measured or written. Exits as gomatrix run does: with 1 if a gate failed or a trial
+    went wrong, and with 2 if nothing could be measured.
     """
     stored = Run.load(run)
     found = conclude(stored, margin=margin, evidence=read_evidence(stored))
@@ -88,7 +90,7 @@ def verdict(run: Path, *, margin: float | None, as_json: bool) -> None:
         say_json(found.model_dump_json(indent=1))
     else:
         say("\n".join(full_summary(found)))
-    sys.exit(0 if all(gate.passed for gate in found.gates) else 1)
+    sys.exit(exit_status(stored, found))
 
 
 @click.command(

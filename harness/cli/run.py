@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 import pytest
 
+from harness.analysis.unanswered import exit_status
 from harness.cli.options import examples, matrix_argument, runs_argument
 from harness.cli.output import say
 from harness.matrix.load import load
 from harness.report import terminal_summary
 from harness.run.directory import newest_run
+from harness.run.store import Run
 from harness.session.judge import merge_and_judge
 
 _NEWEST = "@newest"
@@ -106,7 +108,10 @@ def _isolated_pytest(arguments: list[str]) -> int:
 def merge(runs: tuple[Path, ...], output: Path) -> None:
     """Join runs of one matrix, from shards or several machines.
 
-    Their trials are judged together, and the new run has a report of its own.
+    Their trials are judged together, and the new run has a report of its own. Exits as gomatrix
+    run does.
     """
-    for line in terminal_summary(merge_and_judge(runs, output)):
+    verdict = merge_and_judge(runs, output)
+    for line in terminal_summary(verdict):
         say(line)
+    sys.exit(exit_status(Run.load(output), verdict))

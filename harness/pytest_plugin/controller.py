@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.analysis.gates import name_gates
 from harness.analysis.models import Verdict
 from harness.errors import HarnessError, writing
 from harness.golang.cache import default_cache, in_use
@@ -200,8 +201,7 @@ class Controller:
     def _report_gates(self, path: Path, verdict: Verdict) -> None:
         """Show each gate as a test of its own, in summary, JUnit and exit status."""
         file = relative(path, self._config.rootpath)
-        for gate in verdict.gates:
-            name = f"gate[{gate.workload}-{gate.metric}-{gate.candidate}]"
+        for gate, name in zip(verdict.gates, name_gates(verdict.gates), strict=True):
             report = pytest.TestReport(
                 nodeid=f"{file}::{name}",
                 location=(str(file), None, name),

@@ -2,6 +2,7 @@
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from harness.analysis.gates import name_gates
 from harness.analysis.models import Verdict
 from harness.run.store import Run
 from harness.text.visible import visible
@@ -27,10 +28,7 @@ def render_junit(run: Run, verdict: Verdict) -> str:
                 SubElement(case, "skipped", message=visible(cell.reason or cell.status))
         _count(suite)
     gates = SubElement(root, "testsuite", name="gates")
-    for gate in verdict.gates:
-        alone = gate.max_increase is None and gate.max_increase_amount is None
-        against = "" if alone else f" against {gate.baseline}"
-        name = f"{gate.workload}[{gate.metric} {gate.candidate}{against}]"
+    for gate, name in zip(verdict.gates, name_gates(verdict.gates), strict=True):
         case = _case(gates, "gates", name)
         if not gate.passed:
             SubElement(case, "failure", message=visible(gate.message))

@@ -98,6 +98,24 @@ def test_junit_counts_trials_and_gates(run: Run) -> None:
     assert int(trials.attrib["tests"]) == len(run.trials) + 3
 
 
+def test_two_gates_on_one_metric_have_names_of_their_own() -> None:
+    limits = [{"max_increase": "5%"}, {"max": "1GiB"}, {"max_increase": "8MiB"}, {"max": "1GiB"},
+              {"max_increase": "5%", "baseline": "go1.24.11"}]  # fmt: skip
+    gates = [{"metric": "rss.peak", **limit} for limit in limits]
+    gates.append({"metric": "wall", "max": "9s"})
+    found = make_run(measure, ORIGIN | {"gates": gates})
+
+    root = ET.fromstring(FORMATS["junit"](found, conclude(found)))  # noqa: S314 - made a line above
+
+    names = [case.attrib["name"] for case in root.iterfind("testsuite[@name='gates']/testcase")]
+    same = "large-buffers-rss.peak-go1.24.3-max"
+    assert names == [
+        f"gate[{same}_increase 5 % against go1.23.9]", f"gate[{same} 1.00 GiB]",
+        f"gate[{same}_increase 8.00 MiB against go1.23.9]", f"gate[{same} 1.00 GiB-1]",
+        f"gate[{same}_increase 5 % against go1.24.11]", "gate[large-buffers-wall-go1.24.3]",
+    ]  # fmt: skip
+
+
 def test_markdown_says_what_matters(run: Run) -> None:
     text = render(run, "md")
     assert "go1.24.3 uses more memory than go1.23.9." in text
