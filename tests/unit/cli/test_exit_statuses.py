@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -44,7 +45,7 @@ def stored(path: Path, outcome: Outcome, limit: str = "100%", rounds: int = 3) -
 )  # fmt: skip
 @pytest.mark.parametrize("command", [["verdict"], ["verdict", "--json"], ["merge", "-o", "OUT"]])
 def test_commands_exit_as_the_run_did(
-    tmp_path: Path, outcome: Outcome, options: dict[str, str], status: int, said: str,
+    tmp_path: Path, outcome: Outcome, options: dict[str, Any], status: int, said: str,
     command: list[str],
 ) -> None:  # fmt: skip
     run = stored(tmp_path / "run", outcome, **options)
