@@ -20,7 +20,8 @@ from pathlib import Path
 
 import psutil
 
-from harness.golang.builds.build import BuildRequest, build_all
+from harness.golang.builds.build import build_all
+from harness.golang.builds.request import BuildRequest
 from harness.golang.cache import default_cache
 from harness.golang.sources.locate import locate
 from harness.golang.toolchains.resolve import resolve

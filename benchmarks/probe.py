@@ -25,7 +25,8 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from harness.golang.builds.build import BuildRequest, build_all, build_tool
+from harness.golang.builds.build import build_all, build_tool
+from harness.golang.builds.request import BuildRequest
 from harness.golang.cache import default_cache
 from harness.golang.probe.overlay import ProbeMode
 from harness.golang.sources.locate import locate
@@ -74,7 +75,12 @@ class Bench:
         source = locate(workload, ROOT, self.newest, self.cache)
         toolchain = self.toolchains[version]
         request = BuildRequest(
-            source=source, toolchain=toolchain, settings=(), build=BuildSpec(), probe=probe
+            source=source,
+            toolchain=toolchain,
+            settings=(),
+            build=BuildSpec(),
+            probe=probe,
+            aligned=True,
         )
         (record,) = build_all([request], self.cache, print)
         if record.error:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from harness.bisect.points import Point
 from harness.errors import HarnessError, writing
-from harness.golang.builds.build import BuildRequest, build_all
+from harness.golang.builds.build import build_all
+from harness.golang.builds.request import BuildRequest
 from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.golang.sources.locate import Source
 from harness.matrix.models import BuildSpec
@@ -125,7 +126,7 @@ class RunLaboratory:
             return newer
         request = BuildRequest(
             source=self._source, toolchain=toolchain, settings=point.settings, build=self._build,
-            probe=self._manifest.matrix.probe,
+            probe=self._manifest.matrix.probe, aligned=self._manifest.matrix.measures_time,
         )  # fmt: skip
         record = build_all([request], self._cache, self._say)[0]
         stored = self._stored.get((name, point.settings, self._build))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import harness
 from harness.errors import HarnessError
-from harness.golang.builds.build import BuildRequest, build_tool
+from harness.golang.builds.build import build_tool
+from harness.golang.builds.request import BuildRequest
 from harness.golang.cache import default_cache
 from harness.golang.experiments import explain_unknown
 from harness.golang.records import BuildRecord, ToolchainRecord
@@ -115,6 +116,7 @@ def build_requests(prepared: Prepared, cells: Iterable[tuple[str, str]]) -> list
             settings=variant.settings,
             build=variant.build,
             probe=prepared.matrix.spec.probe,
+            aligned=prepared.matrix.spec.measures_time,
         )
     return list(requests.values())
 

@@ -7,7 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from harness.golang.builds.build import BuildRequest, is_cached
+from harness.golang.builds.build import is_cached
+from harness.golang.builds.request import BuildRequest
 from harness.matrix.models import BuildSpec, MatrixSpec, ServerSpec, WorkloadSpec
 from harness.matrix.names import variant_name
 from harness.models import Frozen

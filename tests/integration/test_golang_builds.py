@@ -25,16 +25,12 @@ from golang_support import (
 from projects import Project
 
 from harness.errors import HarnessError
-from harness.golang.builds.build import (
-    BuildRequest,
-    build_all,
-    build_tool,
-    is_cached,
-    key_of,
-    parse_build_info,
-)
+from harness.golang.builds.build import build_all, build_tool, is_cached
+from harness.golang.builds.request import BuildRequest, key_of
+from harness.golang.builds.verify import parse_build_info
 from harness.golang.cache import default_cache
 from harness.golang.command import run_go
+from harness.golang.probe.layout import MACHINES
 from harness.golang.toolchains.resolve import Toolchain
 from harness.matrix.models import BuildSpec
 from harness.run.store import read_manifest, read_trials
@@ -342,6 +338,9 @@ def test_a_build_with_a_probe_and_one_without_have_their_own_keys(
         for b in (BuildSpec(), BuildSpec(race=True), BuildSpec(goamd64="v2"))
         for p in ("full", "metrics", "off")
     ]
+    padded = [r for r in (q.model_copy(update={"aligned": True}) for q in requests) if r.padded]
+    assert len(padded) == (12 if os.uname().machine in MACHINES else 0)
+    requests += padded
     assert len({key_of(request, "digest") for request in requests}) == len(requests)
     assert json.loads(requests[0].model_dump_json())
     assert build_all([], cache, quiet) == []

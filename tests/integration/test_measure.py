@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.golang.builds.build import BuildRequest, build_all, build_tool
+from harness.golang.builds.build import build_all, build_tool
+from harness.golang.builds.request import BuildRequest
 from harness.golang.cache import default_cache
 from harness.golang.elf import functions
 from harness.golang.probe.layout import END, MACHINES, PADS
@@ -64,12 +65,19 @@ class Lab:
         probe: ProbeMode = "full",
         build: BuildSpec = _PLAIN,
         base: Path = ROOT,
+        *,
+        aligned: bool = False,
     ) -> Path:
         toolchain = self.toolchains[version]
         newest = self.toolchains[NEWEST]
         source = locate(workload, base, newest, self.cache)
         request = BuildRequest(
-            source=source, toolchain=toolchain, settings=(), build=build, probe=probe
+            source=source,
+            toolchain=toolchain,
+            settings=(),
+            build=build,
+            probe=probe,
+            aligned=aligned,
         )
         (record,) = build_all([request], self.cache, print)
         assert record.error is None, record.error
@@ -188,8 +196,10 @@ def _of_main(stacks: Mapping[Stack, float]) -> dict[Stack, float]:
 @pytest.mark.skipif(os.uname().machine not in MACHINES, reason="pads are for amd64")
 def test_code_keeps_its_place_in_the_cache_line(lab: Lab, fixture: str, version: str) -> None:
     """Programs that differ in what they need of the runtime by themselves."""
+    workload = WorkloadSpec(name=fixture, package=f"./go_fixtures/{fixture}")
     without, full, metrics = (
-        functions(lab.fixture(fixture, version, mode)) for mode in ("off", "full", "metrics")
+        functions(lab.build(workload, version, mode, aligned=True))
+        for mode in ("off", "full", "metrics")
     )
     for probed in (full, metrics):
         moved = {p.landmark: probed[p.landmark][0] - without[p.landmark][0] for p in (*PADS, END)}

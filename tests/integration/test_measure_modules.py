@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.golang.builds.build import BuildRequest, build_all, build_tool
+from harness.golang.builds.build import build_all, build_tool
+from harness.golang.builds.request import BuildRequest
 from harness.golang.cache import default_cache
 from harness.golang.sources.locate import locate
 from harness.golang.toolchains.resolve import Toolchain, resolve

@@ -6,7 +6,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from harness.bisect.points import Finding, Point
-from harness.golang.builds.build import BuildRequest, build_all, build_tool
+from harness.golang.builds.build import build_all, build_tool
+from harness.golang.builds.request import BuildRequest
 from harness.golang.probe.overlay import ProbeMode
 from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Toolchain

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.golang.builds.build import BuildRequest, build_all
+from harness.golang.builds.build import build_all
+from harness.golang.builds.request import BuildRequest
 from harness.golang.cache import default_cache
 from harness.golang.probe.overlay import ProbeMode
 from harness.golang.records import BuildRecord

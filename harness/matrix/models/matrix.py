@@ -11,6 +11,7 @@ from harness.matrix.models.scalars import EnvName, Name, OneOrMany, Setting, Val
 from harness.matrix.models.toolchains import Toolchain
 from harness.matrix.models.trials import TrialsSpec, expand_trials
 from harness.matrix.models.workloads import WorkloadSpec
+from harness.metrics.catalogue import describe
 from harness.models import Frozen
 
 
@@ -44,6 +45,13 @@ class MatrixSpec(Frozen):
     """Limits that the run must keep, or it fails."""
     probe: Literal["full", "metrics", "off"] = "full"
     """What is added to each binary: a probe with heap profiles, one without, or nothing."""
+
+    @property
+    def measures_time(self) -> bool:
+        """Whether the question or a gate is about a time or a rate."""
+        asked = (self.question or QuestionSpec()).metrics
+        names = (*asked, *(gate.metric for gate in self.gates))
+        return any(describe(name).unit in ("seconds", "1/s") for name in names)
 
     @model_validator(mode="after")
     def _axes_have_own_names(self) -> Self:

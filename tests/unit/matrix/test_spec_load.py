@@ -146,6 +146,24 @@ def test_limits_in_the_wrong_unit_are_told_with_their_place(
     assert hint in error
 
 
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("", False),
+        ("question: {metrics: [rss.peak, heap.live]}", False),
+        ("question: {metrics: [rss.peak, cpu.user]}", True),
+        ("question: {metrics: ['BenchmarkA ns/op']}", True),
+        ("question: {metrics: ['BenchmarkA allocs/op']}", False),
+        ("gates: [{metric: wall, max_increase: 5%}]", True),
+        ("gates: [{metric: rss.peak, max_increase: 5%}]", False),
+    ],
+)
+def test_a_matrix_that_is_about_time(tmp_path: Path, more: str, *, expected: bool) -> None:
+    """Its binaries get pads, which cost a further link."""
+    text = f"go: [go1.24.3]\nworkloads: [{{name: a, package: .}}]\n{more}\n"
+    assert load(write(tmp_path, text)).spec.measures_time is expected
+
+
 def test_a_huge_document_made_of_aliases_is_refused(tmp_path: Path) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]

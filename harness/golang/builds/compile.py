@@ -1,0 +1,190 @@
+"""One build: compile a program with the probe in it, and verify the binary."""
+
+import json
+import os
+import shutil
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from harness.errors import HarnessError
+from harness.golang.builds.request import BuildRequest
+from harness.golang.builds.verify import effective_experiments, parse_build_info, verify
+from harness.golang.command import ALONE, run_go
+from harness.golang.elf import functions, section_sizes
+from harness.golang.probe.layout import choose
+from harness.golang.probe.overlay import OverlayMode, write_overlay
+from harness.golang.sources.digests import Seen
+from harness.golang.sources.inputs import Inputs, ask
+from harness.golang.toolchains.archives import sha256_of
+from harness.golang.toolchains.identity import content_digest
+from harness.golang.toolchains.installed import module_cache
+from harness.golang.toolchains.resolve import Toolchain
+
+RECORD = "build.json"
+
+
+class Compilation(NamedTuple):
+    """A build in progress."""
+
+    request: BuildRequest
+    cache: Path
+    inputs: Inputs
+    directory: Path
+    """Where it is made."""
+    mark: str
+    """Has packages compiled anew whose files the go command does not watch, when it is another."""
+
+    @property
+    def scratch(self) -> Path:
+        """For what is not kept."""
+        return self.directory / "scratch"
+
+
+def compile_verified(job: Compilation) -> None:
+    """Leave a verified binary and its record in the job's directory.
+
+    Raises:
+        HarnessError: it does not compile, it is not what was asked for, or what it is made of was
+            changed meanwhile.
+    """
+    request, cache, directory = job.request, job.cache, job.directory
+    source, toolchain = request.source, request.toolchain
+    job.scratch.mkdir()
+    sizes = None
+    pads: Collection[str] = ()
+    if request.probe != "off":
+        sizes, pads = _unprobed(job)
+    overlay = _overlay(job, "overlay", request.probe, pads)
+    effective = effective_experiments(request, cache, overlay)
+    binary = directory / "binary"
+    _compile(job, [*overlay, "-o", str(binary)])
+    info = run_go(
+        toolchain.goroot, toolchain.build_cache(cache), ["version", "-m", str(binary)], extra=ALONE
+    )
+    verify(request, parse_build_info(binary, info), effective)
+    now = ask(request.cell, cache, Seen())
+    if now != job.inputs or content_digest(toolchain.goroot, cache) != toolchain.digest:
+        raise HarnessError(
+            f"files of {source.module} or {toolchain.goroot} were changed while {request.label} "
+            "was built; run it again"
+        )
+    shutil.rmtree(job.scratch, ignore_errors=True)
+    sizes = sizes or _sizes(binary)
+    facts = {"schema": 1, "sha256": sha256_of(binary), **sizes._asdict()}
+    (directory / RECORD).write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _overlay(
+    job: Compilation, name: str, mode: OverlayMode, pads: Collection[str] = ()
+) -> list[str]:
+    """The flag that adds the probe, patches, and marks; none where there is nothing to add."""
+    request = job.request
+    toolchain = request.toolchain
+    marked = _marked(job)
+    if mode == "off" and not toolchain.patched and not marked:
+        return []
+    package = None if request.source.test else request.source.directory
+    path = write_overlay(
+        toolchain.goroot, package, job.scratch / name, mode, toolchain.patched, pads, marked
+    )
+    return [f"-overlay={path}"]
+
+
+def _marked(job: Compilation) -> dict[Path, bytes]:
+    """Assembly with a comment at its end, so that what it includes is read again.
+
+    Files of the module cache cannot be replaced, and do not change.
+    """
+    modules = module_cache(os.environ)
+    paths = [Path(name) for name in job.inputs.included]
+    comment = f"\n// {job.mark}\n".encode()
+    return {p: p.read_bytes() + comment for p in paths if not p.is_relative_to(modules)}
+
+
+def _compile(job: Compilation, more: Sequence[str]) -> None:
+    """Run the go command with further flags, of which a later one overrides the user's."""
+    request = job.request
+    source, toolchain = request.source, request.toolchain
+    marked = {"CC": _marked_compiler(job)} if job.inputs.unknown else {}
+    with _temporary(job) as temporary:
+        run_go(
+            toolchain.goroot, toolchain.build_cache(job.cache),
+            [*request.verb, *request.arguments, *more, source.package], directory=source.module,
+            settings=request.settings, build=request.build,
+            extra={"GOTMPDIR": temporary} | source.workspace | marked,
+        )  # fmt: skip
+
+
+@contextmanager
+def _temporary(job: Compilation) -> Iterator[str]:
+    """Where the go command works: near the binary, but for a cache beside or in the module.
+
+    ``-trimpath`` takes the module's path for part of every path that begins with it, and a name
+    made by chance would get into what C is compiled to.
+    """
+    place = str(job.scratch)
+    if not place.startswith(str(job.request.source.module)):
+        yield place
+        return
+    with TemporaryDirectory() as elsewhere:
+        yield elsewhere
+
+
+def _marked_compiler(job: Compilation) -> str:
+    """The C compiler with a definition that nothing uses.
+
+    The go command knows which flags C is compiled with, and not which files that reads: headers
+    and libraries from elsewhere. With other flags it compiles anew.
+    """
+    toolchain = job.request.toolchain
+    compiler = run_go(
+        toolchain.goroot, toolchain.build_cache(job.cache), ["env", "CC"], extra=ALONE
+    )
+    return f"{compiler.strip()} -DGOMATRIX_BUILD_{job.mark}"
+
+
+class _Sizes(NamedTuple):
+    """How large a program is."""
+
+    size: int
+    """Bytes of the file."""
+    sections: dict[str, int]
+
+
+def _sizes(binary: Path) -> _Sizes:
+    return _Sizes(binary.stat().st_size, section_sizes(binary))
+
+
+def _unprobed(job: Compilation) -> tuple[_Sizes, frozenset[str]]:
+    """The size of the program without the probe, and the pads that keep its code in place with it.
+
+    Where pads are asked for, that takes two more links, or three if the user's own flags leave the
+    symbols out.
+    """
+    request = job.request
+    binary = job.scratch / "unprobed"
+    overlay = _overlay(job, "overlay-runtime", "runtime")
+    _compile(job, [*overlay, "-o", str(binary)])
+    sizes = _sizes(binary)
+    if not request.padded:
+        return sizes, frozenset()
+    layout = functions(binary)
+    symbols_only = f"-ldflags={request.build.ldflags} -s=false -w"
+    if not layout:
+        _compile(job, [symbols_only, *overlay, "-o", str(binary)])
+        layout = functions(binary)
+    overlay = _overlay(job, "overlay-probed", request.probe)
+    _compile(job, [symbols_only, *overlay, "-o", str(binary)])
+    return sizes, choose(layout, functions(binary))
+
+
+def keep_patches(toolchain: Toolchain, directory: Path, entry: Path) -> None:
+    """Keep an overlay of the patches alone, for whoever repeats the build by hand."""
+    if not toolchain.patched:
+        return
+    path = write_overlay(toolchain.goroot, None, directory / "patches", "off", toolchain.patched)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(str(directory), str(entry)), encoding="utf-8")
