@@ -183,6 +183,12 @@ FACTORIAL: dict[str, object] = {
     "experiments": [[], ["noswissmap"], ["nospinbitmutex"], ["noswissmap", "nospinbitmutex"]],
     "question": {"baseline": "go1.23.9", "candidate": "go1.24.3"},
 }
+BOTH_SIDES: dict[str, object] = {
+    **FACTORIAL,
+    "go": ["go1.24.3", "go1.24.11"],
+    "question": {"baseline": "go1.24.3", "candidate": "go1.24.11"},
+}
+"""Every setting is measured with the baseline's toolchain too."""
 METRICS = ("rss.peak", "allocs.bytes", "heap.live", "wall")
 WIDE: dict[str, object] = {
     **FACTORIAL,
@@ -277,13 +283,14 @@ class Simulator:
 
     def judge(self, tables: Mapping[str, Table]) -> list[tuple[Comparison, Findings]]:
         """Primary comparisons, and what explains them."""
+        return [(c, self.explain(tables, c)) for c in self.primary(tables)]
+
+    def explain(self, tables: Mapping[str, Table], comparison: Comparison) -> Findings:
+        """What explains a primary comparison."""
         manifest = self.template.manifest
         records = {record.name: record for record in manifest.toolchains}
-        return [
-            (c, attribute(tables[c.workload], c, self.question, manifest.plan, records,
-                          manifest.matrix.trials))
-            for c in self.primary(tables)
-        ]  # fmt: skip
+        table, trials = tables[comparison.workload], manifest.matrix.trials
+        return attribute(table, comparison, self.question, manifest.plan, records, trials)
 
     def everything(self, tables: Mapping[str, Table]) -> tuple[Comparison, ...]:
         """All comparisons, as ``conclude`` makes them."""
@@ -301,11 +308,12 @@ class Simulator:
         rounds = dict.fromkeys(self.workloads, limits.min)
         for last in range(limits.min, limits.max):
             tables = self.tables(values, rounds)
-            waiting = (
-                {c.workload for c, f in self.judge(tables) if not f.decided}
-                if explained
-                else {c.workload for c in self.primary(tables) if c.decision == "inconclusive"}
-            )
+            waiting = {
+                c.workload
+                for c in self.primary(tables)
+                if c.decision == "inconclusive"
+                or (explained and not self.explain(tables, c).decided)
+            }
             going = [w for w in self.workloads if rounds[w] == last and w in waiting]
             if not going:
                 return tables
@@ -337,9 +345,12 @@ class Simulator:
         return cautions(replace(self.template, trials=()), tables, self.question)
 
 
+_MATRICES = {"AA": AA, "FACTORIAL": FACTORIAL, "BOTH SIDES": BOTH_SIDES, "WIDE": WIDE}
+
+
 @lru_cache(maxsize=32)
 def _simulator(matrix: str, first: int, last: int) -> Simulator:
-    return Simulator.of({"AA": AA, "FACTORIAL": FACTORIAL, "WIDE": WIDE}[matrix], first, last)
+    return Simulator.of(_MATRICES[matrix], first, last)
 
 
 @dataclass(frozen=True)
@@ -517,31 +528,65 @@ def attribution(model: str, runs: int, seed: Seed) -> Figures:
     )  # fmt: skip
     pair = "spinbitmutex+swissmap"
     for _ in range(runs):
-        alone = _verdicts(simulator, model, rng, lambda swiss, _spin: float(swiss))
+        alone = _verdicts(simulator, model, rng, lambda _new, swiss, _spin: float(swiss))
         counts["culprit ruled out"] += alone["swissmap"] == "ruled out"
         counts["culprit implicated"] += alone["swissmap"] == "implicated"
         counts["innocent implicated"] += alone["spinbitmutex"] == "implicated"
         counts["innocent ruled out"] += alone["spinbitmutex"] == "ruled out"
         counts["pair of an innocent"] += alone.get(pair) == "implicated"
-        half = _verdicts(simulator, model, rng, lambda swiss, spin: (swiss + spin) / 2)
+        half = _verdicts(simulator, model, rng, lambda _new, swiss, spin: (swiss + spin) / 2)
         counts["half a culprit ruled out"] += "ruled out" in (
             half["swissmap"],
             half["spinbitmutex"],
         )
-        joint = _verdicts(simulator, model, rng, lambda swiss, spin: float(swiss or spin))
+        joint = _verdicts(simulator, model, rng, lambda _new, swiss, spin: float(swiss or spin))
         counts["joint cure found"] += joint.get(pair) == "implicated"
     return {key: count / runs for key, count in counts.items()}
 
 
+def both_sides(model: str, runs: int, seed: Seed) -> Figures:
+    """A 20 % regression, where the baseline was measured with each suspect flipped too.
+
+    First it is the new toolchain's own, while swissmap costs 10 % with either; then swissmap makes
+    it, and costs the baseline nothing, or 10 % of its own with either.
+    """
+    simulator = _simulator("BOTH SIDES", 5, 20)
+    rng = _rng(seed, model, ATTRIBUTED)
+    causes: dict[str, Effect] = {
+        "cost": lambda new, swiss, _spin: new + swiss / 2,
+        "culprit": lambda new, swiss, _spin: float(new and swiss),
+        "culprit and cost": lambda new, swiss, _spin: (new and swiss) + swiss / 2,
+    }
+    counts = dict.fromkeys(
+        [f"{cause}: {name} {verdict}" for cause in causes for name in ("swissmap", "spinbitmutex")
+         for verdict in ("implicated", "ruled out")], 0,
+    )  # fmt: skip
+    for _ in range(runs):
+        for cause, part in causes.items():
+            found = _verdicts(simulator, model, rng, part)
+            for name in ("swissmap", "spinbitmutex"):
+                key = f"{cause}: {name} {found[name]}"
+                if key in counts:
+                    counts[key] += 1
+    return {key: count / runs for key, count in counts.items()}
+
+
+Effect = Callable[[bool, bool, bool], float]
+"""What the new toolchain, swissmap and spinbitmutex do together, in parts of the regression."""
+
+
 def _verdicts(
-    simulator: Simulator, model: str, rng: np.random.Generator,
-    part: Callable[[bool, bool], float],
-) -> dict[str, str]:  # fmt: skip
+    simulator: Simulator, model: str, rng: np.random.Generator, part: Effect
+) -> dict[str, str]:
     values = simulator.noise(ATTRIBUTED[model], rng)
+    candidate = simulator.question.candidate or ""
     for column, variant in enumerate(simulator.variants):
-        new = variant.startswith("go1.24")
-        on = (new and "noswissmap" not in variant, new and "nospinbitmutex" not in variant)
-        values["w"]["rss.peak"][:, column] += np.log(1.2) * part(*on)
+        known = not variant.startswith("go1.23")
+        swiss, spin = (
+            known and f"no{name}" not in variant for name in ("swissmap", "spinbitmutex")
+        )
+        new = variant.startswith(candidate)
+        values["w"]["rss.peak"][:, column] += np.log(1.2) * part(new, swiss, spin)
     found = simulator.judge(simulator.stopped(values))
     return {"+".join(s.experiments): s.verdict for _, f in found for s in f.suspects}
 
@@ -552,6 +597,11 @@ POWER = {
     "2 % under 0.5 %, margin 1 %": (0.02, 0.005, 0.01, 5, 8),
     "5 % under 2 %": (0.05, 0.02, 0.03, 5, 10),
     "5 % under 2 %, longer": (0.05, 0.02, 0.03, 5, 20),
+    "0 % under 5 %": (0.0, 0.05, 0.03, 5, 40),
+    "5 % under 5 %": (0.05, 0.05, 0.03, 5, 40),
+    "20 % under 5 %": (0.20, 0.05, 0.03, 5, 40),
+    "0 % under 1 %": (0.0, 0.01, 0.03, 5, 40),
+    "5 % under 0.2 %": (0.05, 0.002, 0.03, 5, 40),
 }
 """Change, noise, margin, first and last look."""
 
@@ -559,7 +609,7 @@ POWER = {
 def power(case: str, runs: int, seed: Seed) -> Figures:
     """True regressions, and in how many runs they are decided; five runs for each one asked."""
     change, sd, margin, first, last = POWER[case]
-    right = ("increase",) if change > margin else ("increase", "equivalent")
+    right = {d for d, true in (("increase", change > 0), ("equivalent", change <= margin)) if true}
     rng = _rng(seed, case, POWER)
     runs *= 5
     made = correct = rounds = 0
@@ -707,6 +757,15 @@ SECTIONS: dict[str, Section] = {
         "| noise | culprit ruled out | culprit with 50 % ruled out | innocent implicated "
         "| culprit implicated | innocent ruled out | joint cure found "
         "| culprit and innocent taken for a joint cure |",
+        _show_attribution,
+    ),
+    "both sides": Section(
+        both_sides, tuple(ATTRIBUTED),
+        "| noise | a like cost on both sides: implicated | ruled out "
+        "| beside it an innocent: implicated | ruled out "
+        "| a culprit: implicated | ruled out | beside it an innocent: implicated | ruled out "
+        "| a culprit with a like cost on both sides: implicated | ruled out "
+        "| beside it an innocent: implicated | ruled out |",
         _show_attribution,
     ),
     "power": Section(

@@ -17,14 +17,13 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import stdtrit
 
 from harness.analysis.comparisons import CONFIDENCE
 from harness.analysis.design import Factors, factors, subsets
 from harness.analysis.models import Attribution, Comparison, Cure, Suspect, SuspectVerdict
 from harness.analysis.pairing import have_ratios
 from harness.analysis.samples import Table, Values
-from harness.analysis.stats.intervals import Estimate, Sample, draw_out, estimate
+from harness.analysis.stats.intervals import Estimate, Sample, estimate
 from harness.analysis.stats.sequential import adjust
 from harness.golang.records import ToolchainRecord
 from harness.golang.versions import GoVersion
@@ -229,7 +228,7 @@ def _share(
 
     def student(sample: Sample) -> Estimate | None:
         """Fieller's interval needs a method that is linear in the data, so that both agree."""
-        return estimate(sample, shaped=False, exact=exact)
+        return estimate(sample, plain=True, exact=exact)
 
     total, taken = student(change), student(part)
     if total is None or taken is None or total.centre == 0:
@@ -276,7 +275,7 @@ def _fieller(part: Values, change: Values, around: Estimate | None) -> tuple[flo
     if n < _MIN_ROUNDS or around is None:
         return None
     skew = max(around.guard.right, around.guard.left)
-    t = draw_out(float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)), skew, n)
+    t = around.guard.critical((1 - CONFIDENCE) / 2, n, n - 1, skew)
     t2 = t**2 / n
     x, y = float(part.mean()), float(change.mean())
     (xx, xy), (_, yy) = np.cov(part, change)

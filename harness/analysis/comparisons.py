@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import stdtrit
 
 from harness.analysis.models import Comparison, Decision
 from harness.analysis.pairing import Pair, pair, unit_of, why_no_ratio
 from harness.analysis.samples import Table
 from harness.analysis.stats.decisions import decided
-from harness.analysis.stats.intervals import Estimate, Guard, draw_out
+from harness.analysis.stats.intervals import Estimate, Guard
 from harness.analysis.stats.sequential import adjust, stopped_error
 from harness.matrix.models import TrialsSpec
 from harness.plan.plan import Plan
@@ -245,9 +244,13 @@ def more_rounds(found: Pair, margin: float) -> int | None:
 
     def decided(n: int) -> bool:
         error = spread / math.sqrt(n)
-        skew = Guard.of(n, 0.0).right
-        different = effect > draw_out(float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)), skew, n) * error
-        same = effect + draw_out(float(stdtrit(n - 1, CONFIDENCE)), skew, n) * error < bound
+        guard = Guard.of(n, 0.0)
+        wide, narrow = (
+            error * guard.critical(p, n, n - 1, guard.right)
+            for p in ((1 - CONFIDENCE) / 2, 1 - CONFIDENCE)
+        )
+        different = effect > wide
+        same = effect + narrow < bound
         return different or same
 
     low, high = found.n, found.n + 1

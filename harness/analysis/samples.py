@@ -100,7 +100,7 @@ class Table:
             with np.errstate(all="ignore"):
                 if logarithmic:
                     rows, base = np.log(rows), np.log(base)
-                differences = rows - base
+                differences = np.sort(rows - base, axis=1)  # sums do not depend on rounds' order
                 known = np.isfinite(differences)
                 count = np.maximum(known.sum(axis=1), 1)
                 centre = np.where(known, differences, 0.0).sum(axis=1) / count

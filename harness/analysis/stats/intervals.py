@@ -41,12 +41,18 @@ _MAD_TO_SD = 1.4826
 """Makes the median absolute deviation estimate a normal distribution's standard deviation."""
 _UNSEEN = 50.0
 _UNSEEN_POWER = 1.5
-_UNSEEN_MOST = 1.75
-"""Skewness that n rounds may hide: 50 / n^1.5, and no more than 1.75. Chosen by simulation
+_UNSEEN_MOST = 1.4
+"""Skewness that n rounds may hide: 50 / n^1.5, and no more than 1.4. Chosen by simulation
 (``benchmarks/calibration.py``): the least that holds for exponential noise of one variant."""
 _SHOWN = 1.5
 """Weight of the skewness that data show: that of a small sample is too small."""
 _MOST_SKEW = 4.0
+_MISSED = 3.0
+"""Distance of one more round, in standard deviations, that must not change an answer."""
+_MISSED_ROUNDS = 25
+"""Rounds from which on that distance shrinks, as 1/n: what is still missed then is rarer than a
+mode in a tenth of the trials, and moves the mean by less. Both were chosen by simulation
+(``benchmarks/calibration.py``): the least that hold for such a mode of one variant alone."""
 
 
 @dataclass(frozen=True)
@@ -69,29 +75,48 @@ class Beside:
 
 @dataclass(frozen=True)
 class Guard:
-    """The skewness of differences that a test has to hold for, to either side."""
+    """What a test has to hold for, beyond what Student's t takes for granted."""
 
     right: float
+    """Skewness of the differences to the right."""
     left: float
+    missed: float
+    """Distance from the mean, in standard deviations, at which one more round may lie."""
 
     @classmethod
-    def of(cls, n: int, skew: float, beside: Beside | None = None) -> "Guard":
+    def of(cls, n: int, skew: float, spread: float = 1.0, beside: Beside | None = None) -> "Guard":
         """For n differences.
 
         Args:
             n: of the differences.
             skew: what they show.
+            spread: their standard deviation.
             beside: what others show.
         """
         unseen = min(_UNSEEN_MOST, _UNSEEN / n**_UNSEEN_POWER)
         right, left = (beside.right, beside.left) if beside else (0.0, 0.0)
+        wider = max(1.0, beside.spread / spread) if beside and spread else 1.0
         return cls(
             right=min(_MOST_SKEW, unseen + _SHOWN * max(0.0, skew, right)),
             left=min(_MOST_SKEW, unseen + _SHOWN * max(0.0, -skew, left)),
+            missed=_MISSED * min(1.0, _MISSED_ROUNDS / n) * wider,
         )
 
+    def p(self, t: float, n: int, df: float, skew: float) -> float:
+        """One-sided p-value of a statistic t of n differences, for skewness to one side."""
+        drawn = draw_in(t, skew, n) if t > 0 else t - skew / (6 * math.sqrt(n))
+        again = one_more(t, self.missed, n)
+        return float(max(stdtr(df, -drawn), stdtr(df + 1, -again) if self.missed else 0.0))
 
-NO_GUARD = Guard(0.0, 0.0)
+    def critical(self, p: float, n: int, df: float, skew: float) -> float:
+        """How large t must be for a one-sided p-value."""
+        drawn = draw_out(-float(stdtrit(df, p)), skew, n)
+        if not self.missed:
+            return drawn
+        return max(drawn, one_less(-float(stdtrit(df + 1, p)), self.missed, n))
+
+
+NO_GUARD = Guard(0.0, 0.0, 0.0)
 
 
 def draw_in(t: float, skew: float, n: int) -> float:
@@ -106,6 +131,27 @@ def draw_out(t: float, skew: float, n: int) -> float:
     t = max(0.0, t + skew / (6 * root))
     b = t * (1 + 4 / 3 * skew) - 4 * root
     return (b + math.sqrt(b * b + 16 * root * t)) / 2
+
+
+def one_more(t: float, distance: float, n: int) -> float:
+    """The statistic after one more round on the side of the hypothesis.
+
+    Args:
+        t: the statistic of n rounds.
+        distance: of the next one from their mean, in their standard deviations.
+        n: rounds.
+    """
+    return (t / math.sqrt(n) - distance / (n + 1)) / _error_after(distance, n)
+
+
+def one_less(t: float, distance: float, n: int) -> float:
+    """The inverse of ``one_more``."""
+    return math.sqrt(n) * (t * _error_after(distance, n) + distance / (n + 1))
+
+
+def _error_after(distance: float, n: int) -> float:
+    """Standard error of the mean of n + 1 rounds, in standard deviations of n of them."""
+    return math.sqrt((n - 1 + distance**2 * n / (n + 1)) / (n * (n + 1)))
 
 
 @dataclass(frozen=True)
@@ -144,8 +190,10 @@ class Estimate:
             return None
         if self.error == 0:
             return self.centre, self.centre
-        t = float(stdtrit(self.df, (1 + confidence) / 2))
-        below, above = (draw_out(t, g, self.n) for g in (self.guard.left, self.guard.right))
+        below, above = (
+            self.guard.critical((1 - confidence) / 2, self.n, self.df, skew)
+            for skew in (self.guard.left, self.guard.right)
+        )
         return self.centre - self.error * below, self.centre + self.error * above
 
     def p_different(self, value: float) -> float:
@@ -169,19 +217,17 @@ class Estimate:
             return 1.0
         if self.error == 0:
             return self.chance if distance > 0 else 1.0
-        t = distance / self.error
-        drawn = draw_in(t, skew, self.n) if t > 0 else t - skew / (6 * math.sqrt(self.n))
-        return float(stdtr(self.df, -drawn))
+        return self.guard.p(distance / self.error, self.n, self.df, skew)
 
 
 def estimate(
-    sample: Sample, *, shaped: bool = True, beside: Beside | None = None, exact: bool = False
+    sample: Sample, *, plain: bool = False, beside: Beside | None = None, exact: bool = False
 ) -> Estimate | None:
     """Choose the method that the data allow; ``None`` for an empty or unbounded sample.
 
     Args:
         sample: one-dimensional differences, one for each block; the order does not matter.
-        shaped: whether outliers may choose the method; else it is always Student's t.
+        plain: whether the method is Student's t in any case, guarded against skew alone.
         beside: what comparisons with other variants tell of the noise.
         exact: whether the metric has no noise by nature, so that one round tells all.
     """
@@ -196,9 +242,11 @@ def estimate(
         return agreed
     scaled = sample / largest
     beside = beside and beside.scaled(1 / largest)
-    shaped = shaped and agreed is None
-    found = _choose(scaled, beside) if shaped else _t(scaled, "", beside)
+    choose = not plain and agreed is None
+    found = _choose(scaled, beside) if choose else _t(scaled, "", beside)
     found = replace(found, centre=found.centre * largest, error=found.error * largest)
+    if plain:
+        found = replace(found, guard=replace(found.guard, missed=0.0))
     return found if agreed is None else replace(agreed, otherwise=found)
 
 
@@ -286,15 +334,10 @@ def _t(sample: Sample, why: str, beside: Beside | None) -> Estimate:
     mean = float(sample.sum()) / n
     centred = sample - mean
     spread = math.sqrt(float(centred @ centred) / (n - 1))
-    guard = Guard.of(n, skewness(sample), beside)
-    return Estimate(n, mean, _error(spread, n, beside), n - 1.0, guard, _words(n, guard, why))
-
-
-def _error(spread: float, n: int, beside: Beside | None) -> float:
-    """Standard error: of n alike by chance, the others' spread counts as that of one round."""
-    if beside is not None:
+    if beside is not None:  # of n alike by chance, the others' spread counts as that of one round
         spread = max(spread, beside.spread / math.sqrt(n - 1))
-    return spread / math.sqrt(n)
+    guard = Guard.of(n, skewness(sample), spread, beside)
+    return Estimate(n, mean, spread / math.sqrt(n), n - 1.0, guard, _words(n, guard, why))
 
 
 def _words(n: int, guard: Guard, why: str) -> str:
@@ -312,6 +355,6 @@ def _trimmed(sample: Sample, far: int, beside: Beside | None) -> Estimate:
     error = float(winsorised.std(ddof=1)) / ((1 - 2 * cut / n) * math.sqrt(n))
     if error == 0:
         return _t(sample, "most differences are equal", beside)
-    guard = Guard.of(n, skewness(winsorised), beside)
+    guard = Guard.of(n, skewness(winsorised), error * math.sqrt(n), beside)
     words = f"20 % trimmed mean of {n} paired rounds ({far} outliers on both sides)"
     return Estimate(n, float(inner.mean()), error, inner.size - 1.0, guard, words)

@@ -9,7 +9,15 @@ from scipy import stats
 
 from harness.analysis.comparisons import benjamini_hochberg, holm
 from harness.analysis.stats.decisions import decide
-from harness.analysis.stats.intervals import Beside, Sample, draw_in, draw_out, estimate
+from harness.analysis.stats.intervals import (
+    Beside,
+    Sample,
+    draw_in,
+    draw_out,
+    estimate,
+    one_less,
+    one_more,
+)
 from harness.analysis.stats.sequential import adjust, boundary, spent, stopped_error
 from harness.text.words import span
 
@@ -18,7 +26,7 @@ ROOT = np.random.default_rng(7)
 
 def test_many_rounds_have_nearly_students_interval() -> None:
     sample = ROOT.normal(0.1, 0.02, 400)
-    found = estimate(sample, shaped=False)
+    found = estimate(sample, plain=True)
     assert found is not None
     oracle = stats.ttest_1samp(sample, 0.1).confidence_interval(0.95)
     assert found.interval(0.95) == pytest.approx((oracle.low, oracle.high), abs=1e-4)
@@ -30,6 +38,17 @@ def test_what_is_drawn_in_is_drawn_out_again(skew: float, n: int) -> None:
     for t in (0.5, 2.0, 30.0):
         assert draw_out(max(0, draw_in(t, skew, n)), skew, n) == pytest.approx(t, abs=0.3)
         assert draw_in(draw_out(t, skew, n), skew, n) == pytest.approx(t)
+
+
+@pytest.mark.parametrize("n", [2, 5, 40])
+@pytest.mark.parametrize("distance", [0.0, 3.0])
+def test_one_more_round_is_in_the_statistic_of_all(n: int, distance: float) -> None:
+    sample = ROOT.normal(1, 1, n)
+    mean, spread = sample.mean(), sample.std(ddof=1)
+    oracle = stats.ttest_1samp(np.append(sample, mean - distance * spread), 0.0)
+    t = mean / spread * math.sqrt(n)
+    assert one_more(t, distance, n) == pytest.approx(oracle.statistic)
+    assert one_less(one_more(t, distance, n), distance, n) == pytest.approx(t)
 
 
 def test_bounds_of_the_interval_are_those_that_the_tests_exclude() -> None:
@@ -105,8 +124,8 @@ def test_what_has_no_noise_by_nature_needs_one_round() -> None:
 @settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=30))
 def test_any_sample_gives_an_estimate_or_none(values: list[float]) -> None:
-    for shaped in (True, False):
-        found = estimate(np.array(values), shaped=shaped)
+    for plain in (False, True):
+        found = estimate(np.array(values), plain=plain)
         if found is None:
             assert not values or not all(map(math.isfinite, values))
             continue
