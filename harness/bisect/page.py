@@ -8,7 +8,7 @@ import altair as alt
 from harness.bisect.points import Finding
 from harness.bisect.record import Bisection, Stage
 from harness.files.inside import write_inside
-from harness.report.drawing import PLAIN, Figure, draw, tip
+from harness.report.charts.drawing import PLAIN, Figure, draw, tip
 from harness.report.markdown import code, plain
 from harness.report.page import render_page
 from harness.report.wording import interval, percent, quantity, sentence

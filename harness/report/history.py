@@ -12,7 +12,7 @@ from harness.analysis.pairing import why_no_ratio
 from harness.matrix.names import variant_name
 from harness.metrics.catalogue import describe
 from harness.plan.variants import Conditions, Variant
-from harness.report.drawing import Figure, draw, tip
+from harness.report.charts.drawing import Figure, draw, tip
 from harness.report.page import render_page
 from harness.report.sections import Samples
 from harness.report.wording import difference, percent, quantity

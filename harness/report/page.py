@@ -15,7 +15,7 @@ from harness.analysis.attribution import IMPLICATED
 from harness.analysis.models import Verdict
 from harness.metrics.catalogue import describe
 from harness.report import charts, sections, wording
-from harness.report.drawing import Figure
+from harness.report.charts.drawing import Figure
 from harness.run.store import Run
 from harness.text.visible import visible
 
@@ -34,7 +34,7 @@ def render_html(run: Run, verdict: Verdict) -> str:
         baseline=question.baseline,
         candidate=question.candidate,
         answers=sections.answers(verdict, question),
-        lineup=charts.lineup(verdict.suspects, question.limit, IMPLICATED),
+        lineup=charts.suspect_shares(verdict.suspects, question.limit, IMPLICATED),
         heat_maps=sections.heat_maps(run, verdict, question, samples),
         figures=list(_figures(run, question, samples)),
         gates=sections.gates_by_state(verdict),
@@ -79,12 +79,12 @@ def _figures(run: Run, question: Question, samples: sections.Samples) -> Iterato
     if question.candidate is not None:
         pair.append(("candidate", question.candidate))
     roles = {name: role for role, name in pair}
-    found = [charts.layers(samples, workloads, pair)]
+    found = [charts.memory_layers(samples, workloads, pair)]
     found += [
-        charts.over_time(run, workload, roles, f"time-{number}")
+        charts.memory_over_time(run, workload, roles, f"time-{number}")
         for number, workload in enumerate(workloads, 1)
     ]
-    found.append(charts.regions(run, workloads, pair))
+    found.append(charts.address_space(run, workloads, pair))
     if question.candidate is not None:
         found += [
             charts.heap_difference(
@@ -93,7 +93,8 @@ def _figures(run: Run, question: Question, samples: sections.Samples) -> Iterato
             for number, workload in enumerate(workloads, 1)
         ]
     found += [
-        charts.in_order(run, metric, describe(metric).unit, roles) for metric in question.metrics
+        charts.trials_in_order(run, metric, describe(metric).unit, roles)
+        for metric in question.metrics
     ]
     return (figure for figure in found if figure is not None)
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import vl_convert as vlc
@@ -9,6 +10,12 @@ from markupsafe import Markup, escape
 
 PLAIN = "#98a2ad"
 """Colour of marks that are neither baseline nor candidate; the style sheet's default of dots."""
+GREY = "#8a949f"
+"""Colour of what decides nothing."""
+WIDTH = 760
+"""Of a chart, in pixels."""
+MIB = 1 << 20
+_ROLE_COLORS = {"baseline": "#2b7fb8", "candidate": "#d9622b", "other": PLAIN}
 
 _SEPARATOR = " | "
 _TAG = re.compile(r"<[^>]*>")
@@ -67,6 +74,23 @@ def draw(chart: alt.TopLevelMixin, label: str) -> Markup:
         + r'" width="\1" height="\2" viewBox="0 0 \1 \2">'
     )
     return Markup(_HEAD.sub(head, svg, count=1))  # noqa: S704 - vega escapes text and attributes
+
+
+def data(rows: list[dict[str, Any]]) -> alt.Data:
+    """Rows as a chart takes them."""
+    return alt.Data(values=rows)  # type: ignore[no-untyped-call] # altair's generated classes
+
+
+def role_color() -> alt.Color:
+    """The colours of baseline, candidate and other variants."""
+    scale = alt.Scale(domain=list(_ROLE_COLORS), range=list(_ROLE_COLORS.values()))
+    return alt.Color("role:N", title=None, scale=scale)
+
+
+def rows_by_workload() -> alt.Row:
+    """A row of the chart for each workload, with its name above."""
+    header = alt.Header(labelAngle=0, labelOrient="top", labelAnchor="start")
+    return alt.Row("workload:N", title=None, sort=None, header=header)
 
 
 def _slim(tag: str) -> str:

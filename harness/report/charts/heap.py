@@ -1,0 +1,155 @@
+"""Heap by function and by stack, candidate against baseline."""
+
+from collections import defaultdict
+from typing import Any
+
+import altair as alt
+
+from harness.profiles.pprof import Stack
+from harness.report.charts.drawing import WIDTH, Figure, data, draw, tip
+from harness.report.wording import quantity
+from harness.run.contents import read_heap
+from harness.run.store import Run
+from harness.text.visible import visible
+
+Heap = dict[Stack, float]
+"""Bytes by stack."""
+
+_FUNCTIONS = 20
+"""Rows of the table."""
+_KINDS = (("inuse_space", "Live heap"), ("alloc_space", "Allocated memory"))
+_STRONG = 0.2
+"""Change of a frame, as a part of all bytes, that takes the full colour at least."""
+_FRAME = 0.002
+"""Narrower frames of the flame graph, as a part of its width, cannot be seen."""
+
+
+def heap_difference(
+    run: Run, workload: str, baseline: str, candidate: str, key: str
+) -> Figure | None:
+    """Heap by function, candidate less baseline, with a flame graph of both.
+
+    A program whose main has returned has often nothing live left: where that holds for both, what
+    they allocated over the whole trial is shown.
+
+    Args:
+        run: the run.
+        workload: its name.
+        baseline: a variant's name.
+        candidate: a variant's name.
+        key: the figure's id in the page.
+    """
+    found = _heaps(run, workload, baseline, candidate)
+    if found is None:
+        return None
+    words, before, after = found
+    title = f"{words} by stack: {visible(workload)}"
+    note = (
+        "Root at the top; width is the candidate's bytes or the baseline's, whichever are more; "
+        "orange grew, blue shrank. Sampled by the runtime; means over rounds."
+    )
+    svg = draw(_flame_graph(before, after), title)
+    return Figure(key, title, note, svg, table=_table(before, after))
+
+
+def _heaps(run: Run, workload: str, baseline: str, candidate: str) -> tuple[str, Heap, Heap] | None:
+    """What the heaps hold, in words, and both of the first kind that holds anything."""
+    for kind, words in _KINDS:
+        before = _mean_heap(run, workload, baseline, kind)
+        after = _mean_heap(run, workload, candidate, kind)
+        if before is not None and after is not None and any((*before.values(), *after.values())):
+            return words, before, after
+    return None
+
+
+def _table(before: Heap, after: Heap) -> tuple[tuple[str, ...], ...]:
+    """The functions that differ the most, by the bytes that they allocated themselves."""
+    flat: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for index, heap in enumerate((before, after)):
+        for stack, size in heap.items():
+            flat[stack[-1] if stack else "?"][index] += size
+    rows = [(name, old, new, new - old) for name, (old, new) in flat.items() if old or new]
+    rows.sort(key=lambda row: (-abs(row[3]), row[0]))
+    return (
+        ("Function", "Baseline", "Candidate", "Difference"),
+        *((name, *(quantity(n, "bytes") for n in sizes)) for name, *sizes in rows[:_FUNCTIONS]),
+    )
+
+
+def _flame_graph(before: Heap, after: Heap) -> alt.TopLevelMixin:
+    rows = _frames(before, after)
+    depth = max(row["depth"] for row in rows) + 1
+    total = max(sum(before.values()), sum(after.values()))
+    widest = max(_STRONG * total, *(abs(row["delta"]) for row in rows))
+    base = alt.Chart(data(rows)).encode(
+        y=alt.Y("depth:Q", axis=None, scale=alt.Scale(domain=[depth, 0])),
+        x=alt.X("x0:Q", axis=None, scale=alt.Scale(domain=[0, 1])),
+        description="tip:N",
+    )
+    bars = base.mark_rect(stroke="#ffffff", strokeWidth=0.5).encode(
+        x2="x1:Q",
+        y2="depth1:Q",
+        color=alt.Color(
+            "delta:Q", legend=None,
+            scale=alt.Scale(domain=[-widest, 0, widest], range=["#6fb7dd", "#d5dae0", "#ef9564"]),
+        ),
+    )  # fmt: skip
+    names = (
+        base.transform_filter("datum.x1 - datum.x0 > 0.08")
+        .mark_text(align="left", baseline="middle", dx=4, dy=10, fontSize=11, limit=0)
+        .encode(text="label:N")
+    )
+    chart: alt.TopLevelMixin = (bars + names).properties(width=WIDTH, height=depth * 20)
+    return chart
+
+
+def _mean_heap(run: Run, workload: str, variant: str, kind: str) -> Heap | None:
+    heaps = [
+        heap
+        for trial in run.trials
+        if trial.ok and (trial.workload, trial.variant) == (workload, variant)
+        and (heap := read_heap(run, trial, kind)) is not None
+    ]  # fmt: skip
+    if not heaps:
+        return None
+    total: Heap = defaultdict(float)
+    for heap in heaps:
+        for stack, size in heap.items():
+            total[stack] += size / len(heaps)
+    return dict(total)
+
+
+def _frames(before: Heap, after: Heap) -> list[dict[str, Any]]:
+    """Rectangles of a flame graph whose widths hold either heap."""
+    sums: dict[Stack, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    for stack in sorted(before.keys() | after.keys()):
+        old, new = before.get(stack, 0.0), after.get(stack, 0.0)
+        for depth in range(len(stack) + 1):
+            for index, size in enumerate((old, new, max(old, new))):
+                sums[stack[:depth]][index] += size
+    total = sums[()][2] or 1.0
+    rows: list[dict[str, Any]] = []
+    starts: Heap = {(): 0.0}
+    used: Heap = defaultdict(float)
+    for stack in sorted(sums, key=lambda s: (len(s), s)):
+        old, new, both = sums[stack]
+        width = both / total
+        if stack:
+            starts[stack] = starts[stack[:-1]] + used[stack[:-1]]
+            used[stack[:-1]] += width
+        if width < _FRAME:
+            continue
+        name = visible(stack[-1]) if stack else "all"
+        rows.append(
+            {
+                "x0": starts[stack], "x1": starts[stack] + width,
+                "depth": len(stack), "depth1": len(stack) + 1, "delta": new - old,
+                "label": _shortened(name.rpartition("/")[2], int(width * WIDTH / 6.5)),
+                "tip": tip("", f"{name}: {quantity(new, 'bytes')}, was {quantity(old, 'bytes')}"),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _shortened(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: max(0, room - 1)] + "…"

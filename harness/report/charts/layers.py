@@ -1,0 +1,93 @@
+"""Resident memory at the end of main: the runtime's parts, and what only the kernel sees."""
+
+from collections.abc import Sequence
+
+import altair as alt
+
+from harness.report.charts.drawing import MIB, WIDTH, Figure, data, draw, rows_by_workload, tip
+from harness.report.sections import Samples
+from harness.report.wording import quantity
+from harness.text.visible import visible
+
+_LAYERS = {
+    "live heap": "#2b7fb8",
+    "garbage not yet swept": "#7db7dc",
+    "unused in spans": "#4d9d84",
+    "free, not returned": "#a7cfa3",
+    "stacks": "#8c6bb1",
+    "runtime metadata": "#c3add9",
+    "unseen by the runtime": "#d9622b",
+}
+"""With their colours, from left to right."""
+
+
+def memory_layers(
+    samples: Samples, workloads: Sequence[str], variants: Sequence[tuple[str, str]]
+) -> Figure | None:
+    """Medians over rounds, a bar for each workload and variant.
+
+    Args:
+        samples: of the run.
+        workloads: in order.
+        variants: pairs of role and name.
+    """
+    rows, table = [], [("Workload", "Variant", *_LAYERS, "Resident")]
+    for workload in workloads:
+        for role, variant in variants:
+            parts = _parts(samples, workload, variant)
+            if parts is None:
+                continue
+            resident = samples.median(workload, variant, "rss.end")
+            sizes = (*parts.values(), resident)
+            table.append((workload, variant, *(quantity(size, "bytes") for size in sizes)))
+            rows += [
+                {
+                    "workload": visible(workload), "variant": f"{visible(variant)} ({role})",
+                    "layer": name, "order": order, "mib": size / MIB,
+                    "tip": tip(visible(variant), f"{name} {quantity(size, 'bytes')}"),
+                }
+                for order, (name, size) in enumerate(parts.items())
+            ]  # fmt: skip
+    if not rows:
+        return None
+    color = alt.Scale(domain=list(_LAYERS), range=list(_LAYERS.values()))
+    chart = (
+        alt.Chart(data(rows))
+        .mark_bar()
+        .encode(
+            x=alt.X("sum(mib):Q", title="MiB resident at the end of main"),
+            y=alt.Y("variant:N", title=None, sort=None),
+            color=alt.Color("layer:N", title=None, scale=color),
+            order="order:Q",
+            description="tip:N",
+            row=rows_by_workload(),
+        )
+        .properties(width=WIDTH - 200, height=alt.Step(26))
+    )
+    title = "Where resident memory sits: kernel against runtime"
+    note = (
+        "Medians over rounds. Left of zero: memory that the runtime mapped and nothing touched, "
+        "so the kernel never made it resident."
+    )
+    return Figure("layers", title, note, draw(chart, title), table=tuple(table))
+
+
+def _parts(samples: Samples, workload: str, variant: str) -> dict[str, float] | None:
+    """Bytes of each layer, in the order of ``_LAYERS``."""
+
+    def median(metric: str) -> float | None:
+        return samples.median(workload, variant, metric)
+
+    resident, mapped, live = median("rss.end"), median("runtime.mapped"), median("heap.live")
+    if resident is None or mapped is None or live is None:
+        return None
+    objects = median("heap.objects")
+    objects = live if objects is None else objects
+    unused, free = median("heap.unused") or 0.0, median("heap.free") or 0.0
+    stacks = median("heap.stacks") or 0.0
+    known = max(live, objects) + unused + free + stacks
+    sizes = (
+        min(live, objects), abs(objects - live), unused, free, stacks, max(0.0, mapped - known),
+        resident - mapped,
+    )  # fmt: skip
+    return dict(zip(_LAYERS, sizes, strict=True))
