@@ -203,7 +203,7 @@ def _open(
     if good.name == bad.name:
         raise HarnessError(f"{good.name} is both the good and the bad end; name two variants")
     newest = max(toolchains.values(), key=lambda t: GoVersion.parse(t.version))
-    source = locate(workload, base, newest, cache, spec.build.tags)
+    source = locate(workload, base, newest, cache, [ends[0].build.tags])
     manifest = _manifest(directory, matrix, request, (good, bad), toolchains, cache, command)
     with writing(directory, ELSEWHERE):
         remove_inside(directory, TEMPORARY)

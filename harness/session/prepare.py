@@ -207,7 +207,7 @@ def _toolchains(matrix: Matrix, cache: Path, say: Say) -> dict[str, Toolchain]:
 
 
 def _sources(matrix: Matrix, toolchain: Toolchain, cache: Path) -> dict[str, Source]:
-    base, tags = matrix.path.parent, matrix.spec.build.tags
+    base, tags = matrix.path.parent, matrix.spec.tags
     sources = {}
     for index, workload in enumerate(matrix.spec.workloads):
         try:

@@ -26,3 +26,26 @@ def test_a_plan_tells_of_cells_builds_and_time_and_learns_from_a_run(project: Pr
     text = project.gomatrix("plan").stdout
     assert "6 cached, 0 to do" in text
     assert "not applicable: go1.23.9 does not know the experiment swissmap" in text
+
+
+def test_a_package_that_only_the_tags_of_an_included_cell_make_one_is_found(
+    project: Project,
+) -> None:
+    package = project.root / "go_fixtures" / "tagged"
+    package.mkdir()
+    (package / "main.go").write_text("//go:build special\n\npackage main\n\nfunc main() {}\n")
+    matrix = (
+        "go: [go1.24.3]\ntrials: 1\n"
+        "include: [{go: go1.24.3, build: {tags: [TAG]}}]\n"
+        "workloads: [{name: tagged, package: ./go_fixtures/tagged}]\n"
+    )
+    project.write(matrix.replace("TAG", "special"))
+
+    done = project.gomatrix("run", "-n", "1", "-k", "special")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    project.write(matrix.replace("TAG", "other"))
+    refused = project.gomatrix("plan")
+    assert refused.returncode == 2
+    assert "matrix.yaml:4:37: package './go_fixtures/tagged'" in refused.stderr
+    assert "build constraints exclude all Go files" in refused.stderr

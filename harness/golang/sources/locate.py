@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ def locate(
     base: Path,
     toolchain: Toolchain,
     cache: Path,
-    tags: Sequence[str] = (),
+    tags: Sequence[Sequence[str]] = ((),),
 ) -> Source:
     """Find a workload's package with the go command.
 
@@ -94,12 +95,12 @@ def locate(
         base: the directory of the matrix file.
         toolchain: the newest of the matrix, so that every go.mod can be read.
         cache: the harness's cache directory.
-        tags: build tags of the matrix, which may be what makes it a package at all.
+        tags: the build tags of each kind of cell; any of them may be what makes it a package.
 
     Raises:
         HarnessError: there is no such main package.
     """
-    search = _Search(workload.name, base.resolve(), toolchain, cache, tuple(tags))
+    search = _Search(workload.name, base.resolve(), toolchain, cache, tags)
     if workload.module is not None:
         start = _published(workload.module, toolchain, cache)
         return search.find(workload.module, start, ".", published=True)
@@ -116,7 +117,7 @@ class _Search:
     base: Path
     toolchain: Toolchain
     cache: Path
-    tags: tuple[str, ...]
+    tags: Sequence[Sequence[str]]
 
     def locate(self, package: str, *, test: bool = False) -> Source:
         """Find a package of the user's own module, or of another one on this machine."""
@@ -138,7 +139,7 @@ class _Search:
         }  # fmt: skip
         outside = {"GOWORK": "off"} if published else {}
         try:
-            found = self._list(start, argument, outside)
+            found = self._with_any_tags(start, argument, outside)
         except HarnessError as error:
             needed = _asks_for_newer(start, self.toolchain.version)
             if needed is None:
@@ -167,11 +168,26 @@ class _Search:
             roots=tuple(neighbours),
         )
 
-    def _list(self, start: Path, argument: str, extra: Mapping[str, str]) -> dict[str, Any]:
+    def _with_any_tags(
+        self, start: Path, argument: str, extra: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Facts about a package, with the first tags that make it one; or why there is none."""
+        first, *others = self.tags
+        try:
+            return self._list(start, argument, extra, first)
+        except HarnessError:
+            for tags in others:
+                with suppress(HarnessError):
+                    return self._list(start, argument, extra, tags)
+            raise
+
+    def _list(
+        self, start: Path, argument: str, extra: Mapping[str, str], tags: Sequence[str]
+    ) -> dict[str, Any]:
         """Facts about a package; with cgo, so that one that is all C bindings is found too."""
         build = BuildSpec(cgo=True)
-        tags = [f"-tags={','.join(self.tags)}"] if self.tags else []
-        arguments = ["list", *tags, "-find", "-json=Dir,ImportPath,Name,Module", "--", argument]
+        flag = [f"-tags={','.join(tags)}"] if tags else []
+        arguments = ["list", *flag, "-find", "-json=Dir,ImportPath,Name,Module", "--", argument]
         caches = self.toolchain.build_cache(self.cache)
         text = run_go(
             self.toolchain.goroot, caches, arguments, directory=start, build=build, extra=extra

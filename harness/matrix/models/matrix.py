@@ -53,6 +53,12 @@ class MatrixSpec(Frozen):
         names = (*asked, *(gate.metric for gate in self.gates))
         return any(describe(name).unit in ("seconds", "1/s") for name in names)
 
+    @property
+    def tags(self) -> tuple[tuple[str, ...], ...]:
+        """The build tags of cells, each list of them once; those under ``build:`` first."""
+        own = [cell.build.tags for cell in self.include if cell.build.tags is not None]
+        return tuple(dict.fromkeys(map(tuple, [self.build.tags, *own])))
+
     @model_validator(mode="after")
     def _axes_have_own_names(self) -> Self:
         axes = self.build.axes().items()
