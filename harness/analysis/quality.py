@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from scipy import stats
 
+from harness.analysis.interleaving import out_of_turn
 from harness.analysis.models import Caution
-from harness.analysis.samples import Table, Values
+from harness.analysis.samples import Table, Values, span_of
 from harness.analysis.stats.intervals import median, outliers
 from harness.plan.question import Question
 from harness.run.store import Run
@@ -29,6 +30,11 @@ _BUSY = 0.12
 on a machine counts as busy. Equal trials of the fixtures had 0.02 to 0.1 beside little else, and
 0.14 to 0.26 with four times as many programs that wanted to run as CPUs."""
 _SLOWED = 0.1
+_OUT_OF_TURN = 0.2
+"""Part of the rounds up to which an interruption may have parted a pair's two trials."""
+_ASIDE = 1.0
+"""Seconds that starting and reading a trial may take beside it: it took 0.1 to 0.5."""
+_IN_TURNS = "measure all variants in one run; gomatrix run --resume after -k begins rounds anew"
 _BEARING = {
     "nice", "scheduling policy", "personality", "memory policy", "no huge pages", "page merging",
     "no writable code", "limit cpu", "limit data", "limit stack", "limit rss", "limit as",
@@ -42,7 +48,7 @@ def cautions(run: Run, tables: Mapping[str, Table], question: Question) -> tuple
     part = _ERROR / max(1, len(tables) * len(question.metrics))
     for table in tables.values():
         found += _rounds(table, question)
-        found += _turns(table)
+        found += _turns(table) or _order(run, table, question)
         found += _machines(table, question)
         for metric in question.metrics:
             found += _drift(table, metric, part)
@@ -70,20 +76,59 @@ def _rounds(table: Table, question: Question) -> Iterator[Caution]:
             )
 
 
-def _turns(table: Table) -> Iterator[Caution]:
+def _turns(table: Table) -> list[Caution]:
     """Rounds whose variants were not measured in turns, so that they are not pairs."""
     rounds = {(block.host, block.round) for block in table.blocks}
     torn = {(block.host, block.round) for block in table.blocks if block.part > 0}
-    if torn:
-        yield Caution(
+    if not torn:
+        return []
+    return [
+        Caution(
             workload=table.workload,
             kind="not in turns",
             message=f"in {len(torn)} of {len(rounds)} rounds some variants were measured long "
             "after others, always in the same order, so that a change of the machine in between "
             "would pass for theirs; such trials are not compared with each other",
-            remedy="measure all variants in one run; gomatrix run --resume after -k begins rounds "
-            "anew",
+            remedy=_IN_TURNS,
         )
+    ]
+
+
+def _order(run: Run, table: Table, question: Question) -> list[Caution]:
+    """Pairs of which many were measured far apart, though too few at a time to be refused."""
+    took: dict[tuple[str, int], float] = {}
+    longest: dict[str, float] = {}
+    for trial in run.trials:
+        start, end = span_of(trial)
+        seconds = end - start if trial.ok else run.manifest.matrix.trials.timeout
+        longest[trial.host] = max(seconds, longest.get(trial.host, 0.0))
+        if trial.workload == table.workload:
+            key = (trial.host, trial.round)
+            took[key] = took.get(key, _ASIDE) + seconds + _ASIDE
+    lanes = len({(trial.host, trial.lane) for trial in run.trials})
+    found = []
+    references = (question.baseline, question.candidate or question.baseline)
+    for one in references:
+        for other in (references[1], *table.cells):
+            cells = [table.cells.get(name, {}) for name in (one, other)]
+            both = [block for block in table.blocks if all(block in cell for cell in cells)]
+            count = out_of_turn(
+                [(span_of(cells[0][b]), span_of(cells[1][b])) for b in both],
+                [2 * (took[b.host, b.round] + longest[b.host]) for b in both], lanes,
+            )  # fmt: skip
+            found.append((count / max(1, len(both)), count, len(both), one, other))
+    share, count, rounds, one, other = max(found, key=lambda pair: pair[0])
+    if share <= _OUT_OF_TURN:
+        return []
+    return [
+        Caution(
+            workload=table.workload,
+            kind="not in turns",
+            message=f"in {count} of {rounds} rounds {one} and {other} were not measured in turns, "
+            "so that a change of the machine in between may pass for theirs",
+            remedy=_IN_TURNS,
+        )
+    ]
 
 
 def _machines(table: Table, question: Question) -> Iterator[Caution]:

@@ -1,5 +1,6 @@
 """Comparisons whose two sides were not measured in turns, and rounds that a run completes."""
 
+import itertools
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from synthetic import HOST, make_run
 
 from harness.analysis import conclude, undecided
-from harness.analysis.interleaving import Span, parts
+from harness.analysis.interleaving import Span, out_of_turn, parts
 from harness.analysis.samples import tables
 from harness.run.records import TrialRecord
 from harness.run.resume import continued
@@ -87,6 +88,28 @@ def test_one_round_that_is_completed_minutes_later_stays_valid() -> None:
     assert len(found.complete((A, B), "rss.peak")) == 10
 
 
+@pytest.mark.parametrize(
+    ("rounds", "late", "marked"),
+    [(5, (1, 2, 3), True), (5, (2, 4), True), (10, (1, 5, 9), True), (3, (2,), True),
+     (5, (4,), False), (10, (3, 4), False)],
+)  # fmt: skip
+def test_a_pair_of_which_more_than_a_fifth_was_torn_is_marked(
+    rounds: int, late: tuple[int, ...], *, marked: bool
+) -> None:
+    """Each at a moment of its own or three at one: too few to be refused."""
+
+    def torn(trial: TrialRecord) -> float:
+        return in_turns(trial) + (600 if trial.variant == B and trial.round in late else 0)
+
+    verdict = conclude(stepping(torn, at=0, rounds=rounds))
+    (primary,) = (c for c in verdict.comparisons if c.primary)
+    assert primary.n == rounds
+    if marked:
+        assert f"in {len(late)} of {rounds} rounds {A} and {B}" in _warning(verdict.warnings)
+    else:
+        assert "not in turns" not in {w.kind for w in verdict.warnings}
+
+
 def test_rounds_in_turns_count_beside_those_that_are_not() -> None:
     def half(trial: TrialRecord) -> float:
         return baselines_first(trial) if trial.round <= 5 else 1000 + in_turns(trial)
@@ -125,6 +148,19 @@ def test_no_plan_is_taken_for_one_that_is_not_in_turns(lanes: int) -> None:
         spans = lanes_of(lanes, seed, variants=2 + seed % 5, rounds=(5, 10, 20)[seed % 3])
         false_alarms += any(len(found) > 1 for found in parts(spans, lanes))
     assert false_alarms <= 2, "a warning errs in at most 1 % of runs"
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8])
+def test_no_plan_is_marked(lanes: int) -> None:
+    marked = 0
+    for seed in range(200):
+        spans = lanes_of(lanes, seed, variants=2 + seed % 5, rounds=(3, 5, 10, 20)[seed % 4])
+        longest = max(end - start for found in spans for start, end in found.values())
+        patience = [2 * (sum(b - a for a, b in found.values()) + longest) for found in spans]
+        for one, other in itertools.combinations(spans[0], 2):
+            pairs = [(found[one], found[other]) for found in spans]
+            marked += 5 * out_of_turn(pairs, patience, lanes) > len(pairs)
+    assert marked == 0
 
 
 def recorded(run: Run, *ids: str, host: str = HOST.id) -> Run:
