@@ -5,7 +5,7 @@ from collections import defaultdict
 from harness.analysis import Evidence
 from harness.errors import HarnessError
 from harness.profiles.pprof import Stack
-from harness.run.contents import load_heap, read_series
+from harness.run.contents import Reading
 from harness.run.question import question_of
 from harness.run.store import Run
 
@@ -19,14 +19,15 @@ def read_evidence(run: Run) -> Evidence:
     functions: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
     series: dict[tuple[str, str], list[list[tuple[float, float]]]] = defaultdict(list)
     unreadable: dict[str, list[str]] = defaultdict(list)
+    reading = Reading(run)
     for trial in run.trials:
         if not trial.ok or trial.variant not in wanted:
             continue
         key = (trial.workload, trial.variant)
-        if points := read_series(run, trial):
+        if points := reading.series(trial):
             series[key].append(points)
         try:
-            heap = load_heap(run, trial)
+            heap = reading.heap(trial)
         except HarnessError as error:
             unreadable[trial.workload].append(str(error))
             continue

@@ -1,6 +1,7 @@
 """Compressed data, unpacked up to a limit: a few kilobytes may stand for gigabytes."""
 
 import zlib
+from dataclasses import dataclass
 from typing import IO
 
 _GZIP = 31
@@ -15,6 +16,26 @@ class TooLargeError(ValueError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"unpacks to more than {limit >> 20} MiB")
+
+
+@dataclass
+class Allowance:
+    """What is left to read of many files together; each alone has a limit of its own."""
+
+    numbers: int
+    """Whatever takes time and memory once it is unpacked."""
+    size: int
+    """Bytes."""
+
+    def spend(self, numbers: int, size: int) -> None:
+        """Note what was read."""
+        self.numbers -= numbers
+        self.size -= size
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing is left."""
+        return min(self.numbers, self.size) <= 0
 
 
 def gunzip(data: bytes, limit: int) -> bytes:

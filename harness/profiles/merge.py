@@ -10,9 +10,18 @@ from itertools import chain
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.files.unpack import Allowance
 from harness.models import Frozen
 from harness.profiles import encode as heap
-from harness.profiles.pprof import COMPRESSED, Frame, Profile, Stack, parse_heap, parse_profile
+from harness.profiles.pprof import (
+    COMPRESSED,
+    Frame,
+    Profile,
+    Stack,
+    parse_heap,
+    parse_profile,
+    whole_run,
+)
 
 
 class Holder(Frozen):
@@ -33,8 +42,9 @@ def merge(profiles: Iterable[Path]) -> bytes:
     """
     totals: dict[tuple[Frame, ...], list[int]] = {}
     period = 0
+    allowance = whole_run()
     for path in profiles:
-        profile = _read(path)
+        profile = _read(path, allowance)
         columns = _columns(path, profile)
         period = profile.period or period
         for stack, values in profile.samples:
@@ -59,9 +69,10 @@ def top(profiles: Sequence[Path], base: Sequence[Path] = (), *, count: int = 20)
     Raises:
         HarnessError: one of them cannot be read.
     """
-    flat, cumulative = _per_trial(profiles)
+    allowance = whole_run()
+    flat, cumulative = _per_trial(profiles, allowance)
     if base:
-        for own, other in zip((flat, cumulative), _per_trial(base), strict=True):
+        for own, other in zip((flat, cumulative), _per_trial(base, allowance), strict=True):
             for function, size in other.items():
                 own[function] -= size
     holders = [
@@ -73,28 +84,30 @@ def top(profiles: Sequence[Path], base: Sequence[Path] = (), *, count: int = 20)
     return holders[:count]
 
 
-def _per_trial(profiles: Sequence[Path]) -> tuple[dict[str, float], dict[str, float]]:
+def _per_trial(
+    profiles: Sequence[Path], allowance: Allowance
+) -> tuple[dict[str, float], dict[str, float]]:
     """Bytes by function: allocated by itself; and by it or what it called, recursion once."""
     flat: dict[str, float] = defaultdict(float)
     cumulative: dict[str, float] = defaultdict(float)
     for path in profiles:
-        for stack, size in _heap(path).items():
+        for stack, size in _heap(path, allowance).items():
             flat[stack[-1] if stack else "?"] += size / len(profiles)
             for function in set(stack) or {"?"}:
                 cumulative[function] += size / len(profiles)
     return flat, cumulative
 
 
-def _read(path: Path) -> Profile:
+def _read(path: Path, allowance: Allowance) -> Profile:
     try:
-        return parse_profile(_content(path))
+        return parse_profile(_content(path), allowance)
     except ValueError as error:
         raise _unreadable(path, error) from None
 
 
-def _heap(path: Path) -> dict[Stack, float]:
+def _heap(path: Path, allowance: Allowance) -> dict[Stack, float]:
     try:
-        return parse_heap(_content(path))
+        return parse_heap(_content(path), allowance=allowance)
     except ValueError as error:
         raise _unreadable(path, error) from None
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from harness.files.unpack import gunzip
+from harness.files.unpack import Allowance, TooLargeError, gunzip
 from harness.golang.probe.overlay import is_probe
 
 Stack = tuple[str, ...]
@@ -21,6 +21,7 @@ _UNPACKED = 32 << 20
 """Bytes that it may unpack to. Profiles of large services have a tenth of that."""
 _NUMBERS = 2_000_000
 """Fields, numbers and frames of stacks that it may hold together, each of which takes time."""
+_TOGETHER = "not read: the profiles before it are as much as is read of a run"
 _DEPTH = 1024
 """Frames of a stack; the runtime records 128 at most."""
 _NAME = 1 << 16
@@ -59,16 +60,28 @@ class Profile(NamedTuple):
     """Bytes allocated from one sample to the next, on average."""
 
 
-def parse_heap(data: bytes, kind: str = "inuse_space") -> dict[Stack, float]:
+def whole_run() -> Allowance:
+    """What is read of all profiles of a run together, at most: some 6 s of CPU time."""
+    return Allowance(numbers=20_000_000, size=256 << 20)
+
+
+def parse_heap(
+    data: bytes, kind: str = "inuse_space", allowance: Allowance | None = None
+) -> dict[Stack, float]:
     """Bytes by stack: in use, or with ``alloc_space`` all that were ever allocated.
 
     A stack of which nothing is left has zero bytes. What the probe itself allocates is left out.
+
+    Args:
+        data: the file's content.
+        kind: of sample.
+        allowance: as for ``parse_profile``.
 
     Raises:
         ValueError: this is no profile of a heap, one without that kind of sample, or one beyond a
             limit.
     """
-    profile = parse_profile(data)
+    profile = parse_profile(data, allowance)
     if kind not in profile.kinds:
         raise ValueError(f"a profile without {kind}")
     column = profile.kinds.index(kind)
@@ -83,27 +96,42 @@ def parse_heap(data: bytes, kind: str = "inuse_space") -> dict[Stack, float]:
     return dict(stacks)
 
 
-def parse_profile(data: bytes) -> Profile:
+def parse_profile(data: bytes, allowance: Allowance | None = None) -> Profile:
     """Read a profile.
+
+    Args:
+        data: the file's content.
+        allowance: what is left for it and others; it is told what this one took.
 
     Raises:
         ValueError: this is no profile, or one beyond a limit.
     """
+    whole = allowance or whole_run()
+    if whole.spent:
+        raise ValueError(_TOGETHER)
+    most = min(_UNPACKED, whole.size)
     try:
-        content = gunzip(data, _UNPACKED)
+        content = gunzip(data, most)
     except ValueError as error:
+        whole.spend(0, most)
+        if isinstance(error, TooLargeError) and most < _UNPACKED:
+            raise ValueError(_TOGETHER) from None
         raise ValueError(f"not a gzipped profile that is read here: {error}") from None
+    reader = _Reader(min(_NUMBERS, whole.numbers))
     try:
-        return _Reader().profile(content)
+        return reader.profile(content)
     except (IndexError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise ValueError(f"a damaged profile: {error!r}") from None
+    finally:
+        whole.spend(reader.read, len(content))
 
 
 class _Reader:
     """Reads one profile, and counts what it reads."""
 
-    def __init__(self) -> None:
-        self._left = _NUMBERS
+    def __init__(self, most: int) -> None:
+        self.read = 0
+        self._most = most
 
     def profile(self, content: bytes) -> Profile:
         fields: dict[int, list[int | bytes]] = defaultdict(list)
@@ -188,9 +216,10 @@ class _Reader:
                 yield item
 
     def _count(self, numbers: int) -> None:
-        self._left -= numbers
-        if self._left < 0:
-            raise ValueError(f"a profile of more than {_NUMBERS:,} numbers")
+        self.read += numbers
+        if self.read > self._most:
+            alone = self._most == _NUMBERS
+            raise ValueError(f"a profile of more than {_NUMBERS:,} numbers" if alone else _TOGETHER)
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from harness.analysis.models import Verdict
 from harness.metrics.catalogue import describe
 from harness.report import charts, sections, wording
 from harness.report.charts.drawing import Figure
+from harness.run.contents import Reading
 from harness.run.store import Run
 from harness.text.visible import visible
 
@@ -79,16 +80,17 @@ def _figures(run: Run, question: Question, samples: sections.Samples) -> Iterato
     if question.candidate is not None:
         pair.append(("candidate", question.candidate))
     roles = {name: role for role, name in pair}
+    reading = Reading(run)
     found = [charts.memory_layers(samples, workloads, pair)]
     found += [
-        charts.memory_over_time(run, workload, roles, f"time-{number}")
+        charts.memory_over_time(run, workload, roles, f"time-{number}", reading)
         for number, workload in enumerate(workloads, 1)
     ]
     found.append(charts.address_space(run, workloads, pair))
     if question.candidate is not None:
         found += [
             charts.heap_difference(
-                run, workload, question.baseline, question.candidate, f"heap-{number}"
+                run, workload, question.baseline, question.candidate, f"heap-{number}", reading
             )
             for number, workload in enumerate(workloads, 1)
         ]

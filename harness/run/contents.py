@@ -2,42 +2,48 @@
 
 from harness.errors import HarnessError, MissingError
 from harness.files.inside import read_inside
-from harness.profiles.pprof import COMPRESSED, Stack, parse_heap
+from harness.files.unpack import Allowance
+from harness.profiles.pprof import COMPRESSED, Stack, parse_heap, whole_run
 from harness.run.records import TrialRecord
-from harness.run.series import read_series as stored_series
+from harness.run.series import read_series
 from harness.run.store import Run
 
-
-def read_series(run: Run, trial: TrialRecord) -> list[tuple[float, float]]:
-    """Memory over time: seconds since the start and resident bytes; empty where unknown."""
-    try:
-        return stored_series(run.path, trial.series) if trial.series else []
-    except HarnessError:  # cut short when its writer was killed, or not the run's own
-        return []
+_POINTS, _BYTES = 4_000_000, 256 << 20
+"""What is read of all series together at most."""
 
 
-def read_heap(run: Run, trial: TrialRecord, kind: str = "inuse_space") -> dict[Stack, float] | None:
-    """Heap bytes by stack, root first; ``None`` where there is no readable profile.
+class Reading:
+    """Reads the files of a run's trials, up to a limit on all of them together."""
 
-    A profile without a single sample is one too: nothing was live.
-    """
-    try:
-        return load_heap(run, trial, kind)
-    except HarnessError:
-        return None
+    def __init__(self, run: Run) -> None:
+        """Begin with nothing read."""
+        self._run = run
+        self._series = Allowance(numbers=_POINTS, size=_BYTES)
+        self._profiles = whole_run()
 
+    def series(self, trial: TrialRecord) -> list[tuple[float, float]]:
+        """Memory over time: seconds since the start and resident bytes; empty where unknown."""
+        if not trial.series or self._series.spent:
+            return []
+        try:
+            return read_series(self._run.path, trial.series, self._series)
+        except HarnessError:  # cut short when its writer was killed, or not the run's own
+            return []
 
-def load_heap(run: Run, trial: TrialRecord, kind: str = "inuse_space") -> dict[Stack, float] | None:
-    """Like ``read_heap``, where it matters that there is one which cannot be read.
+    def heap(self, trial: TrialRecord, kind: str = "inuse_space") -> dict[Stack, float] | None:
+        """Heap bytes by stack, root first; ``None`` where there is no profile.
 
-    Raises:
-        HarnessError: the profile is damaged, or beyond a limit.
-    """
-    if not trial.profile:
-        return None
-    try:
-        return parse_heap(read_inside(run.path, trial.profile, COMPRESSED), kind)
-    except MissingError:
-        return None
-    except ValueError as error:
-        raise HarnessError(f"{trial.profile}: {error}") from None
+        A profile without a single sample is one too: nothing was live.
+
+        Raises:
+            HarnessError: the profile is damaged, or beyond a limit.
+        """
+        if not trial.profile:
+            return None
+        try:
+            data = read_inside(self._run.path, trial.profile, COMPRESSED)
+            return parse_heap(data, kind, self._profiles)
+        except MissingError:
+            return None
+        except ValueError as error:
+            raise HarnessError(f"{trial.profile}: {error}") from None

@@ -8,6 +8,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.files.document import parse_json
 from harness.files.inside import read_inside, write_inside
+from harness.files.unpack import Allowance
 
 _SERIES_BYTES, _SERIES_VALUES = 32 << 20, 2_000_000
 """The most that is read of a file; a series of a longer trial is refused."""
@@ -18,17 +19,22 @@ Series = Sequence[tuple[float, int]]
 """Seconds since the start, resident bytes."""
 
 
-def read_series(path: Path, name: str) -> list[tuple[float, float]]:
+def read_series(
+    path: Path, name: str, allowance: Allowance | None = None
+) -> list[tuple[float, float]]:
     """A trial's memory over time: seconds since the start and resident bytes.
 
     Args:
         path: the run directory.
         name: the file's, within it.
+        allowance: is told what was read.
 
     Raises:
         HarnessError: there is no such file in the run, or it holds something else.
     """
     data = read_inside(path, name, _SERIES_BYTES)
+    if allowance:
+        allowance.spend(min(data.count(b",") // 2, _POINTS), len(data))
     found = parse_json(data, str(path / name), values=_SERIES_VALUES)
     try:
         points = zip(found["seconds"], found["rss"], strict=True)

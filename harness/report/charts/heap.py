@@ -5,10 +5,11 @@ from typing import Any
 
 import altair as alt
 
+from harness.errors import HarnessError
 from harness.profiles.pprof import Stack
 from harness.report.charts.drawing import WIDTH, Figure, data, draw, tip
 from harness.report.wording import quantity
-from harness.run.contents import read_heap
+from harness.run.contents import Reading
 from harness.run.store import Run
 from harness.text.visible import visible
 
@@ -25,7 +26,7 @@ _FRAME = 0.002
 
 
 def heap_difference(
-    run: Run, workload: str, baseline: str, candidate: str, key: str
+    run: Run, workload: str, baseline: str, candidate: str, key: str, reading: Reading
 ) -> Figure | None:
     """Heap by function, candidate less baseline, with a flame graph of both.
 
@@ -38,8 +39,9 @@ def heap_difference(
         baseline: a variant's name.
         candidate: a variant's name.
         key: the figure's id in the page.
+        reading: of the run's profiles.
     """
-    found = _heaps(run, workload, baseline, candidate)
+    found = _heaps(run, workload, baseline, candidate, reading)
     if found is None:
         return None
     words, before, after = found
@@ -52,11 +54,13 @@ def heap_difference(
     return Figure(key, title, note, svg, table=_table(before, after))
 
 
-def _heaps(run: Run, workload: str, baseline: str, candidate: str) -> tuple[str, Heap, Heap] | None:
+def _heaps(
+    run: Run, workload: str, baseline: str, candidate: str, reading: Reading
+) -> tuple[str, Heap, Heap] | None:
     """What the heaps hold, in words, and both of the first kind that holds anything."""
     for kind, words in _KINDS:
-        before = _mean_heap(run, workload, baseline, kind)
-        after = _mean_heap(run, workload, candidate, kind)
+        before = _mean_heap(run, workload, baseline, kind, reading)
+        after = _mean_heap(run, workload, candidate, kind, reading)
         if before is not None and after is not None and any((*before.values(), *after.values())):
             return words, before, after
     return None
@@ -103,20 +107,19 @@ def _flame_graph(before: Heap, after: Heap) -> alt.TopLevelMixin:
     return chart
 
 
-def _mean_heap(run: Run, workload: str, variant: str, kind: str) -> Heap | None:
-    heaps = [
-        heap
-        for trial in run.trials
-        if trial.ok and (trial.workload, trial.variant) == (workload, variant)
-        and (heap := read_heap(run, trial, kind)) is not None
-    ]  # fmt: skip
-    if not heaps:
-        return None
+def _mean_heap(run: Run, workload: str, variant: str, kind: str, reading: Reading) -> Heap | None:
     total: Heap = defaultdict(float)
-    for heap in heaps:
-        for stack, size in heap.items():
-            total[stack] += size / len(heaps)
-    return dict(total)
+    count = 0
+    for trial in run.trials:
+        if trial.ok and (trial.workload, trial.variant) == (workload, variant):
+            try:
+                heap = reading.heap(trial, kind)
+            except HarnessError:  # the verdict says so
+                continue
+            count += heap is not None
+            for stack, size in (heap or {}).items():
+                total[stack] += size
+    return {stack: size / count for stack, size in total.items()} if count else None
 
 
 def _frames(before: Heap, after: Heap) -> list[dict[str, Any]]:

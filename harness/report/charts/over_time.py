@@ -10,7 +10,7 @@ import altair as alt
 
 from harness.report.charts.drawing import MIB, WIDTH, Figure, data, draw, role_color, tip
 from harness.report.wording import quantity
-from harness.run.contents import read_series
+from harness.run.contents import Reading
 from harness.run.series import thinned
 from harness.run.store import Run
 from harness.text.visible import visible
@@ -27,7 +27,9 @@ _TIMES = 5
 _PANEL = WIDTH // 3 - 25
 
 
-def memory_over_time(run: Run, workload: str, roles: Mapping[str, str], key: str) -> Figure | None:
+def memory_over_time(
+    run: Run, workload: str, roles: Mapping[str, str], key: str, reading: Reading
+) -> Figure | None:
     """Every round faint, their median strong, a panel for each variant.
 
     Args:
@@ -35,8 +37,9 @@ def memory_over_time(run: Run, workload: str, roles: Mapping[str, str], key: str
         workload: its name.
         roles: ``baseline`` and ``candidate`` by the variant's name.
         key: the figure's id in the page.
+        reading: of the run's series.
     """
-    series = _series(run, workload)
+    series = _series(run, workload, reading)
     if not series:
         return None
     medians = {name: _median_curve([p for _, p in rounds]) for name, rounds in series.items()}
@@ -56,12 +59,12 @@ def memory_over_time(run: Run, workload: str, roles: Mapping[str, str], key: str
     return Figure(key, title, f"A panel for each variant, {drawn}.", svg, _PANEL, table)
 
 
-def _series(run: Run, workload: str) -> dict[str, list[tuple[int, Points]]]:
+def _series(run: Run, workload: str, reading: Reading) -> dict[str, list[tuple[int, Points]]]:
     """Rounds with their points by variant, in the order of the plan."""
     found: dict[str, list[tuple[int, Points]]] = defaultdict(list)
     for trial in run.trials:
         if trial.ok and trial.workload == workload:
-            points = read_series(run, trial)
+            points = reading.series(trial)
             if points:
                 found[trial.variant].append((trial.round, points))
     return {v.name: found[v.name] for v in run.manifest.plan.variants if v.name in found}

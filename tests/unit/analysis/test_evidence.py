@@ -7,6 +7,7 @@ from synthetic import make_run
 
 from harness.analysis.evidence import read_evidence
 from harness.report.charts import heap_difference
+from harness.run.contents import Reading
 from harness.run.store import Run
 
 MIB = 1 << 20
@@ -44,7 +45,7 @@ def test_an_empty_heap_profile_is_a_profile(tmp_path: Path) -> None:
         ("w", "go1.24.3"): {"main.fill": 0.0},
         ("w", "go1.24.11"): {"main.fill": 4.0 * MIB},  # the mean over both
     }
-    figure = heap_difference(run, "w", "go1.24.3", "go1.24.11", "heap")
+    figure = heap_difference(run, "w", "go1.24.3", "go1.24.11", "heap", Reading(run))
     assert figure is not None
     assert figure.title == "Live heap by stack: w"
     assert ("main.fill", "0 B", "4.00 MiB", "4.00 MiB") in figure.table
@@ -58,4 +59,4 @@ def test_no_profile_is_not_an_empty_one(tmp_path: Path) -> None:
     }
     run = stored(tmp_path, heaps)
     assert read_evidence(run).functions == {("w", "go1.24.11"): {"main.fill": 8.0 * MIB}}
-    assert heap_difference(run, "w", "go1.24.3", "go1.24.11", "heap") is None
+    assert heap_difference(run, "w", "go1.24.3", "go1.24.11", "heap", Reading(run)) is None

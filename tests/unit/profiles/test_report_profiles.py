@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +14,15 @@ from profiles import field, profile, varint
 from synthetic import make_run
 
 from harness.cli import main
-from harness.files.unpack import TooLargeError, copy_limited, gunzip
+from harness.files.unpack import Allowance, TooLargeError, copy_limited, gunzip
 from harness.golang.records import ToolchainRecord
+from harness.profiles import merge as merge_module
 from harness.profiles.encode import Frame, Record, Records, encode_profile
 from harness.profiles.merge import merge, top
 from harness.profiles.pprof import parse_heap, parse_profile
-from harness.run.store import MANIFEST, append_trial, write_json
+from harness.run import contents
+from harness.run.series import write_series
+from harness.run.store import MANIFEST, Run, append_trial, write_json
 
 MIB = 1 << 20
 STACK = field(1, varint(2) + varint(1))
@@ -115,6 +119,50 @@ def test_such_a_profile_counts_as_absent_in_verdict_and_report(tmp_path: Path) -
 def test_everything_that_a_profile_counts_has_a_limit(content: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse_profile(gzip.compress(content))
+
+
+def test_profiles_of_a_run_have_a_limit_together() -> None:
+    """Each may be as much as one may be, and a run can have thousands of them."""
+    one = profile([(field(1, b"\1\2" * 500), 1)] * 10)
+    allowance = Allowance(numbers=25_000, size=1 << 20)
+    assert parse_profile(one, allowance) == parse_profile(one)
+    with pytest.raises(ValueError, match="as much as is read of a run"):
+        parse_profile(one, allowance)
+    little = Allowance(numbers=25_000, size=1000)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="as much as is read of a run"):
+            parse_profile(one, little)
+    bombs = Allowance(numbers=25_000, size=40 << 20)
+    for message in ("unpacks to more than 32 MiB", *["as much as is read of a run"] * 2):
+        with pytest.raises(ValueError, match=message):
+            parse_profile(BOMB, bombs)
+
+
+def test_what_is_beyond_it_counts_as_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contents, "whole_run", lambda: Allowance(numbers=100, size=1 << 20))
+    run = stored(tmp_path / "run", {"go1.24.3": [records(MIB)] * 6, "go1.23.9": [records(MIB)] * 6})
+    status, text = call("verdict", run)
+    assert status == 0
+    assert re.search(
+        r"unreadable profiles: \d+ heap profiles cannot be read and count as abs", text
+    )
+    monkeypatch.setattr(merge_module, "whole_run", lambda: Allowance(numbers=100, size=1 << 20))
+    status, text = call("profile", run, "large-buffers", "go1.24.3")
+    assert status == 2
+    assert "the profiles before it are as much as is read of a run" in text
+
+
+def test_series_of_a_run_have_a_limit_together(tmp_path: Path) -> None:
+    run = Run.load(stored(tmp_path / "run", {}))
+    write_series(run.path, "series/x.json", [(i / 10, i) for i in range(10)])
+    reading = contents.Reading(run)
+    trial = run.trials[0].model_copy(update={"series": "series/x.json"})
+    assert len(reading.series(trial)) == 10
+    reading._series.spend(contents._POINTS - 15, 0)
+    assert len(reading.series(trial)) == 10
+    assert reading.series(trial) == []
 
 
 def test_what_unpacks_has_one_limit() -> None:
