@@ -639,7 +639,7 @@ def test_what_trials_inherited_is_told_where_it_bears_on_what_is_measured() -> N
     )
     warnings = conclude(Run(run.path, run.manifest, trials)).warnings
     (told,) = (w for w in warnings if w.kind == "inherited")
-    assert told.message.startswith(f"1 of {len(trials)} trials had what the harness was started")
+    assert told.message.startswith(f"1 of {len(trials)} trials inherited from the harness")
     assert "nice 10;" in told.message
 
 

@@ -10,7 +10,7 @@ from synthetic import HOST, make_run
 from harness.analysis import Evidence, conclude
 from harness.analysis.diagnosis import late_growth
 from harness.analysis.models import Diagnosis, Verdict
-from harness.analysis.quality import mode_gap
+from harness.analysis.quality.metrics import mode_gap
 from harness.run.store import Run
 
 MIB = float(1 << 20)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harness.analysis.comparisons import benjamini_hochberg, holm
+from harness.analysis.stats.classical import kendall, welch
 from harness.analysis.stats.decisions import decide
 from harness.analysis.stats.intervals import (
     Beside,
@@ -134,6 +135,24 @@ def test_any_sample_gives_an_estimate_or_none(values: list[float]) -> None:
         if interval is not None:
             assert interval[0] <= found.centre + abs(found.centre) * 1e-9 + 1e-300
             assert interval[1] >= found.centre - abs(found.centre) * 1e-9 - 1e-300
+
+
+@pytest.mark.parametrize("n", [5, 12, 60])
+@pytest.mark.parametrize("tied", [False, True])
+def test_kendalls_tau_is_that_of_scipy(n: int, *, tied: bool) -> None:
+    values = ROOT.normal(0, 1, n) + np.arange(n) / 10
+    if tied:
+        values = np.round(values)
+    oracle = stats.kendalltau(np.arange(n), values, method="asymptotic" if tied else "exact")
+    assert kendall(values) == pytest.approx((oracle.statistic, oracle.pvalue), rel=1e-9)
+    assert kendall(np.ones(n)) == (0.0, 1.0)
+
+
+def test_welchs_test_is_that_of_scipy() -> None:
+    x, y = ROOT.normal(0, 1, 6), ROOT.normal(0.5, 3, 9)
+    assert welch(x, y) == pytest.approx(stats.ttest_ind(x, y, equal_var=False).pvalue)
+    assert welch(np.ones(4), np.ones(4)) == 1
+    assert welch(np.ones(4), np.zeros(4)) == 0
 
 
 def test_holm_and_benjamini_hochberg_against_published_numbers() -> None:

@@ -1,0 +1,236 @@
+"""Warnings about a primary metric: drift, two modes, outliers, and hosts that differ."""
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
+import numpy as np
+from scipy.special import stdtr
+
+from harness.analysis.models import Caution
+from harness.analysis.samples import Table, Values
+from harness.analysis.stats.classical import kendall, welch
+from harness.analysis.stats.intervals import median, outliers
+from harness.plan.question import Question
+from harness.text.words import listed, percent
+
+_NOTABLE = 0.01
+"""Part of a metric below which an effect is not worth a warning, however sure it is."""
+_FEW = 5
+_MODES_MIN = 10
+_GAP = 3.0
+"""Gap between two modes, in their pooled standard deviations."""
+_DENSITY = 0.25
+"""Density of a normal sample near its outer fifths, times its standard deviation."""
+_NAMED = 4
+"""Outliers that a warning names."""
+_HOST_MIN = 3
+"""Rounds of a host, for a variance."""
+
+
+def metric_cautions(
+    table: Table, metric: str, question: Question, error: float
+) -> Iterator[Caution]:
+    """Every warning about one metric of one workload.
+
+    Args:
+        table: samples.
+        metric: a metric.
+        question: which two variants are compared.
+        error: probability of a false warning of each kind.
+    """
+    yield from _drift(table, metric, error)
+    yield from _modes(table, metric, error)
+    yield from _outliers(table, metric, error)
+    yield from _hosts(table, metric, question, error)
+
+
+def _drift(table: Table, metric: str, error: float) -> Iterator[Caution]:
+    found = moved(table, metric, error, _NOTABLE)
+    if found is not None:
+        shift, tau = found
+        yield Caution(
+            workload=table.workload,
+            kind="drift",
+            message=f"{metric} of all variants together went {'up' if shift > 0 else 'down'} by "
+            f"{percent(abs(math.expm1(shift)))} over the run (Kendall's tau {tau:.2f})",
+            remedy="pairing within rounds removes it from every ratio; if absolute values matter, "
+            "look for what warms up, fills or throttles on the machine",
+        )
+
+
+def moved(table: Table, metric: str, error: float, least: float) -> tuple[float, float] | None:
+    """How far, in logs, a metric moved from the first to the last third of a run; Kendall's tau.
+
+    Returns:
+        ``None`` if it is not shown to move, or moved by less than ``least``.
+    """
+    levels = _levels(table, metric)
+    if levels is None or levels.size < _MODES_MIN:
+        return None
+    third = levels.size // 3
+    shift = median(levels[-third:]) - median(levels[:third])
+    if abs(shift) < least:
+        return None
+    tau, p = kendall(levels)
+    return (shift, tau) if p <= error else None
+
+
+def _levels(table: Table, metric: str) -> Values | None:
+    """Mean over variants of the log deviation from the variant's own median, by block."""
+    rows = []
+    for variant in table.cells:
+        values = table.values(variant, metric)
+        known = np.isfinite(values)
+        if known.any() and (values[known] > 0).all():
+            logs = np.full(values.size, np.nan)
+            logs[known] = np.log(values[known])
+            rows.append(logs - median(logs[known]))
+    if not rows:
+        return None
+    stacked = np.array(rows)
+    counted = np.isfinite(stacked).sum(axis=0)
+    sums = np.nansum(stacked, axis=0)
+    levels: Values = sums[counted > 0] / counted[counted > 0]
+    return levels
+
+
+def _modes(table: Table, metric: str, error: float) -> Iterator[Caution]:
+    names = []
+    gaps = []
+    for variant in table.cells:
+        values = table.values(variant, metric)
+        values = values[np.isfinite(values)]
+        if values.size < _MODES_MIN or not (values > 0).all():
+            continue
+        gap = mode_gap(np.log(values), error / len(table.cells))
+        if gap is not None and gap >= _NOTABLE:
+            names.append(variant)
+            gaps.append(gap)
+    if names:
+        yield Caution(
+            workload=table.workload,
+            kind="two modes",
+            message=f"{metric} of {listed(names)} falls into two groups "
+            f"{percent(math.expm1(max(gaps)))} apart",
+            remedy="ask for more rounds: an interval over few depends on which group they fall "
+            "into; a mode that becomes more frequent shows as a change of the mean",
+        )
+
+
+def mode_gap(logs: Values, error: float) -> float | None:
+    """Distance of two clearly separate groups of at least a fifth of the sample each.
+
+    The split has the least sum of squares (Otsu's). Its gap must be wide compared with the spread
+    within the groups, and wider than one group would show: between the outer fifths of a normal
+    sample, n times a gap times the density there is exponential, and divided by the sample's own
+    spread it has the heavier tail of n - 2 degrees of freedom.
+
+    Args:
+        logs: values of one variant.
+        error: probability of finding groups in a normal sample.
+
+    Returns:
+        ``None`` if there are no such groups.
+    """
+    ordered = np.sort(logs)
+    n = ordered.size
+    fewest = max(2, math.ceil(n / 5))
+    if n < 2 * fewest:
+        return None
+    centred = ordered - ordered.mean()
+    cuts = np.arange(fewest, n - fewest + 1)
+    sums = np.cumsum(centred)[cuts - 1]  # those above a cut have the opposite one
+    within = float(centred @ centred) - sums * sums * n / (cuts * (n - cuts))
+    cut = int(cuts[within.argmin()])
+    gap = float(ordered[cut] - ordered[cut - 1])
+    spread = math.sqrt(max(0.0, float(within.min())) / (n - 2))
+    far = math.inf if spread == 0 else _DENSITY * n * gap / spread / (n - 2)
+    chance = (1 - 2 / 5) * n * (1 + far) ** (2 - n)
+    if gap <= _GAP * spread or gap == 0 or chance > error:
+        return None
+    return float(ordered[cut:].mean() - ordered[:cut].mean())
+
+
+def _outliers(table: Table, metric: str, error: float) -> Iterator[Caution]:
+    """Warn about trials far from the others of their variant.
+
+    A few trials do not show their own spread: a deviation counts only if Student's t with the
+    spread of all variants shows it too, corrected for the number of trials.
+    """
+    far_off = []
+    blocks = np.arange(len(table.blocks))
+    logs = {v: x for v, x in _logs(table, metric).items() if np.isfinite(x).sum() >= _FEW}
+    for variant, values in logs.items():
+        here = blocks[np.isfinite(values)]
+        far = outliers(values[here]) & (np.abs(values[here] - median(values[here])) >= _NOTABLE)
+        if far.any():
+            far_off += [f"{variant} in round {table.blocks[b][1]}" for b in here[far]
+                     if _chance(logs, variant, b) <= error]  # fmt: skip
+    if far_off:
+        more = f" and {len(far_off) - _NAMED} more" if len(far_off) > _NAMED else ""
+        yield Caution(
+            workload=table.workload,
+            kind="outliers",
+            message=f"{metric} lies far from the rest for {listed(far_off[:_NAMED])}{more}; "
+            "none was dropped",
+            remedy="look at these trials in the report, and at what ran at the same time; they "
+            "widen the interval, and more rounds narrow it",
+        )
+
+
+def _logs(table: Table, metric: str) -> dict[str, Values]:
+    """Logarithms of each variant's values by block, NaN if one is missing."""
+    found = {variant: table.values(variant, metric) for variant in table.cells}
+    return {v: np.log(x) for v, x in found.items() if not (x <= 0).any()}
+
+
+def _chance(logs: Mapping[str, Values], variant: str, block: int) -> float:
+    """Probability that one of all trials lies so far from its variant's others (Bonferroni).
+
+    The trial's distance from the mean of the others, divided by the spread of all trials that are
+    no outliers of their own variant, is Student's t.
+    """
+    squares, df, trials = 0.0, 0, 0
+    for values in logs.values():
+        kept = values[np.isfinite(values)]
+        trials += kept.size
+        kept = kept[~outliers(kept)]
+        squares += float(((kept - kept.mean()) ** 2).sum())
+        df += kept.size - 1
+    own = logs[variant][np.isfinite(logs[variant])]
+    rest = own[~outliers(own)]
+    if squares == 0:
+        return 0.0
+    t = (logs[variant][block] - rest.mean()) / math.sqrt(squares / df * (1 + 1 / rest.size))
+    return float(2 * trials * stdtr(df, -abs(t)))
+
+
+def _hosts(table: Table, metric: str, question: Question, error: float) -> Iterator[Caution]:
+    by_host = _log_ratios(table, metric, question)
+    means = {host: float(np.mean(logs)) for host, logs in by_host.items()}
+    if len(means) <= 1 or max(means.values()) - min(means.values()) < _NOTABLE:
+        return
+    pairs = list(combinations(by_host.values(), 2))
+    if len(pairs) * min(welch(x, y) for x, y in pairs) <= error:
+        ratios = (f"{math.exp(mean):.3f} on {host}" for host, mean in means.items())
+        yield Caution(
+            workload=table.workload,
+            kind="hosts differ",
+            message=f"the ratio of {metric} differs between machines: {', '.join(ratios)}",
+            remedy="read the machines separately; the common interval is of their average",
+        )
+
+
+def _log_ratios(table: Table, metric: str, question: Question) -> dict[str, Values]:
+    """Log ratios of candidate and baseline, for each host with rounds enough."""
+    if question.candidate is None:
+        return {}
+    found = {}
+    base, cand = (table.values(v, metric) for v in (question.baseline, question.candidate))
+    for host in sorted({block.host for block in table.blocks}):
+        here = np.array([b.host == host for b in table.blocks]) & np.isfinite(base + cand)
+        a, b = base[here], cand[here]
+        if a.size >= _HOST_MIN and (a > 0).all() and (b > 0).all():
+            found[host] = np.log(b) - np.log(a)
+    return found

@@ -1,0 +1,116 @@
+"""Warnings about rounds: too few of them, or trials that are not paired."""
+
+from collections.abc import Iterator
+
+from harness.analysis.interleaving import out_of_turn
+from harness.analysis.models import Caution
+from harness.analysis.samples import Table, span_of
+from harness.plan.question import Question
+from harness.run.store import Run
+
+_FEW = 5
+_OUT_OF_TURN = 0.2
+"""Part of the rounds in which an interruption may have separated a pair's two trials."""
+_OVERHEAD = 1.0
+"""Seconds that starting a trial, or reading its results, may take: it took 0.1 to 0.5."""
+_IN_TURNS = "measure all variants in one run; gomatrix run --resume after -k starts rounds again"
+
+
+def round_cautions(run: Run, table: Table, question: Question) -> Iterator[Caution]:
+    """Every warning about one workload's rounds."""
+    yield from _few_rounds(table, question)
+    torn = list(_torn_rounds(table))
+    yield from torn or _separated_pairs(run, table, question)
+    yield from _different_machines(table, question)
+
+
+def _few_rounds(table: Table, question: Question) -> Iterator[Caution]:
+    if question.candidate is None:
+        return
+    for metric in question.metrics:
+        n = len(table.complete((question.baseline, question.candidate), metric))
+        if 0 < n < _FEW:
+            yield Caution(
+                workload=table.workload,
+                kind="few rounds",
+                message=f"{metric} has {n} round{'s' if n > 1 else ''} with both variants: "
+                + ("no interval can be given" if n == 1 else "only large effects can be shown"),
+                remedy=f"ask for at least {_FEW} rounds: trials: {_FEW}",
+            )
+
+
+def _torn_rounds(table: Table) -> Iterator[Caution]:
+    """Warn about rounds whose variants are not paired, because they were not measured in turns."""
+    rounds = {(block.host, block.round) for block in table.blocks}
+    torn = {(block.host, block.round) for block in table.blocks if block.part > 0}
+    if torn:
+        yield Caution(
+            workload=table.workload,
+            kind="not in turns",
+            message=f"in {len(torn)} of {len(rounds)} rounds some variants were measured long "
+            "after others, always in the same order, so a change of the machine in between would "
+            "look like an effect; such trials are not compared with each other",
+            remedy=_IN_TURNS,
+        )
+
+
+def _separated_pairs(run: Run, table: Table, question: Question) -> Iterator[Caution]:
+    """Warn about pairs often measured far apart, though in too few rounds not to be paired."""
+    patience = _patience(run, table)
+    lanes = len({(trial.host, trial.lane) for trial in run.trials})
+    found = []
+    references = (question.baseline, question.candidate or question.baseline)
+    for one in references:
+        for other in (references[1], *table.cells):
+            cells = [table.cells.get(name, {}) for name in (one, other)]
+            both = [block for block in table.blocks if all(block in cell for cell in cells)]
+            count = out_of_turn(
+                [(span_of(cells[0][b]), span_of(cells[1][b])) for b in both],
+                [patience[b.host, b.round] for b in both],
+                lanes,
+            )
+            found.append((count / max(1, len(both)), count, len(both), one, other))
+    share, count, rounds, one, other = max(found, key=lambda pair: pair[0])
+    if share > _OUT_OF_TURN:
+        yield Caution(
+            workload=table.workload,
+            kind="not in turns",
+            message=f"in {count} of {rounds} rounds {one} and {other} were not measured in turns, "
+            "so a change of the machine in between may look like an effect",
+            remedy=_IN_TURNS,
+        )
+
+
+def _patience(run: Run, table: Table) -> dict[tuple[str, int], float]:
+    """Seconds that may lie between two trials of one round, by host and round."""
+    took: dict[tuple[str, int], float] = {}
+    longest: dict[str, float] = {}
+    for trial in run.trials:
+        start, end = span_of(trial)
+        seconds = end - start if trial.ok else run.manifest.matrix.trials.timeout
+        longest[trial.host] = max(seconds, longest.get(trial.host, 0.0))
+        if trial.workload == table.workload:
+            key = (trial.host, trial.round)
+            took[key] = took.get(key, _OVERHEAD) + seconds + _OVERHEAD
+    return {(host, number): 2 * (s + longest[host]) for (host, number), s in took.items()}
+
+
+def _different_machines(table: Table, question: Question) -> Iterator[Caution]:
+    """Warn about rounds whose baseline and candidate ran on different machines."""
+    hosts: list[dict[int, set[str]]] = []
+    for name in (question.baseline, question.candidate or question.baseline):
+        by_round: dict[int, set[str]] = {}
+        for block in table.cells.get(name, {}):
+            by_round.setdefault(block.round, set()).add(block.host)
+        hosts.append(by_round)
+    both = hosts[0].keys() & hosts[1].keys()
+    apart = [number for number in both if not hosts[0][number] & hosts[1][number]]
+    if apart:
+        yield Caution(
+            workload=table.workload,
+            kind="different machines",
+            message=f"in {len(apart)} of {len(both)} rounds {question.baseline} and "
+            f"{question.candidate} were measured on different machines; such trials are not "
+            "compared with each other",
+            remedy="measure both on one machine; gomatrix run --resume starts rounds again there",
+        )
