@@ -27,15 +27,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 
 from synthetic import EXPERIMENTS, HOST, make_run
 
-from harness.analysis import conclude, undecided
 from harness.analysis.attribution import Findings, attribute
 from harness.analysis.comparisons import compare_all, compare_primary
+from harness.analysis.conclusion import conclude
 from harness.analysis.models import Caution, Comparison, Decision
 from harness.analysis.quality import cautions
 from harness.analysis.samples import Block, Table
 from harness.analysis.stats.decisions import decided
 from harness.analysis.stats.intervals import Estimate, estimate
 from harness.analysis.stats.sequential import adjust, stopped_error
+from harness.analysis.stopping import undecided
 from harness.plan.question import Question, resolve_question
 from harness.run.records import TrialRecord
 from harness.run.store import Run

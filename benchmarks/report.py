@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
 
 from synthetic import EXPERIMENTS, make_run
 
-from harness.analysis import conclude
+from harness.analysis.conclusion import conclude
 from harness.metrics.catalogue import CATALOGUE
-from harness.report import render_html
+from harness.report.page import render_html
 
 VARIANTS, WORKLOADS, ROUNDS, METRICS = 100, 4, 25, 40
 LIMITS = {"render": 10.0, "memory": float(1 << 30), "size": 5e6, "paint": 1.5}

@@ -37,7 +37,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.analysis import Evidence, compare, conclude
+    from harness.analysis.conclusion import compare, conclude
+    from harness.analysis.diagnosis import Evidence
     from harness.analysis.evidence import read_evidence
     from harness.analysis.models import Comparison, Diagnosis, GateResult, Suspect, Verdict
     from harness.errors import HarnessError
@@ -77,7 +78,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "analysis": ("Evidence", "compare", "conclude"),
+    "analysis.conclusion": ("compare", "conclude"),
+    "analysis.diagnosis": ("Evidence",),
     "analysis.models": ("Comparison", "Diagnosis", "GateResult", "Suspect", "Verdict"),
     "errors": ("HarnessError",),
     "analysis.evidence": ("read_evidence",),

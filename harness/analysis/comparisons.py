@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.analysis.models import Comparison, Decision
-from harness.analysis.pairing import Pair, pair, unit_of, why_no_ratio
+from harness.analysis.pairing import Pair, pair, why_no_ratio
 from harness.analysis.samples import Table
 from harness.analysis.stats.decisions import decided
 from harness.analysis.stats.intervals import Estimate, Guard
 from harness.analysis.stats.sequential import adjust, stopped_error
 from harness.matrix.models import TrialsSpec
+from harness.metrics.catalogue import describe
 from harness.plan.plan import Plan
 from harness.plan.question import Question, default_variants
 from harness.text.words import percent
@@ -169,7 +170,7 @@ def _comparison(
     return Comparison(
         workload=asked.workload,
         metric=asked.metric,
-        unit=unit_of(asked.metric),
+        unit=describe(asked.metric).unit,
         baseline=asked.baseline,
         candidate=asked.candidate,
         primary=asked.primary,

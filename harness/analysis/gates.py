@@ -1,7 +1,7 @@
 """Gates: limits that comparisons, or a candidate's own values, must keep."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,6 @@ from harness.analysis.pairing import (
     pair,
     paired,
     to_ratio,
-    unit_of,
 )
 from harness.analysis.samples import Table, Values
 from harness.analysis.stats.intervals import Estimate, estimate
@@ -83,34 +82,6 @@ def judge_gates(
     return tuple(results)
 
 
-def name_gates(gates: Sequence[GateResult]) -> list[str]:
-    """A name of its own for each gate, as of a test.
-
-    What it limits and against what is added where another gate is on the same metric.
-    """
-    names = [f"{gate.workload}-{gate.metric}-{gate.candidate}" for gate in gates]
-    names = [
-        name if names.count(name) == 1 else f"{name}-{_limits(gate)}"
-        for name, gate in zip(names, gates, strict=True)
-    ]
-    return [
-        f"gate[{name}{f'-{again}' if (again := names[:i].count(name)) else ''}]"
-        for i, name in enumerate(names)
-    ]
-
-
-def _limits(gate: GateResult) -> str:
-    unit = unit_of(gate.metric)
-    share, absolute = gate.max_increase, gate.max_increase_amount
-    increase = percent(share) if share is not None else None
-    if absolute is not None:
-        increase = amount(absolute, unit)
-    limits = [f"max {amount(gate.max, unit)}"] if gate.max is not None else []
-    if increase is not None:
-        limits.append(f"max_increase {increase} against {gate.baseline}")
-    return " ".join(limits)
-
-
 def _judge(
     gate: GateSpec, table: Table, baseline: str, candidate: str, trials: TrialsSpec
 ) -> GateResult:
@@ -147,7 +118,7 @@ def _hold_value(
     seen = _Observed.of(_exactly(metric, values[np.isfinite(values)]), trials, float)
     if seen is None:
         return _Held(passed=False, message="could not be judged: no round has a value of it")
-    unit = unit_of(metric)
+    unit = describe(metric).unit
     told = {"value": seen.centre, "value_ci": seen.interval}
     return _held(limit, amount(limit, unit), seen, lambda x: amount(x, unit), told)
 
@@ -161,7 +132,7 @@ def _hold_increase(
     trials: TrialsSpec,
 ) -> _Held:  # fmt: skip
     """Candidate against baseline: their ratio, or their difference in the metric's unit."""
-    unit, share = unit_of(metric), increase.share
+    unit, share = describe(metric).unit, increase.share
     if share is None:
         limit = increase.amount or 0.0
         allowed = f"+{amount(limit, unit)}"
@@ -187,14 +158,14 @@ def _part(metric: str, share: float, table: Table, found: Pair, baseline: str) -
         The limit, and how it came about.
     """
     reference, size = REFERENCES.get(metric), abs(found.baseline or 0.0)
-    whole = f"a baseline of {amount(size, unit_of(metric))}"
+    whole = f"a baseline of {amount(size, describe(metric).unit)}"
     beside = middle(table.values(baseline, reference)) if reference else None
     if beside is not None:  # it may not have been measured
         size, whole = abs(beside), f"the baseline's {reference}"
     elif size == 0:
         whole = "a baseline that is zero"
     limit = share * size
-    return limit, f"+{percent(share)} of {whole}, which is {amount(limit, unit_of(metric))}"
+    return limit, f"+{percent(share)} of {whole}, which is {amount(limit, describe(metric).unit)}"
 
 
 def _held(

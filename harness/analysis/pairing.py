@@ -175,9 +175,3 @@ def _noise(a: Values, b: Values) -> float | None:
         return None
     variance = (np.log(a).var(ddof=1) + np.log(b).var(ddof=1)) / 2
     return math.sqrt(float(variance))
-
-
-def unit_of(metric: str) -> str:
-    """The metric's unit; nothing where none is known."""
-    known = describe(metric)
-    return "" if known.source == "unknown" else known.unit

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
-from harness.analysis import compare, conclude, undecided
+from harness.analysis.conclusion import compare, conclude
 from harness.analysis.models import Verdict
+from harness.analysis.stopping import undecided
 from harness.bisect.measure import RunLaboratory
 from harness.bisect.points import Finding, Point, State
 from harness.bisect.span import Span

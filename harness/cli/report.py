@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from harness.analysis import compare as compare_variants
-from harness.analysis import conclude
+from harness.analysis.conclusion import compare as compare_variants
+from harness.analysis.conclusion import conclude
 from harness.analysis.evidence import read_evidence
 from harness.analysis.models import Verdict
 from harness.analysis.unanswered import exit_status
@@ -19,7 +19,8 @@ from harness.errors import HarnessError
 from harness.files.inside import write_chosen
 from harness.profiles.merge import merge as merge_profiles
 from harness.profiles.merge import top
-from harness.report import FORMATS, render_history
+from harness.report.formats import FORMATS
+from harness.report.history import render_history
 from harness.report.terminal import comparison_lines, full_summary
 from harness.run.question import variant_of
 from harness.run.store import Run

@@ -11,7 +11,7 @@ from harness.analysis.unanswered import exit_status
 from harness.cli.options import examples, matrix_argument, runs_argument
 from harness.cli.output import say
 from harness.matrix.load import load
-from harness.report import terminal_summary
+from harness.report.terminal import terminal_summary
 from harness.run.directory import newest_run
 from harness.run.store import Run
 from harness.session.judge import merge_and_judge

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.gates import name_gates
+from harness.analysis.gate_names import name_gates
 from harness.analysis.models import Verdict
 from harness.errors import HarnessError, writing
 from harness.golang.cache import default_cache, in_use
@@ -16,7 +16,7 @@ from harness.matrix.load import load
 from harness.plan.plan import parse_shard
 from harness.pytest_plugin.collection import Collection
 from harness.pytest_plugin.plugin import relative, user_errors
-from harness.report import terminal_summary
+from harness.report.terminal import terminal_summary
 from harness.run.records import TrialRecord
 from harness.session.invocation import Invocation
 from harness.text.visible import visible

@@ -14,7 +14,7 @@ from typing import Self
 
 from filelock import FileLock
 
-from harness.analysis import compare
+from harness.analysis.conclusion import compare
 from harness.analysis.models import Comparison, Decision
 from harness.errors import HarnessError
 from harness.run.store import Run

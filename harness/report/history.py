@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import altair as alt
 
-from harness.analysis import question_of
 from harness.analysis.models import Headline, Verdict
 from harness.analysis.pairing import why_no_ratio
 from harness.matrix.names import variant_name
@@ -16,6 +15,7 @@ from harness.report.charts.drawing import Figure, draw, tip
 from harness.report.page import render_page
 from harness.report.sections import Samples
 from harness.report.wording import difference, percent, quantity
+from harness.run.question import question_of
 from harness.run.store import Run
 from harness.text.visible import visible
 

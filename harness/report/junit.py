@@ -2,7 +2,7 @@
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from harness.analysis.gates import name_gates
+from harness.analysis.gate_names import name_gates
 from harness.analysis.models import Verdict
 from harness.run.store import Run
 from harness.text.visible import visible

@@ -10,13 +10,14 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.analysis import Question, question_of
 from harness.analysis.attribution import IMPLICATED
 from harness.analysis.models import Verdict
 from harness.metrics.catalogue import describe
+from harness.plan.question import Question
 from harness.report import charts, sections, wording
 from harness.report.charts.drawing import Figure
 from harness.run.contents import Reading
+from harness.run.question import question_of
 from harness.run.store import Run
 from harness.text.visible import visible
 

@@ -28,10 +28,9 @@ from harness.run.store import (
     write_json,
 )
 from harness.session.execute import TEMPORARY, Assignment, clean
-from harness.session.judge import judge_apart
+from harness.session.judge_apart import judge_apart
 from harness.session.prepare import Prepared, Say, build_requests, make_manifest, prepare
 from harness.session.progress import Progress
-from harness.session.resuming import rounds_to_leave
 from harness.session.stopping import Stopping
 
 
@@ -89,6 +88,8 @@ class Invocation:
             prepared = prepare(matrix, seed=seed, shard=shard, say=say)
             _require_cells(prepared)
             return cls(prepared, reports, resumed=False, done=frozenset())
+        from harness.session.resuming import rounds_to_leave  # noqa: PLC0415 - imports numpy
+
         run = Run.load(resume.resolve())
         plan = run.manifest.plan
         prepared = prepare(matrix, seed=plan.seed, shard=plan.shard, say=say)

@@ -5,26 +5,20 @@ hundreds of megabytes, which the process that controls a run should not keep.
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.analysis import conclude
+from harness.analysis.conclusion import conclude
 from harness.analysis.evidence import read_evidence
 from harness.analysis.models import Verdict
 from harness.errors import HarnessError, writing
-from harness.files.document import parse_model
-from harness.files.inside import read_inside
 from harness.files.whole import OTHERWISE, whole_directory
-from harness.report import write_reports
+from harness.report.formats import write_reports
 from harness.run.merge import join_into
 from harness.run.question import question_of
 from harness.run.store import VERDICT, Run, write_json
 from harness.text.visible import visible
-
-_VERDICT_BYTES, _VERDICT_VALUES = 256 << 20, 20_000_000
-"""What is read of a verdict at most; it was written by this very process's child."""
 
 
 def judge(directory: Path, *, summary: Path | None = None) -> Verdict:
@@ -42,23 +36,6 @@ def judge(directory: Path, *, summary: Path | None = None) -> Verdict:
     write_json(directory / VERDICT, verdict)
     write_reports(run, verdict, summary=summary)
     return verdict
-
-
-def judge_apart(directory: Path) -> Verdict:
-    """Like ``judge``, in another process.
-
-    Raises:
-        HarnessError: it failed there; the message ends with what it said.
-    """
-    command = [sys.executable, "-P", "-m", "harness.session.judge", str(directory)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise HarnessError(
-            f"{directory} was measured but could not be judged; gomatrix report {directory} tries "
-            f"again: {done.stderr.strip()}"
-        )
-    data = read_inside(directory, VERDICT, _VERDICT_BYTES)
-    return parse_model(Verdict, data, str(directory / VERDICT), values=_VERDICT_VALUES)
 
 
 def merge_and_judge(paths: Sequence[Path], destination: Path) -> Verdict:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.analysis import undecided
 from harness.plan.plan import Trial
 from harness.run.records import Manifest, TrialRecord
 from harness.run.store import Run
@@ -43,6 +42,8 @@ class Stopping:
         limits = self._manifest.matrix.trials
         if self._left[block] > 0 or limits.min == limits.max:
             return
+        from harness.analysis.stopping import undecided  # noqa: PLC0415 - imports numpy and scipy
+
         waiting = undecided(self._so_far())
         if record.workload not in waiting:
             self.undue |= {t.id for t in self._planned if t.workload == record.workload}

@@ -11,11 +11,12 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from profiles import field, profile, varint
 from synthetic import ORIGIN, make_run
 
-from harness.analysis import conclude
+from harness.analysis.conclusion import conclude
 from harness.bisect.page import render_bisection
 from harness.bisect.points import Finding
 from harness.bisect.record import Bisection, Culprit, Request, Stage, Step
-from harness.report import render_history, render_html
+from harness.report.history import render_history
+from harness.report.page import render_html
 from harness.run.series import write_series
 from harness.run.store import Run
 from harness.text.visible import first_unseen

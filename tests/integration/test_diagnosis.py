@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from projects import FIXTURES, Project
 
-from harness.analysis import conclude
+from harness.analysis.conclusion import conclude
 from harness.analysis.evidence import read_evidence
 from harness.analysis.models import Verdict
 from harness.run.store import Run

@@ -13,7 +13,7 @@ from verdicts import make_verdict
 
 from harness.profiles.merge import merge, top
 from harness.profiles.pprof import parse_heap
-from harness.report import FORMATS
+from harness.report.formats import FORMATS
 
 pytestmark = pytest.mark.toolchain
 

@@ -24,7 +24,7 @@ from profiles import profile, varint
 from run_mutations import mutate
 from synthetic import ORIGIN, make_run
 
-from harness.analysis import conclude
+from harness.analysis.conclusion import conclude
 from harness.bisect.prepare import read_bisection
 from harness.cli import main
 from harness.errors import HarnessError

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic import EXPERIMENTS, ORIGIN, make_run
 
-from harness.analysis import compare, conclude, undecided
+from harness.analysis.conclusion import compare, conclude
 from harness.analysis.models import Comparison, Suspect, Verdict
+from harness.analysis.stopping import undecided
 from harness.errors import HarnessError
 from harness.pytest_plugin.testing import Change
 from harness.report import wording

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from synthetic import HOST, make_run
 
-from harness.analysis import Evidence, conclude
-from harness.analysis.diagnosis import late_growth
+from harness.analysis.conclusion import conclude
+from harness.analysis.diagnosis import Evidence, late_growth
 from harness.analysis.models import Diagnosis, Verdict
 from harness.analysis.quality.metrics import mode_gap
 from harness.run.store import Run

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from synthetic import HOST, make_run
 
-from harness.analysis import conclude, undecided
+from harness.analysis.conclusion import conclude
 from harness.analysis.interleaving import Span, out_of_turn, parts
 from harness.analysis.samples import tables
+from harness.analysis.stopping import undecided
 from harness.run.records import TrialRecord
 from harness.run.resume import continued
 from harness.run.store import Run

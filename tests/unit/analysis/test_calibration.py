@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from synthetic import EXPERIMENTS, make_run
 
-from harness.analysis import conclude
+from harness.analysis.conclusion import conclude
 from harness.analysis.stats.decisions import decide
 from harness.analysis.stats.intervals import Sample
 

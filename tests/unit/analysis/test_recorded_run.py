@@ -10,7 +10,7 @@ file to write the new ``verdict.json``, and read its diff::
 import json
 from pathlib import Path
 
-from harness.analysis import conclude
+from harness.analysis.conclusion import conclude
 from harness.run.store import Run
 
 DIRECTORY = Path(__file__).resolve().parents[2] / "data" / "recorded-run"

@@ -3,7 +3,7 @@
 import pytest
 from synthetic import ORIGIN, make_run
 
-from harness.analysis import conclude
+from harness.analysis.conclusion import conclude
 from harness.analysis.unanswered import unanswered
 from harness.plan.plan import Trial
 from harness.plan.question import resolve_question

@@ -31,18 +31,6 @@ def test_an_unknown_command_names_the_nearest() -> None:
     assert "report" in result.output
 
 
-def test_version_and_help_do_not_load_what_they_do_not_need() -> None:
-    script = (
-        "import sys\n"
-        "from click.testing import CliRunner\n"
-        "from harness.cli import main\n"
-        "assert CliRunner().invoke(main, ['--help']).exit_code == 0\n"
-        "assert 'scipy' not in sys.modules and 'pytest' not in sys.modules\n"
-    )
-
-    subprocess.run([sys.executable, "-c", script], check=True)
-
-
 def test_a_build_that_failed_is_seen_where_the_caller_ignores_the_death_of_children() -> None:
     program = (
         "import signal, subprocess; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"

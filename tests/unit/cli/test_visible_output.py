@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from synthetic import ORIGIN, make_run
 
 from harness.cli import COMMANDS, main
-from harness.report import FORMATS
+from harness.report.formats import FORMATS
 from harness.run.store import MANIFEST, TRIALS
 from harness.text.visible import first_unseen, visible, visible_json
 

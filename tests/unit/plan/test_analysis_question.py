@@ -1,9 +1,9 @@
 import pytest
 from synthetic import EXPERIMENTS, ORIGIN
 
-from harness.analysis import Question, QuestionError, resolve_question
 from harness.matrix.models import MatrixSpec
 from harness.plan.plan import make_plan
+from harness.plan.question import Question, QuestionError, resolve_question
 
 
 def resolve(known: tuple[str, ...] = (), **changes: object) -> Question:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import EXPERIMENTS, ORIGIN, make_run
 
-from harness.analysis import QuestionError, compare, conclude, resolve_question
+from harness.analysis.conclusion import compare, conclude
 from harness.analysis.models import Comparison, Cure, Suspect, Verdict
 from harness.analysis.stopping import undecided
 from harness.errors import HarnessError
@@ -22,8 +22,10 @@ from harness.golang.records import BuildRecord
 from harness.matrix.models import BuildPattern, BuildSpec, MatrixSpec
 from harness.matrix.names import VariantName, parse_name, quoted, variant_name
 from harness.plan.plan import Plan, make_plan
+from harness.plan.question import QuestionError, resolve_question
 from harness.plan.variants import Toggle, Variant, find_variant, toggles_between
-from harness.report import FORMATS, render_history
+from harness.report.formats import FORMATS
+from harness.report.history import render_history
 from harness.report.sections import troubles
 from harness.run.question import variant_of
 from harness.run.store import Run

@@ -18,19 +18,14 @@ from profiles import field, profile, varint
 from synthetic import ORIGIN, make_run
 from verdicts import make_verdict
 
-from harness.analysis import conclude
+from harness.analysis.conclusion import conclude
 from harness.cli import main
 from harness.cli.schemas import SCHEMAS, json_schema
 from harness.profiles.pprof import parse_heap
-from harness.report import (
-    FORMATS,
-    render_history,
-    render_html,
-    render_markdown,
-    write_reports,
-)
-from harness.report.history import Row
-from harness.report.markdown import LIMIT, code, plain
+from harness.report.formats import FORMATS, write_reports
+from harness.report.history import Row, render_history
+from harness.report.markdown import LIMIT, code, plain, render_markdown
+from harness.report.page import render_html
 from harness.report.terminal import full_summary
 from harness.run.store import Run, append_trial, write_json
 from harness.text.visible import visible

@@ -6,7 +6,8 @@ from synthetic import ORIGIN, make_run
 from verdicts import make_verdict
 
 from harness.analysis.models import Verdict
-from harness.report import render_html, terminal_summary
+from harness.report.page import render_html
+from harness.report.terminal import terminal_summary
 from harness.run.store import Run
 from harness.text.visible import first_unseen
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from synthetic import HOST, ORIGIN, make_run
 
-from harness.analysis import conclude
+from harness.analysis.conclusion import conclude
 from harness.errors import HarnessError
 from harness.run.merge import merge
 from harness.run.store import Run

@@ -10,7 +10,7 @@ from harness.golang.records import BuildRecord
 from harness.matrix.models import GateSpec
 from harness.run.resume import continued
 from harness.run.store import MANIFEST, TRIALS, Run, append_trial, point_latest, write_json
-from harness.session.judge import judge_apart
+from harness.session.judge_apart import judge_apart
 
 
 def stored(path: Path) -> Run:

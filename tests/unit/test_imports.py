@@ -1,0 +1,31 @@
+"""What each entry may import: a second of imports in each of four processes is a slow run."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("altair", "jinja2", "numpy", "pip", "pydantic", "pytest", "rich", "scipy", "scipy.stats",
+         "vl_convert")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("entry", "allowed"),
+    [
+        ("import harness", ""),
+        ("import harness.pytest_plugin.plugin", "pytest"),
+        ("from harness.cli import main; main(['--help'], standalone_mode=False)", "rich"),
+        ("import harness.cli.project", "pydantic rich"),
+        ("import harness.cli.runs", "pydantic rich"),
+        ("import harness.pytest_plugin.collection", "pydantic pytest"),
+        ("import harness.session.execute", "pydantic"),
+        ("import harness.pytest_plugin.controller", "pydantic pytest"),
+        ("import harness.analysis.conclusion", "numpy pydantic scipy"),
+        ("import harness.session.judge", "altair jinja2 numpy pydantic scipy vl_convert"),
+    ],
+)
+def test_an_entry_imports_only_what_it_needs(entry: str, allowed: str) -> None:
+    code = f"import sys\n{entry}\nprint('loaded:', *[m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.rpartition("loaded:")[2].split()
+    assert set(loaded) <= set(allowed.split())
