@@ -58,7 +58,7 @@ def init() -> None:
     It finds main packages and benchmarks, takes go.mod's version as baseline and the newest stable
     one as candidate, and toggles the experiments that differ. It asks nothing, and leaves a
     matrix.yaml that is there as it is. Go need not be installed; toolchains that are not at hand
-    are downloaded, since only they know their experiments.
+    are downloaded, since only they know the module and their experiments.
     """
     path = Path("matrix.yaml")
     present = next((p for p in (path, Path("matrix.yml")) if p.exists()), None)

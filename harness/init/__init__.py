@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.init.survey import Survey, survey
+from harness.init.survey import find_modules, highest, survey
 from harness.init.text import matrix_text, remarks
-from harness.init.versions import choose_versions
+from harness.init.versions import any_go, choose_versions
 
-__all__ = ["Survey", "draft", "survey"]
+__all__ = ["draft"]
 
 
 def draft(directory: Path, cache: Path, say: Callable[[str], None]) -> tuple[str, list[str]]:
-    """The text of a ``matrix.yaml`` for the Go module around or below a directory.
+    """Write the text of a ``matrix.yaml`` for the Go module around or below a directory.
 
     Args:
         directory: where the file will lie.
@@ -22,8 +22,12 @@ def draft(directory: Path, cache: Path, say: Callable[[str], None]) -> tuple[str
         The text, and remarks on what was found and guessed, one line each.
 
     Raises:
-        HarnessError: there is no Go module, nothing in it to measure, or no Go new enough for it.
+        HarnessError: there is no Go, no Go module, nothing in it to measure, or no Go new enough
+            for it.
     """
-    found = survey(directory)
-    versions = choose_versions(found.go, found.toolchain, cache, say)
+    go = any_go(cache, say)
+    modules = find_modules(directory, go, cache)
+    lines = highest(m.go for m in modules), highest(m.toolchain for m in modules)
+    versions, newest = choose_versions(*lines, cache, say)
+    found = survey(directory, modules, newest or go, cache)
     return matrix_text(found, versions), remarks(found, versions)

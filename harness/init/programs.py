@@ -7,7 +7,6 @@ is marked there by a comment.
 import re
 from collections.abc import Iterator, Sequence
 
-from harness.init.source import GoFile
 from harness.models import Frozen
 
 _SERVE = re.compile(
@@ -77,23 +76,22 @@ class Program(Frozen):
 
 
 def look_at_program(
-    name: str, directory: str, own: Sequence[GoFile], reachable: Sequence[GoFile]
+    name: str, directory: str, own: Sequence[str], reachable: Sequence[str]
 ) -> Program:
     """Guess how a program is run.
 
     Args:
         name: the workload's name.
         directory: the main package's, relative to the matrix file.
-        own: its files.
-        reachable: files of the packages of the same modules that it imports.
+        own: its files' text, without comments.
+        reachable: the same of the packages of the same modules that it imports.
     """
-    everything = [source.code for source in (*own, *reachable)]
-    serves, waits = _serves(everything)
+    serves, waits = _serves([*own, *reachable])
     return Program(
         name=name,
         directory=directory,
         server=_server(own, reachable) if serves else None,
-        needs_arguments=any(_ARGUMENTS.search(source.code) for source in own),
+        needs_arguments=any(map(_ARGUMENTS.search, own)),
         endless=waits and not serves,
     )
 
@@ -109,9 +107,9 @@ def _serves(texts: Sequence[str]) -> tuple[bool, bool]:
     return any(calls) or (bool(calls) and waits), waits
 
 
-def _server(own: Sequence[GoFile], reachable: Sequence[GoFile]) -> Server:
+def _server(own: Sequence[str], reachable: Sequence[str]) -> Server:
     files = [*own, *reachable]
-    routes = list(dict.fromkeys(r for f in files for r in _ROUTE.findall(f.code)))
+    routes = list(dict.fromkeys(r for f in files for r in _ROUTE.findall(f)))
     health = next((route for route in routes if _HEALTH.fullmatch(route)), None)
     loads = [r for r in routes if r != health and not r.startswith("/debug")]
     found = {"ready": health, "path": next(iter(loads), health or "/")}
@@ -119,15 +117,15 @@ def _server(own: Sequence[GoFile], reachable: Sequence[GoFile]) -> Server:
         return Server(args=(argument,), **found)
     for variable, value in _variables(files):
         return Server(env={variable: value}, **found)
-    fixed = next((match[1] for f in files for match in _FIXED.finditer(f.code)), None)
+    fixed = next((match[1] for f in files for match in _FIXED.finditer(f)), None)
     return Server(fixed_port=fixed, **found)
 
 
-def _arguments(files: Sequence[GoFile]) -> Iterator[str]:
+def _arguments(files: Sequence[str]) -> Iterator[str]:
     """Flags that say where to listen, as arguments."""
     for file in files:
-        dashes = "-" if "flag" in file.imports else "--"
-        for name, text, number in _FLAG.findall(file.code):
+        dashes = "-" if '"flag"' in file else "--"
+        for name, text, number in _FLAG.findall(file):
             if not _ADDRESS_WORD.search(name):
                 continue
             if number or text.isdigit():
@@ -136,10 +134,10 @@ def _arguments(files: Sequence[GoFile]) -> Iterator[str]:
                 yield f"{dashes}{name}=127.0.0.1:{{port}}"
 
 
-def _variables(files: Sequence[GoFile]) -> Iterator[tuple[str, str]]:
+def _variables(files: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Environment variables that say where to listen."""
     for file in files:
-        for name in _ENVIRONMENT.findall(file.code):
+        for name in _ENVIRONMENT.findall(file):
             if name.upper().endswith("PORT"):
                 yield name, "{port}"
             elif _ADDRESS_WORD.search(name) and not name.upper().startswith("HTTP"):

@@ -1,28 +1,31 @@
-"""What the files of a Go module tell of its programs and benchmarks, without any Go to ask."""
+"""What there is to measure in a Go module, as the go command lists it."""
 
+import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from harness.errors import HarnessError, reading
+from harness.errors import HarnessError
+from harness.golang.command import run_go
+from harness.golang.toolchains.resolve import Toolchain
 from harness.golang.versions import GoVersion
-from harness.init.constraints import belongs
 from harness.init.programs import Program, look_at_program
-from harness.init.source import GoFile
 from harness.models import Frozen
 
 _DEPTH = 4
 """How far below a directory without a go.mod modules are looked for."""
 _PASSED_OVER = frozenset({"testdata", "vendor", "node_modules"})
+_FIELDS = "Dir,ImportPath,Name,GoFiles,TestGoFiles,XTestGoFiles,Imports,Error"
+_COMMENT_OR_TEXT = re.compile(
+    r'"(?:\\.|[^"\\\n])*"|`[^`]*`|' + r"'(?:\\.|[^'\\\n])*'" + r"|//[^\n]*|/\*.*?\*/", re.DOTALL
+)
+_MAIN = re.compile(r"^func\s+main\s*\(\s*\)", re.MULTILINE)
 _BENCHMARK = re.compile(
     r"^func (Benchmark(?:[^a-z\W]\w*)?)\(\s*(\w+) \*testing\.B\s*\) \{\n(.*?)^\}",
     re.MULTILINE | re.DOTALL,
 )
-_MODULE = re.compile(r'^module\s+"?([^\s"]+)"?', re.MULTILINE)
-_GO = re.compile(r"^go\s+(1\.\d+(?:\.\d+)?(?:(?:rc|beta)\d+)?)", re.MULTILINE)
-_TOOLCHAIN = re.compile(r"^toolchain\s+(go1\.\d+(?:\.\d+)?(?:(?:rc|beta)\d+)?)", re.MULTILINE)
-_USE = re.compile(r"^use\s+(?:\(([^)]*)\)|(\S+))", re.MULTILINE)
 
 
 class Benchmarks(Frozen):
@@ -36,178 +39,209 @@ class Benchmarks(Frozen):
     """Those without sub-benchmarks."""
 
 
-class Survey(Frozen):
-    """What there is to measure."""
+class Module(Frozen):
+    """What a go.mod says."""
 
-    modules: tuple[str, ...]
-    """Module paths."""
-    go: str | None
-    """The highest go line, as ``1.24`` or ``1.24.3``; ``None`` if there is none."""
-    toolchain: str | None
-    """The highest toolchain line."""
-    programs: tuple[Program, ...]
-    benchmarks: tuple[Benchmarks, ...]
-
-
-class _Module(Frozen):
     path: str
     root: Path
     go: str | None
+    """The go line, as ``1.24`` or ``1.24.3``, or that of a go.work around it if that is higher."""
     toolchain: str | None
+    """The toolchain line, as ``go1.24.3``."""
 
 
-def survey(directory: Path) -> Survey:
-    """Look through the module that a directory is in, or else those below it.
+class Survey(Frozen):
+    """What there is to measure."""
 
-    A workspace's modules are looked through together. In a subdirectory of a module, only what is
-    below it counts, unless there is nothing.
+    modules: tuple[Module, ...]
+    programs: tuple[Program, ...]
+    benchmarks: tuple[Benchmarks, ...]
+
+    @property
+    def go(self) -> str | None:
+        """The highest go line."""
+        return highest(module.go for module in self.modules)
+
+    @property
+    def toolchain(self) -> str | None:
+        """The highest toolchain line."""
+        return highest(module.toolchain for module in self.modules)
+
+
+class _Package(Frozen):
+    path: str
+    name: str
+    directory: Path
+    module: Module
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+    imports: tuple[str, ...]
+
+    def code(self, names: Iterable[str]) -> list[str]:
+        """The text of files, without comments."""
+        paths = (self.directory / name for name in names)
+        texts = (path.read_text(encoding="utf-8", errors="replace") for path in paths)
+        return [_COMMENT_OR_TEXT.sub(_without_comment, text) for text in texts]
+
+
+def find_modules(directory: Path, go: Toolchain, cache: Path) -> list[Module]:
+    """The modules of a go.work in a directory, or the one that it is in, or those below it.
+
+    Args:
+        directory: where the matrix file will lie.
+        go: any toolchain; reads go.mod and go.work.
+        cache: the harness's cache directory.
 
     Raises:
-        HarnessError: there is no module, or neither a program nor a benchmark in it.
+        HarnessError: there is none, or the go command cannot read one.
     """
     here = directory.resolve()
-    modules = _modules(here)
+    if (here / "go.work").is_file():
+        work = _edit(here / "go.work", go, cache)
+        roots = [(here / use["DiskPath"]).resolve() for use in work.get("Use") or ()]
+        found = [_read_module(root, go, cache) for root in roots if (root / "go.mod").is_file()]
+        return [m.model_copy(update={"go": highest((m.go, work.get("Go")))}) for m in found]
+    around = next((p for p in (here, *here.parents) if (p / "go.mod").is_file()), None)
+    modules = [_read_module(p, go, cache) for p in ([around] if around else _modules_below(here))]
     if not modules:
         raise HarnessError(
             f"there is no go.mod in {here}, above it or up to {_DEPTH} directories below; go to a "
             "Go module, or run go mod init; a published program needs none: write "
             "{name: NAME, module: PATH@VERSION} under workloads: of a matrix.yaml of your own"
         )
-    packages = {d: m for m in modules for d in _package_directories(m.root)}
-    below = {d: m for d, m in packages.items() if d.is_relative_to(here)}
-    for chosen in (below, packages):
-        programs, benchmarks = _look(chosen, here, modules)
+    return modules
+
+
+def survey(directory: Path, modules: Sequence[Module], go: Toolchain, cache: Path) -> Survey:
+    """List the programs and benchmarks of modules, those nearest to a directory first.
+
+    In a subdirectory of a module, only what is below it counts, unless there is nothing.
+
+    Args:
+        directory: where the matrix file will lie.
+        modules: looked through together.
+        go: a toolchain that can build them.
+        cache: the harness's cache directory.
+
+    Raises:
+        HarnessError: there is neither a program nor a benchmark, or the go command fails.
+    """
+    here = directory.resolve()
+    packages = {p.path: p for m in modules for p in _packages(m, go, cache)}
+    for chosen in (
+        [p for p in packages.values() if p.directory.is_relative_to(here)],
+        packages.values(),
+    ):
+        programs, benchmarks = _look(chosen, here, packages)
         if programs or benchmarks:
-            break
-    else:
-        raise HarnessError(
-            f"{', '.join(m.path for m in modules)}: there is no main package and no benchmark for "
-            "this system; write one (func BenchmarkX(b *testing.B) in a _test.go file)"
-        )
-    return Survey(
-        modules=tuple(module.path for module in modules),
-        go=max((m.go for m in modules if m.go), key=_order, default=None),
-        toolchain=max((m.toolchain for m in modules if m.toolchain), key=_order, default=None),
-        programs=tuple(programs),
-        benchmarks=tuple(benchmarks),
+            return Survey(
+                modules=tuple(modules), programs=tuple(programs), benchmarks=tuple(benchmarks)
+            )
+    raise HarnessError(
+        f"{', '.join(m.path for m in modules)}: there is no main package and no benchmark for "
+        "this system; write one (func BenchmarkX(b *testing.B) in a _test.go file)"
     )
 
 
-def _order(line: str) -> GoVersion:
-    return GoVersion.parse(line if line.startswith("go") else f"go{line}")
+def highest(lines: Iterable[str | None]) -> str | None:
+    """The highest of go lines or toolchain lines, if there is one."""
+    return max(
+        (line for line in lines if line),
+        key=lambda line: GoVersion.parse(line if line.startswith("go") else f"go{line}"),
+        default=None,
+    )
 
 
-def _modules(here: Path) -> list[_Module]:
-    work = here / "go.work"
-    if work.is_file():
-        text = _text(work)
-        entries = [w for block, one in _USE.findall(text) for w in (block or one).split("\n")]
-        words = [re.sub(r"//.*", "", entry).strip().strip('"') for entry in entries]
-        roots = [(here / word).resolve() for word in words if word]
-        found = [_read_module(root) for root in roots if (root / "go.mod").is_file()]
-        outer = _read_module(here, "go.work")
-        return [m.model_copy(update={"go": _higher(m.go, outer.go)}) for m in found]
-    for root in (here, *here.parents):
-        if (root / "go.mod").is_file():
-            return [_read_module(root)]
-    return [_read_module(root) for root in _modules_below(here)]
+def _edit(path: Path, go: Toolchain, cache: Path) -> dict[str, Any]:
+    kind = path.suffix.removeprefix(".")
+    text = run_go(go.goroot, go.build_cache(cache), [kind, "edit", "-json", str(path)])
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
-def _higher(one: str | None, other: str | None) -> str | None:
-    return max((line for line in (one, other) if line), key=_order, default=None)
+def _read_module(root: Path, go: Toolchain, cache: Path) -> Module:
+    said = _edit(root / "go.mod", go, cache)
+    toolchain = said.get("Toolchain")
+    return Module(
+        path=said["Module"]["Path"],
+        root=root,
+        go=said.get("Go"),
+        toolchain=None if toolchain == "default" else toolchain,
+    )
 
 
 def _modules_below(here: Path) -> Iterator[Path]:
     for place, directories, files in os.walk(here):
         depth = len(Path(place).relative_to(here).parts)
-        directories[:] = sorted(d for d in directories if _is_looked_into(d) and depth < _DEPTH)
+        directories[:] = sorted(
+            d for d in directories
+            if not d.startswith((".", "_")) and d not in _PASSED_OVER and depth < _DEPTH
+        )  # fmt: skip
         if "go.mod" in files:
             yield Path(place)
 
 
-def _read_module(root: Path, name: str = "go.mod") -> _Module:
-    text = _text(root / name)
-    path, go, toolchain = (pattern.search(text) for pattern in (_MODULE, _GO, _TOOLCHAIN))
-    return _Module(
-        path=path[1] if path else root.name,
-        root=root,
-        go=go[1] if go else None,
-        toolchain=toolchain[1] if toolchain else None,
-    )
-
-
-def _text(path: Path) -> str:
-    with reading(path):
-        return path.read_text(encoding="utf-8", errors="replace")
-
-
-def _is_looked_into(name: str) -> bool:
-    return not name.startswith((".", "_")) and name not in _PASSED_OVER
-
-
-def _package_directories(root: Path) -> Iterator[Path]:
-    for place, directories, files in os.walk(root):
-        directories[:] = sorted(
-            d for d in directories if _is_looked_into(d) and not Path(place, d, "go.mod").exists()
-        )
-        if any(file.endswith(".go") for file in files):
-            yield Path(place)
+def _packages(module: Module, go: Toolchain, cache: Path) -> Iterator[_Package]:
+    """What can be built of a module here."""
+    arguments = ["list", "-e", f"-json={_FIELDS}", "./..."]
+    text = run_go(go.goroot, go.build_cache(cache), arguments, directory=module.root)
+    decoder = json.JSONDecoder()
+    while text := text.lstrip():
+        said, end = decoder.raw_decode(text)
+        text = text[end:]
+        if "Error" not in said:
+            yield _Package(
+                path=said["ImportPath"],
+                name=said["Name"],
+                directory=Path(said["Dir"]),
+                module=module,
+                files=said.get("GoFiles", ()),
+                tests=(*said.get("TestGoFiles", ()), *said.get("XTestGoFiles", ())),
+                imports=said.get("Imports", ()),
+            )
 
 
 def _look(
-    packages: Mapping[Path, _Module], here: Path, modules: Iterable[_Module]
+    chosen: Collection[_Package], here: Path, packages: Mapping[str, _Package]
 ) -> tuple[list[Program], list[Benchmarks]]:
-    """Programs and benchmarks of packages, those nearest to ``here`` first."""
     programs: list[Program] = []
     benchmarks: list[Benchmarks] = []
     names: set[str] = set()
-    roots = {module.path: module.root for module in modules}
-    for directory in sorted(packages, key=lambda d: (len(d.parts), str(d))):
-        module = packages[directory]
-        sources = read_package(directory)
-        relative = _relative(directory, here)
-        own = [source for source in sources if not source.test]
-        if any(source.package == "main" and source.has_main for source in own):
-            name = _unique(directory, module, "", names)
-            reachable = _reachable(own, roots)
+    for package in sorted(chosen, key=lambda p: (len(p.directory.parts), str(p.directory))):
+        relative = _relative(package.directory, here)
+        own = package.code(package.files)
+        if package.name == "main" and any(map(_MAIN.search, own)):
+            name = _unique(package, "", names)
+            reachable = [t for p in _imported(package, packages) for t in p.code(p.files)]
             programs.append(look_at_program(name, relative, own, reachable))
-        found = [m for s in sources if s.test for m in _BENCHMARK.finditer(s.code)]
+        found = [m for text in package.code(package.tests) for m in _BENCHMARK.finditer(text)]
         if found:
-            name = _unique(directory, module, "-bench", names)
-            plain = tuple(m[1] for m in found if f"{m[2]}.Run(" not in m[3])
             benchmarks.append(
                 Benchmarks(
-                    directory=relative, name=name, functions=tuple(m[1] for m in found), plain=plain
+                    directory=relative,
+                    name=_unique(package, "-bench", names),
+                    functions=tuple(m[1] for m in found),
+                    plain=tuple(m[1] for m in found if f"{m[2]}.Run(" not in m[3]),
                 )
             )
     return programs, benchmarks
 
 
-def read_package(directory: Path) -> list[GoFile]:
-    """Every Go file of a directory that belongs to a build here."""
-    files = []
-    for path in sorted(directory.glob("*.go")):
-        if path.is_file() and not path.name.startswith((".", "_")):
-            parsed = GoFile.parse(path.name, _text(path))
-            if parsed is not None and belongs(path.name, parsed.header):
-                files.append(parsed)
-    return files
-
-
-def _reachable(sources: Iterable[GoFile], roots: Mapping[str, Path]) -> list[GoFile]:
-    """The files of packages of these modules that a program imports, directly or not."""
-    reached: dict[str, list[GoFile]] = {}
-    pending = [name for source in sources for name in source.imports]
+def _imported(package: _Package, packages: Mapping[str, _Package]) -> list[_Package]:
+    """The packages of these modules that one imports, directly or not."""
+    reached = {package.path: package}
+    pending = [package]
     while pending:
-        name = pending.pop()
-        owners = [path for path in roots if name == path or name.startswith(f"{path}/")]
-        if name in reached or not owners:
-            continue
-        owner = max(owners, key=len)
-        directory = roots[owner] / name.removeprefix(owner).lstrip("/")
-        reached[name] = [s for s in read_package(directory) if not s.test]
-        pending += [imported for source in reached[name] for imported in source.imports]
-    return [source for files in reached.values() for source in files]
+        for path in pending.pop().imports:
+            if path in packages and path not in reached:
+                reached[path] = packages[path]
+                pending.append(packages[path])
+    return list(reached.values())[1:]
+
+
+def _without_comment(match: re.Match[str]) -> str:
+    text = match[0]
+    return " " if text.startswith(("//", "/*")) else text
 
 
 def _relative(directory: Path, here: Path) -> str:
@@ -215,10 +249,11 @@ def _relative(directory: Path, here: Path) -> str:
     return text if text.startswith(".") else f"./{text}"
 
 
-def _unique(directory: Path, module: _Module, suffix: str, taken: set[str]) -> str:
+def _unique(package: _Package, suffix: str, taken: set[str]) -> str:
     """A workload's name: the directory's, or the module's for its root, made unique."""
+    module = package.module
     parts = [part for part in module.path.split("/") if not re.fullmatch(r"v\d+", part)]
-    words = [*parts[-1:], *directory.relative_to(module.root).parts]
+    words = [*parts[-1:], *package.directory.relative_to(module.root).parts]
     for count in range(1, len(words) + 1):
         name = _word("-".join(words[-count:])) + suffix
         if name not in taken:

@@ -36,9 +36,22 @@ class Versions(Frozen):
     """Why it is not what was to be expected; empty if it is."""
 
 
+def any_go(cache: Path, say: Callable[[str], None]) -> Toolchain:
+    """The newest Go at hand, or else the newest that can be fetched.
+
+    Raises:
+        HarnessError: there is none.
+    """
+    name = next(reversed(at_hand(cache)), "stable")
+    try:
+        return resolve([parse_toolchain(name)], cache, say)[name]
+    except HarnessError as error:
+        raise HarnessError(f"the go command is needed to read the module: {error}") from None
+
+
 def choose_versions(
     go: str | None, toolchain: str | None, cache: Path, say: Callable[[str], None]
-) -> Versions:
+) -> tuple[Versions, Toolchain | None]:
     """The module's own Go against the newest stable one, out of what can be had.
 
     Where no provider can be reached, what is at hand has to do; where a toolchain cannot be
@@ -50,8 +63,11 @@ def choose_versions(
         cache: the harness's cache directory.
         say: told of downloads.
 
+    Returns:
+        The versions, and the newer one's toolchain if it could be fetched.
+
     Raises:
-        HarnessError: the module asks for a newer Go than can be had.
+        HarnessError: no release can be had, or the module asks for a newer Go than can be had.
     """
     wanted = toolchain or f"go{go or f'1.{_OLDEST}'}"
     wanted = max(wanted, f"go1.{_OLDEST}", key=GoVersion.parse)
@@ -59,8 +75,7 @@ def choose_versions(
     available = every_release(here, ask_providers(cache))
     newest = expand_shorthand("stable", available)
     if newest is None:
-        remark = "no Go is at hand and no provider can be reached; see gomatrix doctor"
-        return Versions(baseline=wanted, candidate="stable", remark=remark)
+        raise HarnessError("no release of Go is at hand or can be fetched; see gomatrix doctor")
     if GoVersion.parse(wanted) > GoVersion.parse(newest) and wanted not in available:
         raise HarnessError(
             f"the module asks for {wanted}, and the newest Go that can be had is {newest}; see "
@@ -75,13 +90,10 @@ def choose_versions(
         found = resolve([parse_toolchain(name) for name in (baseline, newest)], cache, say)
     except HarnessError as error:
         remark = f"suspects are left open: {str(error).splitlines()[0]}"
-        return Versions(baseline=baseline, candidate=newest, remark=remark)
-    return Versions(
-        baseline=baseline,
-        candidate=newest,
-        suspects=tuple(_suspects(found[baseline], found[newest])),
-        remark=remark,
-    )
+        return Versions(baseline=baseline, candidate=newest, remark=remark), None
+    suspects = tuple(_suspects(found[baseline], found[newest]))
+    versions = Versions(baseline=baseline, candidate=newest, suspects=suspects, remark=remark)
+    return versions, found[newest]
 
 
 def _closest(wanted: str, available: Sequence[str]) -> str:

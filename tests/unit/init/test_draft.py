@@ -1,16 +1,20 @@
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from harness.errors import HarnessError
+from harness.golang.cache import default_cache
 from harness.golang.experiments import parse_meanings
-from harness.init.constraints import belongs
+from harness.golang.toolchains.resolve import Toolchain
 from harness.init.programs import Program
-from harness.init.survey import Survey, survey
+from harness.init.survey import Survey, find_modules
+from harness.init.survey import survey as survey_modules
 from harness.init.text import matrix_text, remarks
-from harness.init.versions import Suspect, Versions, _closest
+from harness.init.versions import Suspect, Versions, _closest, any_go
 from harness.matrix.load import Matrix, load
 
+pytestmark = pytest.mark.toolchain
 VERSIONS = Versions(baseline="go1.24.3", candidate="go1.27.3")
 MAIN = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println() }\n'
 
@@ -20,6 +24,16 @@ def write(root: Path, files: dict[str, str]) -> Path:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     return root
+
+
+@cache
+def newest_go() -> Toolchain:
+    return any_go(default_cache(), print)
+
+
+def survey(root: Path) -> Survey:
+    modules = find_modules(root, newest_go(), default_cache())
+    return survey_modules(root, modules, newest_go(), default_cache())
 
 
 def loaded(found: Survey, root: Path, versions: Versions = VERSIONS) -> Matrix:
@@ -48,7 +62,7 @@ def program(tmp_path: Path, source: str) -> Program:
     ],
 )
 def test_the_lines_of_go_mod(tmp_path: Path, mod: str, go: str | None, toolchain: str) -> None:
-    found = survey(write(tmp_path, {"go.mod": mod, "main.go": MAIN}))
+    (found,) = find_modules(write(tmp_path, {"go.mod": mod}), newest_go(), default_cache())
 
     assert (found.go, found.toolchain) == (go, toolchain)
 
@@ -112,12 +126,29 @@ def test_no_module_and_nothing_to_measure_are_said(tmp_path: Path) -> None:
 
 
 def test_names_that_yaml_would_misread_survive(tmp_path: Path) -> None:
-    odd = "cmd/a: b #c 'd' \"e\" {f}"
-    root = write(tmp_path, {"go.mod": "module m\n", f"{odd}/main.go": MAIN, "-x/main.go": MAIN})
+    root = write(tmp_path, {"go.mod": "module m\n", "no/main.go": MAIN, "1.20/main.go": MAIN})
 
     workloads = loaded(survey(root), root).spec.workloads
 
-    assert [w.package for w in workloads] == ["./-x", f"./{odd}"]
+    assert [w.package for w in workloads] == ["./1.20", "./no"]
+
+
+def test_what_the_go_command_refuses_is_no_workload(tmp_path: Path) -> None:
+    root = write(tmp_path, {
+        "go.mod": "module m\n", "good/main.go": MAIN, "a: b/main.go": MAIN, "-x/main.go": MAIN,
+        "c/main.go": 'package main\n\nimport "C"\n\nfunc main() {}\n',
+        "odd/main.go": "//go:build gc && !(windows || ignore)\n\n" + MAIN,
+        "old/main.go": "// +build ignore\n\n" + MAIN,
+    })  # fmt: skip
+
+    assert names(survey(root)) == ["./good", "./odd"]
+
+
+def test_a_module_in_blocks_and_quotes(tmp_path: Path) -> None:
+    mod = 'module (\n\t"example.com/m" // the name\n)\n\ngo 1.24\n'
+    found = survey(write(tmp_path, {"go.mod": mod, "main.go": MAIN}))
+
+    assert ([m.path for m in found.modules], found.go) == (["example.com/m"], "1.24")
 
 
 def test_a_server_with_a_flag_is_served_on_a_free_port(tmp_path: Path) -> None:
@@ -248,25 +279,6 @@ def test_of_one_go_version_all_suspects_off_is_the_baseline(tmp_path: Path) -> N
     assert spec.exclude == []
     assert spec.question is not None
     assert (spec.question.baseline, spec.question.candidate) == ("go1.27.3+noa,nob", "go1.27.3")
-
-
-@pytest.mark.parametrize(
-    ("name", "header", "here"),
-    [
-        ("a.go", "", True),
-        ("a_linux.go", "", True),
-        ("a_windows.go", "", False),
-        ("linux.go", "", True),
-        ("a_windows_amd64.go", "", False),
-        ("a.go", "//go:build linux && !cgo\n", True),
-        ("a.go", "//go:build (windows || darwin) && go1.20\n", False),
-        ("a.go", "//go:build !(windows || ignore)\n", True),
-        ("a.go", "// +build ignore\n", True),
-        ("a.go", "//go:build (\n", False),
-    ],
-)
-def test_build_constraints(name: str, header: str, *, here: bool) -> None:
-    assert belongs(name, header) == here
 
 
 def test_what_experiments_mean_is_read_from_gos_source() -> None:
