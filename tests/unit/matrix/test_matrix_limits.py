@@ -11,7 +11,8 @@ import pytest
 from synthetic import EXPERIMENTS
 
 from harness.errors import HarnessError
-from harness.matrix.load import SpecError, load
+from harness.matrix.document import SpecError
+from harness.matrix.load import load
 from harness.matrix.paths import beside
 from harness.plan.feasible import TRIALS, check_trials
 from harness.plan.plan import make_plan

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.matrix.load import SpecError, load
+from harness.matrix.document import SpecError
+from harness.matrix.load import load
 from harness.matrix.units import Increase
 
 GOOD = """\
