@@ -265,7 +265,7 @@ def test_real_go_files_are_split_and_mixed_byte_for_byte(
     used = [used_files(t, find(old, module, cache), (), BuildSpec(), cache) for t in (old, good)]
     found = differences(old, good, used[0] | used[1])
     split = make_splitter(good, cache)
-    changes = compare(found.good, found.bad, split)
+    changes = compare(found.good, found.bad, (split, split))
     assert len(changes) > 100
     everything = {Edit(c.path, n) for c in changes.values() for n in c.differing}
     assert combine(changes, set(), split) == {path: found.good[path] for path in changes}
@@ -281,7 +281,7 @@ def test_each_single_declaration_of_a_real_change_gives_a_file_that_parses(
     newer = get("go1.24.11", cache)
     found = differences(newer, good, frozenset({"src/os/root_unix.go", "src/runtime/proc.go"}))
     split = make_splitter(newer, cache)
-    changes = compare(found.good, found.bad, split)
+    changes = compare(found.good, found.bad, (split, split))
     for change in changes.values():
         for edit in change.edits:
             texts = combine({change.path: change}, {edit}, split)

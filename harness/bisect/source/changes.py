@@ -115,21 +115,25 @@ class Unparsable(Exception):  # noqa: N818 - an outcome of a combination, not a 
 
 
 def compare(
-    good: Mapping[str, str | None], bad: Mapping[str, str | None], split: Splitter
+    good: Mapping[str, str | None], bad: Mapping[str, str | None], split: tuple[Splitter, Splitter]
 ) -> dict[str, FileChange]:
     """The files that differ, in the order of their paths.
 
     Args:
         good: texts of files by path within the GOROOT; ``None`` for one that is not there.
         bad: the other side, with the same paths.
-        split: takes a file apart.
+        split: takes files of the good and of the bad side apart.
     """
     paths = [path for path in sorted(good) if good[path] != bad[path]]
-    texts = [(path, side[path] or "") for path in paths for side in (good, bad)]
-    splits = iter(split(texts))
+    splits = zip(
+        *(
+            one([(path, side[path] or "") for path in paths])
+            for one, side in zip(split, (good, bad), strict=True)
+        ),
+        strict=True,
+    )
     changes = {}
-    for path in paths:
-        both = (next(splits), next(splits))
+    for path, both in zip(paths, splits, strict=True):
         pieces = tuple(_align(*both, absent=(good[path] is None, bad[path] is None)))
         changes[path] = FileChange(
             path=path, good=good[path], bad=bad[path], splits=both, pieces=pieces

@@ -1,7 +1,7 @@
 """Which edits need which others, so that mixtures which cannot compile are seldom tried.
 
-By names alone, which is quick and good enough: where it is wrong, a mixture does not compile, and
-what the compiler complains of tells what else belongs together.
+By what the type checker says that declarations refer to. Where that is not enough, a mixture does
+not build, and what the compiler complains of tells what else belongs together, or cannot be had.
 """
 
 import heapq
@@ -15,6 +15,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from harness.bisect.source.answer import Direction
 from harness.bisect.source.changes import Edit, FileChange, Piece
 
 _COMPLAINTS = (
@@ -23,6 +24,7 @@ _COMPLAINTS = (
     r"unknown field (\w+)",
     r"missing method (\w+)",
     r"arguments in call to (?:\w+\.)*(\w+)",
+    r"variables? but (?:\w+\.)*(\w+)(?:\(.*\))? returns",
     r"(\w+) redeclared in this block",
     r"method \w+\.(\w+) already declared",
     r"missing function body: func (\w+)",
@@ -37,67 +39,66 @@ _PACKAGE = re.compile(r"^# ([\w./-]+)")
 _QUALIFIED = re.compile(r"(?:undefined:|relocation target|symbol|definition of) ([\w./]+)\.\w+")
 
 
-def missing(
-    complaint: str, changes: Mapping[str, FileChange], chosen: AbstractSet[Edit]
-) -> frozenset[Edit]:
-    """Further edits that a failed build asks for: of what it misses, or cannot have twice.
-
-    Args:
-        complaint: what the build said.
-        changes: all differences.
-        chosen: the edits that were made.
-    """
-    found: set[Edit] = set()
+def astray(complaint: str) -> list[tuple[str, str]]:
+    """Packages and names that a failed build misses in them, or has twice."""
+    found: dict[tuple[str, str], None] = {}
     package = ""
     for line in complaint.splitlines():
         head = _PACKAGE.match(line)
         package = head[1] if head else package
         qualified = _QUALIFIED.search(line)
         where = qualified[1] if qualified else package
-        for name in (m for form in _COMPLAINTS for m in re.findall(form, line)):
-            found |= _concerned(name, where, changes, chosen)
-    return frozenset(found)
-
-
-def _concerned(
-    name: str, package: str, changes: Mapping[str, FileChange], chosen: AbstractSet[Edit]
-) -> set[Edit]:
-    """Edits of a package that declare a name; where all are made already, those that use it."""
-    inside = {
-        edit: change.pieces[edit.piece]
-        for change in changes.values()
-        if package in (change.package, change.package.rpartition("/")[2])
-        for edit in change.edits
-    }
-    declaring = {e for e, p in inside.items() if name in p.good.defines | p.bad.defines}
-    using = {e for e, p in inside.items() if name in p.good.uses | p.bad.uses}
-    return declaring - chosen or (using - chosen if declaring else set())
+        found |= {(where, name): None for form in _COMPLAINTS for name in re.findall(form, line)}
+    return list(found)
 
 
 class Needs:
     """What each edit needs; it learns from failed builds."""
 
-    def __init__(self, changes: Mapping[str, FileChange]) -> None:
-        self._edits = tuple(edit for change in changes.values() for edit in change.edits)
+    def __init__(
+        self, changes: Mapping[str, FileChange], direction: Direction = "forward",
+        unreachable: AbstractSet[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        """Tell from references alone.
+
+        Args:
+            changes: all differences.
+            direction: whether edits are made on the good side, or taken back on the bad one, where
+                what needed an edit goes before it.
+            unreachable: packages that cannot be added to the toolchain that edits are made on.
+        """
+        ranks, backwards = _ranks(changes), direction == "reverse"
+        edits = sorted((e for c in changes.values() for e in c.edits), reverse=backwards)
+        self._edits = tuple(sorted(edits, key=lambda e: ranks[changes[e.path].package]))
         self._pieces = {edit: changes[edit.path].pieces[edit.piece] for edit in self._edits}
+        self._definers: dict[str, set[Edit]] = defaultdict(set)
         self._users: dict[str, set[Edit]] = defaultdict(set)
         for edit, piece in self._pieces.items():
-            for name in piece.good.uses | piece.bad.uses:
-                self._users[name].add(edit)
+            for key in piece.good.uses | piece.bad.uses:
+                self._users[key].add(edit)
+            for key in piece.good.defines | piece.bad.defines:
+                self._definers[key].add(edit)
+        self._keys: dict[str, set[str]] = defaultdict(set)
+        for key in (*self._users, *self._definers):
+            self._keys[key.rpartition(".")[2]].add(key)
         self._needs: dict[Edit, set[Edit]] = {edit: set() for edit in self._edits}
         self._introduced_and_removed(changes)
+        if backwards:
+            self._turn_round()
         self._moved()
         self._other_types()
+        self.barred = {e for e in self._edits if changes[e.path].package in unreachable}
+        """Edits that can be in no mixture."""
 
-    def reversed(self) -> "Needs":
-        """For taking edits back: what needed an edit goes before it."""
-        other = object.__new__(Needs)
-        other._edits, other._pieces, other._users = self._edits[::-1], self._pieces, self._users
-        other._needs = {edit: set() for edit in self._edits}
-        for edit, needed in self._needs.items():
+    def _turn_round(self) -> None:
+        needs, self._needs = self._needs, {edit: set() for edit in self._edits}
+        for edit, needed in needs.items():
             for one in needed:
-                other._needs[one].add(edit)
-        return other
+                self._needs[one].add(edit)
+
+    def possible(self, edits: AbstractSet[Edit]) -> bool:
+        """Whether edits need nothing that cannot be had."""
+        return self.barred.isdisjoint(self.close(edits))
 
     def close(self, edits: AbstractSet[Edit]) -> frozenset[Edit]:
         """Edits, and all that they need."""
@@ -130,17 +131,32 @@ class Needs:
         }
         return [frozenset(members[label]) for label in _in_order(needed, first)]
 
-    def learn(self, complaint: str) -> bool:
-        """Tie together the edits that a failed build's complaint is about; whether any were not."""
-        names = {m for form in _COMPLAINTS for m in re.findall(form, complaint)}
-        before = sum(map(len, self._needs.values()))
-        for name in sorted(names):
-            definers = [
-                e for e, p in self._pieces.items() if name in p.good.defines | p.bad.defines
-            ]
-            if definers:
-                self._tie(self._users[name].union(definers))
-        return sum(map(len, self._needs.values())) > before
+    def learn(self, complaint: str, chosen: AbstractSet[Edit]) -> bool:
+        """Take a failed build's complaint in; whether it told anything new.
+
+        Args:
+            complaint: what the build said.
+            chosen: the edits that were made.
+        """
+        before = sum(map(len, self._needs.values())) + len(self.barred)
+        for package, name in astray(complaint):
+            for key in sorted(self._keys[name]):
+                where = key.partition(".")[0] if "/" not in key else key.rpartition("/")[2]
+                if package.rpartition("/")[2] == where.partition(".")[0]:
+                    self._missed(key, chosen)
+        return sum(map(len, self._needs.values())) + len(self.barred) > before
+
+    def _missed(self, key: str, chosen: AbstractSet[Edit]) -> None:
+        """What defines a key goes with what uses it; if it does so already, neither can be had."""
+        definers, users = self._definers[key], self._users[key]
+        if definers - chosen:
+            for user in (users | definers) & chosen:
+                self._needs[user] |= definers - chosen
+        elif definers and users - chosen:
+            for definer in definers:
+                self._needs[definer] |= users - chosen
+        else:
+            self.barred |= users & chosen or definers
 
     def _components(self, chosen: Sequence[Edit]) -> list[int]:
         numbers = {edit: number for number, edit in enumerate(chosen)}
@@ -223,3 +239,20 @@ def _in_order(needed: Mapping[int, AbstractSet[int]], place: Mapping[int, int]) 
             missing[other] -= 1
             if not missing[other]:
                 heapq.heappush(ready, (place[other], other))
+
+
+def _ranks(changes: Mapping[str, FileChange]) -> dict[str, tuple[bool, int, int]]:
+    """Packages by how likely they are tied to others: first those that no other one imports.
+
+    By the imports of files that differ; then small ones before large ones.
+    """
+    names = {change.package for change in changes.values()}
+    users: dict[str, set[str]] = {name: set() for name in names}
+    used: dict[str, set[str]] = {name: set() for name in names}
+    size: dict[str, int] = defaultdict(int)
+    for change in changes.values():
+        size[change.package] += len(change.edits)
+        for path in {i.path for split in change.splits for i in split.imports} & names:
+            used[change.package].add(path)
+            users[path].add(change.package)
+    return {n: (bool(users[n]), len(users[n] | used[n]), size[n]) for n in names}

@@ -1,9 +1,10 @@
 """From two toolchains to the declarations whose difference matters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from harness.bisect.points import Finding, Judge
 from harness.bisect.source.answer import DIRECTIONS, WANTED, Direction, Outcome, SourceAnswer
@@ -14,7 +15,13 @@ from harness.bisect.source.mixtures import Changes, Ends, Mixtures
 from harness.bisect.source.needs import Needs
 from harness.bisect.source.patch import culprits, unified_diff
 from harness.bisect.source.split import Splitter, make_splitter
-from harness.bisect.source.used import differences, used_files
+from harness.bisect.source.used import (
+    differences,
+    library,
+    moved_packages,
+    out_of_reach,
+    used_files,
+)
 from harness.errors import HarnessError
 from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Toolchain
@@ -69,9 +76,19 @@ def search_source(
         f"the workload is made of {found.used} files of the standard library: "
         f"{len(found.good)} of them differ, and {found.elsewhere} that it does not use"
     )
-    changes = compare(found.good, found.bad, split)
+    moved = moved_packages(*used)
+    sides = [
+        make_splitter(newest, cache, library(end, files), moved)
+        for end, files in zip((good, bad), used, strict=True)
+    ]
+    changes = compare(found.good, found.bad, (sides[0], sides[1]))
     mixtures = Mixtures(Ends(good, bad, settings), judge, split, say)
-    fields = _Search(mixtures, changes, split).run()
+    packages = {change.package for change in changes.values()}
+    unreachable = {
+        direction: out_of_reach(end, packages)
+        for direction, end in zip(DIRECTIONS, (good, bad), strict=True)
+    }
+    fields = _Search(mixtures, changes, split, unreachable).run()
     return SourceAnswer(
         used=found.used,
         differing=tuple(found.good),
@@ -112,7 +129,7 @@ class _Questions:
             finding = self._mixtures.ask(self._direction, self._changes, edits)
             self._known[edits] = self._answer(finding)
             unresolved = finding.state == "unresolved"
-            if unresolved and self.needs and self.needs.learn(finding.reason or ""):
+            if unresolved and self.needs and self.needs.learn(finding.reason or "", edits):
                 raise _Learned
         return self._known[edits]
 
@@ -145,11 +162,15 @@ class _Part:
 class _Search:
     """One search: in the direction in which mixing works, and the other for confirmation."""
 
-    def __init__(self, mixtures: Mixtures, changes: Changes, split: Splitter) -> None:
+    def __init__(
+        self, mixtures: Mixtures, changes: Changes, split: Splitter,
+        unreachable: Mapping[Direction, frozenset[str]] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self._mixtures = mixtures
         self._changes = changes
         self._split = split
         self._edits = frozenset(edit for change in changes.values() for edit in change.edits)
+        self._needs = {d: Needs(changes, d, unreachable.get(d, frozenset())) for d in DIRECTIONS}
 
     def run(self) -> dict[str, object]:
         """Fields of the answer."""
@@ -170,7 +191,7 @@ class _Search:
 
     def _by_parts(self, wholes: Sequence[Finding]) -> dict[str, object]:
         """The answer where no whole library can be mixed."""
-        sieve = Sieve(self._mixtures, self._changes)
+        sieve = Sieve(self._mixtures, self._changes, self._needs)
         descent = sieve.run(DIRECTIONS)
         if descent.direction is None:
             return self._in_vain(descent, wholes)
@@ -261,7 +282,7 @@ class _Search:
     ) -> tuple[frozenset[Edit], bool]:
         """A 1-minimal set of declarations with the effect; whether the budget ended the search."""
         questions = _Questions(self._mixtures, direction, self._changes, MOST_MIXTURES)
-        needs = self._needs(direction)
+        needs = self._needs[direction]
         questions.needs = needs
         left = _halve(needs, questions, among)
         questions.needs = None
@@ -273,25 +294,21 @@ class _Search:
         new = self._mixtures.texts("forward", part.changes, part.edits)
         return {"culprits": culprits(old, new, self._split), "diff": unified_diff(old, new)}
 
-    def _needs(self, direction: Direction) -> Needs:
-        needs = Needs(self._changes)
-        return needs if direction == "forward" else needs.reversed()
-
     def _completed(self, other: Direction, part: _Part) -> dict[str, object]:
         """The other direction with what its build misses besides; nothing where that is no help."""
 
         def ask(edits: frozenset[Edit]) -> Finding:
-            return self._mixtures.ask(other, part.changes, edits)
+            return self._mixtures.ask(other, self._changes, edits)
 
-        found = next((c for c in completions(ask, part.changes, part.edits)
-                      if c[1].state == WANTED[other]), None)  # fmt: skip
+        tried = completions(ask, self._needs[other], part.declarations)
+        found = next((c for c in tried if c[1].state == WANTED[other]), None)
         if found is None:
             return {}
         edits, finding = found
-        sides = {"forward": [c.good for c in part.changes.values()],
-                 "reverse": [c.bad for c in part.changes.values()]}  # fmt: skip
-        old = dict(zip(part.changes, sides[other], strict=True))
-        new = self._mixtures.texts(other, part.changes, edits)
+        sides = {"forward": [c.good for c in self._changes.values()],
+                 "reverse": [c.bad for c in self._changes.values()]}  # fmt: skip
+        old = dict(zip(self._changes, sides[other], strict=True))
+        new = self._mixtures.texts(other, self._changes, edits)
         names, diff = culprits(old, new, self._split), unified_diff(old, new)
         if other == "forward":
             return {other: finding, "besides": names, "diff": diff}
@@ -305,7 +322,7 @@ class _Search:
                 f"one with them is {_said(finding)}"
             }
         stopped = f"with the patch taken back, the bad toolchain is {_said(finding)}"
-        related = self._needs("reverse").close(part.declarations)
+        related = self._needs["reverse"].close(part.declarations)
         for among in (related, self._edits):
             if self._mixtures.ask("reverse", self._changes, among).state == "good":
                 break

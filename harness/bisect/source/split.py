@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,12 @@ from harness.models import Frozen
 
 _TEXT = re.compile(r"^TEXT\s+([^\s(,]+)\(SB\)")
 """How a function begins in Go's assembler."""
-_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+_REFERENCE = re.compile(r"([\w\u2215.]*)·(\w+)")
+"""A symbol in Go's assembler: its package, which is empty for the file's own, and its name."""
+_SLASH = "\u2215"
+"""Stands for a slash there."""
+_OFFSET = re.compile(r"\b([A-Za-z]\w*?)_(\w+)\b")
+"""How ``go_asm.h`` names where a field is in a type, or a constant's value."""
 _ASSEMBLY = (".s", ".S")
 
 
@@ -40,11 +45,11 @@ class Stretch(Frozen):
     """What the compiler makes something of: a digest, or the text without comments."""
     symbols: tuple[Symbol, ...] = ()
     signatures: frozenset[str] = frozenset()
-    """Names with their types: of Go's functions, fields, and variables that say theirs."""
+    """Keys with the types of what they name."""
     defines: frozenset[str] = frozenset()
-    """Names, those of fields and methods too."""
+    """Keys of what is declared: ``runtime.mallocgc``, ``runtime.mspan.base``."""
     uses: frozenset[str] = frozenset()
-    """All identifiers."""
+    """Keys of what is referred to; of functions without a body, their own."""
     qualifiers: frozenset[str] = frozenset()
     """Identifiers that may name a package: the ``x`` of ``x.Sel``."""
 
@@ -66,39 +71,53 @@ class Split(Frozen):
     """Why a Go file cannot be parsed; it is one stretch then."""
 
 
-Splitter = Callable[[Sequence[tuple[str, str]]], list[Split]]
-"""Takes files apart, each given as path and text."""
+Sources = Sequence[tuple[str, str]]
+"""Files as path within the GOROOT and text."""
 
 
-def make_splitter(toolchain: Toolchain, cache: Path) -> Splitter:
+Splitter = Callable[[Sources], list[Split]]
+"""Takes files apart."""
+
+
+def make_splitter(
+    toolchain: Toolchain, cache: Path, library: Sources = (), moved: Mapping[str, str] | None = None
+) -> Splitter:
     """A splitter that asks a small Go program of the harness's own.
 
     Args:
         toolchain: the newest of those whose files are split.
         cache: the harness's cache directory.
+        library: all Go files of a GOROOT that a program uses, to resolve references in; without
+            them, stretches of Go files tell neither what they define nor what they use.
+        moved: names for packages in keys, where the key is not to tell where a package is.
     """
     with as_file(files("harness.bisect.source") / "decls" / "main.go") as source:
         tool = build_tool(source, toolchain, cache)
 
-    def split(sources: Sequence[tuple[str, str]]) -> list[Split]:
-        go = [text for path, text in sources if path.endswith(".go")]
-        parsed = iter(_ask(tool, go) if go else [])
+    def split(sources: Sources) -> list[Split]:
+        go = [(path, text) for path, text in sources if path.endswith(".go")]
+        parsed = iter(_ask(tool, go, library, moved or {}) if go else [])
         return [
-            next(parsed) if path.endswith(".go") else _split_other(path, text)
+            next(parsed) if path.endswith(".go") else split_other(path, text)
             for path, text in sources
         ]
 
     return split
 
 
-def _ask(tool: Path, texts: Sequence[str]) -> list[Split]:
+def _ask(tool: Path, go: Sources, library: Sources, moved: Mapping[str, str]) -> list[Split]:
+    asked = {
+        "files": [{"path": path, "text": text} for path, text in go],
+        "library": [{"path": path, "text": text} for path, text in library],
+        "moved": dict(moved),
+    }
     done = subprocess.run(
-        [tool], input=json.dumps(texts).encode(), capture_output=True, check=False
+        [tool], input=json.dumps(asked).encode(), capture_output=True, check=False
     )
     if done.returncode != 0:
         raise HarnessError(f"{tool} failed: {done.stderr.decode(errors='replace').strip()}")
     return [
-        _split_go(text, found) for text, found in zip(texts, json.loads(done.stdout), strict=True)
+        _split_go(text, found) for (_, text), found in zip(go, json.loads(done.stdout), strict=True)
     ]
 
 
@@ -116,16 +135,22 @@ def _split_go(text: str, found: dict[str, Any]) -> Split:
     return Split.model_validate({"imports": found["imports"], "stretches": stretches})
 
 
-def _split_other(path: str, text: str) -> Split:
+def split_other(path: str, text: str) -> Split:
+    """Split a file that is not Go: assembly at its functions, any other not at all."""
     if not path.endswith(_ASSEMBLY):
         return Split(stretches=(_whole(text),))
     lines = split_lines(text)
     starts = [_with_comment(lines, n) for n, line in enumerate(lines) if _TEXT.match(line)]
-    if not starts:
-        return Split(stretches=(_whole(text),))
     cuts = sorted({0, *starts, len(lines)})
     parts = ["".join(lines[a:b]) for a, b in itertools.pairwise(cuts)]
-    return Split(stretches=tuple(_assembly(part, first=n == 0) for n, part in enumerate(parts)))
+    package = path.removeprefix("src/").rpartition("/")[0]
+    if not starts:
+        whole = _whole(text)
+        uses = _assembly_uses(text, package)
+        return Split(stretches=(whole.model_copy(update={"uses": uses}),))
+    return Split(
+        stretches=tuple(_assembly(part, package, first=n == 0) for n, part in enumerate(parts))
+    )
 
 
 def _with_comment(lines: Sequence[str], number: int) -> int:
@@ -134,22 +159,32 @@ def _with_comment(lines: Sequence[str], number: int) -> int:
     return number
 
 
-def _assembly(text: str, *, first: bool) -> Stretch:
+def _assembly(text: str, package: str, *, first: bool) -> Stretch:
     found = next((m for line in split_lines(text) if (m := _TEXT.match(line))), None)
     name = re.sub(r"<.*>$", "", found[1]).rpartition("·")[2] if found else ""
-    names = frozenset({name} - {""})
     return Stretch(
         kind="func" if found else "head",
         text=text,
         code=text if first else without_comments(text),  # the first may hold build constraints
         symbols=(Symbol(name=name, text=text),) if name else (),
-        defines=names,
-        uses=frozenset(_IDENTIFIER.findall(text)),
+        defines=_symbol_keys(found[1], package) if found else frozenset(),
+        uses=_assembly_uses(text, package),
     )
 
 
+def _assembly_uses(text: str, package: str) -> frozenset[str]:
+    offsets = {f"{package}.{owner}.{name}" for owner, name in _OFFSET.findall(text)}
+    constants = {f"{package}.{m[2]}" for m in _OFFSET.finditer(text) if m[1] == "const"}
+    return _symbol_keys(text, package) | offsets | constants
+
+
+def _symbol_keys(text: str, package: str) -> frozenset[str]:
+    found = _REFERENCE.findall(text)
+    return frozenset(f"{where.replace(_SLASH, '/') or package}.{name}" for where, name in found)
+
+
 def _whole(text: str) -> Stretch:
-    return Stretch(kind="text", text=text, code=text, uses=frozenset(_IDENTIFIER.findall(text)))
+    return Stretch(kind="text", text=text, code=text)
 
 
 def without_comments(text: str) -> str:

@@ -2,13 +2,14 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.golang.command import run_go
 from harness.golang.probe.overlay import write_overlay
 from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Toolchain
+from harness.golang.versions import GoVersion
 from harness.matrix.models import BuildSpec
 from harness.models import Frozen
 
@@ -17,6 +18,10 @@ _LISTS = (
     *("SwigFiles", "SwigCXXFiles", "SysoFiles", "EmbedFiles"),
 )
 """All that the go command makes a package from (``go help list``)."""
+
+
+_NEW_PACKAGES = GoVersion.parse("go1.26.0")
+"""From here on the go command finds standard packages that only an overlay has (tried)."""
 
 
 class Difference(Frozen):
@@ -134,3 +139,30 @@ def _text(content: bytes | None) -> str | None:
     if b"\0" in content:
         raise UnicodeDecodeError("utf-8", content, 0, 1, "a zero byte")
     return content.decode()
+
+
+def library(toolchain: Toolchain, used: frozenset[str]) -> list[tuple[str, str]]:
+    """The Go files that a workload uses, as path and text."""
+    contents = ((path, _content(toolchain, path)) for path in sorted(used) if path.endswith(".go"))
+    return [(path, content.decode()) for path, content in contents if content is not None]
+
+
+def out_of_reach(toolchain: Toolchain, packages: Iterable[str]) -> frozenset[str]:
+    """Packages that a toolchain lacks and that no overlay can add, as before Go 1.26."""
+    if GoVersion.parse(toolchain.version) >= _NEW_PACKAGES:
+        return frozenset()
+    source = toolchain.goroot / "src"
+    return frozenset(package for package in packages if not (source / package).is_dir())
+
+
+def moved_packages(good: frozenset[str], bad: frozenset[str]) -> dict[str, str]:
+    """Packages that only one side has, by their last name where the other side has one like it.
+
+    As ``runtime/internal/sys`` and ``internal/runtime/sys``, whose declarations are the same.
+    """
+    sides = [{str(Path(path).relative_to("src").parent) for path in used} for used in (good, bad)]
+    alone = (sides[0] - sides[1], sides[1] - sides[0])
+    names = [{package.rpartition("/")[2] for package in side} for side in alone]
+    both = names[0] & names[1]
+    found = {package: package.rpartition("/")[2] for side in alone for package in sorted(side)}
+    return {package: name for package, name in found.items() if name in both}

@@ -11,7 +11,7 @@ from harness.bisect.page import bisection_markdown, render_bisection
 from harness.bisect.points import Finding, Point
 from harness.bisect.record import Bisection, Request, Stage
 from harness.bisect.sentences import headline, of_source
-from harness.bisect.source.answer import SourceAnswer
+from harness.bisect.source.answer import Direction, SourceAnswer
 from harness.bisect.source.changes import Edit, combine, compare
 from harness.bisect.source.imports import fit_imports
 from harness.bisect.source.minimise import Answer, ddmin, halve
@@ -19,7 +19,7 @@ from harness.bisect.source.mixtures import Ends, Mixtures
 from harness.bisect.source.needs import Needs
 from harness.bisect.source.patch import culprits, unified_diff
 from harness.bisect.source.search import _Search
-from harness.bisect.source.split import Import, Split, Splitter, Stretch, _split_other
+from harness.bisect.source.split import Import, Split, Splitter, Stretch, split_other
 from harness.bisect.span import Span
 from harness.golang.experiments import Experiments
 from harness.golang.patches import apply_patches, split_lines
@@ -103,7 +103,7 @@ def test_ddmin_ends_with_a_set_that_no_single_change_can_leave(
 
 
 def split_text(sources: Sequence[tuple[str, str]]) -> list[Split]:
-    return [_split_other(path, text) for path, text in sources]
+    return [split_other(path, text) for path, text in sources]
 
 
 LINES = st.sampled_from(
@@ -126,7 +126,7 @@ def test_all_edits_make_the_bad_files_and_none_the_good_ones(
 ) -> None:
     good = {path: sides[0] for path, sides in files.items()}
     bad = {path: sides[1] for path, sides in files.items()}
-    changes = compare(good, bad, split_text)
+    changes = compare(good, bad, (split_text, split_text))
     everything = {Edit(c.path, n) for c in changes.values() for n in c.differing}
     everything |= {edit for change in changes.values() for edit in change.edits}
     assert {**good, **combine(changes, set(), split_text)} == good
@@ -140,7 +140,7 @@ def test_hunks_make_the_same_files_as_their_declarations(
 ) -> None:
     good = {path: sides[0] for path, sides in files.items()}
     bad = {path: sides[1] for path, sides in files.items()}
-    for path, change in compare(good, bad, split_text).items():
+    for path, change in compare(good, bad, (split_text, split_text)).items():
         chosen = frozenset(edit.piece for edit in change.edits)
         fine, places = change.refined(chosen)
         whole = combine({path: change}, set(change.edits), split_text)
@@ -154,7 +154,7 @@ def test_assembly_is_split_at_its_functions() -> None:
         '#include "textflag.h"\n\n// f does it.\nTEXT ·f(SB),NOSPLIT,$0-8\n\tRET\n\n'
         "TEXT runtime·g<ABIInternal>(SB),0,$0\n\tRET\n"
     )
-    head, f, g = _split_other("src/p/f.s", text).stretches
+    head, f, g = split_other("src/p/f.s", text).stretches
     assert (head.kind, f.symbols[0].name, g.symbols[0].name) == ("head", "f", "g")
     assert f.text.startswith("// f does it.\n")
     assert head.text + f.text + g.text == text
@@ -185,10 +185,12 @@ def test_the_patch_of_a_change_makes_the_bad_files(
 
 
 def stretch(name: str, text: str, *uses: str, types: tuple[str, ...] = ()) -> Stretch:
+    """Of package p; without a type, a name is there on one side only or the same on both."""
+    names = {name, *(t.split()[0] for t in types)}
     return Stretch(
         kind="func", text=text, code=text, symbols=({"name": name, "text": text},),
-        signatures=frozenset(types), defines=frozenset({name, *(t.split()[0] for t in types)}),
-        uses=frozenset({name, *uses}), qualifiers=frozenset(uses),
+        signatures=frozenset(f"p.{t}" for t in types), defines=frozenset(f"p.{n}" for n in names),
+        uses=frozenset(f"p.{n}" for n in uses),
     )  # fmt: skip
 
 
@@ -200,7 +202,9 @@ def splitter_of(splits: dict[str, Split]) -> Splitter:
 
 
 def needs_of(
-    good: dict[str, list[Stretch]], bad: dict[str, list[Stretch]]
+    good: dict[str, list[Stretch]],
+    bad: dict[str, list[Stretch]],
+    direction: Direction = "forward",
 ) -> tuple[Needs, dict[str, Edit]]:
     """Of files named by path; edits by the bad or good text of their declaration."""
     splits = {}
@@ -209,24 +213,26 @@ def needs_of(
         for stretches in side.values():
             splits["".join(s.text for s in stretches)] = Split(stretches=tuple(stretches))
         texts.append({path: "".join(s.text for s in stretches) for path, stretches in side.items()})
-    changes = compare(texts[0], texts[1], splitter_of(splits))
+    for path in texts[0].keys() ^ texts[1].keys():
+        texts[path in texts[0]][path] = None
+    splits[""] = Split(stretches=())
+    changes = compare(texts[0], texts[1], (splitter_of(splits), splitter_of(splits)))
     edits = {}
     for change in changes.values():
         for edit in change.edits:
             piece = change.pieces[edit.piece]
             edits[piece.bad.text or piece.good.text] = edit
-    return Needs(changes), edits
+    return Needs(changes, direction), edits
 
 
 def test_a_new_name_is_needed_by_its_users_and_not_the_other_way() -> None:
-    needs, edits = needs_of(
-        {"src/p/a.go": [stretch("user", "old user")]},
-        {"src/p/a.go": [stretch("user", "new user", "fresh"), stretch("fresh", "fresh")]},
-    )
+    good = {"src/p/a.go": [stretch("user", "old user")]}
+    bad = {"src/p/a.go": [stretch("user", "new user", "fresh"), stretch("fresh", "fresh")]}
+    needs, edits = needs_of(good, bad)
     assert needs.close({edits["new user"]}) == {edits["new user"], edits["fresh"]}
     assert needs.close({edits["fresh"]}) == {edits["fresh"]}
     assert needs.blocks(set(edits.values())) == [{edits["fresh"]}, {edits["new user"]}]
-    back = needs.reversed()
+    back, _ = needs_of(good, bad, "reverse")
     assert back.close({edits["fresh"]}) == {edits["new user"], edits["fresh"]}
 
 
@@ -271,16 +277,34 @@ def test_a_declaration_that_moves_is_one_change() -> None:
     assert needs.blocks(set(edits.values())) == [{edits["f"], edits["moved f"]}]
 
 
-def test_what_a_failed_build_complains_of_belongs_together() -> None:
+def test_what_a_failed_build_misses_is_taken_over_with_what_uses_it() -> None:
     needs, edits = needs_of(
         {"src/p/a.go": [stretch("T", "old T"), stretch("f", "old f", "T")]},
         {"src/p/a.go": [stretch("T", "new T"), stretch("f", "new f", "T")]},
     )
-    assert needs.close({edits["new f"]}) == {edits["new f"]}
-    assert not needs.learn("p/a.go:3:4: syntax error: unexpected name")
-    assert needs.learn("p/a.go:3:4: undefined: T")
-    assert needs.close({edits["new f"]}) == set(edits.values())
-    assert not needs.learn("p/a.go:3:4: undefined: T")
+    f = frozenset({edits["new f"]})
+    assert needs.close(f) == f
+    assert not needs.learn("# p\np/a.go:3:4: syntax error: unexpected name", f)
+    assert not needs.learn("# q\nq/a.go:3:4: undefined: T", f)  # of another package
+    assert needs.learn("# p\np/a.go:3:4: undefined: T", f)
+    assert needs.close(f) == set(edits.values())
+    assert needs.close({edits["new T"]}) == {edits["new T"]}
+    assert not needs.learn("# p\np/a.go:3:4: undefined: T", f)
+
+
+def test_what_misses_something_that_is_taken_over_already_can_be_in_no_mixture() -> None:
+    needs, edits = needs_of(
+        {"src/p/a.go": [stretch("f", "old f"), stretch("g", "old g")]},
+        {
+            "src/p/a.go": [stretch("f", "new f", "fresh"), stretch("g", "new g")],
+            "src/q/b.go": [stretch("fresh", "fresh")],
+        },
+    )
+    everything = frozenset(edits.values())
+    assert needs.possible({edits["new f"]})
+    assert needs.learn("# p\np/a.go:3:4: undefined: fresh", everything)
+    assert not needs.possible({edits["new f"]})
+    assert needs.possible({edits["new g"]})
 
 
 def imports(text: str, paths: list[str], *used: str) -> tuple[Split, str]:
@@ -339,7 +363,7 @@ def search(
         return Finding(point=point.name, state=state(texts))
 
     toolchains = [TOOLCHAIN.model_copy(update={"name": name}) for name in ("good", "bad")]
-    changes = compare(good, bad, split_text)
+    changes = compare(good, bad, (split_text, split_text))
     mixtures = Mixtures(Ends(toolchains[0], toolchains[1], ()), judge, split_text, lambda _: None)
     return _Search(mixtures, changes, split_text).run(), mixtures
 

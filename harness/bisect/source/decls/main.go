@@ -1,5 +1,6 @@
-// Decls splits Go files into stretches, one for each top-level declaration, and tells what each of
-// them declares and uses. It reads a JSON list of texts and writes a JSON list of results.
+// Decls splits Go files into stretches, one for each top-level declaration. It reads a JSON request
+// and writes a JSON list of results, one for each file. Where the request has the whole library that
+// the files belong to, it is type-checked, and each stretch tells what it declares and uses.
 package main
 
 import (
@@ -10,15 +11,29 @@ import (
 	"encoding/json"
 	"go/ast"
 	"go/parser"
-	"go/printer"
 	"go/scanner"
 	"go/token"
+	"go/types"
 	"hash"
 	"log"
 	"os"
+	"path"
+	"runtime"
 	"slices"
 	"strings"
 )
+
+// A source is a Go file.
+type source struct {
+	Path string `json:"path"` // within the GOROOT, as src/runtime/malloc.go
+	Text string `json:"text"`
+}
+
+type request struct {
+	Files   []source          `json:"files"`
+	Library []source          `json:"library"` // all Go files of a GOROOT that a program uses; may be empty
+	Moved   map[string]string `json:"moved"`   // packages that are known by another name in keys
+}
 
 // A symbol is something that a declaration declares at package level.
 type symbol struct {
@@ -34,9 +49,9 @@ type stretch struct {
 	Start      int      `json:"start"`
 	End        int      `json:"end"`
 	Code       string   `json:"code"`       // a digest without comments, but with directives; empty without any
-	Signatures []string `json:"signatures"` // names with their types, those of fields too
-	Defines    []string `json:"defines"`    // names, those of fields and methods too
-	Uses       []string `json:"uses"`       // all identifiers
+	Signatures []string `json:"signatures"` // keys with their types
+	Defines    []string `json:"defines"`    // keys of objects, as runtime.mallocgc, runtime.mspan.base
+	Uses       []string `json:"uses"`       // keys of objects, those without a body here among them
 	Qualifiers []string `json:"qualifiers"` // what may be a package's name: the x of x.Sel
 
 	code  hash.Hash
@@ -60,13 +75,14 @@ type result struct {
 }
 
 func main() {
-	var texts []string
-	if err := json.NewDecoder(os.Stdin).Decode(&texts); err != nil {
+	var req request
+	if err := json.NewDecoder(os.Stdin).Decode(&req); err != nil {
 		log.Fatal(err)
 	}
-	results := make([]result, len(texts))
-	for i, text := range texts {
-		results[i] = split([]byte(text))
+	lib := newLibrary(req)
+	results := make([]result, len(req.Files))
+	for i, file := range req.Files {
+		results[i] = split(file, lib)
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(results); err != nil {
 		log.Fatal(err)
@@ -74,18 +90,22 @@ func main() {
 }
 
 // split takes a file apart; one that cannot be parsed has an error only.
-func split(text []byte) result {
-	set := token.NewFileSet()
-	file, err := parser.ParseFile(set, "", text, parser.ParseComments)
-	if err != nil {
-		return result{Error: err.Error()}
+func split(src source, lib *library) result {
+	parsed := lib.files[src.Path]
+	if parsed == nil || lib.texts[src.Path] != src.Text {
+		var err error
+		parsed, err = parser.ParseFile(lib.set, "", src.Text, parser.ParseComments)
+		if err != nil {
+			return result{Error: err.Error()}
+		}
 	}
-	s := splitter{text: text, set: set, file: file}
+	s := splitter{text: []byte(src.Text), set: lib.set, file: parsed, library: lib}
 	s.split()
 	s.digest()
+	s.linknames(lib.key(path.Dir(strings.TrimPrefix(src.Path, "src/"))))
 	res := result{Imports: []imported{}}
-	for _, spec := range file.Imports {
-		i := imported{Path: strings.Trim(spec.Path.Value, "\"`")}
+	for _, spec := range parsed.Imports {
+		i := imported{Path: importPath(spec)}
 		if spec.Name != nil {
 			i.Name = spec.Name.Name
 		}
@@ -104,11 +124,182 @@ func split(text []byte) result {
 	return res
 }
 
+func importPath(spec *ast.ImportSpec) string { return strings.Trim(spec.Path.Value, "\"`") }
+
+// A library is type-checked as far as it can be.
+type library struct {
+	set      *token.FileSet
+	texts    map[string]string
+	files    map[string]*ast.File   // by path
+	packages map[string][]*ast.File // by import path
+	checked  map[string]*types.Package
+	moved    map[string]string
+	info     types.Info
+	members  map[types.Object]string // keys of fields and of methods of interfaces
+}
+
+func newLibrary(req request) *library {
+	lib := &library{
+		set:      token.NewFileSet(),
+		texts:    map[string]string{},
+		files:    map[string]*ast.File{},
+		packages: map[string][]*ast.File{},
+		checked:  map[string]*types.Package{"unsafe": types.Unsafe},
+		moved:    req.Moved,
+		info:     types.Info{Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}},
+		members:  map[types.Object]string{},
+	}
+	for _, src := range req.Library {
+		file, err := parser.ParseFile(lib.set, "", src.Text, parser.ParseComments)
+		if err != nil {
+			continue
+		}
+		pkg := path.Dir(strings.TrimPrefix(src.Path, "src/"))
+		lib.texts[src.Path], lib.files[src.Path] = src.Text, file
+		lib.packages[pkg] = append(lib.packages[pkg], file)
+	}
+	for pkg := range lib.packages {
+		lib.check(pkg)
+	}
+	return lib
+}
+
+// Import is for the type checker.
+func (l *library) Import(name string) (*types.Package, error) {
+	if _, ok := l.packages["vendor/"+name]; ok {
+		name = "vendor/" + name
+	}
+	return l.check(name), nil
+}
+
+func (l *library) check(name string) *types.Package {
+	if pkg, ok := l.checked[name]; ok {
+		return pkg
+	}
+	l.checked[name] = nil // no package imports itself
+	config := types.Config{
+		Importer: l, FakeImportC: true, Error: func(error) {}, Sizes: types.SizesFor("gc", runtime.GOARCH),
+	}
+	pkg, _ := config.Check(name, l.set, l.packages[name], &l.info) // what has errors is checked in part
+	l.checked[name] = pkg
+	for _, file := range l.packages[name] {
+		for _, decl := range file.Decls {
+			l.own(l.key(name), decl)
+		}
+	}
+	return pkg
+}
+
+// own names the members of types after the declaration that holds them.
+func (l *library) own(pkg string, decl ast.Decl) {
+	general, ok := decl.(*ast.GenDecl)
+	if !ok {
+		return
+	}
+	for _, spec := range general.Specs {
+		var owner string
+		switch spec := spec.(type) {
+		case *ast.TypeSpec:
+			owner = spec.Name.Name
+		case *ast.ValueSpec:
+			owner = spec.Names[0].Name
+		}
+		ast.Inspect(spec, func(node ast.Node) bool {
+			if id, ok := node.(*ast.Ident); ok && isMember(l.info.Defs[id]) {
+				l.members[l.info.Defs[id]] = pkg + "." + owner + "." + id.Name
+			}
+			return true
+		})
+	}
+}
+
+func isMember(object types.Object) bool {
+	switch o := object.(type) {
+	case *types.Var:
+		return o.IsField()
+	case *types.Func:
+		recv := o.Type().(*types.Signature).Recv()
+		return recv != nil && types.IsInterface(recv.Type())
+	}
+	return false
+}
+
+// key is how a package is called in keys.
+func (l *library) key(pkg string) string {
+	if name, ok := l.moved[pkg]; ok {
+		return name
+	}
+	return pkg
+}
+
+func (l *library) qualifier(pkg *types.Package) string { return l.key(pkg.Path()) }
+
+// object gives the key of what an identifier stands for; none where that is local or built in.
+func (l *library) object(object types.Object) string {
+	switch o := object.(type) {
+	case nil, *types.PkgName, *types.Label:
+		return ""
+	case *types.Var:
+		object = o.Origin()
+	case *types.Func:
+		object = o.Origin()
+		recv := o.Type().(*types.Signature).Recv()
+		if recv != nil && !types.IsInterface(recv.Type()) {
+			return l.method(o, recv.Type())
+		}
+	}
+	if key, ok := l.members[object]; ok {
+		return key
+	}
+	if object.Pkg() == nil || object.Parent() != object.Pkg().Scope() {
+		return ""
+	}
+	return l.qualifier(object.Pkg()) + "." + object.Name()
+}
+
+func (l *library) method(function *types.Func, recv types.Type) string {
+	if pointer, ok := recv.(*types.Pointer); ok {
+		recv = pointer.Elem()
+	}
+	named, ok := recv.(*types.Named)
+	if !ok || function.Pkg() == nil {
+		return ""
+	}
+	return l.qualifier(function.Pkg()) + "." + named.Obj().Name() + "." + function.Name()
+}
+
+// signature is an object's type, as far as others depend on it; none for what has members.
+func (l *library) signature(object types.Object) string {
+	typ := object.Type()
+	if _, ok := object.(*types.TypeName); ok {
+		typ = typ.Underlying()
+	}
+	switch typ.(type) {
+	case *types.Struct, *types.Interface:
+		return ""
+	}
+	if function, ok := typ.(*types.Signature); ok {
+		return l.unnamed(function.Params()) + l.unnamed(function.Results())
+	}
+	return types.TypeString(typ, l.qualifier)
+}
+
+// unnamed tells the types of parameters, whose names nobody depends on.
+func (l *library) unnamed(parameters *types.Tuple) string {
+	words := []string{}
+	for i := 0; i < parameters.Len(); i++ {
+		words = append(words, types.TypeString(parameters.At(i).Type(), l.qualifier))
+	}
+	return "(" + strings.Join(words, ", ") + ")"
+}
+
 type splitter struct {
 	text  []byte
 	set   *token.FileSet
 	file  *ast.File
 	parts []*stretch
+
+	library *library
 }
 
 func (s *splitter) offset(pos token.Pos) int { return s.set.PositionFor(pos, false).Offset }
@@ -180,8 +371,9 @@ func (s *splitter) describe(part *stretch, decl ast.Decl) {
 	switch d := decl.(type) {
 	case *ast.FuncDecl:
 		s.declare(part, method(d), part.Start, part.End)
-		part.Defines = append(part.Defines, d.Name.Name)
-		s.sign(part, d.Name, d.Type)
+		if key := s.library.object(s.library.info.Defs[d.Name]); key != "" && d.Body == nil {
+			part.Uses = append(part.Uses, key) // something else defines it
+		}
 	case *ast.GenDecl:
 		for _, spec := range d.Specs {
 			start, end := s.offset(spec.Pos()), s.offset(spec.End())
@@ -191,13 +383,9 @@ func (s *splitter) describe(part *stretch, decl ast.Decl) {
 			switch spec := spec.(type) {
 			case *ast.TypeSpec:
 				s.declare(part, spec.Name.Name, start, end)
-				part.Defines = append(part.Defines, spec.Name.Name)
-				s.members(part, spec)
 			case *ast.ValueSpec:
 				for _, name := range spec.Names {
 					s.declare(part, name.Name, start, end)
-					part.Defines = append(part.Defines, name.Name)
-					s.sign(part, name, spec.Type)
 				}
 			}
 		}
@@ -205,7 +393,7 @@ func (s *splitter) describe(part *stretch, decl ast.Decl) {
 	ast.Inspect(decl, func(node ast.Node) bool {
 		switch n := node.(type) {
 		case *ast.Ident:
-			part.Uses = append(part.Uses, n.Name)
+			s.refer(part, n)
 		case *ast.SelectorExpr:
 			if x, ok := n.X.(*ast.Ident); ok && x.Obj == nil {
 				part.Qualifiers = append(part.Qualifiers, x.Name)
@@ -213,6 +401,46 @@ func (s *splitter) describe(part *stretch, decl ast.Decl) {
 		}
 		return true
 	})
+}
+
+// refer notes an identifier's object.
+func (s *splitter) refer(part *stretch, id *ast.Ident) {
+	if key := s.library.object(s.library.info.Uses[id]); key != "" {
+		part.Uses = append(part.Uses, key)
+	}
+	object := s.library.info.Defs[id]
+	key := s.library.object(object)
+	if key == "" || id.Name == "_" || key[strings.LastIndex(key, ".")+1:] == "init" {
+		return
+	}
+	part.Defines = append(part.Defines, key)
+	if text := s.library.signature(object); text != "" {
+		part.Signatures = append(part.Signatures, key+" "+text)
+	}
+}
+
+// linknames notes what go:linkname directives take from elsewhere, or give.
+func (s *splitter) linknames(pkg string) {
+	bodies := map[string]bool{}
+	for _, decl := range s.file.Decls {
+		if d, ok := decl.(*ast.FuncDecl); ok && d.Recv == nil {
+			bodies[d.Name.Name] = d.Body != nil
+		}
+	}
+	for _, group := range s.file.Comments {
+		for _, comment := range group.List {
+			words := strings.Fields(comment.Text)
+			if len(words) != 3 || words[0] != "//go:linkname" || words[2] == pkg+"."+words[1] {
+				continue
+			}
+			part := s.at(s.offset(comment.Pos()))
+			if bodies[words[1]] {
+				part.Defines = append(part.Defines, words[2])
+			} else {
+				part.Uses = append(part.Uses, words[2])
+			}
+		}
+	}
 }
 
 func (s *splitter) declare(part *stretch, name string, start, end int) {
@@ -251,44 +479,6 @@ func unparen(expr ast.Expr) ast.Expr {
 	}
 }
 
-// sign notes what type a name has, if the declaration says it.
-func (s *splitter) sign(part *stretch, name *ast.Ident, typ ast.Expr) {
-	var text bytes.Buffer
-	if typ != nil && printer.Fprint(&text, s.set, typ) == nil {
-		part.Signatures = append(part.Signatures, name.Name+" "+text.String())
-	}
-}
-
-// members notes a type's fields and interface methods; or of another type, what it stands for.
-func (s *splitter) members(part *stretch, spec *ast.TypeSpec) {
-	has := false
-	ast.Inspect(spec.Type, func(node ast.Node) bool {
-		var fields *ast.FieldList
-		switch n := node.(type) {
-		case *ast.StructType:
-			fields = n.Fields
-		case *ast.InterfaceType:
-			fields = n.Methods
-		case *ast.FuncType:
-			return false
-		}
-		if fields == nil {
-			return true
-		}
-		has = true
-		for _, field := range fields.List {
-			for _, name := range field.Names {
-				part.Defines = append(part.Defines, name.Name)
-				s.sign(part, name, field.Type)
-			}
-		}
-		return true
-	})
-	if !has {
-		s.sign(part, spec.Name, spec.Type)
-	}
-}
-
 // digest fills in what each stretch is to the compiler.
 func (s *splitter) digest() {
 	if usesC(s.file) { // the comment before it is a program
@@ -309,18 +499,22 @@ func (s *splitter) digest() {
 		if tok == token.SEMICOLON {
 			literal = ""
 		}
-		offset := file.Offset(pos)
-		at, found := slices.BinarySearchFunc(s.parts, offset, func(p *stretch, offset int) int {
-			return cmp.Compare(p.Start, offset)
-		})
-		for found && s.parts[at].Start == s.parts[at].End { // empty ones share a start
-			at++
-		}
-		if !found {
-			at--
-		}
-		s.parts[at].write(tok.String() + "\x00" + literal + "\n")
+		s.at(file.Offset(pos)).write(tok.String() + "\x00" + literal + "\n")
 	}
+}
+
+// at is the stretch that holds an offset.
+func (s *splitter) at(offset int) *stretch {
+	at, found := slices.BinarySearchFunc(s.parts, offset, func(p *stretch, offset int) int {
+		return cmp.Compare(p.Start, offset)
+	})
+	for found && s.parts[at].Start == s.parts[at].End { // empty ones share a start
+		at++
+	}
+	if !found {
+		at--
+	}
+	return s.parts[at]
 }
 
 func usesC(file *ast.File) bool {
