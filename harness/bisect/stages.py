@@ -308,7 +308,7 @@ def _commits(course: Course) -> Iterator[Stage]:
     )
     yield stage.model_copy(update={
         "culprit": found.culprit, "confirmed": found.confirmed, "again": found.again,
-        "passed_over": (*found.places, found.effort, *found.passed_over),
+        "passed_over": found.passed_over,
     })  # fmt: skip
 
 

@@ -1,10 +1,10 @@
-"""Releases as true builds: of their tags, and of every commit that leaves their tools alone."""
+"""Releases and the commits that they are built from."""
 
 from pathlib import Path
 
-from harness.bisect.commits.compatible import fit, object_format, parts_of_commit, parts_of_goroot
+from harness.bisect.commits.builds import with_tools
 from harness.bisect.commits.history import commit_of, release_at
-from harness.bisect.commits.mixed import mixed
+from harness.bisect.commits.tools import sources_at_commit, sources_in_goroot
 from harness.errors import HarnessError
 from harness.golang.toolchains.resolve import Say, Toolchain, resolve
 from harness.matrix.models import ToolchainSpec
@@ -21,20 +21,19 @@ def end_of(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain 
         say: told of downloads.
 
     Returns:
-        ``None`` where that would be no true build, because the tools' sources are others; or where
-        the toolchain is no commit of a repository here, or names no release that can be had.
+        ``None`` where the tools' sources are others, the toolchain is no commit of a repository
+        here, or it names no release that can be had.
     """
     repository = beside(base, spec.git) if spec.git else None
     if repository is None or spec.patch or not repository.is_dir():
         return None
     commit = commit_of(repository, spec.ref or "HEAD")
-    tools = release_named(repository, commit, cache, say)
-    if tools is None:
+    release = release_named(repository, commit, cache, say)
+    if release is None:
         return None
-    sources = parts_of_goroot(tools.goroot, object_format(repository))
-    if fit(sources, parts_of_commit(repository, commit)) != "same":
+    if sources_in_goroot(release.goroot, repository) != sources_at_commit(repository, commit):
         return None
-    return mixed(repository, commit, tools, spec.name, cache)
+    return with_tools(repository, commit, release, spec.name, cache)
 
 
 def release_named(repository: Path, commit: str, cache: Path, say: Say) -> Toolchain | None:

@@ -2,16 +2,17 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.bisect.commits.answer import CommitsAnswer
+from harness.bisect.commits.builds import CommitBuilds
 from harness.bisect.commits.history import Commit, diff_stat
 from harness.bisect.commits.line import Line, lines_between, place_ends
 from harness.bisect.commits.notes import release_note
-from harness.bisect.commits.points import Made, Workshop
 from harness.bisect.commits.released import release_named
 from harness.bisect.commits.relevance import packages_of, relevant
-from harness.bisect.commits.search import Hunt
+from harness.bisect.commits.search import find_commit
 from harness.bisect.points import Finding, Judge
 from harness.bisect.record import Culprit
 from harness.bisect.span import Span
@@ -44,20 +45,15 @@ def search_commits(
         raise HarnessError(f"{span.older.name} and {span.newer.name} are one commit: {older.how}")
     packages = _packages(span, source, build, cache)
     settings = tuple(dict.fromkeys((*span.older.settings, *span.newer.settings)))
+    places = tuple(p.how for p in (older, newer) if p.name != p.commit)
     answer = None
     for line in lines_between(repository, span, older, newer):
         bases = _bases(repository, line, cache, say)
-        workshop = Workshop(repository, line.commits, bases, settings, build, cache, say)
-        positions = relevant(line.commits, packages, build)
-        hunt = Hunt(line.commits, positions, workshop, judge, line.first, line.last)
-        answer = _follow(repository, line, hunt, workshop)
-        facts = {
-            "places": tuple(p.how for p in (older, newer) if p.name != p.commit),
-            "commits": len(line.commits) - 1,
-            "relevant": len(positions - {0}),
-        }
-        answer = answer.model_copy(update=facts)
-        if not _is_beside(hunt, line):
+        builds = CommitBuilds(repository, line.commits, bases, settings, build, cache, say)
+        search = _Search(repository, line, relevant(line.commits, packages, build), builds, judge)
+        answer = search.run()
+        answer = answer.model_copy(update={"passed_over": (*places, *answer.passed_over)})
+        if not search.is_beside:
             break
     if answer is None:
         raise AssertionError("two commits have at least one line between them")
@@ -73,39 +69,108 @@ def _packages(span: Span, source: Source, build: BuildSpec, cache: Path) -> froz
     return packages
 
 
-def _bases(repository: Path, line: Line, cache: Path, say: Say) -> dict[int, Toolchain]:
-    """True builds that are there already: the ends, or releases that an end has the tools of."""
-    bases = {}
-    for position, end in zip((0, len(line.commits) - 1), line.ends, strict=True):
+def _bases(repository: Path, line: Line, cache: Path, say: Say) -> list[Toolchain]:
+    """Toolchains whose tools commits may have: the ends, or the releases that they are made of."""
+    bases = []
+    for commit, end in zip((line.commits[0], line.commits[-1]), line.ends, strict=True):
         toolchain: Toolchain | None = end.toolchain
         if not (end.toolchain.goroot / "src" / "cmd" / "compile").is_dir():
-            toolchain = release_named(repository, line.commits[position].hash, cache, say)
-        if toolchain is not None:
-            bases[position] = toolchain
+            toolchain = release_named(repository, commit.hash, cache, say)
+        if toolchain is not None and not toolchain.patched:
+            bases.append(toolchain)
     return bases
 
 
-def _is_beside(hunt: Hunt, line: Line) -> bool:
-    """Whether the first commit of a line is like its last one, so that the change is not on it."""
-    return any(p == 0 and f.state == line.last for p, f in hunt.findings.values())
+@dataclass
+class _Search:
+    """The search in one line."""
 
+    repository: Path
+    line: Line
+    relevant: frozenset[int]
+    builds: CommitBuilds
+    judge: Judge
+    findings: dict[int, Finding] = field(default_factory=dict)
+    """By position."""
 
-def _follow(repository: Path, line: Line, hunt: Hunt, workshop: Workshop) -> CommitsAnswer:
-    last = len(line.commits) - 1
-    for position, known, state in zip((0, last), line.known, (line.first, line.last), strict=True):
-        if known:
-            hunt.assume(position, state)
-        elif (finding := hunt.look(position)).state != state:
-            why = _not_between(line.commits[position], finding, before=position == 0)
-            return _answer(repository, line, hunt, workshop, (0, last), why)
-    low, high = hunt.run()
-    stopped: str | None = None
-    if hunt.astray:
-        stopped = "true builds show the line's first and last commit on the same side"
-    elif high - low > 1:
-        count = high - low
-        stopped = f"the {count - 1} commits between could not be measured: it is one of {count}"
-    return _answer(repository, line, hunt, workshop, (low, high), stopped)
+    @property
+    def is_beside(self) -> bool:
+        """Whether the first commit is like the last one, so that the change is not on this line."""
+        return 0 in self.findings and self.findings[0].state == self.line.last
+
+    def run(self) -> CommitsAnswer:
+        """Measure the ends where they are no known points, and search between them."""
+        line, last = self.line, len(self.line.commits) - 1
+        for position, known, state in zip((0, last), line.known, (line.first, line.last),
+                                          strict=True):  # fmt: skip
+            if not known and (finding := self._measure(position)).state != state:
+                why = _not_between(line.commits[position], finding, before=position == 0)
+                return self._answer(0, last, why)
+        low, high = find_commit(last + 1, self.relevant, self._measure, line.last)
+        stopped = None
+        if high - low > 1:
+            count = high - low
+            stopped = f"the {count - 1} commits between could not be measured: it is one of {count}"
+        return self._answer(low, high, stopped)
+
+    def _measure(self, position: int) -> Finding:
+        try:
+            found = self.judge(self.builds.get(position).point)
+        except HarnessError as error:
+            name = f"git-{self.line.commits[position].short}"
+            found = Finding(point=name, state="unresolved", reason=str(error))
+        self.findings[position] = found
+        return found
+
+    def _answer(self, low: int, high: int, stopped: str | None) -> CommitsAnswer:
+        line, repository = self.line, self.repository
+        before, after = line.commits[low], line.commits[high]
+        findings = tuple(finding for _, finding in sorted(self.findings.items()))
+        passed_over = tuple(self._passed_over())
+        if stopped is not None:
+            answer = f"the change lies after {before.short} and at {after.short} at the latest"
+            return CommitsAnswer(
+                answer=answer, stopped=stopped, findings=findings, passed_over=passed_over
+            )
+        culprit = Culprit(
+            commit=after.hash, title=after.title, author=after.author, date=after.date,
+            stat=diff_stat(repository, after.hash),
+            note=release_note(repository, after, line.commits[-1].hash),
+        )  # fmt: skip
+        return CommitsAnswer(
+            answer=f"the first {line.last} commit is {after.short}, “{after.title}”",
+            culprit=culprit,
+            confirmed=(
+                f"{after.short} is {line.last} {self._how(high)}",
+                f"{before.short}, its first parent, is {line.first} {self._how(low)}",
+            ),
+            findings=findings,
+            passed_over=passed_over,
+            again=(shlex.join(["git", "-C", str(repository), "show", after.hash]),),
+        )
+
+    def _how(self, position: int) -> str:
+        if position not in self.findings:
+            return "as an end of the search"
+        tools = self.builds.get(position).tools_of
+        if tools is None:
+            return "when it is built by its own source"
+        return f"with the tools of {tools}, whose sources are the same in it"
+
+    def _passed_over(self) -> Sequence[str]:
+        commits = self.line.commits
+        measured = sum(f.rounds > 0 or f.state != "unresolved" for f in self.findings.values())
+        effort = (
+            f"{len(self.relevant - {0})} of the {len(commits) - 1} commits between can change the "
+            f"workload's binary; {measured} were measured, and {self.builds.count} toolchains "
+            f"built from source, in {self.builds.seconds:.0f} s"
+        )
+        told_nothing = [
+            f"{commits[position].short} “{commits[position].title}”: {found.state}, {_line(found)}"
+            for position, found in sorted(self.findings.items())
+            if found.state not in ("good", "bad")
+        ]
+        return [effort, *told_nothing]
 
 
 def _not_between(commit: Commit, finding: Finding, *, before: bool) -> str:
@@ -116,63 +181,6 @@ def _not_between(commit: Commit, finding: Finding, *, before: bool) -> str:
         f"{commit.short} is {finding.state}, so the change is {where}, on a branch that the "
         "repository does not have"
     )
-
-
-def _answer(
-    repository: Path, line: Line, hunt: Hunt, workshop: Workshop, bracket: tuple[int, int],
-    stopped: str | None,
-) -> CommitsAnswer:  # fmt: skip
-    low, high = (line.commits[position] for position in bracket)
-    asked = sorted(hunt.findings.values(), key=lambda pair: pair[0])
-    sentence = f"the change lies after {low.short} and at {high.short} at the latest"
-    culprit = None
-    if stopped is None:
-        sentence = f"the first {line.last} commit is {high.short}, “{high.title}”"
-        newest = line.commits[-1].hash
-        culprit = Culprit(
-            commit=high.hash, title=high.title, author=high.author, date=high.date,
-            stat=diff_stat(repository, high.hash), note=release_note(repository, high, newest),
-        )  # fmt: skip
-    return CommitsAnswer(
-        older=low.hash,
-        newer=high.hash,
-        answer=sentence,
-        culprit=culprit,
-        stopped=stopped,
-        confirmed=tuple(_confirmed(hunt, line, bracket)) if culprit else (),
-        findings=tuple(finding for _, finding in asked),
-        passed_over=tuple(_passed_over(hunt, line.commits)),
-        measured=len({p for p, f in asked if f.rounds or f.state != "unresolved"}),
-        true_builds=workshop.true_builds,
-        mixed_builds=workshop.mixtures,
-        seconds=round(workshop.seconds, 1),
-        again=(shlex.join(["git", "-C", str(repository), "show", high.hash]),) if culprit else (),
-    )
-
-
-def _confirmed(hunt: Hunt, line: Line, bracket: tuple[int, int]) -> list[str]:
-    low, high = bracket
-    after, before = line.commits[high].short, line.commits[low].short
-    return [
-        f"{after} is {line.last} {_with(hunt.shown.get(high))}",
-        f"{before}, its first parent, is {line.first} {_with(hunt.shown.get(low))}",
-    ]
-
-
-def _with(shown: tuple[Made, Finding] | None) -> str:
-    if shown is None:
-        return "as an end of the search"
-    made, _ = shown
-    if made.how == "true":
-        return "when it is built by its own source"
-    return f"with the tools of {made.base}, whose sources are the same in it"
-
-
-def _passed_over(hunt: Hunt, commits: Sequence[Commit]) -> list[str]:
-    return [
-        f"{commits[position].short} “{commits[position].title}”: {finding.state}, {_line(finding)}"
-        for position, finding in sorted(hunt.passed.items())
-    ]
 
 
 def _line(finding: Finding) -> str:

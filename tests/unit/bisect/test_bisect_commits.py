@@ -1,31 +1,26 @@
-"""History, relevance, fit and the search among commits, without a toolchain."""
+"""History, relevance, tools and the search among commits, without a toolchain."""
 
 import shutil
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import cast
 
 import pytest
 from bisecting import point
 
-from harness.bisect.commits.compatible import Fit, Parts, fit
 from harness.bisect.commits.history import Commit, merge_base, parent_of, path_between, place
 from harness.bisect.commits.line import comes_after, lines_between, place_ends
 from harness.bisect.commits.notes import release_note
-from harness.bisect.commits.points import Base, Made, Workshop
 from harness.bisect.commits.relevance import can_matter
-from harness.bisect.commits.search import Hunt
-from harness.bisect.points import Finding, Point, State
+from harness.bisect.commits.search import find_commit
+from harness.bisect.commits.tools import sources_at_commit, sources_in_goroot
+from harness.bisect.points import Finding, State
 from harness.bisect.span import Span
 from harness.errors import HarnessError
 from harness.matrix.models import BuildSpec
 
 GIT = shutil.which("git") or "git"
 GOVERSION = "src/internal/goversion/goversion.go"
-LAYOUT = "src/internal/abi/type.go"
-FUNCTIONS = "src/cmd/compile/internal/typecheck/_builtin/runtime.go"
 
 
 class Repository:
@@ -180,147 +175,78 @@ def test_cgo_matters_where_it_is_used() -> None:
     assert can_matter(["src/cmd/cgo/main.go"], frozenset(), BuildSpec(cgo=True))
 
 
-def parts(**texts: str) -> Parts:
-    named = {"layout": LAYOUT, "functions": FUNCTIONS, "tool": "src/cmd/compile/main.go"}
-    files = {named[key]: text for key, text in texts.items()}
-    return Parts({name: str(hash(text)) for name, text in files.items()}, files.__getitem__)
+COMPILER = "src/cmd/compile/main.go"
 
 
-class TestFit:
-    base = parts(layout="package abi\ntype T struct{}\n", functions="func a()\n", tool="x")
-
-    def test_equal_sources_are_the_same(self) -> None:
-        assert fit(self.base, self.base) == "same"
-
-    @pytest.mark.parametrize(
-        ("layout", "functions", "expected"),
-        [
-            ("package abi\ntype T struct{}\n", "func a()\n", "near"),  # the tool alone differs
-            ("package abi\n\n// A T.\ntype T struct{} // why\n", "func a()\n", "near"),
-            ("package abi\ntype T struct{}\nfunc F() {\n\tx()\n}\n", "func a()\n", "near"),
-            ("package abi\ntype T struct{ a int }\n", "func a()\n", "far"),
-            ("package abi\ntype T struct{}\n", "func a()\nfunc b()\n", "near"),
-            ("package abi\ntype T struct{}\n", "func a(int)\n", "far"),
-            ("package abi\ntype T struct{}\n", "", "far"),
-        ],
-    )
-    def test_what_compiler_and_runtime_share_decides(
-        self, layout: str, functions: str, expected: Fit
-    ) -> None:
-        assert fit(self.base, parts(layout=layout, functions=functions, tool="y")) == expected
-
-    def test_a_file_that_one_side_lacks_is_a_difference(self) -> None:
-        assert fit(self.base, parts(functions="func a()\n", tool="x")) == "far"
-
-
-@dataclass
-class Bench:
-    """A workshop and a judge over numbered commits."""
-
-    count: int
-    step: int
-    """The first commit that is bad."""
-    near: bool = True
-    """Whether the tools of each true build fit every library."""
-    misled: frozenset[int] = frozenset()
-    """Commits that are good with other tools, whatever they are with their own."""
-    failing: frozenset[int] = frozenset()
-    """Commits that do not run with other tools."""
-    broken: frozenset[int] = frozenset()
-    """Commits that do not build by themselves."""
-    true_builds: list[int] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-    def best(self, position: int, *, near: bool) -> tuple[Base, Fit] | None:
-        if position in self.true_builds or not (near and self.near):
-            return None
-        base = Base(point("base").toolchain, "base", Parts({}, str), 0, released=True)
-        return base, "near"
-
-    def release(self, _: int) -> Base | None:
-        return None
-
-    def mixed(self, position: int, base: Base, how: Fit) -> Made:
-        return Made(point(f"{position}~on-{base.label}"), how, base.label)
-
-    def true(self, position: int) -> Made:
-        if position in self.broken:
-            raise HarnessError("it does not build")
-        self.true_builds.append(position)
-        return Made(point(f"{position}"), "true", str(position))
-
-    def judge(self, asked: Point) -> Finding:
-        position = int(asked.name.partition("~")[0])
-        self.asked.append(asked.name)
-        is_mixed = "~" in asked.name
-        state: State = "bad" if position >= self.step else "good"
-        if is_mixed and position in self.misled:
-            state = "good"
-        if is_mixed and position in self.failing:
-            state = "unresolved"
-        return Finding(point=asked.name, state=state, rounds=2)
-
-    def hunt(self, relevant: frozenset[int] | None = None) -> Hunt:
-        line = [
-            Commit(hash=f"{n:040}", title=f"change {n}", author="A", date="2024")
-            for n in range(self.count)
-        ]
-        every = frozenset(range(self.count))
-        found = Hunt(line, every if relevant is None else relevant, cast("Workshop", self),
-                     self.judge, "good", "bad")  # fmt: skip
-        found.assume(0, "good")
-        found.assume(self.count - 1, "bad")
-        return found
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        (COMPILER, False),
+        ("src/internal/buildcfg/cfg.go", False),
+        ("src/cmd/compile/main_test.go", True),
+        ("src/cmd/compile/testdata/x.go", True),
+        ("src/cmd/compile/README.md", True),
+        ("src/cmd/vet/main.go", True),
+        ("src/runtime/malloc.go", True),
+    ],
+)
+def test_a_commit_can_have_tools_of_the_same_sources(
+    repository: Repository, tmp_path_factory: pytest.TempPathFactory, name: str, *, same: bool
+) -> None:
+    files = {COMPILER: "package main\n", "src/cmd/go/main.go": "package main\n", name: "one\n"}
+    first = repository.commit("one", files)
+    second = repository.commit("two", {name: "two\n"})
+    goroot = tmp_path_factory.mktemp("goroot")
+    for path, text in (files | {"src/cmd/go/zdefaultcc.go": "generated\n"}).items():
+        (goroot / path).parent.mkdir(parents=True, exist_ok=True)
+        (goroot / path).write_text(text, encoding="utf-8")
+    tools = sources_in_goroot(goroot, repository.path)
+    assert tools == sources_at_commit(repository.path, first)
+    assert (tools == sources_at_commit(repository.path, second)) is same
 
 
-class TestHunt:
+def commits_from(
+    step: int, broken: frozenset[int] = frozenset()
+) -> tuple[Callable[[int], Finding], list[int]]:
+    """Commits that are bad from one on, some of which do not build; and which were measured."""
+    measured: list[int] = []
+
+    def measure(position: int) -> Finding:
+        if position not in measured:
+            measured.append(position)
+        state: State = "bad" if position >= step else "good"
+        return Finding(point=f"{position}", state="unresolved" if position in broken else state)
+
+    return measure, measured
+
+
+class TestFindCommit:
     @pytest.mark.parametrize("step", [1, 2, 31, 62, 63])
-    def test_mixtures_lead_and_true_builds_confirm(self, step: int) -> None:
-        bench = Bench(count=64, step=step)
-        assert bench.hunt().run() == (step - 1, step)
-        assert set(bench.true_builds) <= {step - 1, step}
-        assert len(bench.asked) <= 6 + 3
+    def test_the_first_bad_commit_is_found_by_halving(self, step: int) -> None:
+        measure, measured = commits_from(step)
+        assert find_commit(64, frozenset(range(64)), measure, "bad") == (step - 1, step)
+        assert len(measured) <= 7
 
-    def test_without_tools_that_fit_every_build_is_a_true_one(self) -> None:
-        bench = Bench(count=64, step=40, near=False)
-        assert bench.hunt().run() == (39, 40)
-        assert not any("~" in name for name in bench.asked)
-        assert len(bench.asked) <= 6
+    def test_commits_that_do_not_build_are_passed_over(self) -> None:
+        measure, measured = commits_from(8, broken=frozenset({7, 8}))
+        assert find_commit(16, frozenset(range(16)), measure, "bad") == (6, 9)
+        assert {7, 8} <= set(measured)
 
-    def test_a_mixture_that_fails_is_asked_again_as_a_true_build(self) -> None:
-        bench = Bench(count=64, step=40, failing=frozenset(range(64)))
-        assert bench.hunt().run() == (39, 40)
-        assert {39, 40} <= set(bench.true_builds)
+    def test_of_those_that_cannot_matter_the_parent_alone_is_measured(self) -> None:
+        measure, measured = commits_from(40)
+        assert find_commit(64, frozenset({10, 20, 40, 50}), measure, "bad") == (39, 40)
+        assert set(measured) <= {10, 20, 39, 40, 50}
+        assert 39 in measured
 
-    def test_a_change_of_the_tools_hides_from_mixtures_and_is_found_all_the_same(self) -> None:
-        bench = Bench(count=64, step=20, misled=frozenset(range(64)))
-        hunt = bench.hunt()
-        assert hunt.run() == (19, 20)
-        assert {19, 20} <= hunt.shown.keys()
-        assert len(bench.true_builds) <= 6 + 3  # after the first contradiction, none is believed
+    def test_unless_the_answer_lies_among_them(self) -> None:
+        measure, measured = commits_from(33)
+        assert find_commit(64, frozenset({10, 20, 40, 50}), measure, "bad") == (32, 33)
+        assert len(measured) <= 3 + 1 + 5
 
-    def test_commits_that_do_not_build_are_passed_over_and_told(self) -> None:
-        bench = Bench(count=16, step=8, near=False, broken=frozenset({7, 8}))
-        hunt = bench.hunt()
-        assert hunt.run() == (6, 9)
-        assert sorted(hunt.passed) == [7, 8]
-        assert hunt.passed[7].reason == "it does not build"
-
-    def test_what_cannot_matter_is_not_asked_about(self) -> None:
-        bench = Bench(count=64, step=40)
-        assert bench.hunt(frozenset({10, 20, 40, 50})).run() == (39, 40)
-        assert {name.partition("~")[0] for name in bench.asked} <= {"10", "20", "39", "40", "50"}
-
-    def test_unless_the_answer_lies_among_it(self) -> None:
-        bench = Bench(count=64, step=33)
-        assert bench.hunt(frozenset({10, 20, 40, 50})).run() == (32, 33)
-
-    def test_ends_that_true_builds_show_on_one_side_end_the_search(self) -> None:
-        bench = Bench(count=8, step=0)
-        hunt = bench.hunt()
-        hunt.assume(0, "bad")
-        hunt.run()
-        assert hunt.astray
+    def test_a_parent_that_does_not_build_is_part_of_the_answer(self) -> None:
+        measure, _ = commits_from(40, broken=frozenset({39}))
+        low, high = find_commit(64, frozenset({20, 40, 50}), measure, "bad")
+        assert (low, high) == (38, 40)
 
 
 class TestNotes:
