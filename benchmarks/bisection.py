@@ -14,7 +14,7 @@ import numpy as np
 from harness.bisect.search import first_change
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
-from bisecting import Simulation, bench, line, step_at
+from bisecting import Simulation, classifier, line, step_at
 
 VERSIONS = 64
 
@@ -40,18 +40,18 @@ def tally(change: float, noise: float, searches: int, seed: int) -> Tally:
         random = np.random.default_rng([seed, number])
         step = int(random.integers(1, VERSIONS))
         points = line(VERSIONS)
-        laboratory = Simulation(
+        runner = Simulation(
             step_at(points, step, change), noise, seed=int(random.integers(1 << 31))
         )
-        measured = bench(laboratory, points)
+        measured = classifier(runner, points)
         if measured.compare_ends().decision != "changed":
             counts["unsearched"] += 1
         else:
-            found = first_change(points, measured.judge, "bad")
+            found = first_change(points, measured.classify, "bad")
             inside = found.low < step <= found.high
             exact = (found.low, found.high) == (step - 1, step)
             counts["right" if exact else "open" if inside else "wrong"] += 1
-        trials.append(laboratory.trials)
+        trials.append(runner.trials)
     return Tally(**counts, trials=tuple(trials))
 
 

@@ -31,8 +31,8 @@ class Outcome(Protocol):
         """How it failed."""
 
 
-class Laboratory(Protocol):
-    """Builds and measures; ``Bench`` decides what."""
+class Runner(Protocol):
+    """Builds and measures; ``Classifier`` decides what."""
 
     def build(self, point: Point) -> str | None:
         """Make a point's binary, once; what went wrong, if it did not work."""
@@ -41,7 +41,7 @@ class Laboratory(Protocol):
         """Measure that many rounds of all the points, by name; asked again, it measures anew."""
 
 
-class Change(Effect):
+class EndsEffect(Effect):
     """Of two points measured against each other: of the bad one against the good one."""
 
     decision: Literal["changed", "unchanged", "undecided"] = "undecided"
@@ -64,31 +64,31 @@ class _Row:
         return middle - (low + high) / 2
 
 
-class Bench:
+class Classifier:
     """Two ends that differ, and points to be sorted between them."""
 
-    def __init__(self, laboratory: Laboratory, good: Point, bad: Point, smallest: float) -> None:
+    def __init__(self, runner: Runner, good: Point, bad: Point, smallest: float) -> None:
         """Take two ends; nothing is measured yet.
 
         Args:
-            laboratory: builds and measures.
+            runner: builds and measures.
             good: one end.
             bad: the other.
             smallest: changes within ± this are none, relative to the metric's own size.
         """
-        self._laboratory = laboratory
+        self._runner = runner
         self._good, self._bad = good, bad
         self._smallest = smallest
         self._ends: list[Pair] = []
         self._rows: dict[str, list[_Row]] = {}
         self._sorted: list[str] = []
         """Points whose scatter counts for those after them."""
-        self.change = Change()
+        self.change = EndsEffect()
         """Of both ends, once they have been compared."""
         self.findings: dict[str, Finding] = {}
         """By name, in the order in which points were first asked about."""
 
-    def compare_ends(self) -> Change:
+    def compare_ends(self) -> EndsEffect:
         """Whether the ends differ; this must be asked first.
 
         Raises:
@@ -96,7 +96,7 @@ class Bench:
         """
         pair = (self._good, self._bad)
         for point in pair:
-            problem = self._laboratory.build(point)
+            problem = self._runner.build(point)
             if problem:
                 raise HarnessError(f"{point.name} does not build, so there is no end to go from:\n"
                                    f"{problem}")  # fmt: skip
@@ -104,7 +104,7 @@ class Bench:
         decision = None
         while decision is None and len(self._ends) < decide.LAST_LOOK:
             count = decide.FIRST_LOOK if not self._ends else 2
-            for found in self._laboratory.rounds(pair, count):
+            for found in self._runner.rounds(pair, count):
                 good, bad = (_value(found, point) for point in pair)
                 if good is None or bad is None:
                     failures += 1
@@ -116,12 +116,12 @@ class Bench:
             differences = [scale.difference(row) for row in self._ends]
             decision = decide.change(differences, scale.bound(self._smallest))
         effect = effect_of(self._ends).model_dump()
-        self.change = Change(decision=decision or "undecided", rounds=len(self._ends),
+        self.change = EndsEffect(decision=decision or "undecided", rounds=len(self._ends),
                              size=typical_size(self._ends), **effect)  # fmt: skip
         return self.change
 
-    def judge(self, point: Point) -> Finding:
-        """Sort a point to one end; see ``harness.bisect.points.Judge``."""
+    def classify(self, point: Point) -> Finding:
+        """Sort a point to one end; see ``harness.bisect.points.Classify``."""
         known = self.findings.get(point.name)
         if known is not None and known.state != "doubtful":
             return known
@@ -129,7 +129,7 @@ class Bench:
         return found
 
     def _visit(self, point: Point) -> Finding:
-        problem = self._laboratory.build(point)
+        problem = self._runner.build(point)
         if problem:
             return Finding(point=point.name, state="unresolved", reason=problem)
         rows = self._rows.setdefault(point.name, [])
@@ -137,7 +137,7 @@ class Bench:
         while asked < MAX_ROUNDS:
             count = MIN_ROUNDS if not rows or len(rows) >= _PATIENCE else 1
             asked += count
-            for found in self._laboratory.rounds((self._good, self._bad, point), count):
+            for found in self._runner.rounds((self._good, self._bad, point), count):
                 mine = _value(found, point)
                 if mine is None:
                     failures += 1

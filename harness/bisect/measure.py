@@ -39,8 +39,8 @@ class Measured:
     problem: str | None
 
 
-class RunLaboratory:
-    """The laboratory of one run directory and one workload.
+class TrialRunner:
+    """The runner of one run directory and one workload.
 
     It grows the run's plan by a variant for each point, and its rounds by each that is measured.
     """
@@ -74,7 +74,7 @@ class RunLaboratory:
         """Used by this bisection so far, those of earlier invocations included."""
 
     @contextmanager
-    def open(self) -> Iterator["RunLaboratory"]:
+    def open(self) -> Iterator["TrialRunner"]:
         """Ready to measure, as many trials at a time as there are lanes."""
         limits = self._manifest.matrix.trials
         lanes = len(available_lanes(limits.cpus, limits.lanes))
@@ -109,7 +109,7 @@ class RunLaboratory:
         return self._manifest.build(self._source.workload, variant).command
 
     def build(self, point: Point) -> str | None:
-        """See ``harness.bisect.compare.Laboratory``.
+        """See ``harness.bisect.compare.Runner``.
 
         Raises:
             HarnessError: an earlier invocation measured another binary under this name.
@@ -154,7 +154,7 @@ class RunLaboratory:
         self._replace(plan=grown, builds=tuple(builds.values()), toolchains=tuple(known.values()))
 
     def rounds(self, points: Sequence[Point], count: int) -> list[dict[str, Measured]]:
-        """See ``harness.bisect.compare.Laboratory``."""
+        """See ``harness.bisect.compare.Runner``."""
         found: dict[int, dict[str, Measured]] = {}
         for record in self.records_of(points, count):
             found.setdefault(record.round, {})[record.variant] = self._outcome(record)

@@ -1,4 +1,4 @@
-"""What the steps of a bisection ask and are told: points, findings and the judge between them."""
+"""Points of a bisection, and what measuring them tells."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -17,7 +17,7 @@ class Point(Frozen):
     name: str
     """The variant's name: in the run directory, the report and messages."""
     toolchain: Toolchain
-    """With what a patch or a mixture replaces in ``patched``."""
+    """With what a patch or a hybrid replaces in ``patched``."""
     settings: tuple[str, ...] = ()
     """Experiments, in the toolchain's own order."""
 
@@ -53,7 +53,7 @@ class Finding(Effect):
     """For ``doubtful`` and ``unresolved``: why, in one line or with a log's tail."""
 
 
-Judge = Callable[[Point], Finding]
-"""Builds a point, measures it against both ends until a sequential test decides, and keeps it all
-in the run directory. Asked again, it answers from what it knows. Never raises for what a toolchain
-or a program does: that is a finding."""
+Classify = Callable[[Point], Finding]
+"""Builds a point and measures it against both ends until a sequential test decides, in the run
+directory. Called again, it returns what it knows. What a toolchain or a program does never raises:
+it is part of the finding."""

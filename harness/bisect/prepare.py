@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.bisect.commits.line import comes_after
 from harness.bisect.commits.released import end_of
 from harness.bisect.ends import End, check_conditions, parse_end
-from harness.bisect.measure import RunLaboratory, Say
+from harness.bisect.measure import Say, TrialRunner
 from harness.bisect.points import Point
 from harness.bisect.record import RECORD, Bisection, Request
 from harness.bisect.span import Span
@@ -40,7 +40,7 @@ _RECORD_BYTES, _RECORD_VALUES = 32 << 20, 1_000_000
 """What is read of a bisection's record at most."""
 
 
-class Asked(Frozen):
+class Arguments(Frozen):
     """What a command line says; ``None`` for what the matrix, or chance, is to settle."""
 
     good: str | None = None
@@ -54,26 +54,26 @@ class Asked(Frozen):
 
 
 @dataclass(frozen=True)
-class Opened:
+class Prepared:
     """A bisection, ready to measure."""
 
     request: Request
     matrix: Matrix
     directory: Path
     span: Span
-    laboratory: RunLaboratory
+    runner: TrialRunner
     cache: Path
     say: Say
 
 
-def request_of(matrix: Matrix, asked: Asked) -> Request:
+def request_of(matrix: Matrix, arguments: Arguments) -> Request:
     """What is asked for, with what the command line leaves open taken from the matrix.
 
     Raises:
         HarnessError: neither names an end or the workload, or a name means nothing here.
     """
     question = matrix.spec.question or QuestionSpec()
-    ends = {"good": asked.good or question.baseline, "bad": asked.bad or question.candidate}
+    ends = {"good": arguments.good or question.baseline, "bad": arguments.bad or question.candidate}
     for flag, end in ends.items():
         if end is None:
             raise HarnessError(
@@ -82,18 +82,18 @@ def request_of(matrix: Matrix, asked: Asked) -> Request:
     return Request(
         matrix=str(matrix.path),
         matrix_text=matrix.text,
-        workload=_workload(matrix, asked.workload).name,
-        metric=_metric(matrix, asked.metric),
+        workload=_workload(matrix, arguments.workload).name,
+        metric=_metric(matrix, arguments.metric),
         good=str(ends["good"]),
         bad=str(ends["bad"]),
-        repository=str(asked.repository.resolve()) if asked.repository else None,
-        fix=asked.fix,
-        smallest=asked.smallest,
-        seed=secrets.randbelow(1 << 31) if asked.seed is None else asked.seed,
+        repository=str(arguments.repository.resolve()) if arguments.repository else None,
+        fix=arguments.fix,
+        smallest=arguments.smallest,
+        seed=secrets.randbelow(1 << 31) if arguments.seed is None else arguments.seed,
     )
 
 
-def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say) -> Opened:
+def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say) -> Prepared:
     """Make a new run directory.
 
     Args:
@@ -116,8 +116,8 @@ def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say
 
 
 def resume(
-    directory: Path, matrix: Matrix, asked: Asked, *, command: tuple[str, ...], say: Say
-) -> Opened:
+    directory: Path, matrix: Matrix, arguments: Arguments, *, command: tuple[str, ...], say: Say
+) -> Prepared:
     """Go on with an interrupted bisection.
 
     The directory may come from elsewhere, so nothing that it names is executed: not the programs of
@@ -126,7 +126,7 @@ def resume(
     Args:
         directory: the run directory.
         matrix: the matrix, loaded.
-        asked: what the command line says; what it leaves open is taken from the directory.
+        arguments: what the command line says; what it leaves open is taken from the directory.
         command: the command line, for the record.
         say: told of downloads and builds.
 
@@ -142,7 +142,7 @@ def resume(
             "bisection, or put the old text back"
         )
     for name in ("good", "bad", "repository", "workload", "metric", "seed"):
-        said, stored = getattr(asked, name), getattr(request, name)
+        said, stored = getattr(arguments, name), getattr(request, name)
         said = str(said.resolve()) if isinstance(said, Path) else said
         flag = "--repo" if name == "repository" else f"--{name}"
         if said not in (None, stored):
@@ -158,12 +158,12 @@ def resume(
     return _open(own, matrix, directory.resolve(), command, say)
 
 
-def resuming(opened: Opened) -> str:
+def resuming(prepared: Prepared) -> str:
     """The command that goes on with a bisection."""
-    request = opened.request
+    request = prepared.request
     flags = {"--good": request.good, "--bad": request.bad, "--repo": request.repository}
     given = [word for flag, text in flags.items() if _is_place(text) for word in (flag, str(text))]
-    words = ["gomatrix", "bisect", request.matrix, *given, "--resume", str(opened.directory)]
+    words = ["gomatrix", "bisect", request.matrix, *given, "--resume", str(prepared.directory)]
     return shlex.join(words)
 
 
@@ -190,7 +190,7 @@ def read_bisection(directory: Path) -> Bisection:
 
 def _open(
     request: Request, matrix: Matrix, directory: Path, command: tuple[str, ...], say: Say
-) -> Opened:
+) -> Prepared:
     require_linux()
     spec, cache = matrix.spec, default_cache()
     workload = _workload(matrix, request.workload)
@@ -207,12 +207,12 @@ def _open(
     manifest = _manifest(directory, matrix, request, (good, bad), toolchains, cache, command)
     with writing(directory, ELSEWHERE):
         remove_inside(directory, TEMPORARY)
-    laboratory = RunLaboratory(
+    runner = TrialRunner(
         directory, manifest, source, metric=request.metric, build=ends[0].build, env=ends[0].env,
         cache=cache,
         say=say,
     )  # fmt: skip
-    return Opened(request, matrix, directory, _span(good, bad, repository), laboratory, cache, say)
+    return Prepared(request, matrix, directory, _span(good, bad, repository), runner, cache, say)
 
 
 def _toolchains(
@@ -266,7 +266,7 @@ def _manifest(
 def _continued(old: Manifest, new: Manifest) -> Manifest:
     """The manifest to go on with: points that there are, and nothing of the old one's to execute.
 
-    Points are made again when their turn comes (``RunLaboratory``), and then compared.
+    Points are made again when their turn comes (``TrialRunner``), and then compared.
     """
     if (old.matrix, old.plan.seed) != (new.matrix, new.plan.seed):
         raise HarnessError(

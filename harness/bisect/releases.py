@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from harness.bisect.compare import Bench
+from harness.bisect.compare import Classifier
 from harness.bisect.points import Finding, Point
 from harness.bisect.search import first_change
 from harness.bisect.span import Span, undecided
@@ -44,14 +44,14 @@ def first_of_each_minor(versions: Sequence[str], after: str) -> list[str]:
 
 
 def search_releases(
-    span: Span, versions: Sequence[str], bench: Bench, point_of: PointOf
+    span: Span, versions: Sequence[str], classifier: Classifier, point_of: PointOf
 ) -> tuple[Span, list[Finding], str | None]:
     """Halve the releases between both ends.
 
     Args:
-        span: both ends; the bench knows that they differ.
+        span: both ends; the classifier knows that they differ.
         versions: the releases between them, in order.
-        bench: measures.
+        classifier: measures.
         point_of: gets a toolchain.
 
     Returns:
@@ -61,18 +61,18 @@ def search_releases(
     points = {span.older.name: span.older, span.newer.name: span.newer}
     found: dict[str, Finding] = {}
 
-    def judge(name: str) -> Finding:
+    def classify(name: str) -> Finding:
         try:
             point = points.setdefault(name, point_of(name))
         except HarnessError as error:
             finding = Finding(point=name, state="unresolved", reason=str(error))
         else:
-            finding = bench.judge(point)
+            finding = classifier.classify(point)
         found[name] = finding
         return finding
 
     line = [span.older.name, *versions, span.newer.name]
-    bracket = first_change(line, judge, span.last)
+    bracket = first_change(line, classify, span.last)
     narrowed = span.between(points[line[bracket.low]], points[line[bracket.high]])
     why = undecided([finding for _, finding in bracket.undecided])
     return narrowed, [found[name] for name in versions if name in found], why

@@ -31,7 +31,7 @@ def nearest_to_middle(low: int, high: int, untried: Sequence[int]) -> int:
 
 def first_change(
     candidates: Sequence[T],
-    judge: Callable[[T], Finding],
+    classify: Callable[[T], Finding],
     last: State,
     choose: Choose = nearest_to_middle,
 ) -> Bracket:
@@ -43,7 +43,7 @@ def first_change(
 
     Args:
         candidates: in order, both ends included, which are not asked about.
-        judge: asked about one candidate at a time.
+        classify: asked about one candidate at a time.
         last: the state of the last candidate; the first one's is the other.
         choose: which untried candidate to ask about next.
     """
@@ -51,10 +51,10 @@ def first_change(
     passed: dict[int, Finding] = {}
     while untried := [i for i in range(low + 1, high) if i not in passed]:
         index = choose(low, high, untried)
-        low, high = _narrow(low, high, index, judge(candidates[index]), last, passed)
+        low, high = _narrow(low, high, index, classify(candidates[index]), last, passed)
     for index in _doubtful_between(low, high, passed):
         if low < index < high:
-            finding = judge(candidates[index])
+            finding = classify(candidates[index])
             low, high = _narrow(low, high, index, finding, last, passed)
     left = tuple((i, finding) for i, finding in sorted(passed.items()) if low < i < high)
     return Bracket(low, high, left)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from harness.bisect.compare import Change
+from harness.bisect.compare import EndsEffect
 from harness.bisect.points import Effect, Finding
 from harness.bisect.record import Bisection, Request, Stage
 from harness.bisect.source.answer import SourceAnswer
@@ -10,7 +10,7 @@ from harness.bisect.span import Span
 from harness.text.words import amount, listed, percent, span
 
 
-def of_step(request: Request, change: Change, unit: str) -> str:
+def of_step(request: Request, change: EndsEffect, unit: str) -> str:
     """``rss.peak of large-buffers is 59.9 % more (59.8 % to 60.0 %, 3 rounds)``.
 
     In the metric's unit where there is no ratio.
@@ -38,7 +38,7 @@ def _signed(text: str) -> str:
     return text.replace("-", "−") if text.startswith("-") else f"+{text}"
 
 
-def of_ends(request: Request, ends: Span, change: Change, unit: str, *, worse: bool) -> str:
+def of_ends(request: Request, ends: Span, change: EndsEffect, unit: str, *, worse: bool) -> str:
     """Whether there is anything to search for."""
     pair = f"{ends.bad.name} and {ends.good.name}"
     what = f"{request.metric} of {request.workload}"
@@ -63,7 +63,7 @@ def of_ends(request: Request, ends: Span, change: Change, unit: str, *, worse: b
     return _compared(request, ends, change, unit)
 
 
-def _compared(request: Request, ends: Span, change: Change, unit: str) -> str:
+def _compared(request: Request, ends: Span, change: EndsEffect, unit: str) -> str:
     return f"with {ends.bad.name} {of_step(request, change, unit)} than with {ends.good.name}"
 
 
@@ -85,16 +85,16 @@ def of_source(found: SourceAnswer, ends: Span) -> str:
             return f"the difference is made by {listed(names)}{_one_way(found)}"
         case "no difference":
             return "no code differs in the files of the standard library that the workload uses"
-        case "beside":
+        case "elsewhere":
             return f"{ends.bad.name} is not made bad by its standard library alone"
         case "doubtful":
             return "the standard library makes a part of the difference at the most"
         case "not searched":
             return "the standard library was not searched"
-        case "parts" if found.untried:
+        case "not found" if found.untried:
             return (
                 f"what makes {ends.bad.name} bad was not found in its standard library: "
-                f"{found.untried} of {found.edits} differences could not be tried, and no mixture "
+                f"{found.untried} of {found.edits} differences could not be tried, and no hybrid "
                 f"of the other {tried} does"
             )
     return (
@@ -127,7 +127,7 @@ def _one_way(found: SourceAnswer) -> str:
     return ""
 
 
-def _interval(change: Change, unit: str) -> str:
+def _interval(change: EndsEffect, unit: str) -> str:
     if change.ci is not None:
         low, high = (f"{(bound - 1) * 100:+.2f} %" for bound in change.ci)
     elif change.difference_ci is not None:

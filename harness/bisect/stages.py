@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.bisect.commits.stage import search_commits
-from harness.bisect.compare import Bench, Change
+from harness.bisect.compare import Classifier, EndsEffect
 from harness.bisect.points import Effect, Finding, Point, State
-from harness.bisect.prepare import Opened
+from harness.bisect.prepare import Prepared
 from harness.bisect.record import Bisection, Stage, StageKind, Step
 from harness.bisect.releases import between, first_of_each_minor, search_releases
 from harness.bisect.sentences import (
@@ -33,10 +33,10 @@ _UNCLEAR = "the two points that are left do not differ clearly enough"
 
 
 @dataclass
-class Course:
+class Progress:
     """One bisection under way."""
 
-    opened: Opened
+    prepared: Prepared
     span: Span
     """Where the change is, as far as known by now."""
     changed: bool | None = None
@@ -47,59 +47,65 @@ class Course:
     @property
     def unit(self) -> str:
         """Of the metric."""
-        return describe(self.opened.request.metric).unit
+        return describe(self.prepared.request.metric).unit
 
     @property
     def record(self) -> Bisection:
         """What is known so far."""
-        opened = self.opened
+        prepared = self.prepared
         bisection = Bisection(
-            request=opened.request,
+            request=prepared.request,
             unit=self.unit,
             direction="regression" if self.span.regression else "fix",
             changed=self.changed,
             headline="",
             stages=tuple(self.stages),
-            trials=opened.laboratory.trials,
-            builds=opened.laboratory.builds,
+            trials=prepared.runner.trials,
+            builds=prepared.runner.builds,
         )
         return bisection.model_copy(update={"headline": headline(bisection)})
 
 
-def stages(course: Course) -> Iterator[Stage]:
-    """Take each stage in turn, from what the one before left; the course follows.
+def stages(progress: Progress) -> Iterator[Stage]:
+    """Take each stage in turn, from what the one before left; the progress follows.
 
     Raises:
         HarnessError: an end does not build or does not run, so that there is nothing to compare.
     """
-    bench, change = _compare(course, course.span)
-    worse = _is_worse(course.opened.request.metric, change)
-    course.changed = None if change.decision == "undecided" else worse
-    yield _ends(course, change)
-    if not course.changed:
-        found = yield from _survey(course)
+    classifier, change = _compare(progress, progress.span)
+    worse = _is_worse(progress.prepared.request.metric, change)
+    progress.changed = None if change.decision == "undecided" else worse
+    yield _ends(progress, change)
+    if not progress.changed:
+        found = yield from _survey(progress)
         if found is None:
             return
-        bench = found
-    yield from _releases(course, bench)
-    yield from _experiments(course)
-    yield from _source(course)
-    yield from _commits(course)
+        classifier = found
+    yield from _releases(progress, classifier)
+    yield from _experiments(progress)
+    yield from _source(progress)
+    yield from _commits(progress)
 
 
-def _compare(course: Course, span: Span) -> tuple[Bench, Change]:
-    bench = Bench(course.opened.laboratory, span.good, span.bad, course.opened.request.smallest)
-    return bench, bench.compare_ends()
-
-
-def _ends(course: Course, change: Change) -> Stage:
-    answer = of_ends(
-        course.opened.request, course.span, change, course.unit, worse=bool(course.changed)
+def _compare(progress: Progress, span: Span) -> tuple[Classifier, EndsEffect]:
+    classifier = Classifier(
+        progress.prepared.runner, span.good, span.bad, progress.prepared.request.smallest
     )
-    return _stage(course, "ends", "Both ends", _ends_measured(course.span, change), answer)
+    return classifier, classifier.compare_ends()
 
 
-def _ends_measured(span: Span, change: Change) -> tuple[Finding, Finding]:
+def _ends(progress: Progress, change: EndsEffect) -> Stage:
+    answer = of_ends(
+        progress.prepared.request,
+        progress.span,
+        change,
+        progress.unit,
+        worse=bool(progress.changed),
+    )
+    return _stage(progress, "ends", "Both ends", _ends_measured(progress.span, change), answer)
+
+
+def _ends_measured(span: Span, change: EndsEffect) -> tuple[Finding, Finding]:
     """Both as findings, the older one first."""
     same = 1.0 if change.ratio is not None else None
     good = Finding(point=span.good.name, state="good", ratio=same, difference=0.0,
@@ -108,47 +114,47 @@ def _ends_measured(span: Span, change: Change) -> tuple[Finding, Finding]:
     return (good, bad) if span.regression else (bad, good)
 
 
-def _finding(point: Point, state: State, change: Change, reason: str | None = None) -> Finding:
+def _finding(point: Point, state: State, change: EndsEffect, reason: str | None = None) -> Finding:
     effect = change.model_dump(include=set(Effect.model_fields))
     return Finding(point=point.name, state=state, rounds=change.rounds, reason=reason, **effect)
 
 
-def _survey(course: Course) -> Generator[Stage, None, Bench | None]:
+def _survey(progress: Progress) -> Generator[Stage, None, Classifier | None]:
     """Nothing is worse at the end: has something come and gone on the way?
 
     Yields:
         One stage, if minor versions begin between the ends.
 
     Returns:
-        A bench for the step, where there is one: into the worst of them, or out of it.
+        A classifier for the step, where there is one: into the worst of them, or out of it.
     """
-    span, request = course.span, course.opened.request
-    versions = first_of_each_minor(_between(course, span), after=span.older.toolchain.version)
+    span, request = progress.span, progress.prepared.request
+    versions = first_of_each_minor(_between(progress, span), after=span.older.toolchain.version)
     if not versions:
         return None
-    found = [_against_older(course, version) for version in versions]
+    found = [_against_older(progress, version) for version in versions]
     surveyed = [s for s in found if isinstance(s, _Surveyed)]
     worse = [s for s in surveyed if _is_worse(request.metric, s.change)]
     findings = [_of_survey(s, worse=s in worse) if isinstance(s, _Surveyed) else s for s in found]
     title = "First releases of the minor versions between the ends"
     if not worse:
         answer = of_survey(findings)
-        yield _stage(course, "survey", title, findings, answer, span)
+        yield _stage(progress, "survey", title, findings, answer, span)
         return None
     worst = max(worse, key=lambda s: abs(s.change.difference or 0.0))
     answer = (
-        f"{worst.span.newer.name} is: {of_step(request, worst.change, course.unit)} than with "
+        f"{worst.span.newer.name} is: {of_step(request, worst.change, progress.unit)} than with "
         f"{span.older.name}"
     )
-    course.changed, course.span, bench = True, worst.span, worst.bench
+    progress.changed, progress.span, classifier = True, worst.span, worst.classifier
     stopped = None
     if request.fix:
-        course.span = Span(older=worst.span.newer, newer=span.newer, regression=False)
-        bench, change = _compare(course, course.span)
+        progress.span = Span(older=worst.span.newer, newer=span.newer, regression=False)
+        classifier, change = _compare(progress, progress.span)
         if not _is_worse(request.metric, change):
             stopped = f"{worst.span.newer.name} is not shown to be worse than {span.newer.name}"
-    yield _stage(course, "survey", title, findings, answer, span, stopped)
-    return None if stopped else bench
+    yield _stage(progress, "survey", title, findings, answer, span, stopped)
+    return None if stopped else classifier
 
 
 @dataclass(frozen=True)
@@ -156,16 +162,16 @@ class _Surveyed:
     """A release between the ends, measured against the older one."""
 
     span: Span
-    bench: Bench
-    change: Change
+    classifier: Classifier
+    change: EndsEffect
 
 
-def _against_older(course: Course, version: str) -> _Surveyed | Finding:
+def _against_older(progress: Progress, version: str) -> _Surveyed | Finding:
     """Measured; or why it could not be."""
     try:
-        newer = _release(course, version)
-        span = Span(older=course.span.older, newer=newer, regression=True)
-        return _Surveyed(span, *_compare(course, span))
+        newer = _release(progress, version)
+        span = Span(older=progress.span.older, newer=newer, regression=True)
+        return _Surveyed(span, *_compare(progress, span))
     except HarnessError as error:
         return Finding(point=version, state="unresolved", reason=str(error))
 
@@ -179,7 +185,7 @@ def _of_survey(surveyed: _Surveyed, *, worse: bool) -> Finding:
     return _finding(surveyed.span.newer, state, surveyed.change, reason)
 
 
-def _is_worse(metric: str, change: Change) -> bool:
+def _is_worse(metric: str, change: EndsEffect) -> bool:
     """Whether the bad end is shown to be the worse one; where none is better, to be another."""
     if change.decision != "changed":
         return False
@@ -189,71 +195,71 @@ def _is_worse(metric: str, change: Change) -> bool:
     return (change.sign > 0) == (direction == "lower is better")
 
 
-def _releases(course: Course, bench: Bench) -> Iterator[Stage]:
-    span = course.span
-    versions = _between(course, span)
-    if not versions and not _unlisted(course):
+def _releases(progress: Progress, classifier: Classifier) -> Iterator[Stage]:
+    span = progress.span
+    versions = _between(progress, span)
+    if not versions and not _unlisted(progress):
         return
     found, findings, why = search_releases(
-        span, versions, bench, lambda version: _release(course, version)
+        span, versions, classifier, lambda version: _release(progress, version)
     )
-    course.span = found
-    older, newer = _ends_measured(span, bench.change)
+    progress.span = found
+    older, newer = _ends_measured(span, classifier.change)
     path = (older, *findings, newer)
     answer = found.describe("release")
-    if _unlisted(course):
+    if _unlisted(progress):
         answer += ", of those that can be had"
-    stage = _stage(course, "releases", "Releases", path, answer, span, why)
-    yield stage.model_copy(update={"passed_over": _unlisted(course)})
+    stage = _stage(progress, "releases", "Releases", path, answer, span, why)
+    yield stage.model_copy(update={"passed_over": _unlisted(progress)})
 
 
-def _experiments(course: Course) -> Iterator[Stage]:
+def _experiments(progress: Progress) -> Iterator[Stage]:
     """What the newer toolchain turns on or off, or the matrix asks about."""
-    span, opened = course.span, course.opened
+    span, prepared = progress.span, progress.prepared
     newer = span.newer.toolchain.experiments
-    asked = opened.matrix.spec.question.suspects if opened.matrix.spec.question else None
+    asked = prepared.matrix.spec.question.suspects if prepared.matrix.spec.question else None
     named = list(dict.fromkeys((*(asked or ()), *suspects_between(span.older, span.newer))))
     suspects = [name for name in named if newer.knows(name)]
     if not suspects:
         return
     verdict, findings = attribute_experiments(
-        span, suspects, opened.laboratory, opened.directory, opened.request.metric
+        span, suspects, prepared.runner, prepared.directory, prepared.request.metric
     )
     answer = verdict.attributions[0].sentence if verdict.attributions else "nothing was compared"
-    stage = _stage(course, "experiments", "Experiments", findings, answer, span)
+    stage = _stage(progress, "experiments", "Experiments", findings, answer, span)
     unknown = (f"{n}: {span.newer.name} does not know it" for n in named if n not in suspects)
     yield stage.model_copy(update={
         "suspects": verdict.suspects, "passed_over": (*unknown, *untried(suspects)),
     })  # fmt: skip
 
 
-def _source(course: Course) -> Iterator[Stage]:
+def _source(progress: Progress) -> Iterator[Stage]:
     """Which declarations of the standard library, where the two libraries can be mixed."""
-    span, opened, laboratory = course.span, course.opened, course.opened.laboratory
+    span, prepared, runner = progress.span, progress.prepared, progress.prepared.runner
     if span.good.toolchain.identity == span.bad.toolchain.identity:
         return  # not a question of source
     if span.good.settings != span.bad.settings:
         yield _not_searched(
-            course, "source", "Source", "the points that are left have other settings: "
+            progress, "source", "Source", "the points that are left have other settings: "
             "name ends with the same ones",
         )  # fmt: skip
         return
-    bench, change = _compare(course, span)
+    classifier, change = _compare(progress, span)
     if change.decision != "changed":
-        yield _not_searched(course, "source", "Source", _UNCLEAR)
+        yield _not_searched(progress, "source", "Source", _UNCLEAR)
         return
     try:
         found = search_source(
-            span.good.toolchain, span.bad.toolchain, laboratory.source, span.bad.settings,
-            laboratory.build_settings, bench.judge, opened.cache, opened.say,
+            span.good.toolchain, span.bad.toolchain, runner.source, span.bad.settings,
+            runner.build_settings, classifier.classify, prepared.cache, prepared.say,
         )  # fmt: skip
     except HarnessError as error:
-        yield _not_searched(course, "source", "Source", str(error))
+        yield _not_searched(progress, "source", "Source", str(error))
         return
     asked = {step.finding.point: step.edits for step in found.steps}
-    measured = [bench.findings[name] for name in asked if name in bench.findings]
+    measured = [classifier.findings[name] for name in asked if name in classifier.findings]
     answer = of_source(found, span)
-    stage = _stage(course, "source", "Source", measured, answer, stopped=found.stopped)
+    stage = _stage(progress, "source", "Source", measured, answer, stopped=found.stopped)
     steps = [s.model_copy(update={
         "what": asked[s.finding.point],
         "finding": s.finding.model_copy(update={"reason": first_lines(s.finding.reason)}),
@@ -269,9 +275,9 @@ def _source(course: Course) -> Iterator[Stage]:
     })  # fmt: skip
 
 
-def _not_searched(course: Course, kind: StageKind, title: str, why: str) -> Stage:
+def _not_searched(progress: Progress, kind: StageKind, title: str, why: str) -> Stage:
     """A stage that cannot begin."""
-    return _stage(course, kind, title, (), f"{kind} was not searched", stopped=why)
+    return _stage(progress, kind, title, (), f"{kind} was not searched", stopped=why)
 
 
 def _passed_over(found: SourceAnswer) -> Iterator[str]:
@@ -283,28 +289,28 @@ def _passed_over(found: SourceAnswer) -> Iterator[str]:
         yield f"{len(found.binary)} files that differ, but are no text"
     refused = sum(step.finding.state == "unresolved" for step in found.steps)
     if refused:
-        yield f"{refused} mixtures that do not build or run"
+        yield f"{refused} hybrids that do not build or run"
 
 
-def _commits(course: Course) -> Iterator[Stage]:
+def _commits(progress: Progress) -> Iterator[Stage]:
     """With a repository: which commit between both toolchains."""
-    span, opened, laboratory = course.span, course.opened, course.opened.laboratory
-    if opened.request.repository is None:
+    span, prepared, runner = progress.span, progress.prepared, progress.prepared.runner
+    if prepared.request.repository is None:
         return
-    bench, change = _compare(course, span)
+    classifier, change = _compare(progress, span)
     if change.decision != "changed":
-        yield _not_searched(course, "commits", "Commits", _UNCLEAR)
+        yield _not_searched(progress, "commits", "Commits", _UNCLEAR)
         return
     try:
         found = search_commits(
-            Path(opened.request.repository), span, laboratory.source, laboratory.build_settings,
-            bench.judge, opened.cache, opened.say,
+            Path(prepared.request.repository), span, runner.source, runner.build_settings,
+            classifier.classify, prepared.cache, prepared.say,
         )  # fmt: skip
     except HarnessError as error:
-        yield _stage(course, "commits", "Commits", (), "no commit was found", stopped=str(error))
+        yield _stage(progress, "commits", "Commits", (), "no commit was found", stopped=str(error))
         return
     stage = _stage(
-        course, "commits", "Commits", found.findings, found.answer, stopped=found.stopped
+        progress, "commits", "Commits", found.findings, found.answer, stopped=found.stopped
     )
     yield stage.model_copy(update={
         "culprit": found.culprit, "confirmed": found.confirmed, "again": found.again,
@@ -312,31 +318,31 @@ def _commits(course: Course) -> Iterator[Stage]:
     })  # fmt: skip
 
 
-def _between(course: Course, span: Span) -> list[str]:
+def _between(progress: Progress, span: Span) -> list[str]:
     """Releases between the toolchains of two points, in order; none where both are one version."""
     older, newer = (point.toolchain.version for point in (span.older, span.newer))
     if GoVersion.parse(older) == GoVersion.parse(newer):
         return []
-    cache = course.opened.cache
-    course.supplies = ask_providers(cache)
-    return between(every_release(at_hand(cache), course.supplies), older, newer)
+    cache = progress.prepared.cache
+    progress.supplies = ask_providers(cache)
+    return between(every_release(at_hand(cache), progress.supplies), older, newer)
 
 
-def _unlisted(course: Course) -> tuple[str, ...]:
+def _unlisted(progress: Progress) -> tuple[str, ...]:
     """Releases that may lie between as well."""
     return tuple(
         f"releases that only {supply.provider} has: {supply.error}"
-        for supply in course.supplies
+        for supply in progress.supplies
         if supply.error is not None
     )
 
 
-def _release(course: Course, version: str) -> Point:
+def _release(progress: Progress, version: str) -> Point:
     """A release with the settings of the ends, as far as it knows them."""
-    opened = course.opened
-    found = resolve([parse_toolchain(version)], opened.cache, opened.say)
+    prepared = progress.prepared
+    found = resolve([parse_toolchain(version)], prepared.cache, prepared.say)
     toolchain = found[version]
-    wanted = dict.fromkeys((*course.span.older.settings, *course.span.newer.settings))
+    wanted = dict.fromkeys((*progress.span.older.settings, *progress.span.newer.settings))
     known = tuple(setting for setting in wanted if toolchain.experiments.knows(setting))
     settings = toolchain.experiments.in_order(known)
     name = variant_name(version, settings, {})
@@ -344,10 +350,10 @@ def _release(course: Course, version: str) -> Point:
 
 
 def _stage(
-    course: Course, kind: StageKind, title: str, findings: Iterable[Finding], answer: str,
+    progress: Progress, kind: StageKind, title: str, findings: Iterable[Finding], answer: str,
     span: Span | None = None, stopped: str | None = None,
 ) -> Stage:  # fmt: skip
-    laboratory, span = course.opened.laboratory, span or course.span
-    steps = tuple(Step(finding=f, command=laboratory.command(f.point)) for f in findings)
+    runner, span = progress.prepared.runner, span or progress.span
+    steps = tuple(Step(finding=f, command=runner.command(f.point)) for f in findings)
     return Stage(kind=kind, title=title, older=span.older.name, newer=span.newer.name, steps=steps,
                  answer=answer, stopped=stopped)  # fmt: skip

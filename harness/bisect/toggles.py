@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.analysis.conclusion import compare, conclude
 from harness.analysis.models import Verdict
 from harness.analysis.stopping import undecided
-from harness.bisect.measure import RunLaboratory
+from harness.bisect.measure import TrialRunner
 from harness.bisect.points import Finding, Point, State
 from harness.bisect.span import Span
 from harness.golang.experiments import experiment_of
@@ -67,14 +67,14 @@ def _is_on(point: Point, experiment: str) -> bool:
 
 
 def attribute_experiments(
-    span: Span, suspects: Sequence[str], laboratory: RunLaboratory, directory: Path, metric: str
+    span: Span, suspects: Sequence[str], runner: TrialRunner, directory: Path, metric: str
 ) -> tuple[Verdict, list[Finding]]:
-    """Measure the newer point with suspects flipped, and judge them as a matrix would.
+    """Measure the newer point with suspects flipped, and classify them as a matrix would.
 
     Args:
         span: where the change is.
         suspects: experiments that the newer toolchain knows.
-        laboratory: builds and measures.
+        runner: builds and measures.
         directory: the run directory.
         metric: what changed.
 
@@ -85,15 +85,15 @@ def attribute_experiments(
     points: list[Point] = []
     ends = (span.older.name, span.newer.name)
     for point in (p for p in flips(span.newer, suspects) if p.name not in ends):
-        problem = laboratory.build(point)
+        problem = runner.build(point)
         if problem:
             findings.append(Finding(point=point.name, state="unresolved", reason=problem))
         else:
             points.append(point)
     block = (span.older, span.newer, *points)
-    records = laboratory.records_of(block, _TRIALS.min)
-    while undecided(run := _run(span, suspects, laboratory, directory, metric, block, records)):
-        records += laboratory.records_of(block, 2)
+    records = runner.records_of(block, _TRIALS.min)
+    while undecided(run := _run(span, suspects, runner, directory, metric, block, records)):
+        records += runner.records_of(block, 2)
     return conclude(run), [*(_finding(run, span, point, metric) for point in points), *findings]
 
 
@@ -114,12 +114,12 @@ def _finding(run: Run, span: Span, point: Point, metric: str) -> Finding:
 
 
 def _run(
-    span: Span, suspects: Sequence[str], laboratory: RunLaboratory, directory: Path, metric: str,
+    span: Span, suspects: Sequence[str], runner: TrialRunner, directory: Path, metric: str,
     block: Sequence[Point], records: Sequence[TrialRecord],
 ) -> Run:  # fmt: skip
     """These rounds as a run of their own: a question about the two ends and the suspects."""
     names = {point.name for point in block}
-    manifest = laboratory.manifest
+    manifest = runner.manifest
     question = QuestionSpec(baseline=span.older.name, candidate=span.newer.name,
                             suspects=list(suspects), metrics=[metric])  # fmt: skip
     rounds = {number: rank for rank, number in enumerate(sorted({r.round for r in records}), 1)}

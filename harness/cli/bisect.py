@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from harness.bisect.prepare import Asked, begin, request_of, resume, resuming
-from harness.bisect.run import run_course
+from harness.bisect.prepare import Arguments, begin, request_of, resume, resuming
+from harness.bisect.run import run_bisection
 from harness.cli.options import examples, parse_fraction
 from harness.cli.output import say, say_json
 from harness.errors import HarnessError
@@ -66,19 +66,21 @@ def bisect(  # noqa: PLR0913 - one for each option
     def tell(line: str) -> None:
         say(line, err=as_json)
 
-    asked = Asked(good=good, bad=bad, workload=workload, metric=metric, repository=repository,
-                  fix=fix, smallest=smallest, seed=seed)  # fmt: skip
+    arguments = Arguments(
+        good=good, bad=bad, workload=workload, metric=metric, repository=repository, fix=fix,
+        smallest=smallest, seed=seed,
+    )  # fmt: skip
     if directory is not None:
-        opened = resume(directory, load(matrix), asked, command=command, say=tell)
+        prepared = resume(directory, load(matrix), arguments, command=command, say=tell)
     else:
-        request = request_of(load(matrix), asked)
-        opened = begin(request, reports=reports, command=command, say=tell)
+        request = request_of(load(matrix), arguments)
+        prepared = begin(request, reports=reports, command=command, say=tell)
     try:
-        bisection = run_course(opened)
+        bisection = run_bisection(prepared)
     except KeyboardInterrupt:
-        raise HarnessError(f"interrupted; {resuming(opened)} goes on") from None
+        raise HarnessError(f"interrupted; {resuming(prepared)} goes on") from None
     if as_json:
         say_json(bisection.model_dump_json(indent=1))
     else:
-        say(f"\n{bisection.headline}.\nreport: {opened.directory / 'report.html'}")
+        say(f"\n{bisection.headline}.\nreport: {prepared.directory / 'report.html'}")
     sys.exit(1 if bisection.open else 0)

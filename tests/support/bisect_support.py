@@ -1,4 +1,4 @@
-"""A judge for tests: real builds, one real trial each, and the middle value as the border."""
+"""A classify for tests: real builds, one real trial each, and the middle value as the border."""
 
 import tempfile
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from harness.trial.trial import TrialRequest, run_trial
 
 
 @dataclass
-class TrialJudge:
+class TrialClassifier:
     """Judges points by one trial each."""
 
     source: Source

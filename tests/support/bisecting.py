@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.bisect.compare import Bench
+from harness.bisect.compare import Classifier
 from harness.bisect.points import Point
 from harness.golang.experiments import Experiments
 from harness.golang.toolchains.resolve import Toolchain
@@ -31,7 +31,7 @@ class Outcome:
 
 @dataclass
 class Simulation:
-    """A laboratory whose trials are drawn from a normal distribution of logarithms."""
+    """A runner whose trials are drawn from a normal distribution of logarithms."""
 
     value: Callable[[Point], float]
     noise: float
@@ -70,5 +70,5 @@ def step_at(points: Sequence[Point], index: int, change: float) -> Callable[[Poi
     return lambda p: 1e8 * (1 + change) if p.name in after else 1e8
 
 
-def bench(laboratory: Simulation, points: Sequence[Point], smallest: float = 0.01) -> Bench:
-    return Bench(laboratory, points[0], points[-1], smallest)
+def classifier(runner: Simulation, points: Sequence[Point], smallest: float = 0.01) -> Classifier:
+    return Classifier(runner, points[0], points[-1], smallest)

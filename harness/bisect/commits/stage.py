@@ -13,7 +13,7 @@ from harness.bisect.commits.notes import release_note
 from harness.bisect.commits.released import release_named
 from harness.bisect.commits.relevance import packages_of, relevant
 from harness.bisect.commits.search import find_commit
-from harness.bisect.points import Finding, Judge
+from harness.bisect.points import Classify, Finding
 from harness.bisect.record import Culprit
 from harness.bisect.span import Span
 from harness.errors import HarnessError
@@ -23,7 +23,7 @@ from harness.matrix.models import BuildSpec
 
 
 def search_commits(
-    repository: Path, span: Span, source: Source, build: BuildSpec, judge: Judge, cache: Path,
+    repository: Path, span: Span, source: Source, build: BuildSpec, classify: Classify, cache: Path,
     say: Say,
 ) -> CommitsAnswer:  # fmt: skip
     """Find the commit that makes the change between two points.
@@ -33,7 +33,7 @@ def search_commits(
         span: where the change is: toolchains that are releases or were made from a commit.
         source: the workload.
         build: build settings.
-        judge: measures points against both ends.
+        classify: measures points against both ends.
         cache: the harness's cache directory.
         say: told of toolchains that are built.
 
@@ -50,7 +50,9 @@ def search_commits(
     for line in lines_between(repository, span, older, newer):
         bases = _bases(repository, line, cache, say)
         builds = CommitBuilds(repository, line.commits, bases, settings, build, cache, say)
-        search = _Search(repository, line, relevant(line.commits, packages, build), builds, judge)
+        search = _Search(
+            repository, line, relevant(line.commits, packages, build), builds, classify
+        )
         answer = search.run()
         answer = answer.model_copy(update={"passed_over": (*places, *answer.passed_over)})
         if not search.is_beside:
@@ -89,7 +91,7 @@ class _Search:
     line: Line
     relevant: frozenset[int]
     builds: CommitBuilds
-    judge: Judge
+    classify: Classify
     findings: dict[int, Finding] = field(default_factory=dict)
     """By position."""
 
@@ -115,7 +117,7 @@ class _Search:
 
     def _measure(self, position: int) -> Finding:
         try:
-            found = self.judge(self.builds.get(position).point)
+            found = self.classify(self.builds.get(position).point)
         except HarnessError as error:
             name = f"git-{self.line.commits[position].short}"
             found = Finding(point=name, state="unresolved", reason=str(error))

@@ -1,7 +1,7 @@
-"""The source step of a bisection: which declarations of the standard library make the difference.
+"""Source bisection: which declarations of the standard library make the difference.
 
-``search_source`` in ``search`` is the way in. ``used`` finds the files, ``split`` takes them apart,
-``changes`` has their differences as edits, ``needs`` tells which edits go together, ``minimise``
-is delta debugging, ``mixtures`` puts combinations of edits to the judge, ``patch`` says what was
-found.
+``search_source`` in ``search`` is the entry point. ``used`` finds the files, ``split`` parses them,
+``changes`` holds their differences as edits, ``needs`` tells which edits need which, ``hybrids``
+makes toolchains with some of them, ``grouptest`` and ``minimise`` search, ``patch`` describes what
+was found.
 """

@@ -4,23 +4,23 @@ from collections.abc import Mapping
 from typing import Literal
 
 from harness.bisect.points import Finding, State
-from harness.bisect.source.patch import Culprit
+from harness.bisect.source.patch import ChangedDeclaration
 from harness.models import Frozen
 
 Direction = Literal["forward", "reverse"]
 """``forward``: files of the bad toolchain on the good one; ``reverse``: the other way."""
 DIRECTIONS: tuple[Direction, ...] = ("forward", "reverse")
 WANTED: Mapping[Direction, State] = {"forward": "bad", "reverse": "good"}
-"""What a mixture with the effect is like."""
+"""What a hybrid with the effect is like."""
 
 
-Outcome = Literal["found", "no difference", "beside", "doubtful", "parts", "not searched"]
-"""``beside``: a whole library was taken over, and made no difference; ``doubtful``: it made a part
-of it; ``parts``: the wholes cannot be mixed, and none of the parts that can makes a difference."""
+Outcome = Literal["found", "no difference", "elsewhere", "doubtful", "not found", "not searched"]
+"""``elsewhere``: the whole library makes no difference; ``doubtful``: it makes a part of it; ``not
+found``: the whole library cannot be taken over, and no part that can makes a difference."""
 
 
-class Step(Frozen):
-    """One mixture that was asked about."""
+class TriedHybrid(Frozen):
+    """A hybrid that was tried."""
 
     direction: Direction
     edits: str
@@ -43,10 +43,10 @@ class SourceAnswer(Frozen):
     edits: int = 0
     """Declarations that differ in used files."""
     untried: int = 0
-    """Those that are in no mixture that builds and runs, where the wholes cannot be mixed."""
-    culprits: tuple[Culprit, ...] = ()
+    """Those that are in no hybrid that builds and runs, where the wholes cannot be mixed."""
+    culprits: tuple[ChangedDeclaration, ...] = ()
     """Declarations that the patch changes."""
-    besides: tuple[Culprit, ...] = ()
+    besides: tuple[ChangedDeclaration, ...] = ()
     """All that the patch changes, where it does not build on the good toolchain without more than
     the culprits."""
     diff: str = ""
@@ -55,14 +55,14 @@ class SourceAnswer(Frozen):
     """Of the good toolchain with the patch: expected to be bad."""
     reverse: Finding | None = None
     """Of the bad toolchain without it: expected to be good."""
-    remedy: tuple[Culprit, ...] = ()
+    remedy: tuple[ChangedDeclaration, ...] = ()
     """Only where taking the patch back is not enough: what must be taken back to cure the bad
     toolchain."""
     remedy_diff: str = ""
     """The patch that does so, for the bad toolchain."""
-    steps: tuple[Step, ...] = ()
-    """All mixtures in the order they were asked about; some are refused without a build."""
-    mixtures: int = 0
-    """How many of them the judge was asked about: one build and its measurements each."""
+    steps: tuple[TriedHybrid, ...] = ()
+    """All hybrids, in the order in which they were tried."""
+    hybrids: int = 0
+    """How many of them were built and measured, or refused by the compiler."""
     stopped: str | None = None
     """Where the search ended early, and why; ``None`` if both directions are confirmed."""

@@ -7,13 +7,13 @@ from functools import cached_property
 from typing import NamedTuple
 
 from harness.bisect.source.imports import fit_imports, unnamed
-from harness.bisect.source.split import Split, Splitter, Stretch, without_comments
+from harness.bisect.source.split import Segment, Split, Splitter, without_comments
 from harness.golang.patches import split_lines
 from harness.models import Frozen
 
-_NOTHING = Stretch(kind="", text="", code="")
+_NOTHING = Segment(kind="", text="", code="")
 _FRAME = ("head", "imports")
-"""Stretches that come and go with the rest of a file that one side lacks."""
+"""Segments that come and go with the rest of a file that one side lacks."""
 
 
 class Edit(NamedTuple):
@@ -26,12 +26,12 @@ class Edit(NamedTuple):
 class Piece(Frozen):
     """A part of a file on both sides; either may lack it."""
 
-    good: Stretch
-    bad: Stretch
+    good: Segment
+    bad: Segment
 
     @property
     def kind(self) -> str:
-        """As of a stretch."""
+        """As of a segment."""
         return self.good.kind or self.bad.kind
 
     @property
@@ -206,29 +206,29 @@ def _with_imports(
     sides = list(zip(change.splits, (piece.good.text, piece.bad.text), strict=True))
     if number in numbers or change.good is None:
         sides.reverse()
-    needed = frozenset[str]().union(*(stretch.qualifiers for stretch in found.stretches))
+    needed = frozenset[str]().union(*(segment.qualifiers for segment in found.segments))
     text = fit_imports(sides[0], sides[1], needed)
     return "".join([*draft[:number], text, *draft[number + 1 :]])
 
 
 def _align(good: Split, bad: Split, *, absent: tuple[bool, bool]) -> Iterator[Piece]:
-    """Pair the stretches that declare the same."""
+    """Pair the segments that declare the same."""
     sides = [
-        () if missing else split.stretches
+        () if missing else split.segments
         for split, missing in zip((good, bad), absent, strict=True)
     ]
     if any(len(side) == 1 and side[0].kind == "text" for side in sides) and not any(absent):
         whole = [
-            Stretch(kind="text", text=t, code=t)
+            Segment(kind="text", text=t, code=t)
             for t in ("".join(s.text for s in side) for side in sides)
         ]
         yield Piece(good=whole[0], bad=whole[1])
         return
     keys = _keys(sides[0], {})
     groups = {
-        (stretch.kind, symbol.name): key
-        for stretch, key in zip(sides[0], keys, strict=True)
-        for symbol in stretch.symbols
+        (segment.kind, symbol.name): key
+        for segment, key in zip(sides[0], keys, strict=True)
+        for symbol in segment.symbols
     }
     matcher = difflib.SequenceMatcher(None, keys, _keys(sides[1], groups), autojunk=False)
     for tag, a, b, c, d in matcher.get_opcodes():
@@ -237,17 +237,17 @@ def _align(good: Split, bad: Split, *, absent: tuple[bool, bool]) -> Iterator[Pi
                 Piece(good=x, bad=y) for x, y in zip(sides[0][a:b], sides[1][c:d], strict=True)
             )
         else:
-            yield from (Piece(good=stretch, bad=_NOTHING) for stretch in sides[0][a:b])
-            yield from (Piece(good=_NOTHING, bad=stretch) for stretch in sides[1][c:d])
+            yield from (Piece(good=segment, bad=_NOTHING) for segment in sides[0][a:b])
+            yield from (Piece(good=_NOTHING, bad=segment) for segment in sides[1][c:d])
 
 
-def _keys(stretches: Sequence[Stretch], groups: Mapping[tuple[str, str], str]) -> list[str]:
+def _keys(segments: Sequence[Segment], groups: Mapping[tuple[str, str], str]) -> list[str]:
     """By what a declaration is known; a group of them as the group that any of them was in."""
     keys = []
-    for stretch in stretches:
-        names = [symbol.name for symbol in stretch.symbols]
-        known = (groups[stretch.kind, n] for n in names if (stretch.kind, n) in groups)
-        keys.append(next(known, " ".join([stretch.kind, *names[:1]])))
+    for segment in segments:
+        names = [symbol.name for symbol in segment.symbols]
+        known = (groups[segment.kind, n] for n in names if (segment.kind, n) in groups)
+        keys.append(next(known, " ".join([segment.kind, *names[:1]])))
     return keys
 
 
@@ -258,8 +258,8 @@ def _hunks(piece: Piece) -> Iterator[Piece]:
     matcher = difflib.SequenceMatcher(None, good, bad, autojunk=False)
     for _, a, b, c, d in matcher.get_opcodes():
         sides = ["".join(good[a:b]), "".join(bad[c:d])]
-        stretches = [
-            Stretch(
+        segments = [
+            Segment(
                 kind=piece.kind,
                 text=text,
                 code=text if literal else without_comments(text),
@@ -267,4 +267,4 @@ def _hunks(piece: Piece) -> Iterator[Piece]:
             )
             for text, side in zip(sides, (piece.good, piece.bad), strict=True)
         ]
-        yield Piece(good=stretches[0], bad=stretches[1])
+        yield Piece(good=segments[0], bad=segments[1])

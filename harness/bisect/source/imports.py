@@ -1,4 +1,4 @@
-"""The imports of a Go file that is a mixture of two others."""
+"""The imports of a Go file that is a hybrid of two others."""
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -61,5 +61,5 @@ def _name(imported: Import) -> str:
 
 def _implicit(split: Split) -> frozenset[str]:
     """Imports that the file itself does not use by the name that they are thought to have."""
-    used = frozenset[str]().union(*(stretch.qualifiers for stretch in split.stretches))
+    used = frozenset[str]().union(*(segment.qualifiers for segment in split.segments))
     return frozenset(name for name in _named(split) if name not in used)

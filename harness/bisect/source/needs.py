@@ -1,6 +1,6 @@
-"""Which edits need which others, so that mixtures which cannot compile are seldom tried.
+"""Which edits need which others, so that hybrids which cannot compile are seldom tried.
 
-By what the type checker says that declarations refer to. Where that is not enough, a mixture does
+By what the type checker says that declarations refer to. Where that is not enough, a hybrid does
 not build, and what the compiler complains of tells what else belongs together, or cannot be had.
 """
 
@@ -88,7 +88,7 @@ class Needs:
         self._moved()
         self._other_types()
         self.barred = {e for e in self._edits if changes[e.path].package in unreachable}
-        """Edits that can be in no mixture."""
+        """Edits that can be in no hybrid."""
 
     def _turn_round(self) -> None:
         needs, self._needs = self._needs, {edit: set() for edit in self._edits}
@@ -198,7 +198,7 @@ class Needs:
     def _other_types(self) -> None:
         """A function, field or variable of another type changes together with its users."""
         for edit, piece in self._pieces.items():
-            sides = [_named(stretch.signatures) for stretch in (piece.good, piece.bad)]
+            sides = [_named(segment.signatures) for segment in (piece.good, piece.bad)]
             names = {n for n in sides[0].keys() & sides[1].keys() if sides[0][n] != sides[1][n]}
             self._tie({edit}.union(*(self._users[name] for name in names)))
 
@@ -214,8 +214,8 @@ def _named(signatures: AbstractSet[str]) -> dict[str, set[str]]:
 
 def _names(changes: Mapping[str, FileChange], side: int) -> Iterator[frozenset[str]]:
     for change in changes.values():
-        for stretch in change.splits[side].stretches:
-            yield stretch.uses | stretch.defines
+        for segment in change.splits[side].segments:
+            yield segment.uses | segment.defines
 
 
 def _symbols(piece: Piece, side: int) -> set[str]:

@@ -12,7 +12,7 @@ Texts = Mapping[str, str | None]
 """Files by path within a GOROOT; ``None`` for one that is not there."""
 
 
-class Culprit(Frozen):
+class ChangedDeclaration(Frozen):
     """A declaration, or where there is none to name a file, in which the difference lies."""
 
     path: str
@@ -28,7 +28,7 @@ class Culprit(Frozen):
         return f"{self.package}.{self.symbol}" if self.symbol else self.path
 
 
-def culprits(old: Texts, new: Texts, split: Splitter) -> tuple[Culprit, ...]:
+def changed_declarations(old: Texts, new: Texts, split: Splitter) -> tuple[ChangedDeclaration, ...]:
     """The declarations that differ between two versions of files.
 
     Args:
@@ -42,14 +42,14 @@ def culprits(old: Texts, new: Texts, split: Splitter) -> tuple[Culprit, ...]:
     for path, before, after in zip(paths, splits[::2], splits[1::2], strict=True):
         package = path.removeprefix("src/").rpartition("/")[0]
         names: list[str | None] = list(_changed(before, after))
-        found += [Culprit(path=path, package=package, symbol=n) for n in names or [None]]
+        found += [ChangedDeclaration(path=path, package=package, symbol=n) for n in names or [None]]
     return tuple(found)
 
 
 def _changed(before: Split, after: Split) -> list[str]:
     """Names of symbols whose declarations are not the same, in the order of the files."""
     counts = [
-        Counter((s.name, s.text) for stretch in split.stretches for s in stretch.symbols)
+        Counter((s.name, s.text) for segment in split.segments for s in segment.symbols)
         for split in (before, after)
     ]
     differing = (counts[0] - counts[1]) + (counts[1] - counts[0])

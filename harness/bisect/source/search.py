@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from harness.bisect.points import Finding, Judge
+from harness.bisect.points import Classify, Finding
 from harness.bisect.source.answer import DIRECTIONS, WANTED, Direction, Outcome, SourceAnswer
 from harness.bisect.source.changes import Edit, compare
-from harness.bisect.source.descent import Descent, Sieve, completions
+from harness.bisect.source.grouptest import GroupResult, GroupTest, completions
+from harness.bisect.source.hybrids import Changes, Ends, Hybrids
 from harness.bisect.source.minimise import Answer, ddmin, halve
-from harness.bisect.source.mixtures import Changes, Ends, Mixtures
 from harness.bisect.source.needs import Needs
-from harness.bisect.source.patch import culprits, unified_diff
+from harness.bisect.source.patch import changed_declarations, unified_diff
 from harness.bisect.source.split import Splitter, make_splitter
 from harness.bisect.source.used import (
     differences,
@@ -29,7 +29,7 @@ from harness.golang.versions import GoVersion
 from harness.matrix.models import BuildSpec
 from harness.text.words import listed
 
-MOST_MIXTURES = 80
+MOST_HYBRIDS = 80
 """So many are asked about in search of declarations, in each direction: some ten minutes."""
 MOST_HUNKS = 16
 """So many more are spent on making the patch smaller within its declarations."""
@@ -43,7 +43,7 @@ def search_source(
     source: Source,
     settings: tuple[str, ...],
     build: BuildSpec,
-    judge: Judge,
+    classify: Classify,
     cache: Path,
     say: Callable[[str], None],
 ) -> SourceAnswer:
@@ -55,13 +55,13 @@ def search_source(
         source: the workload.
         settings: experiments of both ends.
         build: build settings of both ends.
-        judge: is asked about mixtures.
+        classify: is asked about hybrids.
         cache: the harness's cache directory.
-        say: told of each mixture.
+        say: told of each hybrid.
 
     Returns:
         What was found, and where and why the search ended early if it did. Equal arguments and
-        answers of the judge lead to equal questions in the same order.
+        answers of the classify lead to equal questions in the same order.
     """
     newest = max(good, bad, key=lambda toolchain: GoVersion.parse(toolchain.version))
     split = make_splitter(newest, cache)
@@ -82,21 +82,21 @@ def search_source(
         for end, files in zip((good, bad), used, strict=True)
     ]
     changes = compare(found.good, found.bad, (sides[0], sides[1]))
-    mixtures = Mixtures(Ends(good, bad, settings), judge, split, say)
+    hybrids = Hybrids(Ends(good, bad, settings), classify, split, say)
     packages = {change.package for change in changes.values()}
     unreachable = {
         direction: out_of_reach(end, packages)
         for direction, end in zip(DIRECTIONS, (good, bad), strict=True)
     }
-    fields = _Search(mixtures, changes, split, unreachable).run()
+    fields = _Search(hybrids, changes, split, unreachable).run()
     return SourceAnswer(
         used=found.used,
         differing=tuple(found.good),
         elsewhere=found.elsewhere,
         binary=found.binary,
         edits=sum(len(change.edits) for change in changes.values()),
-        steps=tuple(mixtures.steps),
-        mixtures=mixtures.asked,
+        steps=tuple(hybrids.steps),
+        hybrids=hybrids.asked,
         **fields,
     )
 
@@ -108,13 +108,11 @@ class _Learned(Exception):  # noqa: N818 - a signal, not a fault
 class _Questions:
     """Answers for delta debugging about sets of edits, within a budget."""
 
-    def __init__(
-        self, mixtures: Mixtures, direction: Direction, changes: Changes, most: int
-    ) -> None:
-        self._mixtures = mixtures
+    def __init__(self, hybrids: Hybrids, direction: Direction, changes: Changes, most: int) -> None:
+        self._hybrids = hybrids
         self._direction: Direction = direction
         self._changes = changes
-        self._last = mixtures.asked + most
+        self._last = hybrids.asked + most
         self._known: dict[frozenset[Edit], Answer] = {}
         self.needs: Needs | None = None
         """What learns from failed builds, if anything does."""
@@ -123,10 +121,10 @@ class _Questions:
 
     def __call__(self, edits: frozenset[Edit]) -> Answer:
         if edits not in self._known:
-            if self._mixtures.asked >= self._last:
+            if self._hybrids.asked >= self._last:
                 self.spent = True
                 return "unresolved"
-            finding = self._mixtures.ask(self._direction, self._changes, edits)
+            finding = self._hybrids.ask(self._direction, self._changes, edits)
             self._known[edits] = self._answer(finding)
             unresolved = finding.state == "unresolved"
             if unresolved and self.needs and self.needs.learn(finding.reason or "", edits):
@@ -163,10 +161,10 @@ class _Search:
     """One search: in the direction in which mixing works, and the other for confirmation."""
 
     def __init__(
-        self, mixtures: Mixtures, changes: Changes, split: Splitter,
+        self, hybrids: Hybrids, changes: Changes, split: Splitter,
         unreachable: Mapping[Direction, frozenset[str]] = MappingProxyType({}),
     ) -> None:  # fmt: skip
-        self._mixtures = mixtures
+        self._hybrids = hybrids
         self._changes = changes
         self._split = split
         self._edits = frozenset(edit for change in changes.values() for edit in change.edits)
@@ -182,7 +180,7 @@ class _Search:
             )
         wholes: list[Finding] = []
         for direction in DIRECTIONS:
-            wholes.append(self._mixtures.ask(direction, self._changes, self._edits))
+            wholes.append(self._hybrids.ask(direction, self._changes, self._edits))
             if wholes[-1].state == WANTED[direction]:
                 return self._minimised(direction, self._edits)
             if wholes[-1].state != "unresolved":
@@ -191,17 +189,17 @@ class _Search:
 
     def _by_parts(self, wholes: Sequence[Finding]) -> dict[str, object]:
         """The answer where no whole library can be mixed."""
-        sieve = Sieve(self._mixtures, self._changes, self._needs)
-        descent = sieve.run(DIRECTIONS)
-        if descent.direction is None:
-            return self._in_vain(descent, wholes)
-        fields = self._minimised(descent.direction, descent.edits)
-        other: Direction = "reverse" if descent.direction == "forward" else "forward"
+        test = GroupTest(self._hybrids, self._changes, self._needs)
+        result = test.run(DIRECTIONS)
+        if result.direction is None:
+            return self._in_vain(result, wholes)
+        fields = self._minimised(result.direction, result.edits)
+        other: Direction = "reverse" if result.direction == "forward" else "forward"
         shown = fields[other]
         if isinstance(shown, Finding) and shown.state not in ("unresolved", WANTED[other]):
-            descent = sieve.run((other,))  # these differences are not all: what else, the other way
-            if descent.direction is not None:
-                again = self._minimised(descent.direction, descent.edits)
+            result = test.run((other,))  # these differences are not all: what else, the other way
+            if result.direction is not None:
+                again = self._minimised(result.direction, result.edits)
                 fields = fields if "stopped" in again else again
         return fields
 
@@ -209,9 +207,9 @@ class _Search:
         """The answer, from edits that have the effect in one direction."""
         part = self._smallest(direction, among)
         other: Direction = "reverse" if direction == "forward" else "forward"
-        confirmed = self._mixtures.ask(other, part.changes, part.edits)
+        confirmed = self._hybrids.ask(other, part.changes, part.edits)
         if confirmed.state != WANTED[other] and part.edits != part.whole:
-            again = self._mixtures.ask(other, part.changes, part.whole)
+            again = self._hybrids.ask(other, part.changes, part.whole)
             if again.state == WANTED[other]:
                 part, confirmed = replace(part, edits=part.whole), again
         findings = {other: confirmed, direction: self._ask(direction, part)}
@@ -221,41 +219,41 @@ class _Search:
             fields |= self._completed(other, part) or self._unconfirmed(other, confirmed, part)
         elif part.spent:
             fields["stopped"] = (
-                f"the search ended after {self._mixtures.asked} mixtures; "
+                f"the search ended after {self._hybrids.asked} hybrids; "
                 "some of these differences may not be needed"
             )
         return fields
 
     def _ask(self, direction: Direction, part: _Part) -> Finding:
-        return self._mixtures.ask(direction, part.changes, part.edits)
+        return self._hybrids.ask(direction, part.changes, part.edits)
 
-    def _in_vain(self, descent: Descent, wholes: Sequence[Finding]) -> dict[str, object]:
+    def _in_vain(self, result: GroupResult, wholes: Sequence[Finding]) -> dict[str, object]:
         """Nothing was found part by part: what was tried, what was not, and why."""
-        count = len(descent.untried)
-        told = len(self._edits) - count - len(descent.unclear)
+        count = len(result.untried)
+        told = len(self._edits) - count - len(result.unclear)
         words = (
             "the two standard libraries cannot be mixed as wholes, so they were taken over part by "
-            f"part; {told} of {len(self._edits)} differences are in mixtures that build and run, "
-            "and no such mixture makes the difference, or takes it away"
+            f"part; {told} of {len(self._edits)} differences are in hybrids that build and run, "
+            "and no such hybrid makes the difference, or takes it away"
         )
         lines = [words]
-        if descent.unclear:
-            lines.append(f"{len(descent.unclear)} are only in mixtures that are like neither end")
+        if result.unclear:
+            lines.append(f"{len(result.unclear)} are only in hybrids that are like neither end")
         if count:
-            where = sorted({self._changes[edit.path].package for edit in descent.untried})
-            why = "no mixture with them builds and runs"
-            if descent.spent:
+            where = sorted({self._changes[edit.path].package for edit in result.untried})
+            why = "no hybrid with them builds and runs"
+            if result.spent:
                 why = (
                     f"{why} of those that were tried; the search ended after "
-                    f"{self._mixtures.asked} mixtures"
+                    f"{self._hybrids.asked} hybrids"
                 )
             lines.append(f"Not tried are {count} differences in {_some(where)}: {why}")
         lines += [
             f"The {end} toolchain with all used files of the {other} one is {_said(finding)}"
             for end, other, finding in zip(("good", "bad"), ("bad", "good"), wholes, strict=True)
         ]
-        untried = count + len(descent.unclear)
-        return {"outcome": "parts", "untried": untried, "stopped": "\n".join(lines)}
+        untried = count + len(result.unclear)
+        return {"outcome": "not found", "untried": untried, "stopped": "\n".join(lines)}
 
     def _smallest(self, direction: Direction, among: frozenset[Edit]) -> _Part:
         """Declarations, and then hunks of them, out of a set that has the effect."""
@@ -271,7 +269,7 @@ class _Search:
             needed = inside & set(changes[path].edits)
             whole |= differing
             hunks |= needed or differing
-        questions = _Questions(self._mixtures, direction, changes, MOST_HUNKS)
+        questions = _Questions(self._hybrids, direction, changes, MOST_HUNKS)
         if hunks != whole and questions(frozenset(hunks)) != "yes":
             return _Part(changes, frozenset(whole), frozenset(whole), declarations, spent)
         edits = frozenset(ddmin(sorted(hunks), questions))
@@ -281,7 +279,7 @@ class _Search:
         self, direction: Direction, among: frozenset[Edit]
     ) -> tuple[frozenset[Edit], bool]:
         """A 1-minimal set of declarations with the effect; whether the budget ended the search."""
-        questions = _Questions(self._mixtures, direction, self._changes, MOST_MIXTURES)
+        questions = _Questions(self._hybrids, direction, self._changes, MOST_HYBRIDS)
         needs = self._needs[direction]
         questions.needs = needs
         left = _halve(needs, questions, among)
@@ -291,14 +289,17 @@ class _Search:
     def _describe(self, part: _Part) -> dict[str, object]:
         """The patch on the good toolchain, and what it changes."""
         old = {path: change.good for path, change in part.changes.items()}
-        new = self._mixtures.texts("forward", part.changes, part.edits)
-        return {"culprits": culprits(old, new, self._split), "diff": unified_diff(old, new)}
+        new = self._hybrids.texts("forward", part.changes, part.edits)
+        return {
+            "culprits": changed_declarations(old, new, self._split),
+            "diff": unified_diff(old, new),
+        }
 
     def _completed(self, other: Direction, part: _Part) -> dict[str, object]:
         """The other direction with what its build misses besides; nothing where that is no help."""
 
         def ask(edits: frozenset[Edit]) -> Finding:
-            return self._mixtures.ask(other, self._changes, edits)
+            return self._hybrids.ask(other, self._changes, edits)
 
         tried = completions(ask, self._needs[other], part.declarations)
         found = next((c for c in tried if c[1].state == WANTED[other]), None)
@@ -308,8 +309,8 @@ class _Search:
         sides = {"forward": [c.good for c in self._changes.values()],
                  "reverse": [c.bad for c in self._changes.values()]}  # fmt: skip
         old = dict(zip(self._changes, sides[other], strict=True))
-        new = self._mixtures.texts(other, self._changes, edits)
-        names, diff = culprits(old, new, self._split), unified_diff(old, new)
+        new = self._hybrids.texts(other, self._changes, edits)
+        names, diff = changed_declarations(old, new, self._split), unified_diff(old, new)
         if other == "forward":
             return {other: finding, "besides": names, "diff": diff}
         return {other: finding, "remedy": names, "remedy_diff": diff}
@@ -324,19 +325,19 @@ class _Search:
         stopped = f"with the patch taken back, the bad toolchain is {_said(finding)}"
         related = self._needs["reverse"].close(part.declarations)
         for among in (related, self._edits):
-            if self._mixtures.ask("reverse", self._changes, among).state == "good":
+            if self._hybrids.ask("reverse", self._changes, among).state == "good":
                 break
         else:
             return {"stopped": f"{stopped}; so it is even with all used files of the good one"}
         remedy = self._smallest("reverse", among)
         old = {path: change.bad for path, change in remedy.changes.items()}
-        new = self._mixtures.texts("reverse", remedy.changes, remedy.edits)
+        new = self._hybrids.texts("reverse", remedy.changes, remedy.edits)
         cause = (
             "there is more than one cause" if finding.state == "bad" else "it takes another patch"
         )
         return {
             "stopped": f"{stopped}: {cause}, see the remedy",
-            "remedy": culprits(old, new, self._split),
+            "remedy": changed_declarations(old, new, self._split),
             "remedy_diff": unified_diff(old, new),
         }
 
@@ -351,7 +352,7 @@ def _beside(direction: Direction, finding: Finding) -> dict[str, object]:
     if finding.state == "doubtful":
         return _ended("doubtful", f"with all used files of the {other} toolchain the {end} one is "
                       f"{_said(finding)}: a part of the difference may be elsewhere")  # fmt: skip
-    return _ended("beside", f"with all used files of the {other} toolchain the {end} one is "
+    return _ended("elsewhere", f"with all used files of the {other} toolchain the {end} one is "
                   f"{_said(finding)}: the difference does not come from the standard library "
                   "alone, but from the compiler, the assembler or the linker, or from files that "
                   "are no text")  # fmt: skip

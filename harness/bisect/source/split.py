@@ -1,4 +1,4 @@
-"""Source files taken apart: the stretches of text that one declaration each takes up."""
+"""Source files taken apart: the segments of text that one declaration each takes up."""
 
 import itertools
 import json
@@ -35,7 +35,7 @@ class Symbol(Frozen):
     """Its declaration."""
 
 
-class Stretch(Frozen):
+class Segment(Frozen):
     """A part of a file; all of them together are the file."""
 
     kind: str
@@ -63,12 +63,12 @@ class Import(Frozen):
 
 
 class Split(Frozen):
-    """A file as stretches."""
+    """A file as segments."""
 
-    stretches: tuple[Stretch, ...]
+    segments: tuple[Segment, ...]
     imports: tuple[Import, ...] = ()
     error: str = ""
-    """Why a Go file cannot be parsed; it is one stretch then."""
+    """Why a Go file cannot be parsed; it is one segment then."""
 
 
 Sources = Sequence[tuple[str, str]]
@@ -88,7 +88,7 @@ def make_splitter(
         toolchain: the newest of those whose files are split.
         cache: the harness's cache directory.
         library: all Go files of a GOROOT that a program uses, to resolve references in; without
-            them, stretches of Go files tell neither what they define nor what they use.
+            them, segments of Go files tell neither what they define nor what they use.
         moved: names for packages in keys, where the key is not to tell where a package is.
     """
     with as_file(files("harness.bisect.source") / "decls" / "main.go") as source:
@@ -123,22 +123,22 @@ def _ask(tool: Path, go: Sources, library: Sources, moved: Mapping[str, str]) ->
 
 def _split_go(text: str, found: dict[str, Any]) -> Split:
     if found["error"]:
-        return Split(stretches=(_whole(text),), error=found["error"])
+        return Split(segments=(_whole(text),), error=found["error"])
     content = text.encode()
 
     def with_text(place: dict[str, Any]) -> dict[str, Any]:
         return place | {"text": content[place.pop("start") : place.pop("end")].decode()}
 
-    for stretch in found["stretches"]:
-        stretch["symbols"] = [with_text(symbol) for symbol in stretch["symbols"]]
-    stretches = [with_text(stretch) for stretch in found["stretches"]]
-    return Split.model_validate({"imports": found["imports"], "stretches": stretches})
+    for segment in found["segments"]:
+        segment["symbols"] = [with_text(symbol) for symbol in segment["symbols"]]
+    segments = [with_text(segment) for segment in found["segments"]]
+    return Split.model_validate({"imports": found["imports"], "segments": segments})
 
 
 def split_other(path: str, text: str) -> Split:
     """Split a file that is not Go: assembly at its functions, any other not at all."""
     if not path.endswith(_ASSEMBLY):
-        return Split(stretches=(_whole(text),))
+        return Split(segments=(_whole(text),))
     lines = split_lines(text)
     starts = [_with_comment(lines, n) for n, line in enumerate(lines) if _TEXT.match(line)]
     cuts = sorted({0, *starts, len(lines)})
@@ -147,9 +147,9 @@ def split_other(path: str, text: str) -> Split:
     if not starts:
         whole = _whole(text)
         uses = _assembly_uses(text, package)
-        return Split(stretches=(whole.model_copy(update={"uses": uses}),))
+        return Split(segments=(whole.model_copy(update={"uses": uses}),))
     return Split(
-        stretches=tuple(_assembly(part, package, first=n == 0) for n, part in enumerate(parts))
+        segments=tuple(_assembly(part, package, first=n == 0) for n, part in enumerate(parts))
     )
 
 
@@ -159,10 +159,10 @@ def _with_comment(lines: Sequence[str], number: int) -> int:
     return number
 
 
-def _assembly(text: str, package: str, *, first: bool) -> Stretch:
+def _assembly(text: str, package: str, *, first: bool) -> Segment:
     found = next((m for line in split_lines(text) if (m := _TEXT.match(line))), None)
     name = re.sub(r"<.*>$", "", found[1]).rpartition("·")[2] if found else ""
-    return Stretch(
+    return Segment(
         kind="func" if found else "head",
         text=text,
         code=text if first else without_comments(text),  # the first may hold build constraints
@@ -183,8 +183,8 @@ def _symbol_keys(text: str, package: str) -> frozenset[str]:
     return frozenset(f"{where.replace(_SLASH, '/') or package}.{name}" for where, name in found)
 
 
-def _whole(text: str) -> Stretch:
-    return Stretch(kind="text", text=text, code=text)
+def _whole(text: str) -> Segment:
+    return Segment(kind="text", text=text, code=text)
 
 
 def without_comments(text: str) -> str:

@@ -10,7 +10,7 @@ from bisecting import Outcome, line, point
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.bisect.compare import Bench, Change
+from harness.bisect.compare import Classifier, EndsEffect
 from harness.bisect.page import bisection_markdown, render_bisection
 from harness.bisect.points import Finding, Point
 from harness.bisect.record import Bisection, Request, Stage, Step
@@ -31,7 +31,7 @@ VALUES = KINDS | st.floats()
 
 @dataclass
 class Told:
-    """A laboratory that measures what it is told, in turn and over again."""
+    """A runner that measures what it is told, in turn and over again."""
 
     values: Mapping[str, Sequence[float | None]]
     rounds_asked: int = field(default=0)
@@ -52,13 +52,13 @@ class Told:
         return Outcome(value, None if value is not None else "no such metric")
 
 
-def bench_of(*values: Sequence[float | None]) -> tuple[Bench, list[Point]]:
+def bench_of(*values: Sequence[float | None]) -> tuple[Classifier, list[Point]]:
     points = line(len(values))
     told = Told({p.name: v for p, v in zip(points, values, strict=True)})
-    return Bench(told, points[0], points[-1], 0.01), points
+    return Classifier(told, points[0], points[-1], 0.01), points
 
 
-def words_of(change: Change, unit: str = "count") -> str:
+def words_of(change: EndsEffect, unit: str = "count") -> str:
     span = Span(older=point("v00"), newer=point("v02"), regression=True)
     return of_ends(REQUEST, span, change, unit, worse=True)
 
@@ -78,14 +78,14 @@ LISTS = st.lists(VALUES, min_size=1, max_size=4)
 def test_bisection_on_counts_and_differences_does_not_crash(
     good: list[float], middle: list[float], bad: list[float]
 ) -> None:
-    bench, points = bench_of(good, middle, bad)
+    classifier, points = bench_of(good, middle, bad)
     try:
-        change = bench.compare_ends()
+        change = classifier.compare_ends()
     except HarnessError as error:
         assert "there is nothing to compare" in str(error)  # noqa: PT017 - it is allowed, no more
         return
     assert "v00" in words_of(change)
-    finding = bench.judge(points[1])
+    finding = classifier.classify(points[1])
     assert finding.state in ("good", "bad", "doubtful", "unresolved")
     text = record_of([finding]).model_dump_json()
     assert Bisection.model_validate_json(text).stages[0].steps[0].finding == finding
@@ -108,32 +108,32 @@ def test_the_step_is_found_in_exact_values_of_any_sign_and_size(
     sign = -1 if mirrored else 1
     low, high = (sign * math.ldexp(value, power) for value in (before, after))
     values = [[low if index <= step else high] for index in range(4)]
-    bench, points = bench_of(*values)
-    change = bench.compare_ends()
+    classifier, points = bench_of(*values)
+    change = classifier.compare_ends()
     apart = abs(low - high) > 0.02 * max(abs(low), abs(high))
     if apart and abs(low - high) > 1e-290:
         assert change.decision == "changed"
         assert change.sign == (1 if high > low else -1)
-        found = first_change(points, bench.judge, "bad")
+        found = first_change(points, classifier.classify, "bad")
         assert (found.low, found.high) == (step, step + 1)
     elif low == high:
         assert change.decision == "unchanged"
 
 
 def test_nothing_against_a_million_objects_is_told_in_objects() -> None:
-    bench, points = bench_of([0.0], [0.0], [1_000_010.0])
-    change = bench.compare_ends()
+    classifier, points = bench_of([0.0], [0.0], [1_000_010.0])
+    change = classifier.compare_ends()
     assert (change.decision, change.ratio, change.difference) == ("changed", None, 1_000_010.0)
     assert "allocs.objects of w is 1,000 k more (exact in" in words_of(change)
-    finding = bench.judge(points[1])
+    finding = classifier.classify(points[1])
     assert (finding.state, finding.rounds, against(finding, "count")) == ("good", 2, "+0")
 
 
 def test_zeros_everywhere_are_no_change_and_say_so_in_the_unit() -> None:
-    bench, _ = bench_of([0.0], [0.0])
-    assert bench.compare_ends().decision == "unchanged"
-    bench, _ = bench_of([-100.0, -100.1], [-100.1, -100.0])
-    change = bench.compare_ends()
+    classifier, _ = bench_of([0.0], [0.0])
+    assert classifier.compare_ends().decision == "unchanged"
+    classifier, _ = bench_of([-100.0, -100.1], [-100.1, -100.0])
+    change = classifier.compare_ends()
     assert "by 1.00 B or more" in words_of(change, "bytes")
 
 
@@ -154,14 +154,14 @@ def test_an_improvement_of_a_difference_is_not_called_worse(
     metric: str,
     worse: bool,  # noqa: FBT001 - a parameter
 ) -> None:
-    bench, _ = bench_of([good], [bad])
-    assert _is_worse(metric, bench.compare_ends()) is worse
+    classifier, _ = bench_of([good], [bad])
+    assert _is_worse(metric, classifier.compare_ends()) is worse
 
 
 def test_a_point_at_zero_between_positive_ends_is_compared_by_differences() -> None:
-    bench, points = bench_of([10.0, 10.1], [0.0], [20.0, 20.2])
-    assert bench.compare_ends().ratio == pytest.approx(2.0)
-    finding = bench.judge(points[1])
+    classifier, points = bench_of([10.0, 10.1], [0.0], [20.0, 20.2])
+    assert classifier.compare_ends().ratio == pytest.approx(2.0)
+    finding = classifier.classify(points[1])
     assert (finding.state, finding.ratio) == ("good", None)
     assert finding.difference == pytest.approx(-10.05, abs=0.06)
 
@@ -169,18 +169,18 @@ def test_a_point_at_zero_between_positive_ends_is_compared_by_differences() -> N
 def test_a_zero_that_turns_up_late_at_an_end_does_no_harm() -> None:
     """An end's page faults may be zero in one of many rounds."""
     good = [5.0, 6.0, 4.0, 5.0, 6.0, 5.0, 4.0, 0.0]
-    bench, points = bench_of(good, [1e5], [1e5, 1.1e5, 0.9e5])
-    assert bench.compare_ends().decision == "changed"
-    assert bench.judge(points[1]).state == "bad"
+    classifier, points = bench_of(good, [1e5], [1e5, 1.1e5, 0.9e5])
+    assert classifier.compare_ends().decision == "changed"
+    assert classifier.classify(points[1]).state == "bad"
 
 
 def test_an_end_without_the_metric_is_told_with_its_name() -> None:
-    bench, _ = bench_of([1.0], [None])
+    classifier, _ = bench_of([1.0], [None])
     with pytest.raises(HarnessError, match=r"an end has no value.*v01: no such metric"):
-        bench.compare_ends()
-    bench, _ = bench_of([1.0], [math.nan])
+        classifier.compare_ends()
+    classifier, _ = bench_of([1.0], [math.nan])
     with pytest.raises(HarnessError, match="v01: its value is nan"):
-        bench.compare_ends()
+        classifier.compare_ends()
 
 
 @given(st.lists(st.tuples(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6)), min_size=3, max_size=9))
@@ -193,10 +193,10 @@ def test_ratios_and_differences_belong_to_the_same_scale(pairs: list[tuple[float
 
 
 def test_page_and_markdown_show_differences_with_their_unit() -> None:
-    bench, points = bench_of([0.0, 64.0], [0.0, 64.0], [5e6, 5.1e6])
-    bench.compare_ends()
+    classifier, points = bench_of([0.0, 64.0], [0.0, 64.0], [5e6, 5.1e6])
+    classifier.compare_ends()
     bad = Finding(point="v02", state="bad", difference=5e6, difference_ci=(4e6, 6e6), rounds=3)
-    findings = [bench.judge(points[1]), bad]
+    findings = [classifier.classify(points[1]), bad]
     record = record_of(findings, "bytes")
     for text in (render_bisection(record), bisection_markdown(record)):
         assert "+4.77 MiB" in text

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from bisecting import Simulation, bench, line, step_at
+from bisecting import Simulation, classifier, line, step_at
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,11 +22,11 @@ def test_it_finds_the_step_wherever_it_is_with_a_logarithm_of_questions(
     count, step = case
     asked = []
 
-    def judge(index: int) -> Finding:
+    def classify(index: int) -> Finding:
         asked.append(index)
         return Finding(point=str(index), state="bad" if index >= step else "good")
 
-    found = first_change(range(count), judge, "bad")
+    found = first_change(range(count), classify, "bad")
     assert (found.low, found.high, found.undecided) == (step - 1, step, ())
     assert len(asked) <= math.ceil(math.log2(count))
     assert len(set(asked)) == len(asked)
@@ -45,12 +45,12 @@ def test_what_tells_nothing_is_passed_over_and_named_only_where_it_matters(
 ) -> None:
     count, step, broken = case
 
-    def judge(index: int) -> Finding:
+    def classify(index: int) -> Finding:
         if index in broken:
             return Finding(point=str(index), state="unresolved", reason="it does not compile")
         return Finding(point=str(index), state="bad" if index >= step else "good")
 
-    found = first_change(range(count), judge, "bad")
+    found = first_change(range(count), classify, "bad")
     sound = [i for i in range(count) if i not in broken]
     assert found.low == max(i for i in sound if i < step)
     assert found.high == min(i for i in sound if i >= step)
@@ -60,13 +60,13 @@ def test_what_tells_nothing_is_passed_over_and_named_only_where_it_matters(
 def test_a_doubtful_point_is_asked_once_more_when_nothing_else_is_left() -> None:
     asked: list[int] = []
 
-    def judge(index: int) -> Finding:
+    def classify(index: int) -> Finding:
         asked.append(index)
         doubtful = index == 5 and asked.count(5) == 1
         state = "bad" if index >= 6 else "good"
         return Finding(point=str(index), state="doubtful" if doubtful else state)
 
-    found = first_change(range(10), judge, "bad")
+    found = first_change(range(10), classify, "bad")
     assert (found.low, found.high, found.undecided) == (5, 6, ())
     assert asked.count(5) == 2
 
@@ -74,10 +74,10 @@ def test_a_doubtful_point_is_asked_once_more_when_nothing_else_is_left() -> None
 def test_the_direction_of_a_fix_is_the_same_search() -> None:
     points = line(32)
     mended = step_at(points, 20, -0.3)
-    laboratory = Simulation(mended, noise=0.01)
-    measured = bench(laboratory, list(reversed(points)))  # the newest is the good one
+    runner = Simulation(mended, noise=0.01)
+    measured = classifier(runner, list(reversed(points)))  # the newest is the good one
     assert measured.compare_ends().decision == "changed"
-    found = first_change(points, measured.judge, "good")
+    found = first_change(points, measured.classify, "good")
     assert (found.low, found.high) == (19, 20)
 
 
@@ -86,23 +86,23 @@ def test_three_per_cent_under_three_per_cent_of_noise_over_64_versions() -> None
     for seed in range(20):
         points = line(64)
         step = int(np.random.default_rng(1000 + seed).integers(1, 64))
-        laboratory = Simulation(step_at(points, step, 0.03), noise=0.03, seed=seed)
-        measured = bench(laboratory, points)
+        runner = Simulation(step_at(points, step, 0.03), noise=0.03, seed=seed)
+        measured = classifier(runner, points)
         if measured.compare_ends().decision != "changed":
             continue
-        found = first_change(points, measured.judge, "bad")
+        found = first_change(points, measured.classify, "bad")
         right += (found.low, found.high, found.undecided) == (step - 1, step, ())
-        trials.append(laboratory.trials)
+        trials.append(runner.trials)
     assert right >= 19
     assert np.mean(trials) < 800
 
 
 def test_a_clear_change_costs_two_rounds_a_point() -> None:
     points = line(64)
-    laboratory = Simulation(step_at(points, 40, 0.2), noise=0.002)
-    measured = bench(laboratory, points)
+    runner = Simulation(step_at(points, 40, 0.2), noise=0.002)
+    measured = classifier(runner, points)
     assert measured.compare_ends().rounds <= 5
-    first_change(points, measured.judge, "bad")
+    first_change(points, measured.classify, "bad")
     assert {finding.rounds for finding in measured.findings.values()} == {2}
 
 
@@ -112,7 +112,7 @@ def test_no_change_is_said_before_any_search(noise: float) -> None:
     decisions = []
     for seed in range(20):
         points = line(2)
-        measured = bench(Simulation(lambda _: 1e8, noise=noise, seed=seed), points)
+        measured = classifier(Simulation(lambda _: 1e8, noise=noise, seed=seed), points)
         decisions.append(measured.compare_ends().decision)
     assert decisions.count("changed") <= 1
     if noise < 0.01:
@@ -151,38 +151,38 @@ def test_mirrored_contrasts_turn_the_answer_round(
 
 def test_drift_that_a_round_shares_does_not_matter() -> None:
     points = line(16)
-    laboratory = Simulation(step_at(points, 9, 0.05), noise=0.003, shared=0.5)
-    measured = bench(laboratory, points)
+    runner = Simulation(step_at(points, 9, 0.05), noise=0.003, shared=0.5)
+    measured = classifier(runner, points)
     assert measured.compare_ends().decision == "changed"
-    found = first_change(points, measured.judge, "bad")
+    found = first_change(points, measured.classify, "bad")
     assert (found.low, found.high) == (8, 9)
-    assert laboratory.trials < 100
+    assert runner.trials < 100
 
 
 def test_what_does_not_build_or_crashes_is_unresolved_with_its_words() -> None:
     points = line(5)
-    laboratory = Simulation(
+    runner = Simulation(
         step_at(points, 3, 0.5), noise=0.001, broken={"v02": "undefined: x"},
         crashing=frozenset({"v01"}),
     )  # fmt: skip
-    measured = bench(laboratory, points)
+    measured = classifier(runner, points)
     measured.compare_ends()
-    unbuilt, crashed = measured.judge(points[2]), measured.judge(points[1])
+    unbuilt, crashed = measured.classify(points[2]), measured.classify(points[1])
     assert (unbuilt.state, unbuilt.reason) == ("unresolved", "undefined: x")
     assert (crashed.state, crashed.reason) == ("unresolved", "exit 2\npanic: no")
-    assert measured.judge(points[3]).state == "bad"
+    assert measured.classify(points[3]).state == "bad"
 
 
 def test_a_point_between_both_ends_is_doubtful_not_guessed() -> None:
     points = line(3)
     values = {"v00": 1e8, "v01": 1.05e8, "v02": 1.1e8}
     geometric = math.sqrt(values["v00"] * values["v02"])
-    laboratory = Simulation(
+    runner = Simulation(
         lambda p: geometric if p.name == "v01" else values[p.name], noise=0.02, seed=3
     )
-    measured = bench(laboratory, points)
+    measured = classifier(runner, points)
     assert measured.compare_ends().decision == "changed"
-    finding = measured.judge(points[1])
+    finding = measured.classify(points[1])
     assert finding.state == "doubtful"
     assert "like neither end" in (finding.reason or "")
 
@@ -191,10 +191,10 @@ def test_a_broken_end_is_an_error_not_a_finding() -> None:
     points = line(2)
     broken = Simulation(lambda _: 1e8, noise=0.0, broken={"v01": "undefined: x"})
     with pytest.raises(HarnessError, match=r"v01 does not build.*\n?.*undefined: x"):
-        bench(broken, points).compare_ends()
+        classifier(broken, points).compare_ends()
     crashing = Simulation(lambda _: 1e8, noise=0.0, crashing=frozenset({"v00"}))
     with pytest.raises(HarnessError, match="v00: exit 2"):
-        bench(crashing, points).compare_ends()
+        classifier(crashing, points).compare_ends()
 
 
 @pytest.mark.parametrize("values", [[0.0, 0.0, 0.0, 0.0, 0.0], [0.3], [], [math.nan, 1.0, 2.0]])

@@ -13,13 +13,13 @@ from harness.bisect.record import Bisection, Request, Stage
 from harness.bisect.sentences import headline, of_source
 from harness.bisect.source.answer import Direction, SourceAnswer
 from harness.bisect.source.changes import Edit, combine, compare
+from harness.bisect.source.hybrids import Ends, Hybrids
 from harness.bisect.source.imports import fit_imports
 from harness.bisect.source.minimise import Answer, ddmin, halve
-from harness.bisect.source.mixtures import Ends, Mixtures
 from harness.bisect.source.needs import Needs
-from harness.bisect.source.patch import culprits, unified_diff
+from harness.bisect.source.patch import changed_declarations, unified_diff
 from harness.bisect.source.search import _Search
-from harness.bisect.source.split import Import, Split, Splitter, Stretch, split_other
+from harness.bisect.source.split import Import, Segment, Split, Splitter, split_other
 from harness.bisect.span import Span
 from harness.golang.experiments import Experiments
 from harness.golang.patches import apply_patches, split_lines
@@ -154,7 +154,7 @@ def test_assembly_is_split_at_its_functions() -> None:
         '#include "textflag.h"\n\n// f does it.\nTEXT ·f(SB),NOSPLIT,$0-8\n\tRET\n\n'
         "TEXT runtime·g<ABIInternal>(SB),0,$0\n\tRET\n"
     )
-    head, f, g = split_other("src/p/f.s", text).stretches
+    head, f, g = split_other("src/p/f.s", text).segments
     assert (head.kind, f.symbols[0].name, g.symbols[0].name) == ("head", "f", "g")
     assert f.text.startswith("// f does it.\n")
     assert head.text + f.text + g.text == text
@@ -184,10 +184,10 @@ def test_the_patch_of_a_change_makes_the_bad_files(
     assert {**old, **changed} == new
 
 
-def stretch(name: str, text: str, *uses: str, types: tuple[str, ...] = ()) -> Stretch:
+def segment(name: str, text: str, *uses: str, types: tuple[str, ...] = ()) -> Segment:
     """Of package p; without a type, a name is there on one side only or the same on both."""
     names = {name, *(t.split()[0] for t in types)}
-    return Stretch(
+    return Segment(
         kind="func", text=text, code=text, symbols=({"name": name, "text": text},),
         signatures=frozenset(f"p.{t}" for t in types), defines=frozenset(f"p.{n}" for n in names),
         uses=frozenset(f"p.{n}" for n in uses),
@@ -202,20 +202,20 @@ def splitter_of(splits: dict[str, Split]) -> Splitter:
 
 
 def needs_of(
-    good: dict[str, list[Stretch]],
-    bad: dict[str, list[Stretch]],
+    good: dict[str, list[Segment]],
+    bad: dict[str, list[Segment]],
     direction: Direction = "forward",
 ) -> tuple[Needs, dict[str, Edit]]:
     """Of files named by path; edits by the bad or good text of their declaration."""
     splits = {}
     texts: list[dict[str, str | None]] = []
     for side in (good, bad):
-        for stretches in side.values():
-            splits["".join(s.text for s in stretches)] = Split(stretches=tuple(stretches))
-        texts.append({path: "".join(s.text for s in stretches) for path, stretches in side.items()})
+        for segments in side.values():
+            splits["".join(s.text for s in segments)] = Split(segments=tuple(segments))
+        texts.append({path: "".join(s.text for s in segments) for path, segments in side.items()})
     for path in texts[0].keys() ^ texts[1].keys():
         texts[path in texts[0]][path] = None
-    splits[""] = Split(stretches=())
+    splits[""] = Split(segments=())
     changes = compare(texts[0], texts[1], (splitter_of(splits), splitter_of(splits)))
     edits = {}
     for change in changes.values():
@@ -226,8 +226,8 @@ def needs_of(
 
 
 def test_a_new_name_is_needed_by_its_users_and_not_the_other_way() -> None:
-    good = {"src/p/a.go": [stretch("user", "old user")]}
-    bad = {"src/p/a.go": [stretch("user", "new user", "fresh"), stretch("fresh", "fresh")]}
+    good = {"src/p/a.go": [segment("user", "old user")]}
+    bad = {"src/p/a.go": [segment("user", "new user", "fresh"), segment("fresh", "fresh")]}
     needs, edits = needs_of(good, bad)
     assert needs.close({edits["new user"]}) == {edits["new user"], edits["fresh"]}
     assert needs.close({edits["fresh"]}) == {edits["fresh"]}
@@ -238,8 +238,8 @@ def test_a_new_name_is_needed_by_its_users_and_not_the_other_way() -> None:
 
 def test_a_name_that_goes_away_needs_its_users_to_change() -> None:
     needs, edits = needs_of(
-        {"src/p/a.go": [stretch("stale", "stale"), stretch("user", "old user", "stale")]},
-        {"src/p/a.go": [stretch("user", "new user")]},
+        {"src/p/a.go": [segment("stale", "stale"), segment("user", "old user", "stale")]},
+        {"src/p/a.go": [segment("user", "new user")]},
     )
     assert needs.close({edits["stale"]}) == {edits["stale"], edits["new user"]}
     assert needs.close({edits["new user"]}) == {edits["new user"]}
@@ -250,16 +250,16 @@ def test_what_has_another_type_goes_with_its_users(named: str) -> None:
     needs, edits = needs_of(
         {
             "src/p/a.go": [
-                stretch("f", "old f", types=(f"{named} int",)),
-                stretch("g", "old g", named),
-                stretch("h", "old h"),
+                segment("f", "old f", types=(f"{named} int",)),
+                segment("g", "old g", named),
+                segment("h", "old h"),
             ]
         },
         {
             "src/p/a.go": [
-                stretch("f", "new f", types=(f"{named} string",)),
-                stretch("g", "new g", named),
-                stretch("h", "new h"),
+                segment("f", "new f", types=(f"{named} string",)),
+                segment("g", "new g", named),
+                segment("h", "new h"),
             ]
         },
     )
@@ -269,7 +269,7 @@ def test_what_has_another_type_goes_with_its_users(named: str) -> None:
 
 def test_a_declaration_that_moves_is_one_change() -> None:
     x, y, f, moved = (
-        stretch(n, t) for n, t in (("x", "x"), ("y", "y"), ("f", "f"), ("f", "moved f"))
+        segment(n, t) for n, t in (("x", "x"), ("y", "y"), ("f", "f"), ("f", "moved f"))
     )
     needs, edits = needs_of(
         {"src/p/a.go": [f, x], "src/p/b.go": [y]}, {"src/p/a.go": [x], "src/p/b.go": [y, moved]}
@@ -279,8 +279,8 @@ def test_a_declaration_that_moves_is_one_change() -> None:
 
 def test_what_a_failed_build_misses_is_taken_over_with_what_uses_it() -> None:
     needs, edits = needs_of(
-        {"src/p/a.go": [stretch("T", "old T"), stretch("f", "old f", "T")]},
-        {"src/p/a.go": [stretch("T", "new T"), stretch("f", "new f", "T")]},
+        {"src/p/a.go": [segment("T", "old T"), segment("f", "old f", "T")]},
+        {"src/p/a.go": [segment("T", "new T"), segment("f", "new f", "T")]},
     )
     f = frozenset({edits["new f"]})
     assert needs.close(f) == f
@@ -294,10 +294,10 @@ def test_what_a_failed_build_misses_is_taken_over_with_what_uses_it() -> None:
 
 def test_what_misses_something_that_is_taken_over_already_can_be_in_no_mixture() -> None:
     needs, edits = needs_of(
-        {"src/p/a.go": [stretch("f", "old f"), stretch("g", "old g")]},
+        {"src/p/a.go": [segment("f", "old f"), segment("g", "old g")]},
         {
-            "src/p/a.go": [stretch("f", "new f", "fresh"), stretch("g", "new g")],
-            "src/q/b.go": [stretch("fresh", "fresh")],
+            "src/p/a.go": [segment("f", "new f", "fresh"), segment("g", "new g")],
+            "src/q/b.go": [segment("fresh", "fresh")],
         },
     )
     everything = frozenset(edits.values())
@@ -308,12 +308,12 @@ def test_what_misses_something_that_is_taken_over_already_can_be_in_no_mixture()
 
 
 def imports(text: str, paths: list[str], *used: str) -> tuple[Split, str]:
-    body = Stretch(kind="func", text="", code="", qualifiers=frozenset(used))
+    body = Segment(kind="func", text="", code="", qualifiers=frozenset(used))
     found = [
         Import(name=p.partition("=")[0] if "=" in p else "", path=p.rpartition("=")[2])
         for p in paths
     ]
-    return Split(stretches=(body,), imports=tuple(found)), text
+    return Split(segments=(body,), imports=tuple(found)), text
 
 
 def test_imports_of_a_mixture_are_those_of_a_side_that_fits() -> None:
@@ -346,13 +346,13 @@ def search(
     state: Callable[[Texts], str],
     broken: str = "",
     refused: Callable[[AbstractSet[str]], bool] = lambda _: False,
-) -> tuple[dict[str, object], Mixtures]:
-    """Search among assembly files, which need no Go to be split, with a judge of texts.
+) -> tuple[dict[str, object], Hybrids]:
+    """Search among assembly files, which need no Go to be split, classified by their texts.
 
-    No mixture on the end ``broken`` builds, nor one that takes over functions that are ``refused``.
+    No hybrid on the end ``broken`` builds, nor one that takes over functions that are ``refused``.
     """
 
-    def judge(point: Point) -> Finding:
+    def classify(point: Point) -> Finding:
         end = point.toolchain.name.partition("~")[0]
         if end == broken:
             return Finding(point=point.name, state="unresolved")
@@ -364,8 +364,8 @@ def search(
 
     toolchains = [TOOLCHAIN.model_copy(update={"name": name}) for name in ("good", "bad")]
     changes = compare(good, bad, (split_text, split_text))
-    mixtures = Mixtures(Ends(toolchains[0], toolchains[1], ()), judge, split_text, lambda _: None)
-    return _Search(mixtures, changes, split_text).run(), mixtures
+    hybrids = Hybrids(Ends(toolchains[0], toolchains[1], ()), classify, split_text, lambda _: None)
+    return _Search(hybrids, changes, split_text).run(), hybrids
 
 
 ENDS = Span(
@@ -392,17 +392,17 @@ def names(fields: dict[str, object], key: str = "culprits") -> set[str]:
 @settings(deadline=None, max_examples=25)
 @given(st.sets(st.sampled_from(sorted(marks(BAD))), min_size=1, max_size=3))
 def test_the_culprits_are_found_and_confirmed_both_ways(culprit: AbstractSet[str]) -> None:
-    fields, mixtures = search(GOOD, BAD, lambda t: "bad" if culprit <= marks(t) else "good")
+    fields, hybrids = search(GOOD, BAD, lambda t: "bad" if culprit <= marks(t) else "good")
     assert names(fields) == culprit
     assert (fields["forward"].state, fields["reverse"].state) == ("bad", "good")  # type: ignore[attr-defined]
     assert "stopped" not in fields
-    assert mixtures.asked <= 8 * len(culprit) + 4
+    assert hybrids.asked <= 8 * len(culprit) + 4
 
 
 def test_the_same_search_asks_the_same_questions() -> None:
     def run() -> list[str]:
-        _, mixtures = search(GOOD, BAD, lambda t: "bad" if {"f2x3", "f0x1"} <= marks(t) else "good")
-        return [step.finding.point for step in mixtures.steps]
+        _, hybrids = search(GOOD, BAD, lambda t: "bad" if {"f2x3", "f0x1"} <= marks(t) else "good")
+        return [step.finding.point for step in hybrids.steps]
 
     assert run() == run()
 
@@ -430,9 +430,9 @@ def test_where_the_patch_cannot_be_taken_back_a_part_of_it_may_be_the_remedy() -
 
 
 def test_nothing_is_searched_where_the_whole_stays_good() -> None:
-    fields, mixtures = search(GOOD, BAD, lambda _: "good")
+    fields, hybrids = search(GOOD, BAD, lambda _: "good")
     assert "the compiler, the assembler or the linker" in str(fields["stopped"])
-    assert mixtures.asked == 1
+    assert hybrids.asked == 1
 
 
 def test_where_only_the_other_direction_can_be_mixed_it_is_searched_in() -> None:
@@ -448,14 +448,14 @@ ALL = frozenset(marks(BAD))
 
 @pytest.mark.parametrize("culprit", sorted(ALL - COMPILERS))
 def test_a_leaf_package_is_found_where_the_whole_libraries_cannot_be_mixed(culprit: str) -> None:
-    fields, mixtures = search(
+    fields, hybrids = search(
         GOOD, BAD, lambda t: "bad" if culprit in marks(t) else "good",
         refused=lambda taken: bool(taken & COMPILERS),
     )  # fmt: skip
     assert (fields["outcome"], names(fields)) == ("found", {culprit})
     assert (fields["forward"].state, fields["reverse"].state) == ("bad", "good")  # type: ignore[attr-defined]
     assert "stopped" not in fields
-    assert mixtures.asked < 20
+    assert hybrids.asked < 20
 
 
 @pytest.mark.parametrize("end", ["good", "bad"])
@@ -479,7 +479,7 @@ def test_one_declaration_is_found_among_others_that_do_not_build(culprit: str, e
 )
 def test_what_is_said_of_parts_is_true(culprits: set[str], broken: set[str]) -> None:
     """A patch makes the difference; where there is none, what was not tried is counted."""
-    fields, mixtures = search(
+    fields, hybrids = search(
         GOOD, BAD, lambda t: "bad" if culprits <= marks(t) else "good",
         refused=lambda taken: bool(taken & broken),
     )  # fmt: skip
@@ -491,15 +491,15 @@ def test_what_is_said_of_parts_is_true(culprits: set[str], broken: set[str]) -> 
     else:
         assert fields["untried"] == len(broken)
         assert f"Not tried are {len(broken)} differences" in str(fields["stopped"])
-    assert mixtures.asked < 200
+    assert hybrids.asked < 200
 
 
 def test_where_nothing_can_be_tried_that_is_said_and_no_more() -> None:
-    fields, mixtures = search(GOOD, BAD, lambda _: "unresolved")
-    assert (fields["outcome"], fields["untried"]) == ("parts", len(ALL))
-    assert "Not tried are 24 differences in p0, p1, p2 and p3: no mixture" in str(fields["stopped"])
+    fields, hybrids = search(GOOD, BAD, lambda _: "unresolved")
+    assert (fields["outcome"], fields["untried"]) == ("not found", len(ALL))
+    assert "Not tried are 24 differences in p0, p1, p2 and p3: no hybrid" in str(fields["stopped"])
     assert str(fields["stopped"]).count("is unresolved") == 2
-    assert mixtures.asked < 100
+    assert hybrids.asked < 100
     answer = SourceAnswer(used=4, differing=tuple(GOOD), elsewhere=0, edits=24, **fields)
     said = of_source(answer, ENDS)
     assert "24 of 24 differences could not be tried" in said
@@ -525,7 +525,7 @@ def test_what_was_not_tried_is_told_in_headline_page_and_markdown() -> None:
 def test_that_no_part_makes_it_bad_is_said_only_where_all_were_tried() -> None:
     fields, _ = search(GOOD, BAD, lambda t: str(t["end"]),  # it is the compiler
                        refused=lambda taken: len(taken) > 20)  # fmt: skip
-    assert (fields["outcome"], fields["untried"]) == ("parts", 0)
+    assert (fields["outcome"], fields["untried"]) == ("not found", 0)
     answer = SourceAnswer(used=4, differing=tuple(GOOD), elsewhere=0, edits=24, **fields)
     assert "no part of the standard library makes bad bad alone: all 24" in of_source(answer, ENDS)
 
@@ -533,17 +533,17 @@ def test_that_no_part_makes_it_bad_is_said_only_where_all_were_tried() -> None:
 def test_a_search_by_parts_ends_within_its_budget_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("harness.bisect.source.descent.MOST_REFUSED", 10)
-    fields, mixtures = search(GOOD, BAD, lambda _: "unresolved")
-    assert mixtures.asked < 12
-    assert f"the search ended after {mixtures.asked} mixtures" in str(fields["stopped"])
+    monkeypatch.setattr("harness.bisect.source.grouptest.MOST_REFUSED", 10)
+    fields, hybrids = search(GOOD, BAD, lambda _: "unresolved")
+    assert hybrids.asked < 12
+    assert f"the search ended after {hybrids.asked} hybrids" in str(fields["stopped"])
 
 
 def test_differences_in_comments_alone_are_never_tried() -> None:
     good: Texts = {"src/p/a.s": functions(f="\tRET", g="// one\n\tRET")}
     bad: Texts = {"src/p/a.s": functions(f="\tRET", g="// two\n\tRET")}
-    fields, mixtures = search(good, bad, lambda _: "bad")
-    assert mixtures.asked == 0
+    fields, hybrids = search(good, bad, lambda _: "bad")
+    assert hybrids.asked == 0
     assert "no code differs" in str(fields["stopped"])
 
 
@@ -567,7 +567,7 @@ def test_culprits_are_named_as_stack_traces_name_them() -> None:
         "src/p/b.h": "2\n",
         "src/q/c.s": functions(h="\tRET"),
     }
-    found = culprits(old, new, split_text)
+    found = changed_declarations(old, new, split_text)
     assert [c.name for c in found] == ["p.g", "src/p/b.h", "q.h"]
 
 

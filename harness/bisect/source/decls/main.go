@@ -1,6 +1,6 @@
-// Decls splits Go files into stretches, one for each top-level declaration. It reads a JSON request
+// Decls splits Go files into segments, one for each top-level declaration. It reads a JSON request
 // and writes a JSON list of results, one for each file. Where the request has the whole library that
-// the files belong to, it is type-checked, and each stretch tells what it declares and uses.
+// the files belong to, it is type-checked, and each segment tells what it declares and uses.
 package main
 
 import (
@@ -42,8 +42,8 @@ type symbol struct {
 	End   int    `json:"end"`
 }
 
-// A stretch is a part of a file; all stretches together are the file, byte for byte.
-type stretch struct {
+// A segment is a part of a file; all segments together are the file, byte for byte.
+type segment struct {
 	Kind       string   `json:"kind"` // head, imports, const, func, type, var, tail
 	Symbols    []symbol `json:"symbols"`
 	Start      int      `json:"start"`
@@ -58,7 +58,7 @@ type stretch struct {
 	coded bool
 }
 
-func (s *stretch) write(text string) {
+func (s *segment) write(text string) {
 	s.code.Write([]byte(text))
 	s.coded = true
 }
@@ -71,7 +71,7 @@ type imported struct {
 type result struct {
 	Error     string     `json:"error"`
 	Imports   []imported `json:"imports"`
-	Stretches []stretch  `json:"stretches"`
+	Segments []segment  `json:"segments"`
 }
 
 func main() {
@@ -119,7 +119,7 @@ func split(src source, lib *library) result {
 			slices.Sort(*names)
 			*names = append([]string{}, slices.Compact(*names)...)
 		}
-		res.Stretches = append(res.Stretches, *part)
+		res.Segments = append(res.Segments, *part)
 	}
 	return res
 }
@@ -297,7 +297,7 @@ type splitter struct {
 	text  []byte
 	set   *token.FileSet
 	file  *ast.File
-	parts []*stretch
+	parts []*segment
 
 	library *library
 }
@@ -353,8 +353,8 @@ func (s *splitter) end() int {
 	return s.parts[len(s.parts)-1].End
 }
 
-func (s *splitter) add(kind string, end int) *stretch {
-	part := &stretch{Kind: kind, Start: s.end(), End: max(end, s.end()), Symbols: []symbol{}, code: sha256.New()}
+func (s *splitter) add(kind string, end int) *segment {
+	part := &segment{Kind: kind, Start: s.end(), End: max(end, s.end()), Symbols: []symbol{}, code: sha256.New()}
 	s.parts = append(s.parts, part)
 	return part
 }
@@ -367,7 +367,7 @@ func kind(decl ast.Decl) string {
 }
 
 // describe notes what a declaration declares and uses.
-func (s *splitter) describe(part *stretch, decl ast.Decl) {
+func (s *splitter) describe(part *segment, decl ast.Decl) {
 	switch d := decl.(type) {
 	case *ast.FuncDecl:
 		s.declare(part, method(d), part.Start, part.End)
@@ -404,7 +404,7 @@ func (s *splitter) describe(part *stretch, decl ast.Decl) {
 }
 
 // refer notes an identifier's object.
-func (s *splitter) refer(part *stretch, id *ast.Ident) {
+func (s *splitter) refer(part *segment, id *ast.Ident) {
 	if key := s.library.object(s.library.info.Uses[id]); key != "" {
 		part.Uses = append(part.Uses, key)
 	}
@@ -443,7 +443,7 @@ func (s *splitter) linknames(pkg string) {
 	}
 }
 
-func (s *splitter) declare(part *stretch, name string, start, end int) {
+func (s *splitter) declare(part *segment, name string, start, end int) {
 	part.Symbols = append(part.Symbols, symbol{name, start, end})
 }
 
@@ -479,7 +479,7 @@ func unparen(expr ast.Expr) ast.Expr {
 	}
 }
 
-// digest fills in what each stretch is to the compiler.
+// digest fills in what each segment is to the compiler.
 func (s *splitter) digest() {
 	if usesC(s.file) { // the comment before it is a program
 		imports := s.parts[1]
@@ -503,9 +503,9 @@ func (s *splitter) digest() {
 	}
 }
 
-// at is the stretch that holds an offset.
-func (s *splitter) at(offset int) *stretch {
-	at, found := slices.BinarySearchFunc(s.parts, offset, func(p *stretch, offset int) int {
+// at is the segment that holds an offset.
+func (s *splitter) at(offset int) *segment {
+	at, found := slices.BinarySearchFunc(s.parts, offset, func(p *segment, offset int) int {
 		return cmp.Compare(p.Start, offset)
 	})
 	for found && s.parts[at].Start == s.parts[at].End { // empty ones share a start

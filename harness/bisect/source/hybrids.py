@@ -1,4 +1,4 @@
-"""Mixtures of two toolchains: each is made, named, and put to the judge once."""
+"""Hybrids: toolchains whose standard library has some declarations of another one."""
 
 import hashlib
 import json
@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from harness.bisect.points import Finding, Judge, Point
+from harness.bisect.points import Classify, Finding, Point
 from harness.bisect.sentences import against
-from harness.bisect.source.answer import Direction, Step
+from harness.bisect.source.answer import Direction, TriedHybrid
 from harness.bisect.source.changes import Edit, FileChange, Unparsable, combine
 from harness.bisect.source.split import Splitter
 from harness.golang.toolchains.resolve import Toolchain
@@ -29,17 +29,17 @@ class Ends(NamedTuple):
     settings: tuple[str, ...]
 
 
-class Mixtures:
-    """Asks the judge about mixtures, each one once, and keeps account of it."""
+class Hybrids:
+    """Makes hybrids of two toolchains, has each one measured once, and records the results."""
 
     def __init__(
-        self, ends: Ends, judge: Judge, split: Splitter, say: Callable[[str], None]
+        self, ends: Ends, classify: Classify, split: Splitter, say: Callable[[str], None]
     ) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[TriedHybrid] = []
         self.asked = 0
-        """Mixtures that the judge was asked about."""
+        """Hybrids that were built, or that the compiler refused."""
         self._ends = ends
-        self._judge = judge
+        self._classify = classify
         self._split = split
         self._say = say
         self._known: dict[str, Finding] = {}
@@ -66,7 +66,7 @@ class Mixtures:
             toolchain = base.model_copy(update={"name": name, "patched": {**base.patched, **mixed}})
             variant = variant_name(name, self._ends.settings, {})
             self.asked += 1
-            self._known[name] = self._judge(
+            self._known[name] = self._classify(
                 Point(name=variant, toolchain=toolchain, settings=self._ends.settings)
             )
             self._note(direction, changes, edits, self._known[name])
@@ -75,7 +75,7 @@ class Mixtures:
     def texts(
         self, direction: Direction, changes: Changes, edits: AbstractSet[Edit]
     ) -> dict[str, str | None]:
-        """All files that differ, as they are in a mixture.
+        """All files that differ, as they are in a hybrid.
 
         Raises:
             Unparsable: a mixed file is no Go.
@@ -91,7 +91,7 @@ class Mixtures:
         words = describe(changes, edits)
         size = against(finding, "")
         size = f" ({size} against the good end)" if size else ""
-        self.steps.append(Step(direction=direction, edits=words, finding=finding))
+        self.steps.append(TriedHybrid(direction=direction, edits=words, finding=finding))
         self._say(f"{finding.point}, {words}: {finding.state}{size}")
         return finding
 

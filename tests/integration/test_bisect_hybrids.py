@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bisect_support import TrialJudge
+from bisect_support import TrialClassifier
 from golang_support import NEW, OLD, find, get, quiet, shared_cache, write_module
 
 from harness.bisect.source.answer import SourceAnswer
@@ -63,9 +63,9 @@ def search(
 
     def run(bad: Toolchain) -> SourceAnswer:
         source = find(good, module, cache)
-        judge = TrialJudge(source, (good, bad), cache)
-        answer = search_source(good, bad, source, (), BuildSpec(), judge, cache, quiet)
-        assert answer.mixtures == len(judge.asked)
+        classify = TrialClassifier(source, (good, bad), cache)
+        answer = search_source(good, bad, source, (), BuildSpec(), classify, cache, quiet)
+        assert answer.hybrids == len(classify.asked)
         return answer
 
     return run
@@ -225,13 +225,13 @@ def test_a_leaf_package_is_found_where_the_whole_libraries_cannot_be_mixed(
     """Since go1.24 the keys are sorted in a slice that grows."""
     old, new = get(OLD, cache), good
     source = find(old, write_module(tmp_path, {"main.go": QUERIES}), cache)
-    judge = TrialJudge(source, (old, new), cache, probe="metrics", metric="allocs.bytes")
-    answer = search_source(old, new, source, (), BuildSpec(), judge, cache, quiet)
+    classify = TrialClassifier(source, (old, new), cache, probe="metrics", metric="allocs.bytes")
+    answer = search_source(old, new, source, (), BuildSpec(), classify, cache, quiet)
     assert names(answer) == ["net/url.Values.Encode"]
     assert_confirmed(answer)
     assert "slices.Sorted(maps.Keys(v))" in answer.diff
     assert [step.finding.state for step in answer.steps[:2]] == ["unresolved", "unresolved"]
-    assert answer.mixtures < 20
+    assert answer.hybrids < 20
 
 
 def _link(source: str, target: str) -> None:
@@ -271,8 +271,8 @@ def test_real_go_files_are_split_and_mixed_byte_for_byte(
     assert combine(changes, set(), split) == {path: found.good[path] for path in changes}
     assert combine(changes, everything, split) == {path: found.bad[path] for path in changes}
     for path, text in found.bad.items():
-        stretches = split([(path, text or "")])[0].stretches if path.endswith("malloc.go") else ()
-        assert not stretches or "".join(stretch.text for stretch in stretches) == text
+        segments = split([(path, text or "")])[0].segments if path.endswith("malloc.go") else ()
+        assert not segments or "".join(segment.text for segment in segments) == text
 
 
 def test_each_single_declaration_of_a_real_change_gives_a_file_that_parses(

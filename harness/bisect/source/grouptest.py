@@ -1,0 +1,212 @@
+"""Group testing of declarations, for two libraries of which neither builds on the other toolchain.
+
+A group of declarations is taken over with all that it needs. If the hybrid builds and makes no
+difference, the group is kept, so that causes in several places are found as well; if it does not
+build, the group is halved, down to single declarations. Large groups come first, and among equals
+leaf packages, which no other one imports. What does not build on one toolchain may build on the
+other, so both directions have their turn.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.bisect.points import Finding
+from harness.bisect.source.answer import DIRECTIONS, WANTED, Direction
+from harness.bisect.source.changes import Edit
+from harness.bisect.source.hybrids import Changes, Hybrids
+from harness.bisect.source.needs import Needs
+
+MOST_MEASURED = 60
+"""Hybrids that build, at most: some six seconds each on two CPUs."""
+MOST_REFUSED = 300
+"""Hybrids that do not build, at most: about a second each."""
+_REPAIRS = 8
+"""How often a hybrid that does not build is extended by what the compiler misses."""
+_Edits = frozenset[Edit]
+
+
+class _Spent(Exception):  # noqa: N818 - a signal, not a fault
+    """The budget is used up."""
+
+
+@dataclass(frozen=True)
+class _Count:
+    """Hybrids that were tried, or may be."""
+
+    measured: int = 0
+    refused: int = 0
+
+    def limit(self, searches: int) -> "_Count":
+        """Up to where the next of so many searches may go: each has an equal share of the rest."""
+        return _Count(
+            self.measured + max(0, MOST_MEASURED - self.measured) // searches,
+            self.refused + max(0, MOST_REFUSED - self.refused) // searches,
+        )
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """What group testing found."""
+
+    direction: Direction | None
+    """The direction in which a hybrid has the effect, if any has."""
+    edits: _Edits
+    """What that hybrid takes over."""
+    untried: _Edits
+    """Differences that are in no hybrid that builds and runs."""
+    unclear: _Edits
+    """Differences that are only in hybrids that are like neither end."""
+    spent: bool
+    """Whether the budget ended the search."""
+
+
+@dataclass
+class _Side:
+    """What is known in one direction."""
+
+    direction: Direction
+    needs: Needs
+    left: set[Edit]
+    """Not yet in a hybrid that is good or bad."""
+    kept: _Edits = frozenset()
+    """Builds, and makes no difference."""
+    unclear: set[Edit] = field(default_factory=set)
+    """Those left that are in a hybrid that is like neither end."""
+
+    def with_kept(self, group: Sequence[_Edits]) -> _Edits:
+        """What is kept, and a group with all that it needs."""
+        return self.kept | self.needs.close(frozenset[Edit]().union(*group))
+
+
+class GroupTest:
+    """Looks for a group of differences that has the effect."""
+
+    def __init__(
+        self, hybrids: Hybrids, changes: Changes, needs: Mapping[Direction, Needs]
+    ) -> None:
+        """Take all differences; nothing is tried yet.
+
+        Args:
+            hybrids: makes hybrids and has them measured.
+            changes: all differences.
+            needs: what each difference needs, in each direction.
+        """
+        self._hybrids = hybrids
+        self._changes = changes
+        self._edits = frozenset(edit for change in changes.values() for edit in change.edits)
+        self._sides = {d: _Side(d, needs[d], set(self._edits)) for d in DIRECTIONS}
+        self._used, self._limit = _Count(), _Count()
+        self._known: dict[tuple[Direction, _Edits], Finding] = {}
+
+    def run(self, directions: Sequence[Direction]) -> GroupResult:
+        """Search until a hybrid has the effect, or nothing is left to try.
+
+        Args:
+            directions: the directions to search in; what is known is not tried again.
+        """
+        spent = False
+        for number, direction in enumerate(directions):
+            side = self._sides[direction]
+            self._limit = self._used.limit(len(directions) - number)
+            try:
+                found = self._search(side, side.needs.blocks(side.left))
+            except _Spent:
+                spent = True
+            else:
+                if found is not None:
+                    return self._result(direction, found, spent=False)
+        return self._result(None, frozenset(), spent=spent)
+
+    def _result(self, direction: Direction | None, edits: _Edits, *, spent: bool) -> GroupResult:
+        sides = self._sides.values()
+        left = frozenset.intersection(*(frozenset(side.left) for side in sides))
+        unclear = left.intersection(frozenset[Edit]().union(*(side.unclear for side in sides)))
+        return GroupResult(direction, edits, left - unclear, unclear, spent)
+
+    def _search(self, side: _Side, blocks: Sequence[_Edits]) -> _Edits | None:
+        """Take over whatever builds; edits with the effect, once there are any."""
+        pending = deque([blocks])
+        while pending:
+            group = [block for block in pending.popleft() if side.needs.possible(block)]
+            if not group:
+                continue
+            edits = side.with_kept(group)
+            finding = self._try(side, edits)
+            if finding.state == WANTED[side.direction]:
+                return self._narrow(side, group)
+            if finding.state in ("good", "bad"):
+                side.kept = edits
+            elif side.needs.learn(finding.reason or "", edits):
+                pending.appendleft(group)
+            elif len(group) > 1:
+                half = len(group) // 2
+                pending += [group[:half], group[half:]]
+            elif (found := self._alone(side, group[0])) is not None:
+                return found
+            else:
+                side.needs.barred |= group[0]
+        return None
+
+    def _narrow(self, side: _Side, group: Sequence[_Edits]) -> _Edits:
+        """Halve a group that has the effect together with what is kept."""
+        self._limit = self._used.limit(1)  # nothing else is left to be found
+        try:
+            while len(group) > 1:
+                half = len(group) // 2
+                first = side.with_kept(group[:half])
+                finding = self._try(side, first)
+                if finding.state == WANTED[side.direction]:
+                    group = group[:half]
+                elif finding.state in ("good", "bad"):
+                    side.kept, group = first, group[half:]
+                else:
+                    break
+            alone = self._alone(side, frozenset[Edit]().union(*group))
+        except _Spent:
+            alone = None
+        return alone or side.with_kept(group)
+
+    def _alone(self, side: _Side, block: _Edits) -> _Edits | None:
+        """Take over a block and what it needs, and nothing else; edits if they have the effect."""
+        for edits, finding in completions(lambda e: self._try(side, e), side.needs, block):
+            if finding.state == WANTED[side.direction]:
+                return edits
+        return None
+
+    def _try(self, side: _Side, edits: _Edits) -> Finding:
+        key = side.direction, edits
+        if key not in self._known:
+            used, limit = self._used, self._limit
+            if used.measured >= limit.measured or used.refused >= limit.refused:
+                raise _Spent
+            finding = self._hybrids.ask(side.direction, self._changes, edits)
+            self._known[key] = finding
+            refused = finding.state == "unresolved"
+            self._used = _Count(used.measured + (not refused), used.refused + refused)
+        finding = self._known[key]
+        if finding.state in ("good", "bad"):
+            side.left -= edits
+        elif finding.state == "doubtful":
+            side.unclear |= edits - side.kept
+        return finding
+
+
+def completions(
+    ask: Callable[[_Edits], Finding], needs: Needs, edits: _Edits
+) -> Iterator[tuple[_Edits, Finding]]:
+    """Try edits with what they need, and then with what the compiler misses, until they build.
+
+    Args:
+        ask: tries a hybrid.
+        needs: learns from what the compiler says.
+        edits: to begin with.
+    """
+    for _ in range(_REPAIRS):
+        if not needs.possible(edits):
+            return
+        closed = needs.close(edits)
+        finding = ask(closed)
+        yield closed, finding
+        if finding.state != "unresolved" or not needs.learn(finding.reason or "", closed):
+            return
