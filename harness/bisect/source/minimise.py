@@ -13,6 +13,8 @@ from collections.abc import Callable, Hashable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Literal, TypeVar
 
+from harness.bisect.search import nearest_to_middle
+
 Answer = Literal["yes", "no", "unresolved"]
 T = TypeVar("T", bound=Hashable)
 Ask = Callable[[frozenset[T]], Answer]
@@ -23,7 +25,6 @@ def halve(
     blocks: Sequence[frozenset[T]],
     ask: Ask[T],
     close: Callable[[AbstractSet[T]], frozenset[T]],
-    penalty: Callable[[int], float],
 ) -> frozenset[T]:
     """A small set of changes that has the effect, supposing that all of them have it.
 
@@ -32,13 +33,11 @@ def halve(
             needs a later one.
         ask: answers questions.
         close: adds to a set what it needs.
-        penalty: how unwelcome a cut before block N is, where 1 is a cut at an end instead of the
-            middle.
     """
     kept: frozenset[T] = frozenset()
     high = len(blocks)
     while True:
-        low, high = _step(blocks, kept, high, ask, close, penalty)
+        low, high = _step(blocks, kept, high, ask, close)
         kept |= frozenset[T]().union(*blocks[low:high])
         high = low
         if high == 0 or ask(close(kept)) == "yes":
@@ -51,18 +50,12 @@ def _step(
     high: int,
     ask: Ask[T],
     close: Callable[[AbstractSet[T]], frozenset[T]],
-    penalty: Callable[[int], float],
 ) -> tuple[int, int]:
     """Where the effect comes: not with the first ``low`` blocks, but with ``high`` of them."""
     low = 0
     unresolved: set[int] = set()
     while cuts := [n for n in range(low + 1, high) if n not in unresolved]:
-        ends = low + high
-
-        def cost(cut: int, ends: int = ends, width: int = high - low) -> float:
-            return abs(2 * cut - ends) / width + penalty(cut)
-
-        cut = min(cuts, key=cost)
+        cut = nearest_to_middle(low, high, cuts)
         answer = ask(close(kept.union(*blocks[:cut])))
         if answer == "yes":
             high = cut

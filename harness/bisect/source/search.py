@@ -372,11 +372,8 @@ def _halve(needs: Needs, questions: _Questions, edits: frozenset[Edit]) -> froze
         def close(some: AbstractSet[Edit], within: frozenset[Edit] = edits) -> frozenset[Edit]:
             return needs.close(some) & within
 
-        def penalty(cut: int, among: list[frozenset[Edit]] = blocks) -> float:
-            return _cut_penalty(among[cut - 1], among[cut])
-
         try:
-            return halve(blocks, questions, close, penalty)
+            return halve(blocks, questions, close)
         except _Learned:
             edits = questions.smallest or edits
 
@@ -392,11 +389,3 @@ def first_lines(reason: str | None) -> str | None:
     lines = (reason or "").strip().splitlines()
     more = ["…"] if len(lines) > REASON_LINES else []
     return "\n".join([*lines[:REASON_LINES], *more]) or None
-
-
-def _cut_penalty(before: frozenset[Edit], after: frozenset[Edit]) -> float:
-    """Cuts between packages are likelier to compile than those between files, and so on."""
-    one, other = min(before).path, min(after).path
-    if one.rpartition("/")[0] != other.rpartition("/")[0]:
-        return 0.0
-    return 0.1 if one != other else 0.3

@@ -51,16 +51,12 @@ def singles(size: int) -> list[frozenset[int]]:
     return [frozenset({n}) for n in range(size)]
 
 
-def no_penalty(_: int) -> float:
-    return 0.0
-
-
 @settings(deadline=None)
 @given(monotone())
 def test_halving_finds_what_matters_with_few_questions(case: Needed) -> None:
     size, needed = case
     ask, asked = counted(lambda changes: "yes" if needed <= changes else "no")
-    assert halve(singles(size), ask, frozenset, no_penalty) == needed
+    assert halve(singles(size), ask, frozenset) == needed
     assert len(asked) <= len(needed) * (math.ceil(math.log2(size)) + 2)
 
 
@@ -78,7 +74,7 @@ def test_halving_leaves_out_no_needed_change_where_some_sets_do_not_build(
         return "yes" if needed <= changes else "no"
 
     ask, _ = counted(answer)
-    found = halve(singles(size), ask, frozenset, no_penalty)
+    found = halve(singles(size), ask, frozenset)
     assert needed <= found
 
 
