@@ -54,7 +54,7 @@ class Arguments(Frozen):
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Setup:
     """A bisection, ready to measure."""
 
     request: Request
@@ -93,7 +93,7 @@ def request_of(matrix: Matrix, arguments: Arguments) -> Request:
     )
 
 
-def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say) -> Prepared:
+def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say) -> Setup:
     """Make a new run directory.
 
     Args:
@@ -117,7 +117,7 @@ def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say
 
 def resume(
     directory: Path, matrix: Matrix, arguments: Arguments, *, command: tuple[str, ...], say: Say
-) -> Prepared:
+) -> Setup:
     """Go on with an interrupted bisection.
 
     The directory may come from elsewhere, so nothing that it names is executed: not the programs of
@@ -158,12 +158,12 @@ def resume(
     return _open(own, matrix, directory.resolve(), command, say)
 
 
-def resuming(prepared: Prepared) -> str:
+def resuming(setup: Setup) -> str:
     """The command that goes on with a bisection."""
-    request = prepared.request
+    request = setup.request
     flags = {"--good": request.good, "--bad": request.bad, "--repo": request.repository}
     given = [word for flag, text in flags.items() if _is_place(text) for word in (flag, str(text))]
-    words = ["gomatrix", "bisect", request.matrix, *given, "--resume", str(prepared.directory)]
+    words = ["gomatrix", "bisect", request.matrix, *given, "--resume", str(setup.directory)]
     return shlex.join(words)
 
 
@@ -190,7 +190,7 @@ def read_bisection(directory: Path) -> Bisection:
 
 def _open(
     request: Request, matrix: Matrix, directory: Path, command: tuple[str, ...], say: Say
-) -> Prepared:
+) -> Setup:
     require_linux()
     spec, cache = matrix.spec, default_cache()
     workload = _workload(matrix, request.workload)
@@ -212,7 +212,7 @@ def _open(
         cache=cache,
         say=say,
     )  # fmt: skip
-    return Prepared(request, matrix, directory, _span(good, bad, repository), runner, cache, say)
+    return Setup(request, matrix, directory, _span(good, bad, repository), runner, cache, say)
 
 
 def _toolchains(

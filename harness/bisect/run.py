@@ -1,9 +1,9 @@
 """One bisection from its first measurement to its report."""
 
 from harness.bisect.page import write_bisection
-from harness.bisect.prepare import Prepared
+from harness.bisect.prepare import Setup
 from harness.bisect.record import RECORD, Bisection
-from harness.bisect.stages import Progress, stages
+from harness.bisect.stages import Descent, stages
 from harness.errors import writing
 from harness.golang.cache import in_use
 from harness.run.store import point_latest, write_json
@@ -12,30 +12,30 @@ from harness.session.execute import clean
 _OTHERWISE = "copy it elsewhere and go on there with --resume"
 
 
-def run_bisection(prepared: Prepared) -> Bisection:
+def run_bisection(setup: Setup) -> Bisection:
     """Go down as far as possible, and keep each stage when it is done.
 
     Raises:
         HarnessError: an end does not build or does not run, so that there is nothing to compare.
     """
-    progress = Progress(prepared, prepared.span)
-    _keep(progress)
-    with in_use(prepared.cache), prepared.runner.open():
-        for stage in stages(progress):
-            progress.stages.append(stage)
-            _keep(progress)
-            prepared.say(f"{stage.title}: {stage.answer}")
+    descent = Descent(setup, setup.span)
+    _keep(descent)
+    with in_use(setup.cache), setup.runner.open():
+        for stage in stages(descent):
+            descent.stages.append(stage)
+            _keep(descent)
+            setup.say(f"{stage.title}: {stage.answer}")
             if stage.stopped:
-                prepared.say(f"Stopped there: {stage.stopped}")
-    finished = progress.record.model_copy(update={"finished": True})
-    with writing(prepared.directory, _OTHERWISE):
-        write_json(prepared.directory / RECORD, finished)
-        write_bisection(prepared.directory, finished)
-        clean(prepared.directory)
-        point_latest(prepared.directory)
+                setup.say(f"Stopped there: {stage.stopped}")
+    finished = descent.record.model_copy(update={"finished": True})
+    with writing(setup.directory, _OTHERWISE):
+        write_json(setup.directory / RECORD, finished)
+        write_bisection(setup.directory, finished)
+        clean(setup.directory)
+        point_latest(setup.directory)
     return finished
 
 
-def _keep(progress: Progress) -> None:
-    with writing(progress.prepared.directory, _OTHERWISE):
-        write_json(progress.prepared.directory / RECORD, progress.record)
+def _keep(descent: Descent) -> None:
+    with writing(descent.setup.directory, _OTHERWISE):
+        write_json(descent.setup.directory / RECORD, descent.record)

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.bisect.commits.stage import search_commits
 from harness.bisect.compare import Classifier, EndsEffect
 from harness.bisect.points import Effect, Finding, Point, State
-from harness.bisect.prepare import Prepared
+from harness.bisect.prepare import Setup
 from harness.bisect.record import Bisection, Stage, StageKind, Step
 from harness.bisect.releases import between, first_of_each_minor, search_releases
 from harness.bisect.sentences import (
@@ -33,10 +33,10 @@ _UNCLEAR = "the two points that are left do not differ clearly enough"
 
 
 @dataclass
-class Progress:
+class Descent:
     """One bisection under way."""
 
-    prepared: Prepared
+    setup: Setup
     span: Span
     """Where the change is, as far as known by now."""
     changed: bool | None = None
@@ -47,62 +47,62 @@ class Progress:
     @property
     def unit(self) -> str:
         """Of the metric."""
-        return describe(self.prepared.request.metric).unit
+        return describe(self.setup.request.metric).unit
 
     @property
     def record(self) -> Bisection:
         """What is known so far."""
-        prepared = self.prepared
+        setup = self.setup
         bisection = Bisection(
-            request=prepared.request,
+            request=setup.request,
             unit=self.unit,
             direction="regression" if self.span.regression else "fix",
             changed=self.changed,
             headline="",
             stages=tuple(self.stages),
-            trials=prepared.runner.trials,
-            builds=prepared.runner.builds,
+            trials=setup.runner.trials,
+            builds=setup.runner.builds,
         )
         return bisection.model_copy(update={"headline": headline(bisection)})
 
 
-def stages(progress: Progress) -> Iterator[Stage]:
-    """Take each stage in turn, from what the one before left; the progress follows.
+def stages(descent: Descent) -> Iterator[Stage]:
+    """Take each stage in turn, from what the one before left; the descent follows.
 
     Raises:
         HarnessError: an end does not build or does not run, so that there is nothing to compare.
     """
-    classifier, change = _compare(progress, progress.span)
-    worse = _is_worse(progress.prepared.request.metric, change)
-    progress.changed = None if change.decision == "undecided" else worse
-    yield _ends(progress, change)
-    if not progress.changed:
-        found = yield from _survey(progress)
+    classifier, change = _compare(descent, descent.span)
+    worse = _is_worse(descent.setup.request.metric, change)
+    descent.changed = None if change.decision == "undecided" else worse
+    yield _ends(descent, change)
+    if not descent.changed:
+        found = yield from _survey(descent)
         if found is None:
             return
         classifier = found
-    yield from _releases(progress, classifier)
-    yield from _experiments(progress)
-    yield from _source(progress)
-    yield from _commits(progress)
+    yield from _releases(descent, classifier)
+    yield from _experiments(descent)
+    yield from _source(descent)
+    yield from _commits(descent)
 
 
-def _compare(progress: Progress, span: Span) -> tuple[Classifier, EndsEffect]:
+def _compare(descent: Descent, span: Span) -> tuple[Classifier, EndsEffect]:
     classifier = Classifier(
-        progress.prepared.runner, span.good, span.bad, progress.prepared.request.smallest
+        descent.setup.runner, span.good, span.bad, descent.setup.request.smallest
     )
     return classifier, classifier.compare_ends()
 
 
-def _ends(progress: Progress, change: EndsEffect) -> Stage:
+def _ends(descent: Descent, change: EndsEffect) -> Stage:
     answer = of_ends(
-        progress.prepared.request,
-        progress.span,
+        descent.setup.request,
+        descent.span,
         change,
-        progress.unit,
-        worse=bool(progress.changed),
+        descent.unit,
+        worse=bool(descent.changed),
     )
-    return _stage(progress, "ends", "Both ends", _ends_measured(progress.span, change), answer)
+    return _stage(descent, "ends", "Both ends", _ends_measured(descent.span, change), answer)
 
 
 def _ends_measured(span: Span, change: EndsEffect) -> tuple[Finding, Finding]:
@@ -119,7 +119,7 @@ def _finding(point: Point, state: State, change: EndsEffect, reason: str | None 
     return Finding(point=point.name, state=state, rounds=change.rounds, reason=reason, **effect)
 
 
-def _survey(progress: Progress) -> Generator[Stage, None, Classifier | None]:
+def _survey(descent: Descent) -> Generator[Stage, None, Classifier | None]:
     """Nothing is worse at the end: has something come and gone on the way?
 
     Yields:
@@ -128,32 +128,32 @@ def _survey(progress: Progress) -> Generator[Stage, None, Classifier | None]:
     Returns:
         A classifier for the step, where there is one: into the worst of them, or out of it.
     """
-    span, request = progress.span, progress.prepared.request
-    versions = first_of_each_minor(_between(progress, span), after=span.older.toolchain.version)
+    span, request = descent.span, descent.setup.request
+    versions = first_of_each_minor(_between(descent, span), after=span.older.toolchain.version)
     if not versions:
         return None
-    found = [_against_older(progress, version) for version in versions]
+    found = [_against_older(descent, version) for version in versions]
     surveyed = [s for s in found if isinstance(s, _Surveyed)]
     worse = [s for s in surveyed if _is_worse(request.metric, s.change)]
     findings = [_of_survey(s, worse=s in worse) if isinstance(s, _Surveyed) else s for s in found]
     title = "First releases of the minor versions between the ends"
     if not worse:
         answer = of_survey(findings)
-        yield _stage(progress, "survey", title, findings, answer, span)
+        yield _stage(descent, "survey", title, findings, answer, span)
         return None
     worst = max(worse, key=lambda s: abs(s.change.difference or 0.0))
     answer = (
-        f"{worst.span.newer.name} is: {of_step(request, worst.change, progress.unit)} than with "
+        f"{worst.span.newer.name} is: {of_step(request, worst.change, descent.unit)} than with "
         f"{span.older.name}"
     )
-    progress.changed, progress.span, classifier = True, worst.span, worst.classifier
+    descent.changed, descent.span, classifier = True, worst.span, worst.classifier
     stopped = None
     if request.fix:
-        progress.span = Span(older=worst.span.newer, newer=span.newer, regression=False)
-        classifier, change = _compare(progress, progress.span)
+        descent.span = Span(older=worst.span.newer, newer=span.newer, regression=False)
+        classifier, change = _compare(descent, descent.span)
         if not _is_worse(request.metric, change):
             stopped = f"{worst.span.newer.name} is not shown to be worse than {span.newer.name}"
-    yield _stage(progress, "survey", title, findings, answer, span, stopped)
+    yield _stage(descent, "survey", title, findings, answer, span, stopped)
     return None if stopped else classifier
 
 
@@ -166,12 +166,12 @@ class _Surveyed:
     change: EndsEffect
 
 
-def _against_older(progress: Progress, version: str) -> _Surveyed | Finding:
+def _against_older(descent: Descent, version: str) -> _Surveyed | Finding:
     """Measured; or why it could not be."""
     try:
-        newer = _release(progress, version)
-        span = Span(older=progress.span.older, newer=newer, regression=True)
-        return _Surveyed(span, *_compare(progress, span))
+        newer = _release(descent, version)
+        span = Span(older=descent.span.older, newer=newer, regression=True)
+        return _Surveyed(span, *_compare(descent, span))
     except HarnessError as error:
         return Finding(point=version, state="unresolved", reason=str(error))
 
@@ -195,71 +195,71 @@ def _is_worse(metric: str, change: EndsEffect) -> bool:
     return (change.sign > 0) == (direction == "lower is better")
 
 
-def _releases(progress: Progress, classifier: Classifier) -> Iterator[Stage]:
-    span = progress.span
-    versions = _between(progress, span)
-    if not versions and not _unlisted(progress):
+def _releases(descent: Descent, classifier: Classifier) -> Iterator[Stage]:
+    span = descent.span
+    versions = _between(descent, span)
+    if not versions and not _unlisted(descent):
         return
     found, findings, why = search_releases(
-        span, versions, classifier, lambda version: _release(progress, version)
+        span, versions, classifier, lambda version: _release(descent, version)
     )
-    progress.span = found
+    descent.span = found
     older, newer = _ends_measured(span, classifier.change)
     path = (older, *findings, newer)
     answer = found.describe("release")
-    if _unlisted(progress):
+    if _unlisted(descent):
         answer += ", of those that can be had"
-    stage = _stage(progress, "releases", "Releases", path, answer, span, why)
-    yield stage.model_copy(update={"passed_over": _unlisted(progress)})
+    stage = _stage(descent, "releases", "Releases", path, answer, span, why)
+    yield stage.model_copy(update={"passed_over": _unlisted(descent)})
 
 
-def _experiments(progress: Progress) -> Iterator[Stage]:
+def _experiments(descent: Descent) -> Iterator[Stage]:
     """What the newer toolchain turns on or off, or the matrix asks about."""
-    span, prepared = progress.span, progress.prepared
+    span, setup = descent.span, descent.setup
     newer = span.newer.toolchain.experiments
-    asked = prepared.matrix.spec.question.suspects if prepared.matrix.spec.question else None
+    asked = setup.matrix.spec.question.suspects if setup.matrix.spec.question else None
     named = list(dict.fromkeys((*(asked or ()), *suspects_between(span.older, span.newer))))
     suspects = [name for name in named if newer.knows(name)]
     if not suspects:
         return
     verdict, findings = attribute_experiments(
-        span, suspects, prepared.runner, prepared.directory, prepared.request.metric
+        span, suspects, setup.runner, setup.directory, setup.request.metric
     )
     answer = verdict.attributions[0].sentence if verdict.attributions else "nothing was compared"
-    stage = _stage(progress, "experiments", "Experiments", findings, answer, span)
+    stage = _stage(descent, "experiments", "Experiments", findings, answer, span)
     unknown = (f"{n}: {span.newer.name} does not know it" for n in named if n not in suspects)
     yield stage.model_copy(update={
         "suspects": verdict.suspects, "passed_over": (*unknown, *untried(suspects)),
     })  # fmt: skip
 
 
-def _source(progress: Progress) -> Iterator[Stage]:
+def _source(descent: Descent) -> Iterator[Stage]:
     """Which declarations of the standard library, where the two libraries can be mixed."""
-    span, prepared, runner = progress.span, progress.prepared, progress.prepared.runner
+    span, setup, runner = descent.span, descent.setup, descent.setup.runner
     if span.good.toolchain.identity == span.bad.toolchain.identity:
         return  # not a question of source
     if span.good.settings != span.bad.settings:
         yield _not_searched(
-            progress, "source", "Source", "the points that are left have other settings: "
+            descent, "source", "Source", "the points that are left have other settings: "
             "name ends with the same ones",
         )  # fmt: skip
         return
-    classifier, change = _compare(progress, span)
+    classifier, change = _compare(descent, span)
     if change.decision != "changed":
-        yield _not_searched(progress, "source", "Source", _UNCLEAR)
+        yield _not_searched(descent, "source", "Source", _UNCLEAR)
         return
     try:
         found = search_source(
             span.good.toolchain, span.bad.toolchain, runner.source, span.bad.settings,
-            runner.build_settings, classifier.classify, prepared.cache, prepared.say,
+            runner.build_settings, classifier.classify, setup.cache, setup.say,
         )  # fmt: skip
     except HarnessError as error:
-        yield _not_searched(progress, "source", "Source", str(error))
+        yield _not_searched(descent, "source", "Source", str(error))
         return
     asked = {step.finding.point: step.edits for step in found.steps}
     measured = [classifier.findings[name] for name in asked if name in classifier.findings]
     answer = of_source(found, span)
-    stage = _stage(progress, "source", "Source", measured, answer, stopped=found.stopped)
+    stage = _stage(descent, "source", "Source", measured, answer, stopped=found.stopped)
     steps = [s.model_copy(update={
         "what": asked[s.finding.point],
         "finding": s.finding.model_copy(update={"reason": first_lines(s.finding.reason)}),
@@ -275,9 +275,9 @@ def _source(progress: Progress) -> Iterator[Stage]:
     })  # fmt: skip
 
 
-def _not_searched(progress: Progress, kind: StageKind, title: str, why: str) -> Stage:
+def _not_searched(descent: Descent, kind: StageKind, title: str, why: str) -> Stage:
     """A stage that cannot begin."""
-    return _stage(progress, kind, title, (), f"{kind} was not searched", stopped=why)
+    return _stage(descent, kind, title, (), f"{kind} was not searched", stopped=why)
 
 
 def _passed_over(found: SourceAnswer) -> Iterator[str]:
@@ -292,25 +292,25 @@ def _passed_over(found: SourceAnswer) -> Iterator[str]:
         yield f"{refused} hybrids that do not build or run"
 
 
-def _commits(progress: Progress) -> Iterator[Stage]:
+def _commits(descent: Descent) -> Iterator[Stage]:
     """With a repository: which commit between both toolchains."""
-    span, prepared, runner = progress.span, progress.prepared, progress.prepared.runner
-    if prepared.request.repository is None:
+    span, setup, runner = descent.span, descent.setup, descent.setup.runner
+    if setup.request.repository is None:
         return
-    classifier, change = _compare(progress, span)
+    classifier, change = _compare(descent, span)
     if change.decision != "changed":
-        yield _not_searched(progress, "commits", "Commits", _UNCLEAR)
+        yield _not_searched(descent, "commits", "Commits", _UNCLEAR)
         return
     try:
         found = search_commits(
-            Path(prepared.request.repository), span, runner.source, runner.build_settings,
-            classifier.classify, prepared.cache, prepared.say,
+            Path(setup.request.repository), span, runner.source, runner.build_settings,
+            classifier.classify, setup.cache, setup.say,
         )  # fmt: skip
     except HarnessError as error:
-        yield _stage(progress, "commits", "Commits", (), "no commit was found", stopped=str(error))
+        yield _stage(descent, "commits", "Commits", (), "no commit was found", stopped=str(error))
         return
     stage = _stage(
-        progress, "commits", "Commits", found.findings, found.answer, stopped=found.stopped
+        descent, "commits", "Commits", found.findings, found.answer, stopped=found.stopped
     )
     yield stage.model_copy(update={
         "culprit": found.culprit, "confirmed": found.confirmed, "again": found.again,
@@ -318,31 +318,31 @@ def _commits(progress: Progress) -> Iterator[Stage]:
     })  # fmt: skip
 
 
-def _between(progress: Progress, span: Span) -> list[str]:
+def _between(descent: Descent, span: Span) -> list[str]:
     """Releases between the toolchains of two points, in order; none where both are one version."""
     older, newer = (point.toolchain.version for point in (span.older, span.newer))
     if GoVersion.parse(older) == GoVersion.parse(newer):
         return []
-    cache = progress.prepared.cache
-    progress.supplies = ask_providers(cache)
-    return between(every_release(at_hand(cache), progress.supplies), older, newer)
+    cache = descent.setup.cache
+    descent.supplies = ask_providers(cache)
+    return between(every_release(at_hand(cache), descent.supplies), older, newer)
 
 
-def _unlisted(progress: Progress) -> tuple[str, ...]:
+def _unlisted(descent: Descent) -> tuple[str, ...]:
     """Releases that may lie between as well."""
     return tuple(
         f"releases that only {supply.provider} has: {supply.error}"
-        for supply in progress.supplies
+        for supply in descent.supplies
         if supply.error is not None
     )
 
 
-def _release(progress: Progress, version: str) -> Point:
+def _release(descent: Descent, version: str) -> Point:
     """A release with the settings of the ends, as far as it knows them."""
-    prepared = progress.prepared
-    found = resolve([parse_toolchain(version)], prepared.cache, prepared.say)
+    setup = descent.setup
+    found = resolve([parse_toolchain(version)], setup.cache, setup.say)
     toolchain = found[version]
-    wanted = dict.fromkeys((*progress.span.older.settings, *progress.span.newer.settings))
+    wanted = dict.fromkeys((*descent.span.older.settings, *descent.span.newer.settings))
     known = tuple(setting for setting in wanted if toolchain.experiments.knows(setting))
     settings = toolchain.experiments.in_order(known)
     name = variant_name(version, settings, {})
@@ -350,10 +350,10 @@ def _release(progress: Progress, version: str) -> Point:
 
 
 def _stage(
-    progress: Progress, kind: StageKind, title: str, findings: Iterable[Finding], answer: str,
+    descent: Descent, kind: StageKind, title: str, findings: Iterable[Finding], answer: str,
     span: Span | None = None, stopped: str | None = None,
 ) -> Stage:  # fmt: skip
-    runner, span = progress.prepared.runner, span or progress.span
+    runner, span = descent.setup.runner, span or descent.span
     steps = tuple(Step(finding=f, command=runner.command(f.point)) for f in findings)
     return Stage(kind=kind, title=title, older=span.older.name, newer=span.newer.name, steps=steps,
                  answer=answer, stopped=stopped)  # fmt: skip

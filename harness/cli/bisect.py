@@ -71,16 +71,16 @@ def bisect(  # noqa: PLR0913 - one for each option
         smallest=smallest, seed=seed,
     )  # fmt: skip
     if directory is not None:
-        prepared = resume(directory, load(matrix), arguments, command=command, say=tell)
+        setup = resume(directory, load(matrix), arguments, command=command, say=tell)
     else:
         request = request_of(load(matrix), arguments)
-        prepared = begin(request, reports=reports, command=command, say=tell)
+        setup = begin(request, reports=reports, command=command, say=tell)
     try:
-        bisection = run_bisection(prepared)
+        bisection = run_bisection(setup)
     except KeyboardInterrupt:
-        raise HarnessError(f"interrupted; {resuming(prepared)} goes on") from None
+        raise HarnessError(f"interrupted; {resuming(setup)} goes on") from None
     if as_json:
         say_json(bisection.model_dump_json(indent=1))
     else:
-        say(f"\n{bisection.headline}.\nreport: {prepared.directory / 'report.html'}")
+        say(f"\n{bisection.headline}.\nreport: {setup.directory / 'report.html'}")
     sys.exit(1 if bisection.open else 0)
