@@ -83,7 +83,7 @@ class Classifier:
         self._rows: dict[str, list[_Row]] = {}
         self._sorted: list[str] = []
         """Points whose scatter counts for those after them."""
-        self.change = EndsEffect()
+        self.effect = EndsEffect()
         """Of both ends, once they have been compared."""
         self.findings: dict[str, Finding] = {}
         """By name, in the order in which points were first asked about."""
@@ -116,9 +116,9 @@ class Classifier:
             differences = [scale.difference(row) for row in self._ends]
             decision = decide.change(differences, scale.bound(self._smallest))
         effect = effect_of(self._ends).model_dump()
-        self.change = EndsEffect(decision=decision or "undecided", rounds=len(self._ends),
+        self.effect = EndsEffect(decision=decision or "undecided", rounds=len(self._ends),
                              size=typical_size(self._ends), **effect)  # fmt: skip
-        return self.change
+        return self.effect
 
     def classify(self, point: Point) -> Finding:
         """Sort a point to one end; see ``harness.bisect.points.Classify``."""

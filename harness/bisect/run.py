@@ -3,7 +3,7 @@
 from harness.bisect.page import write_bisection
 from harness.bisect.prepare import Setup
 from harness.bisect.record import RECORD, Bisection
-from harness.bisect.stages import Descent, stages
+from harness.bisect.stages import Descent
 from harness.errors import writing
 from harness.golang.cache import in_use
 from harness.run.store import point_latest, write_json
@@ -21,7 +21,7 @@ def run_bisection(setup: Setup) -> Bisection:
     descent = Descent(setup, setup.span)
     _keep(descent)
     with in_use(setup.cache), setup.runner.open():
-        for stage in stages(descent):
+        for stage in descent.run():
             descent.stages.append(stage)
             _keep(descent)
             setup.say(f"{stage.title}: {stage.answer}")

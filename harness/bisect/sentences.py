@@ -114,6 +114,19 @@ def of_confirmation(found: SourceAnswer, ends: Span) -> Iterator[str]:
         yield f"{ends.bad.name} with {how} is {found.reverse.state}"
 
 
+def passed_over_in_source(found: SourceAnswer) -> Iterator[str]:
+    """What was not tried, or does not build."""
+    if found.elsewhere:
+        yield f"{found.elsewhere} files that differ, but are not part of the workload"
+    if found.untried:
+        yield f"{found.untried} of {found.edits} differences, see where it stopped"
+    if found.binary:
+        yield f"{len(found.binary)} files that differ, but are not text"
+    refused = sum(step.finding.state == "unresolved" for step in found.steps)
+    if refused:
+        yield f"{refused} hybrids that do not build or run"
+
+
 def _few(names: Sequence[str]) -> str:
     return listed([*names[:_FEW], *([f"{len(names) - _FEW} more"] if len(names) > _FEW else [])])
 

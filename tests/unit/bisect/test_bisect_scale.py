@@ -18,7 +18,7 @@ from harness.bisect.scale import effect_of, scale_of
 from harness.bisect.search import first_change
 from harness.bisect.sentences import against, of_ends
 from harness.bisect.span import Span
-from harness.bisect.stages import _is_worse
+from harness.bisect.stages import is_worse
 from harness.errors import HarnessError
 
 REQUEST = Request(matrix="m.yaml", matrix_text="", workload="w", metric="allocs.objects",
@@ -155,7 +155,7 @@ def test_an_improvement_of_a_difference_is_not_called_worse(
     worse: bool,  # noqa: FBT001 - a parameter
 ) -> None:
     classifier, _ = bench_of([good], [bad])
-    assert _is_worse(metric, classifier.compare_ends()) is worse
+    assert is_worse(metric, classifier.compare_ends()) is worse
 
 
 def test_a_point_at_zero_between_positive_ends_is_compared_by_differences() -> None:
