@@ -49,18 +49,7 @@ class TrialRunner:
         self, directory: Path, manifest: Manifest, source: Source, *, metric: str,
         build: BuildSpec, env: Mapping[str, str], cache: Path, say: Say,
     ) -> None:  # fmt: skip
-        """Open a run directory.
-
-        Args:
-            directory: the run directory; it is there.
-            manifest: of the run; what an earlier invocation added to it is kept.
-            source: the workload's.
-            metric: what is measured.
-            build: settings of every build.
-            env: the run environment of every trial.
-            cache: the harness's cache directory.
-            say: told of each build.
-        """
+        """Open a run directory."""
         self._directory, self._manifest = directory, manifest
         self._source, self._metric = source, metric
         self._build, self._env = build, dict(env)

@@ -96,12 +96,6 @@ def request_of(matrix: Matrix, arguments: Arguments) -> Request:
 def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say) -> Setup:
     """Make a new run directory.
 
-    Args:
-        request: what is asked for.
-        reports: where run directories land.
-        command: the command line, for the record.
-        say: told of downloads and builds.
-
     Raises:
         HarnessError: an end cannot be had, or the workload is no program.
     """
@@ -122,13 +116,6 @@ def resume(
 
     The directory may come from elsewhere, so nothing that it names is executed: not the programs of
     another matrix file, no repository's and no path's toolchain that is not given again.
-
-    Args:
-        directory: the run directory.
-        matrix: the matrix, loaded.
-        arguments: what the command line says; what it leaves open is taken from the directory.
-        command: the command line, for the record.
-        say: told of downloads and builds.
 
     Raises:
         HarnessError: the directory holds none, it was made from another matrix file, or it asks

@@ -18,13 +18,7 @@ Raises:
 
 
 def between(versions: Sequence[str], older: str, newer: str) -> list[str]:
-    """The final releases between two, in order, without both.
-
-    Args:
-        versions: all that can be had.
-        older: a version.
-        newer: a newer one.
-    """
+    """The final releases between two, in order, without both."""
     low, high = GoVersion.parse(older), GoVersion.parse(newer)
     parsed = {GoVersion.parse(version): version for version in versions}
     return [parsed[v] for v in sorted(parsed) if v.released and low < v < high]
@@ -47,12 +41,6 @@ def search_releases(
     span: Span, versions: Sequence[str], classifier: Classifier, point_of: PointOf
 ) -> tuple[Span, list[Finding], str | None]:
     """Halve the releases between both ends.
-
-    Args:
-        span: both ends; the classifier knows that they differ.
-        versions: the releases between them, in order.
-        classifier: measures.
-        point_of: gets a toolchain.
 
     Returns:
         The span that is left; the findings in order of version; and, where releases that told

@@ -30,11 +30,7 @@ class Scale:
     """In the metric's own; ``None`` for logarithms."""
 
     def place(self, value: float) -> float:
-        """A value on the scale.
-
-        Args:
-            value: finite; on the scale of logarithms, positive.
-        """
+        """A value on the scale."""
         if self.unit is None:
             return math.log(value)
         return max(-_FARTHEST, min(_FARTHEST, value / self.unit))
@@ -44,11 +40,7 @@ class Scale:
         return self.place(pair[1]) - self.place(pair[0])
 
     def bound(self, smallest: float) -> float:
-        """The smallest difference that counts.
-
-        Args:
-            smallest: as a relative change.
-        """
+        """The smallest difference that counts."""
         return math.log1p(smallest) if self.unit is None else smallest
 
     def holds(self, values: Iterable[float]) -> bool:
@@ -60,12 +52,7 @@ LOGARITHMS = Scale(None)
 
 
 def scale_of(pairs: Sequence[Pair], others: Iterable[float] = ()) -> Scale:
-    """The scale that fits two ends and whatever is compared with them.
-
-    Args:
-        pairs: values of both ends, which say what is typical.
-        others: further values.
-    """
+    """The scale that fits two ends and whatever is compared with them."""
     if LOGARITHMS.holds([*(value for pair in pairs for value in pair), *others]):
         return LOGARITHMS
     return Scale(typical_size(pairs))

@@ -29,12 +29,7 @@ def suspects_between(older: Point, newer: Point) -> tuple[str, ...]:
 
 
 def flips(newer: Point, suspects: Sequence[str]) -> list[Point]:
-    """The newer point with suspects set the other way: each alone, and together.
-
-    Args:
-        newer: the point after the change.
-        suspects: experiments that its toolchain knows.
-    """
+    """The newer point with suspects set the other way: each alone, and together."""
     sizes = range(1, len(suspects) + 1) if len(suspects) <= _FULL else (1, len(suspects))
     return [_flipped(newer, chosen) for size in sizes for chosen in combinations(suspects, size)]
 
@@ -70,13 +65,6 @@ def attribute_experiments(
     span: Span, suspects: Sequence[str], runner: TrialRunner, directory: Path, metric: str
 ) -> tuple[Verdict, list[Finding]]:
     """Measure the newer point with suspects flipped, and classify them as a matrix would.
-
-    Args:
-        span: where the change is.
-        suspects: experiments that the newer toolchain knows.
-        runner: builds and measures.
-        directory: the run directory.
-        metric: what changed.
 
     Returns:
         The verdict over these points, and a finding for each of them.

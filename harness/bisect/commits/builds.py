@@ -61,17 +61,7 @@ class CommitBuilds:
         self, repository: Path, line: Sequence[Commit], bases: Sequence[Toolchain],
         settings: tuple[str, ...], build: BuildSpec, cache: Path, say: Say,
     ) -> None:  # fmt: skip
-        """Take what is there; nothing is built yet.
-
-        Args:
-            repository: a directory of the repository.
-            line: commits, oldest first.
-            bases: toolchains whose tools commits may have.
-            settings: experiments; each point gets those that its toolchain knows.
-            build: build settings.
-            cache: the harness's cache directory.
-            say: told of each toolchain that is built.
-        """
+        """Take what is there; nothing is built yet."""
         self._repository, self._line = repository, line
         self._whole = build.needs_cgo or build.pgo != "off"
         self._settings, self._cache, self._say = settings, cache, say
@@ -137,14 +127,6 @@ def _from_source(
 ) -> Toolchain:
     """Build a commit's tools, or take those that were built before.
 
-    Args:
-        repository: a directory of the repository.
-        commit: in full.
-        name: what to call it.
-        cache: the harness's cache directory.
-        say: told of the build.
-        whole: whether the build needs more than compiler, assembler and linker.
-
     Raises:
         HarnessError: the commit does not build.
     """
@@ -180,13 +162,6 @@ def with_tools(repository: Path, commit: str, base: Toolchain, name: str, cache:
 
     The result is what building the commit would give, and costs about a second: the tools are
     linked, and of the commit only the standard library is written out, without its tests.
-
-    Args:
-        repository: a directory of the repository.
-        commit: the library's, in full.
-        base: whose tools it gets.
-        name: what to call it.
-        cache: the harness's cache directory.
 
     Raises:
         HarnessError: the commit is no Go source tree.

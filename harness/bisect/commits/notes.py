@@ -16,11 +16,6 @@ _LONGEST = 400
 def release_note(repository: Path, commit: Commit, newest: str) -> str | None:
     """The line of the release notes that names the commit's change or an issue that it is for.
 
-    Args:
-        repository: a directory of the repository.
-        commit: the commit.
-        newest: a later commit, whose notes are read.
-
     Returns:
         ``None`` if no note does, as for most changes of the runtime's insides.
     """

@@ -14,12 +14,6 @@ from harness.matrix.paths import beside
 def end_of(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain | None:
     """A commit whose VERSION names a release, made of its library and that release's tools.
 
-    Args:
-        spec: a toolchain as a matrix or command line names it.
-        base: the directory that relative paths start from.
-        cache: the harness's cache directory.
-        say: told of downloads.
-
     Returns:
         ``None`` where the tools' sources are others, the toolchain is no commit of a repository
         here, or it names no release that can be had.

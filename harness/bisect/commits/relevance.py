@@ -28,13 +28,6 @@ def packages_of(
 
     The probe's are among them, since it is in the binary too.
 
-    Args:
-        source: the workload.
-        toolchain: whose standard library is asked.
-        settings: experiments; those that this toolchain does not know are left out.
-        build: build settings.
-        cache: the harness's cache directory.
-
     Raises:
         HarnessError: the go command cannot tell.
     """
@@ -57,13 +50,7 @@ def packages_of(
 
 
 def can_matter(files: Iterable[str], packages: frozenset[str], build: BuildSpec) -> bool:
-    """Whether any of these files has a part in a workload's binary.
-
-    Args:
-        files: paths in a Go source tree.
-        packages: what ``packages_of`` gave.
-        build: build settings.
-    """
+    """Whether any of these files has a part in a workload's binary."""
     tools = (*_TOOLS, *(_C_TOOLS if build.needs_cgo else ()))
     return any(_matters(PurePosixPath(name), packages, tools) for name in files)
 

@@ -28,15 +28,6 @@ def search_commits(
 ) -> CommitsAnswer:  # fmt: skip
     """Find the commit that makes the change between two points.
 
-    Args:
-        repository: a directory of Go's source repository.
-        span: where the change is: toolchains that are releases or were made from a commit.
-        source: the workload.
-        build: build settings.
-        classify: measures points against both ends.
-        cache: the harness's cache directory.
-        say: told of toolchains that are built.
-
     Raises:
         HarnessError: the repository does not have the ends, or they are one commit.
     """

@@ -19,12 +19,7 @@ Sources = dict[str, str]
 
 
 def sources_in_goroot(goroot: Path, repository: Path) -> Sources:
-    """Hash the tools' sources of a toolchain.
-
-    Args:
-        goroot: the toolchain's root.
-        repository: what the hashes will be compared with; it says which algorithm is used.
-    """
+    """Hash the tools' sources of a toolchain."""
     algorithm = run_git(repository, "rev-parse", "--show-object-format").strip()
     hashes = {}
     for name in _files(goroot):

@@ -91,9 +91,6 @@ class FileChange(Frozen):
     def refined(self, chosen: AbstractSet[int]) -> tuple["FileChange", dict[int, tuple[int, ...]]]:
         """The same change with some pieces taken apart into hunks.
 
-        Args:
-            chosen: the pieces.
-
         Returns:
             The change, and for each chosen piece its pieces in it.
         """
@@ -145,11 +142,6 @@ def combine(
     changes: Mapping[str, FileChange], chosen: AbstractSet[Edit], split: Splitter
 ) -> dict[str, str | None]:
     """The texts of all changed files with some edits made.
-
-    Args:
-        changes: the files, by path.
-        chosen: the edits; others than a file's own ``edits`` may be among them.
-        split: takes a file apart.
 
     Raises:
         Unparsable: with the compiler's complaint.

@@ -85,13 +85,7 @@ class GroupTest:
     def __init__(
         self, hybrids: Hybrids, changes: Changes, needs: Mapping[Direction, Needs]
     ) -> None:
-        """Take all differences; nothing is tried yet.
-
-        Args:
-            hybrids: makes hybrids and has them measured.
-            changes: all differences.
-            needs: what each difference needs, in each direction.
-        """
+        """Take all differences; nothing is tried yet."""
         self._hybrids = hybrids
         self._changes = changes
         self._edits = frozenset(edit for change in changes.values() for edit in change.edits)
@@ -100,11 +94,7 @@ class GroupTest:
         self._known: dict[tuple[Direction, _Edits], Finding] = {}
 
     def run(self, directions: Sequence[Direction]) -> GroupResult:
-        """Search until a hybrid has the effect, or nothing is left to try.
-
-        Args:
-            directions: the directions to search in; what is known is not tried again.
-        """
+        """Search until a hybrid has the effect, or nothing is left to try."""
         spent = False
         for number, direction in enumerate(directions):
             side = self._sides[direction]
@@ -195,13 +185,7 @@ class GroupTest:
 def completions(
     ask: Callable[[_Edits], Finding], needs: Needs, edits: _Edits
 ) -> Iterator[tuple[_Edits, Finding]]:
-    """Try edits with what they need, and then with what the compiler misses, until they build.
-
-    Args:
-        ask: tries a hybrid.
-        needs: learns from what the compiler says.
-        edits: to begin with.
-    """
+    """Try edits with what they need, and then with what the compiler misses, until they build."""
     for _ in range(_REPAIRS):
         if not needs.possible(edits):
             return

@@ -67,12 +67,7 @@ def _step(
 
 
 def ddmin(changes: Sequence[T], ask: Ask[T]) -> list[T]:
-    """A 1-minimal part of changes that has the effect: without any one of its changes, it has not.
-
-    Args:
-        changes: they have the effect.
-        ask: answers questions.
-    """
+    """Minimise changes that have the effect, until none can be left out alone."""
     left = list(changes)
     parts = 2
     while len(left) > 1:

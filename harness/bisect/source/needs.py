@@ -132,12 +132,7 @@ class Needs:
         return [frozenset(members[label]) for label in _in_order(needed, first)]
 
     def learn(self, complaint: str, chosen: AbstractSet[Edit]) -> bool:
-        """Take a failed build's complaint in; whether it told anything new.
-
-        Args:
-            complaint: what the build said.
-            chosen: the edits that were made.
-        """
+        """Take a failed build's complaint in; whether it told anything new."""
         before = sum(map(len, self._needs.values())) + len(self.barred)
         for package, name in astray(complaint):
             for key in sorted(self._keys[name]):

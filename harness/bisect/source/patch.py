@@ -29,13 +29,7 @@ class ChangedDeclaration(Frozen):
 
 
 def changed_declarations(old: Texts, new: Texts, split: Splitter) -> tuple[ChangedDeclaration, ...]:
-    """The declarations that differ between two versions of files.
-
-    Args:
-        old: their texts.
-        new: the same files.
-        split: takes a file apart.
-    """
+    """The declarations that differ between two versions of files."""
     paths = [path for path in sorted(old) if old[path] != new[path]]
     splits = split([(path, side[path] or "") for path in paths for side in (old, new)])
     found = []
@@ -57,12 +51,7 @@ def _changed(before: Split, after: Split) -> list[str]:
 
 
 def unified_diff(old: Texts, new: Texts) -> str:
-    """A patch that ``patch -p1`` applies within a GOROOT.
-
-    Args:
-        old: texts of files.
-        new: the same files.
-    """
+    """A patch that ``patch -p1`` applies within a GOROOT."""
     return "".join(_file_diff(path, old[path], new[path]) for path in sorted(old))
 
 

@@ -49,16 +49,6 @@ def search_source(
 ) -> SourceAnswer:
     """Find the smallest part of the standard library's differences that makes the difference.
 
-    Args:
-        good: one end.
-        bad: the other.
-        source: the workload.
-        settings: experiments of both ends.
-        build: build settings of both ends.
-        classify: is asked about hybrids.
-        cache: the harness's cache directory.
-        say: told of each hybrid.
-
     Returns:
         What was found, and where and why the search ended early if it did. Equal arguments and
         answers of the classify lead to equal questions in the same order.

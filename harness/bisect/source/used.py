@@ -43,13 +43,6 @@ def used_files(
 ) -> frozenset[str]:
     """Paths within the GOROOT of all files that a workload's build reads, without the probe's.
 
-    Args:
-        toolchain: whose go command chooses them.
-        source: the workload.
-        settings: experiments.
-        build: its tags, race and cgo choose files too.
-        cache: the harness's cache directory.
-
     Raises:
         HarnessError: the go command cannot tell, for example as it does not know an experiment.
     """
@@ -78,13 +71,7 @@ def used_files(
 
 
 def differences(good: Toolchain, bad: Toolchain, used: frozenset[str]) -> Difference:
-    """Compare two GOROOTs.
-
-    Args:
-        good: one.
-        bad: the other.
-        used: the files to tell apart from the rest.
-    """
+    """Compare two GOROOTs."""
     texts: tuple[dict[str, str | None], dict[str, str | None]] = ({}, {})
     binary = []
     differing = set(_differing(good, bad))
