@@ -390,8 +390,9 @@ def _judge(
         verdict = "implicated" if (suspect,) in curing else _verdict(alone)
         reason = _reason(change, (suspect,), alone)
         return _suspect(
-            change.comparison, (suspect,), verdict, alone, reason, design="one at a time"
-        )
+            change.comparison, (suspect,), verdict, alone, reason, design="one at a time",
+            one_sided=_one_sided(change, (suspect,)),
+        )  # fmt: skip
     share = change.shapley(suspect, complete)
     verdict, reason = _verdict(share), _reason(change, (suspect,), alone)
     if share.value is not None:
@@ -409,7 +410,10 @@ def _judge(
         )
     elif half:
         reason += f"; {_with_others(suspect, half)} it is shown to explain more than half"
-    return _suspect(change.comparison, (suspect,), verdict, share, reason, design="full factorial")
+    return _suspect(
+        change.comparison, (suspect,), verdict, share, reason, design="full factorial",
+        one_sided=_one_sided(change, (suspect,)),
+    )  # fmt: skip
 
 
 def _with_others(suspect: str, sets: Iterable[tuple[str, ...]]) -> str:
@@ -428,7 +432,10 @@ def _judge_set(
         reason += f"; {_of_smaller(change, names)}"
     elif verdict == "implicated" and share.left_more > ERROR:
         reason += "; whether all of it goes away is not yet shown"
-    return _suspect(change.comparison, names, verdict, share, reason, design="together")
+    return _suspect(
+        change.comparison, names, verdict, share, reason, design="together",
+        one_sided=_one_sided(change, names),
+    )  # fmt: skip
 
 
 def _of_smaller(change: _Change, names: tuple[str, ...]) -> str:
@@ -454,25 +461,29 @@ def _reason(change: _Change, names: tuple[str, ...], share: Share) -> str:
     else:
         exact = share.ci[0] == share.ci[1]
         interval = "exact" if exact else f"95 % interval {span(*share.ci)}"
-    unknown = (
-        "" if cell in change.beside
-        else f"; what it costs in {change.comparison.baseline} was not measured"
-    )  # fmt: skip
+    unknown = ""
+    if _one_sided(change, names):
+        unknown = f"; what it costs in {change.comparison.baseline} was not measured"
     return (
         f"with {states}, {percent(share.value)} of the {change.comparison.decision} goes away "
         f"({interval}, n = {share.n}){unknown}"
     )
 
 
+def _one_sided(change: _Change, names: tuple[str, ...]) -> bool:
+    """Whether what suspects cost in the baseline was not measured, so that it is in their share."""
+    return change.found.cells[frozenset(names)] not in change.beside
+
+
 def _suspect(
     comparison: Comparison, names: tuple[str, ...], verdict: SuspectVerdict, share: Share | None,
-    reason: str, design: str = "",
+    reason: str, design: str = "", *, one_sided: bool = False,
 ) -> Suspect:  # fmt: skip
     return Suspect(
         workload=comparison.workload, metric=comparison.metric, baseline=comparison.baseline,
         candidate=comparison.candidate, experiments=names, verdict=verdict,
         share=share.value if share else None, ci=share.ci if share else None,
-        reason=reason, design=design,
+        reason=reason, design=design, one_sided=one_sided,
     )  # fmt: skip
 
 

@@ -153,6 +153,13 @@ def _suspect_parts(suspects: Sequence[Suspect]) -> list[str]:
         if names:
             verb = "is" if len(names) == 1 else "are"
             parts.append(f"{listed(tuple(names))} {verb} {ending}")
+    unknown = [s for s in suspects if s.one_sided and s.verdict in ("implicated", "contributes")]
+    if unknown:
+        names = dict.fromkeys(" with ".join(s.experiments) for s in unknown)
+        verb = "costs" if len(names) == 1 else "cost"
+        parts.append(
+            f"what {listed(tuple(names))} {verb} in {unknown[0].baseline} was not measured"
+        )
     return parts
 
 

@@ -81,6 +81,8 @@ class Suspect(Frozen):
     """One sentence with the numbers behind the verdict."""
     design: str = ""
     """``full factorial`` or ``one at a time``: what the share was computed from."""
+    one_sided: bool = False
+    """Whether what the experiments cost in the baseline was not measured: the share may be that."""
 
 
 class Cure(Frozen):

@@ -496,6 +496,9 @@ def test_a_cost_on_the_other_side_that_was_not_measured_is_told() -> None:
               "include": [{"go": "go1.24.11", "experiments": ["noswissmap"]}]}  # fmt: skip
     verdict = conclude(make_run(logs(lambda v: 0.3 * (v == "go1.24.11")), matrix))
     assert suspect(verdict).reason.endswith("; what it costs in go1.24.3 was not measured")
+    assert suspect(verdict).one_sided
+    said = "swissmap is implicated; what swissmap costs in go1.24.3 was not measured"
+    assert said in verdict.headlines[0].sentence
     older = matrix | {
         "go": ["go1.23.9", "go1.24.11"],
         "question": question | {"baseline": "go1.23.9"},
