@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 
 from synthetic import EXPERIMENTS, HOST, make_run
 
-from harness.analysis.attribution import Findings, attribute
+from harness.analysis.attribution import Explanation, attribute
 from harness.analysis.comparisons import compare_all, compare_primary
 from harness.analysis.conclusion import conclude
 from harness.analysis.models import Caution, Comparison, Decision
@@ -282,11 +282,11 @@ class Simulator:
         manifest = self.template.manifest
         return compare_primary(tables, self.question, manifest.plan, manifest.matrix.trials)
 
-    def judge(self, tables: Mapping[str, Table]) -> list[tuple[Comparison, Findings]]:
+    def judge(self, tables: Mapping[str, Table]) -> list[tuple[Comparison, Explanation]]:
         """Primary comparisons, and what explains them."""
         return [(c, self.explain(tables, c)) for c in self.primary(tables)]
 
-    def explain(self, tables: Mapping[str, Table], comparison: Comparison) -> Findings:
+    def explain(self, tables: Mapping[str, Table], comparison: Comparison) -> Explanation:
         """What explains a primary comparison."""
         manifest = self.template.manifest
         records = {record.name: record for record in manifest.toolchains}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from harness.analysis.attribution import Findings, attribute
+from harness.analysis.attribution import Explanation, attribute
 from harness.analysis.cells import cell_statuses
 from harness.analysis.comparisons import compare_all, compare_pair
 from harness.analysis.diagnosis import Evidence, diagnose
@@ -41,13 +41,13 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
     found = tables(run)
     records = {record.name: record for record in run.manifest.toolchains}
     comparisons = compare_all(found, question, plan, spec.trials)
-    findings = [
+    explanations = [
         attribute(found[c.workload], c, question, plan, records, spec.trials)
         for c in comparisons
         if c.primary
     ]
-    suspects = tuple(s for f in findings for s in f.suspects)
-    cures = tuple(c for f in findings for c in f.cures)
+    suspects = tuple(s for e in explanations for s in e.suspects)
+    cures = tuple(c for e in explanations for c in e.cures)
     return Verdict(
         headlines=tuple(
             headline(
@@ -63,11 +63,11 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
         diagnosis=_diagnose(found, question, evidence or Evidence()),
         gates=judge_gates(spec.gates, found, question, plan, spec.trials),
         cells=cell_statuses(run),
-        attributions=tuple(f.attribution for f in findings),
+        attributions=tuple(e.attribution for e in explanations),
         cures=cures,
         warnings=(
             *_mixed_conditions(question, plan),
-            *_unseen_interactions(findings),
+            *_unseen_interactions(explanations),
             *_unreadable(evidence or Evidence()),
             *cautions(run, found, question),
         ),
@@ -133,9 +133,9 @@ def _mixed_conditions(question: Question, plan: Plan) -> Iterator[Caution]:
     )
 
 
-def _unseen_interactions(findings: list[Findings]) -> Iterator[Caution]:
+def _unseen_interactions(explanations: list[Explanation]) -> Iterator[Caution]:
     for workload in dict.fromkeys(
-        f.attribution.workload for f in findings if f.interactions_unseen
+        e.attribution.workload for e in explanations if e.interactions_unseen
     ):
         yield Caution(
             workload=workload,

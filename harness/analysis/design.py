@@ -1,4 +1,4 @@
-"""Which cells of a matrix tell experiments apart: effective settings and what they flip."""
+"""Design of the experiment: which cells flip which suspects, and so tell them apart."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,21 +16,22 @@ MAX_FACTORS = 8
 
 
 @dataclass(frozen=True)
-class Factors:
+class Design:
     """What the candidate's toolchain was measured with, as sets of flipped suspects."""
 
     cells: Mapping[frozenset[str], str]
     """Set of flipped suspects → variant that has samples; the empty set is the candidate."""
     reasons: Mapping[str, str]
-    """Suspects that cannot be judged → why."""
+    """Suspect without a verdict → why."""
     direction: Mapping[str, str]
     """Suspect → what flipping it does: ``off`` or ``on``."""
     others: Mapping[frozenset[Toggle], str]
     """Toggles, not all of them suspects → variant of the same toolchain that has samples."""
-    beside: Mapping[str, str]
-    """Variant of the candidate's toolchain → the baseline with the same flipped, if it is measured.
+    counterparts: Mapping[str, str]
+    """Variant of the candidate's toolchain → the baseline with the same experiments flipped.
 
-    What is in another state at the baseline anyway is not flipped there."""
+    Experiments in which the two sides differ anyway are not flipped there. Not every counterpart
+    has samples."""
 
     def complete(self) -> tuple[str, ...]:
         """The largest set of two or more suspects all of whose subsets were measured, or none."""
@@ -48,9 +49,9 @@ def subsets(names: Iterable[str]) -> list[tuple[str, ...]]:
     return [s for size in range(len(names) + 1) for s in combinations(names, size)]
 
 
-def factors(
+def design_of(
     table: Table, question: Question, plan: Plan, toolchains: Mapping[str, ToolchainRecord]
-) -> Factors:
+) -> Design:
     """Sort the variants of the candidate's toolchain by what they flip.
 
     Only those that were run in the candidate's own conditions tell suspects apart.
@@ -76,34 +77,34 @@ def factors(
     reasons = {
         suspect: reason
         for suspect in question.suspects
-        if (reason := _not_judged(suspect, candidate, plan, siblings, barred, on, base_on))
+        if (reason := _why_not(suspect, candidate, plan, siblings, barred, on, base_on))
     }
-    judged = frozenset(question.suspects) - reasons.keys()
+    told_apart = frozenset(question.suspects) - reasons.keys()
     cells = {
         flipped: next((n for n in names if n in table.cells), names[0])
         for flipped, names in flips.items()
-        if flipped <= judged
+        if flipped <= told_apart
     }
     others = {
         toggles: name
         for name, toggles in reversed(ways.items())
         if toggles and name in table.cells and name not in cells.values()
     }
-    return Factors(
+    return Design(
         cells={f: name for f, name in cells.items() if name in table.cells},
         reasons=reasons,
         direction={s: "off" if s in on else "on" for s in question.suspects},
         others=others,
-        beside=_beside(plan, plan.variant(question.baseline), candidate, toolchains)
+        counterparts=_counterparts(plan, plan.variant(question.baseline), candidate, toolchains)
         if question.candidate
         else {},
     )
 
 
-def _beside(
+def _counterparts(
     plan: Plan, baseline: Variant, candidate: Variant, toolchains: Mapping[str, ToolchainRecord]
 ) -> dict[str, str]:
-    """For each variant of the candidate's toolchain, the baseline with the same flipped."""
+    """The baseline with the same experiments flipped, by variant of the candidate's toolchain."""
     on, base_on = effective(candidate, toolchains), effective(baseline, toolchains)
     at_baseline = {
         (effective(v, toolchains), v.conditions): v.name
@@ -128,16 +129,17 @@ def _beside(
 
 
 def _barred(plan: Plan, workload: str) -> dict[str, str]:
-    """Variants that a workload is not measured with → why, in words."""
+    """Variants that a workload is not measured with, and why."""
     cells = {c.variant: c.reason for c in plan.cells if c.workload == workload}
     left_out = {v.name: "the matrix excludes it" for v in plan.variants if v.name not in cells}
     return left_out | {name: reason for name, reason in cells.items() if reason is not None}
 
 
-def _not_judged(
+def _why_not(
     suspect: str, candidate: Variant, plan: Plan, siblings: Mapping[str, frozenset[str]],
     barred: Mapping[str, str], on: frozenset[str], base_on: frozenset[str],
 ) -> str | None:  # fmt: skip
+    """Why a suspect gets no verdict; ``None`` if it does."""
     flipping = [name for name in siblings if suspect in siblings[name]]
     if any(name not in barred for name in flipping):
         if suspect not in on and suspect not in base_on:
@@ -160,8 +162,8 @@ def _not_judged(
     instead = f"; it is toggled in {_some(elsewhere)}" if elsewhere else ""
     where = candidate.conditions.words() or "Go's own settings"
     same = any(v.toolchain == candidate.toolchain for v in elsewhere)
-    beside = f" in {where}" if same else ""
-    return f"the matrix never toggles {suspect} for {candidate.toolchain}{beside}{instead}"
+    condition = f" in {where}" if same else ""
+    return f"the matrix never toggles {suspect} for {candidate.toolchain}{condition}{instead}"
 
 
 def _some(variants: list[Variant]) -> str:

@@ -1,6 +1,6 @@
 """What the analysis concludes: the content of ``verdict.json``, a stable, documented format."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -63,6 +63,14 @@ class Comparison(Frozen):
     """For ``inconclusive``: further rounds expected to decide it, if they go on like these."""
     noise: float | None = None
     """Standard deviation of a trial over its mean, pooled over both variants."""
+
+    @property
+    def subject(self) -> dict[str, Any]:
+        """The fields it shares with whatever is concluded from it."""
+        return {
+            "workload": self.workload, "metric": self.metric,
+            "baseline": self.baseline, "candidate": self.candidate,
+        }  # fmt: skip
 
 
 class Suspect(Frozen):

@@ -43,8 +43,8 @@ def undecided(run: Run) -> set[str]:
         table: Table | None = asked.get(comparison.workload)
         if table is None or comparison.n == 0:
             continue
-        findings = attribute(table, comparison, question, plan, records, spec.trials)
-        if not findings.decided:
+        explanation = attribute(table, comparison, question, plan, records, spec.trials)
+        if not explanation.decided:
             result.add(comparison.workload)
     return result
 

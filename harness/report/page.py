@@ -10,8 +10,8 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.analysis.attribution import IMPLICATED
 from harness.analysis.models import Verdict
+from harness.analysis.shares import IMPLICATED
 from harness.metrics.catalogue import describe
 from harness.plan.question import Question
 from harness.report import charts, sections, wording

@@ -1,0 +1,136 @@
+"""Cures: measured variants without the change, and what flipping took it away."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.analysis.design import Design, subsets
+from harness.analysis.models import Cure
+from harness.analysis.shares import ERROR, Shares
+from harness.golang.records import ToolchainRecord
+from harness.golang.versions import GoVersion
+from harness.plan.plan import Plan
+from harness.plan.variants import Toggle, state_of, toggles_between
+
+Flipped = tuple[str, ...]
+"""Names of suspects that were flipped together, sorted."""
+
+
+@dataclass(frozen=True)
+class WayOut:
+    """A variant of the candidate's toolchain that is shown to be back at the baseline."""
+
+    cure: Cure
+    kind: Literal["cure", "outweighs", "open", "baseline"]
+    """``outweighs``: against the baseline in the same conditions the change is still there, so the
+    conditions make up for it. ``open``: it is not yet shown which of the two holds. ``baseline``:
+    the variant is the baseline."""
+
+
+def minimal_cures(shares: Shares) -> tuple[list[frozenset[Toggle]], bool]:
+    """The smallest sets of toggles that restore the baseline: less than the limit remains.
+
+    A set counts only if every smaller one that was measured is shown not to restore it; otherwise
+    chance would pair a culprit with a bystander.
+
+    Returns:
+        The sets, and whether further rounds may add one of suspects.
+    """
+    suspects = suspect_sets(shares.design)
+    cures: list[frozenset[Toggle]] = []
+    undecided: list[frozenset[Toggle]] = []
+    cells = {**suspects, **shares.design.others}
+    for toggles in sorted(cells, key=lambda s: (len(s), sorted(s))):
+        if any(smaller <= toggles for smaller in cures):
+            continue
+        found = [shares.missing_in(cells[toggles])]
+        if toggles in suspects:  # if the baseline moves by as much, nothing is cured
+            found.append(shares.of_flipping(names_of(toggles)))
+        restored = all(share.restores for share in found)
+        if restored and not any(smaller < toggles for smaller in undecided):
+            cures.append(toggles)
+        elif all(share.rest_above_limit > ERROR for share in found):
+            undecided.append(toggles)
+    return cures, any(toggles in suspects for toggles in undecided)
+
+
+def suspect_sets(design: Design) -> dict[frozenset[Toggle], str]:
+    """The sets of flipped suspects that were measured: toggles → variant."""
+    return {
+        frozenset(Toggle("experiment", name) for name in flipped): variant
+        for flipped, variant in design.cells.items()
+        if flipped
+    }
+
+
+def names_of(toggles: Iterable[Toggle]) -> Flipped:
+    """The toggles' names, sorted."""
+    return tuple(sorted(toggle.name for toggle in toggles))
+
+
+def joint_sets(shares: Shares) -> list[Flipped]:
+    """Sets that are shown to explain more than half, and each of their subsets less than half.
+
+    This takes fewer rounds than a cure, because nothing has to be shown to be small.
+    """
+    cells = sorted((s for s in shares.design.cells if s), key=lambda s: (len(s), sorted(s)))
+    found = {flipped: shares.of_flipping(flipped) for flipped in cells}
+    return [
+        tuple(sorted(flipped))
+        for flipped, share in found.items()
+        if len(flipped) > 1
+        and share.above_half <= ERROR
+        and all(
+            frozenset(part) in found and found[frozenset(part)].below_half <= ERROR
+            for part in subsets(flipped)[1:-1]
+        )
+    ]
+
+
+def way_out(shares: Shares, plan: Plan, toggles: frozenset[Toggle]) -> WayOut:
+    """What flipping a minimal set of toggles amounts to."""
+    design, comparison = shares.design, shares.comparison
+    suspects = suspect_sets(design)
+    variant = plan.variant({**suspects, **design.others}[toggles])
+    cure = Cure(
+        **comparison.subject,
+        variant=variant.name,
+        experiments=names_of(t for t in toggles if t.kind == "experiment"),
+        conditions=tuple(sorted(state_of(t, variant) for t in toggles if t.kind != "experiment")),
+    )
+    if variant.name == comparison.baseline and toggles in design.others:
+        return WayOut(cure, "baseline")
+    counterpart = design.counterparts.get(variant.name, comparison.baseline)
+    compared = counterpart in shares.table.cells and counterpart != comparison.baseline
+    if toggles in suspects or not compared:
+        return WayOut(cure, "cure")
+    share = shares.of({variant.name: 1.0, counterpart: -1.0})
+    if share.below_limit <= ERROR:
+        return WayOut(cure, "cure")
+    return WayOut(cure, "outweighs" if share.above_limit <= ERROR else "open")
+
+
+def other_toolchains(
+    shares: Shares, plan: Plan, toolchains: Mapping[str, ToolchainRecord]
+) -> tuple[Cure, ...]:
+    """Other toolchains without the change, with the candidate's settings and conditions."""
+    comparison = shares.comparison
+    candidate, baseline = plan.variant(comparison.candidate), plan.variant(comparison.baseline)
+    return tuple(
+        Cure(
+            **comparison.subject, variant=v.name,
+            newer=_is_newer(v.toolchain, candidate.toolchain, toolchains),
+        )
+        for v in plan.variants
+        if v.toolchain not in (candidate.toolchain, baseline.toolchain)
+        and v.name in shares.table.cells
+        and all(t.kind == "toolchain" for t in toggles_between(candidate, v))
+        and shares.missing_in(v.name).restores
+    )  # fmt: skip
+
+
+def _is_newer(a: str, b: str, toolchains: Mapping[str, ToolchainRecord]) -> bool | None:
+    try:
+        return GoVersion.parse(toolchains[a].version) > GoVersion.parse(toolchains[b].version)
+    except (KeyError, ValueError):  # a path, a commit or a patched toolchain is no release
+        return None
