@@ -29,14 +29,16 @@ from harness.golang.builds.build import build_all, build_tool
 from harness.golang.builds.request import BuildRequest
 from harness.golang.cache import default_cache
 from harness.golang.probe.overlay import ProbeMode
+from harness.golang.records import BuildRecord
 from harness.golang.sources.locate import locate
 from harness.golang.toolchains.resolve import Toolchain, resolve
 from harness.matrix.models import BuildSpec, ToolchainSpec, WorkloadSpec
 from harness.trial.observe import procfs
+from harness.trial.observe.sampler import SAMPLE_INTERVAL
 from harness.trial.observe.tree import children
-from harness.trial.observe.watch import SAMPLE_INTERVAL
-from harness.trial.process import Supervised
-from harness.trial.trial import TrialRequest, environment, run_trial
+from harness.trial.process import Job, Supervised
+from harness.trial.request import TrialRequest
+from harness.trial.trial import run_trial
 
 ROOT = Path(__file__).parents[1]
 VERSIONS = ("go1.21.13", "go1.22.10", "go1.23.9", "go1.24.3", "go1.25.5", "go1.26.6", "go1.27.3")
@@ -60,6 +62,9 @@ AGREEMENT_LIMIT = 0.01
 class Bench:
     """Toolchains, binaries and trials for the measurements below."""
 
+    records: dict[Path, BuildRecord]
+    """Builds by binary."""
+
     def __init__(self, versions: Sequence[str], directory: Path) -> None:
         self.cache = default_cache()
         self.toolchains = resolve([ToolchainSpec(go=v) for v in versions], self.cache, print)
@@ -67,6 +72,7 @@ class Bench:
         source = ROOT / "harness" / "trial" / "supervisor" / "main.go"
         self.supervisor = build_tool(source, self.newest, self.cache)
         self.directory = directory
+        self.records = {}
         self.cpu = min(os.sched_getaffinity(0))
 
     def build(self, fixture: str, version: str, probe: ProbeMode) -> Path:
@@ -85,13 +91,17 @@ class Bench:
         (record,) = build_all([request], self.cache, print)
         if record.error:
             raise SystemExit(record.error)
-        return Path(record.binary)
+        binary = Path(record.binary)
+        self.records[binary] = record
+        return binary
 
     def request(self, binary: Path, *args: str) -> TrialRequest:
         """A trial on one CPU in a directory of its own."""
         directory = Path(tempfile.mkdtemp(dir=self.directory))
+        record = self.records[binary]
+        workload = WorkloadSpec(name=record.workload, package="./any", args=list(args))
         return TrialRequest(
-            supervisor=self.supervisor, binary=binary, args=args, cpus=(self.cpu,),
+            supervisor=self.supervisor, workload=workload, build=record, cpus=(self.cpu,),
             directory=directory, profile=directory / "heap.pb.gz",
         )  # fmt: skip
 
@@ -99,13 +109,16 @@ class Bench:
         """Run a program under a supervisor only: no probe, no samples. Gives its output."""
         request = self.request(binary, *args)
         path = request.directory / "output"
+        job = Job(
+            path=binary, copy_to=request.executable, args=(str(binary), *args),
+            env=tuple(f"{name}={value}" for name, value in request.environment({}).items()),
+            directory=request.directory, cpus=request.cpus,
+        )  # fmt: skip
         with path.open("wb") as output:
-            supervised = Supervised(
-                self.supervisor, binary, args, environment(request, {}), request.directory,
-                request.cpus, output.fileno(), (), copy=request.executable,
-            )  # fmt: skip
+            supervised = Supervised(self.supervisor, job, output=output.fileno())
         with supervised:
-            supervised.answers.readall()  # type: ignore[attr-defined] # a raw file has it
+            while not supervised.closed:
+                supervised.read()
         return path.read_text()
 
 

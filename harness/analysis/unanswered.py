@@ -19,7 +19,7 @@ def exit_status(run: Run, verdict: Verdict) -> int:
     Raises:
         HarnessError: the run answers nothing; commands exit with 2.
     """
-    chosen = [record.trial for record in run.trials]
+    chosen = run.trials
     why = unanswered(verdict, question_of(run), chosen)
     if not chosen:
         why = "nothing could be measured: no trial has ended"

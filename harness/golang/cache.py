@@ -5,7 +5,6 @@ in which it is being made or from which it is being removed. The kind ``go-build
 each of its entries is a build cache that the go command keeps in order by itself.
 """
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -15,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import platformdirs
-from filelock import FileLock
 
 from harness.errors import HarnessError, remedy
+from harness.files.locks import hold_lock, try_lock
 from harness.models import Frozen
 
 _IN_USE = ".in-use"
@@ -67,7 +66,7 @@ def obtain(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> tu
         entry.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(cache, error) from None
-    with in_use(cache), FileLock(_lock_path(entry)):
+    with in_use(cache), hold_lock(_lock_path(entry)):
         if _touch(entry):
             return entry, True
         for leftover in _unfinished(entry):
@@ -97,12 +96,8 @@ def _unwritable(cache: Path, error: OSError) -> HarnessError:
 def in_use(cache: Path) -> Iterator[None]:
     """Keep ``prune`` from removing anything, as long as a run needs its binaries."""
     cache.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(cache / _IN_USE, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    with hold_lock(cache / _IN_USE, shared=True):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def list_entries(cache: Path) -> list[Entry]:
@@ -163,17 +158,10 @@ def prune(
 
 @contextmanager
 def _alone(cache: Path) -> Iterator[None]:
-    descriptor = os.open(cache / _IN_USE, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise HarnessError(
-                f"a run is using the cache {cache}; prune it when the run has ended"
-            ) from None
+    with try_lock(cache / _IN_USE) as held:
+        if not held:
+            raise HarnessError(f"a run is using the cache {cache}; prune it when the run has ended")
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _remove(entry: Path) -> None:

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from filelock import FileLock
-
 from harness.analysis.conclusion import compare
 from harness.analysis.models import Comparison, Decision
 from harness.errors import HarnessError
+from harness.files.locks import hold_lock
 from harness.run.store import Run
 from harness.text.visible import visible
 from harness.text.words import difference, interval
@@ -164,7 +163,7 @@ def obtain_run(
             "the fixture matrix_run needs --matrix FILE, to measure now, or --matrix-run DIR"
         )
     measured = shared / "gomatrix-run"
-    with FileLock(shared / "gomatrix-run.lock"):
+    with hold_lock(shared / "gomatrix-run.lock"):
         if not measured.exists():
             measured.write_text(
                 str(measure_matrix(matrix, reports=reports).run.path), encoding="utf-8"

@@ -61,7 +61,7 @@ def _moved(run: Run, offset: int, directory: Path) -> Iterator[TrialRecord]:
     variants = [variant.name for variant in run.manifest.plan.variants]
     for record in run.trials:
         moved = record.model_copy(update={"round": record.round + offset})
-        stem = stem_of(moved.trial, workloads, variants)
+        stem = stem_of(moved, workloads, variants)
         paths: dict[str, str | None] = {}
         notes = dict(record.notes)
         for field, (place, ending) in _FILES.items():

@@ -73,48 +73,48 @@ class Manifest(Frozen):
         return next(same, None)
 
 
-class TrialRecord(Frozen):
-    """One line of ``trials.jsonl``: a finished trial."""
+class Measurement(Frozen):
+    """What one execution of a program gave."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
-    workload: str
-    variant: str
-    round: Annotated[int, Field(ge=1, le=MOST_ROUNDS)]
-    lane: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    host: str
-    started: Annotated[float, Field(ge=0, le=1e11)] = 0.0
-    """Seconds since the epoch; 0 for a trial that never started."""
     outcome: str
-    """``ok``, ``exit N``, ``signal NAME``, ``timeout``, ``memory limit``, ``build failed``…"""
+    """``ok``, ``exit N``, ``signal NAME``, ``timeout``, ``memory limit``, ``not ready``,
+    ``load failed``, ``no benchmark`` (none matched), ``build failed``, ``not started``, or ``lost``
+    (the supervisor was killed)."""
     metrics: dict[str, float | None] = {}
     notes: dict[str, str] = {}
-    """For metrics that are ``None``: why."""
+    """For metrics that are ``None``: why; for those from another source than usual: which. Under
+    ``series`` and ``profile``: why there is no such file."""
     smaps: dict[str, dict[str, int]] = {}
     """By class of mapping: bytes by kind (``size``, ``rss``, …) at the end of main."""
-    series: str | None = None
-    """Path within the run directory: memory over time."""
-    profile: str | None = None
-    """Path within the run directory: heap profile."""
     log: str = ""
-    """The last lines of the program's output, for a trial that failed."""
+    """The last lines of the program's output."""
     load_log: str = ""
     """The last lines of what a server's load wrote."""
     marks: dict[str, dict[str, float | None]] = {}
     """Metrics of snapshots in mid-run: a server's ``idle``, ``loaded``, ``after`` and ``settled``,
     or ``2.5s`` after the start."""
     processes: tuple[ChildProcess, ...] = ()
-    """Children of the workload."""
+    """Children of the program."""
     runtime: dict[str, float | None] = {}
     """All of ``runtime/metrics`` at the end, by its own names; of histograms, quantiles."""
-
     inherited: dict[str, str] = {}
-    """What the program had of the harness's own process, since it could not be set otherwise, as
-    ``nice`` or ``limit as``."""
+    """What the program inherited from the harness's own process, as it could not be set: by name,
+    as ``nice`` or ``limit as``."""
 
-    @property
-    def trial(self) -> Trial:
-        """Which trial it was."""
-        return Trial(workload=self.workload, variant=self.variant, round=self.round)
+
+class TrialRecord(Measurement, Trial):
+    """One line of ``trials.jsonl``: a finished trial; logs are kept only of one that failed."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    round: Annotated[int, Field(ge=1, le=MOST_ROUNDS)]
+    lane: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    host: str
+    started: Annotated[float, Field(ge=0, le=1e11)] = 0.0
+    """Seconds since the epoch; 0 for a trial that never started."""
+    series: str | None = None
+    """Path within the run directory: memory over time."""
+    profile: str | None = None
+    """Path within the run directory: heap profile."""
 
     @property
     def ok(self) -> bool:

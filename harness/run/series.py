@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.errors import HarnessError
 from harness.files.document import parse_json
@@ -15,7 +14,7 @@ _SERIES_BYTES, _SERIES_VALUES = 32 << 20, 2_000_000
 _POINTS = 10_000
 """The most points that are kept of a series when it is read."""
 
-Series = Sequence[tuple[float, int]]
+Series = list[tuple[float, int]]
 """Seconds since the start, resident bytes."""
 
 
@@ -52,32 +51,31 @@ def thinned(points: list[tuple[float, float]], most: int) -> list[tuple[float, f
     return [max(part, key=lambda point: point[1]) for part in parts]
 
 
-def series_to_json(
-    series: Series, tree: Series = (), children: Sequence[Series] = ()
-) -> dict[str, Any]:
-    """Memory over time as columns: seconds since the start, resident bytes.
+def write_series(
+    directory: Path,
+    name: str,
+    series: Series,
+    tree: Series | None = None,
+    children: Sequence[Series] = (),
+) -> None:
+    """Write one trial's series, as columns.
 
     Args:
+        directory: the run directory.
+        name: of the file, below the run directory.
         series: of the program.
         tree: of the program with its children, from the first child on.
         children: of each child, in the order of the trial's ``processes``.
     """
-    return {
+    content = {
         "schema": 1,
         "seconds": [t for t, _ in series],
         "rss": [rss for _, rss in series],
-        "tree_seconds": [t for t, _ in tree],
-        "tree_rss": [rss for _, rss in tree],
+        "tree_seconds": [t for t, _ in tree or ()],
+        "tree_rss": [rss for _, rss in tree or ()],
         "children": [
             {"seconds": [t for t, _ in child], "rss": [rss for _, rss in child]}
             for child in children
         ],
     }
-
-
-def write_series(
-    directory: Path, name: str, series: Series, tree: Series = (), children: Sequence[Series] = ()
-) -> None:
-    """Store one trial's series in a file of the run directory."""
-    content = series_to_json(series, tree, children)
     write_inside(directory, name, json.dumps(content, separators=(",", ":")))

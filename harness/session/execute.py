@@ -14,18 +14,17 @@ from harness.analysis.advice import advise
 from harness.errors import HarnessError, told, writing
 from harness.files.inside import directory_inside, remove_inside, write_inside
 from harness.golang.records import BuildRecord
-from harness.matrix.models import WorkloadSpec
 from harness.plan.plan import Plan, Trial
 from harness.run.directory import ELSEWHERE
 from harness.run.host import host_id
-from harness.run.records import Manifest, TrialRecord
+from harness.run.records import Manifest, Measurement, TrialRecord
 from harness.run.series import write_series
 from harness.run.store import read_manifest, stem_of
 from harness.session.lanes import available_lanes, claim_lane
 from harness.session.memory import Ledger
 from harness.text.visible import visible
-from harness.trial import benchmarks
-from harness.trial.trial import TrialRequest, TrialResult, run_trial
+from harness.trial.request import TrialRequest
+from harness.trial.trial import TrialResult, run_trial
 
 TEMPORARY = "tmp"
 """The subdirectory of a run directory that exists only while it is measured."""
@@ -115,16 +114,10 @@ def clean(directory: Path) -> None:
 
 
 def _run_build(
-    directory: Path,
-    manifest: Manifest,
-    trial: Trial,
-    build: BuildRecord,
-    lane: int,
+    directory: Path, manifest: Manifest, trial: Trial, build: BuildRecord, lane: int,
     cpus: tuple[int, ...],
-) -> TrialRecord:
+) -> TrialRecord:  # fmt: skip
     spec = manifest.matrix
-    variant = manifest.plan.variant(trial.variant)
-    workload = next(w for w in spec.workloads if w.name == trial.workload)
     started = datetime.now(UTC).timestamp()
     scratch = Path(tempfile.mkdtemp(prefix="trial-", dir=temporary_directory(directory)))
     profile = scratch.absolute().with_name(f"{scratch.name}.pb.gz")
@@ -132,26 +125,15 @@ def _run_build(
         result = run_trial(
             TrialRequest(
                 supervisor=Path(manifest.supervisor),
-                binary=Path(build.binary),
-                size=build.size,
-                sections=build.sections,
-                args=_arguments(workload),
-                env=workload.env | variant.env,
+                load_generator=Path(manifest.load_generator) if manifest.load_generator else None,
+                workload=next(w for w in spec.workloads if w.name == trial.workload),
+                build=build,
+                probe=spec.probe,
+                limits=spec.trials,
+                env=manifest.plan.variant(trial.variant).env,
                 cpus=cpus,
-                gomaxprocs=spec.trials.cpus,
-                timeout=spec.trials.timeout,
-                memory_limit=spec.trials.memory_limit,
                 directory=scratch,
                 profile=profile,
-                probe=spec.probe,
-                snapshots=tuple(workload.snapshots),
-                profile_at=workload.profile_at,
-                sample_every=spec.trials.sample_every,
-                gctrace=workload.gctrace,
-                benchmark=workload.benchmark is not None,
-                working_directory=Path(build.directory) if workload.benchmark else None,
-                server=workload.server,
-                load_generator=Path(manifest.load_generator) if manifest.load_generator else None,
                 here=Path(manifest.matrix_path).resolve().parent,
             )
         )
@@ -159,22 +141,10 @@ def _run_build(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         profile.unlink(missing_ok=True)
-    return _trial_record(
-        trial,
-        lane=lane,
-        started=started,
-        outcome=result.outcome,
-        metrics=result.metrics,
-        notes=result.notes | notes,
-        smaps=result.smaps,
-        **files,
-        log="" if result.outcome == "ok" else result.log,
-        load_log="" if result.outcome == "ok" else result.load_log,
-        marks=result.marks,
-        processes=tuple(result.processes),
-        runtime=result.runtime,
-        inherited=result.inherited,
-    )
+    measured = {name: getattr(result, name) for name in Measurement.model_fields}
+    logs = {"log": "", "load_log": ""} if result.outcome == "ok" else {}
+    own = {"lane": lane, "started": started, "notes": result.notes | notes}
+    return _trial_record(trial, **measured | logs | own | files)
 
 
 def _store_files(
@@ -210,12 +180,6 @@ def _store_files(
 
 def _unwritten(error: OSError | HarnessError) -> str:
     return f"it could not be written: {told(error) if isinstance(error, OSError) else error}"
-
-
-def _arguments(workload: WorkloadSpec) -> tuple[str, ...]:
-    if workload.benchmark is None:
-        return tuple(workload.args)
-    return tuple(benchmarks.arguments(workload.benchmark.run, workload.benchmark.time))
 
 
 def _trial_record(trial: Trial, **fields: Any) -> TrialRecord:

@@ -95,7 +95,7 @@ class Invocation:
         prepared = prepare(matrix, seed=plan.seed, shard=plan.shard, say=say)
         left = rounds_to_leave(run, host_id())
         prepared = replace(prepared, plan=prepared.plan.model_copy(update={"left": left}))
-        done = frozenset(record.trial.id for record in run.trials)
+        done = frozenset(record.id for record in run.trials)
         return cls(prepared, run.path, resumed=True, done=done)
 
     def reserve(self) -> None:

@@ -1,13 +1,13 @@
 """Lanes: disjoint sets of CPUs, each of which runs one trial at a time."""
 
-import fcntl
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.files.locks import try_lock
 from harness.session.controlgroups import MEMBERSHIP, ROOT, control_groups
 
 _POLL = 0.005
@@ -69,8 +69,8 @@ def _quotas(group: Path) -> Iterator[float]:
 def claim_lane(directory: Path, lanes: int) -> Iterator[int]:
     """Hold one of a run's lanes, waiting until one is free.
 
-    The claim is a file lock, so that the lane of a worker that dies is free at once, and no two
-    workers ever share one, however many of them there are.
+    The claim is a lock, so that the lane of a worker that dies is free at once, and no two workers
+    share one, however many there are.
 
     Args:
         directory: where the lock files are; the same for all workers of a run.
@@ -79,21 +79,10 @@ def claim_lane(directory: Path, lanes: int) -> Iterator[int]:
     Yields:
         The lane's number, from 0.
     """
-    files = [os.open(directory / f"lane-{n}.lock", os.O_CREAT | os.O_RDWR, 0o644)
-             for n in range(lanes)]  # fmt: skip
-    try:
-        yield _first_free(files)
-    finally:
-        for descriptor in files:
-            os.close(descriptor)
-
-
-def _first_free(files: Sequence[int]) -> int:
     while True:
-        for number, descriptor in enumerate(files):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            return number
+        for number in range(lanes):
+            with try_lock(directory / f"lane-{number}.lock") as held:
+                if held:
+                    yield number
+                    return
         time.sleep(_POLL)

@@ -4,7 +4,6 @@ The ledger is a file in the run's temporary directory, under a file lock, so tha
 controller: a claim whose process has died is dropped by whoever reads the ledger next.
 """
 
-import fcntl
 import json
 import math
 import time
@@ -15,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from harness.files.locks import hold_lock
 from harness.session.controlgroups import MEMBERSHIP, ROOT, control_groups
 
 _POLL = 0.01
@@ -87,7 +87,7 @@ class Ledger:
             budget: bytes that trials may use together.
         """
         self._file = directory / "memory.json"
-        self._lock_file = directory / "memory.lock"
+        self._lock = directory / "memory.lock"
         self._budget = budget
 
     @contextmanager
@@ -107,7 +107,7 @@ class Ledger:
         try:
             yield
         finally:
-            with self._locked():
+            with hold_lock(self._lock):
                 content = self._read()
                 content["claims"].pop(str(lane), None)
                 self._write(content)
@@ -116,7 +116,7 @@ class Ledger:
         """Remember the peak of a trial, in bytes."""
         if peak is None:
             return
-        with self._locked():
+        with hold_lock(self._lock):
             content = self._read()
             known = content["peaks"].get(workload, 0)
             if peak > known:
@@ -124,7 +124,7 @@ class Ledger:
                 self._write(content)
 
     def _try(self, workload: str, lane: int, declared: int | None) -> bool:
-        with self._locked():
+        with hold_lock(self._lock):
             content = self._read()
             others = {
                 key: claim
@@ -138,12 +138,6 @@ class Ledger:
             content["claims"] = others | {str(lane): mine}
             self._write(content)
             return True
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with self._lock_file.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # waits in the kernel: contended by every trial
-            yield
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -1,16 +1,17 @@
-"""What a test binary prints about its benchmarks."""
+"""Benchmarks: arguments of a test binary, and what it prints."""
 
 import re
 
+from harness.matrix.models import BenchmarkSpec
 from harness.metrics.catalogue import benchmark_metric
 
 _LINE = re.compile(r"^(Benchmark\S*?)(?:-\d+)?\s+(\d+)\t(.*)$", re.MULTILINE)
 _VALUE = re.compile(r"(\S+) (\S+)")
 
 
-def arguments(run: str, time: str) -> list[str]:
-    """Of a test binary, to run benchmarks and no tests (``go help testflag``)."""
-    return ["-test.run=^$", f"-test.bench={run}", f"-test.benchtime={time}",
+def arguments(spec: BenchmarkSpec) -> list[str]:
+    """Arguments of a test binary that runs benchmarks and no tests (``go help testflag``)."""
+    return ["-test.run=^$", f"-test.bench={spec.run}", f"-test.benchtime={spec.time}",
             "-test.benchmem", "-test.count=1", "-test.timeout=0"]  # fmt: skip
 
 

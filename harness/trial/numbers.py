@@ -1,12 +1,13 @@
-"""From what was read of a trial to its metrics. Pure functions."""
+"""Make metrics of what was observed. Pure functions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 
-from harness.trial.observe import procfs, smaps
-from harness.trial.observe.observed import Seen, Series
+from harness.run.series import Series
+from harness.trial.observe import smaps
+from harness.trial.observe.observation import Observation
 from harness.trial.observe.snapshot import Snapshot
+from harness.trial.process import Ended, Usage
 
 Values = dict[str, float | None]
 Histogram = Sequence[Sequence[float | None]]
@@ -43,62 +44,64 @@ _HISTOGRAMS = {
 }
 """Histograms that become metrics; the first that the runtime has. The older name is Go 1.21's."""
 
-_STATUS = {"rss.peak": ("VmHWM",), "rss.end": ("VmRSS",), "rss.anon": ("RssAnon",),
-           "rss.file": ("RssFile",), "rss.shmem": ("RssShmem",), "threads": ("Threads",),
-           "page.tables": ("VmPTE",), "swap": ("VmSwap",)}  # fmt: skip
+_STATUS = {"rss.peak": "VmHWM", "rss.end": "VmRSS", "rss.anon": "RssAnon", "rss.file": "RssFile",
+           "rss.shmem": "RssShmem", "threads": "Threads", "page.tables": "VmPTE",
+           "swap": "VmSwap"}  # fmt: skip
 
 _PAUSE = {"faults.minor": "minflt", "faults.major": "majflt",
           "switches.voluntary": "nvcsw", "switches.involuntary": "nivcsw"}  # fmt: skip
 
 
-def of_snapshot(snapshot: Snapshot, executable: str) -> Values:
-    """Every metric that one instant gives; ``None`` for what was not said."""
+def of_snapshot(snapshot: Snapshot, classes: Mapping[str, Mapping[str, int]]) -> Values:
+    """Every metric of one instant; ``None`` for what neither the kernel nor the runtime told.
+
+    Args:
+        snapshot: the instant.
+        classes: its bytes by class of mapping.
+    """
     found = _from_kernel(snapshot) | _from_runtime(snapshot)
     found["cpu.user"] = snapshot.pause["utime"] / 1e9
     found["cpu.system"] = snapshot.pause["stime"] / 1e9
     found |= {name: snapshot.pause.get(field) for name, field in _PAUSE.items()}
     found["tree.pss"] = _sum(found["pss"], snapshot.children_pss)
     found["unseen"] = _difference(found["rss.end"], found["runtime.mapped"])
-    heap = classes(snapshot, executable).get("go heap", {})
+    heap = classes.get("go heap", {})
     mapped = heap.get("size", 0) - heap.get("reserved", 0)
     found["heap.resident"] = heap["rss"] / mapped if mapped else None
     return found
 
 
 def of_end(
-    seen: Seen, end: Snapshot | None, executable: str, *, alone: bool
+    observed: Observation, end: Snapshot | None, at_end: Values
 ) -> tuple[Values, dict[str, str]]:
     """Metrics of a whole trial, and notes on those that are not from the usual source.
 
-    Without a snapshot, the kernel's account at the program's end stands in (``wait4``). That holds
+    Without a snapshot, the kernel's account at the program's end stands in (``wait4``). That counts
     the children that the program waited for, so it is used only for a program that had none.
 
     Args:
-        seen: of the program.
+        observed: the program.
         end: the instant that counts as its end.
-        executable: path of its binary.
-        alone: whether it had no children.
+        at_end: the metrics of that instant.
     """
-    found: Values = {"rss.avg": time_weighted(seen.series)}
-    found |= of_tree(seen.ended, end, seen.tree_series)
+    found: Values = {"rss.avg": time_weighted(observed.series)}
+    found |= of_tree(observed.ended, end, observed.tree_series)
     if end is not None:
-        found |= of_snapshot(end, executable)
-        found["wall"] = end.pause["monotonic"] / 1e9 - seen.started
+        return found | at_end | {"wall": end.pause["monotonic"] / 1e9 - observed.started}, {}
+    if observed.ended is None or observed.children:
         return found, {}
-    if seen.ended is None or not alone:
-        return found, {}
-    usage = seen.ended["usage"]
+    usage = observed.ended.usage
     account: Values = {
-        "rss.peak": usage["maxrss"],
-        "cpu.user": usage["utime"] / 1e9,
-        "cpu.system": usage["stime"] / 1e9,
-        "wall": seen.ended["monotonic"] / 1e9 - seen.started,
-    } | {name: usage[field] for name, field in _PAUSE.items()}
+        "rss.peak": usage.maxrss,
+        "cpu.user": usage.utime / 1e9,
+        "cpu.system": usage.stime / 1e9,
+        "wall": observed.ended.monotonic / 1e9 - observed.started,
+    } | {name: getattr(usage, field) for name, field in _PAUSE.items()}
     note = "the kernel's account after the program's end (wait4); there was no snapshot"
     return found | account, dict.fromkeys(account, note)
 
 
-def of_tree(ended: Mapping[str, Any] | None, end: Snapshot | None, tree_series: Series) -> Values:
+def of_tree(ended: Ended | None, end: Snapshot | None, tree_series: Series) -> Values:
     """Metrics of the workload with its children.
 
     The peak is the highest of four lower bounds: the sum over processes at one sample, and the
@@ -109,17 +112,17 @@ def of_tree(ended: Mapping[str, Any] | None, end: Snapshot | None, tree_series: 
         end: the last snapshot.
         tree_series: of the tree, from the first child on.
     """
-    usages = [ended["usage"], ended["orphans"]] if ended else []
-    bounds = [rss for _, rss in tree_series] + [u["maxrss"] for u in usages[1:]]
+    usages: list[Usage] = [ended.usage, ended.orphans] if ended else []
+    bounds = [rss for _, rss in tree_series] + [usage.maxrss for usage in usages[1:]]
     if end is not None:
-        status = procfs.parse_status(end.kernel.status or b"")
-        bounds += [status.get("VmHWM", 0), end.pause.get("children_maxrss", 0)]
+        bounds += [end.kernel.status.get("VmHWM", 0), end.pause.get("children_maxrss", 0)]
     else:  # then the workload's own peak and its children's cannot be told apart
-        bounds += [u["maxrss"] for u in usages[:1]]
-    found: Values = {"tree.rss.peak": max(bounds, default=None)}
-    for name, field in (("tree.cpu.user", "utime"), ("tree.cpu.system", "stime")):
-        found[name] = sum(u[field] for u in usages) / 1e9 if usages else None
-    return found
+        bounds += [usage.maxrss for usage in usages[:1]]
+    return {
+        "tree.rss.peak": max(bounds, default=None),
+        "tree.cpu.user": sum(u.utime for u in usages) / 1e9 if usages else None,
+        "tree.cpu.system": sum(u.stime for u in usages) / 1e9 if usages else None,
+    }
 
 
 def time_weighted(series: Series) -> float | None:
@@ -140,32 +143,32 @@ def reduce_histogram(histogram: Histogram) -> Values:
     total = sum(counts)
     found: Values = {"count": total}
     for name, quantile in QUANTILES.items():
-        seen = 0.0
+        reached = 0.0
         found[name] = None
         for (low, high, *_), count in zip(histogram, counts, strict=True):
-            seen += count
-            if count and seen >= quantile * total:
+            reached += count
+            if count and reached >= quantile * total:
                 found[name] = low if high is None else high
                 break
     return found
 
 
-def all_runtime(snapshot: Snapshot | None) -> Values:
+def all_runtime(snapshot: Snapshot) -> Values:
     """All of ``runtime/metrics`` by its own names; of histograms ``NAME p50`` and so on."""
-    if snapshot is None:
-        return {}
     found = dict(snapshot.runtime)
     for name, histogram in snapshot.histograms.items():
         found |= {f"{name} {key}": v for key, v in reduce_histogram(histogram).items()}
     return found
 
 
-def classes(snapshot: Snapshot | None, executable: str) -> dict[str, dict[str, int]]:
-    """Bytes by class of mapping; empty without a snapshot."""
-    if snapshot is None or snapshot.kernel.smaps is None:
-        return {}
-    mappings = list(procfs.parse_smaps(snapshot.kernel.smaps))
-    found = smaps.classify(mappings, executable, snapshot.pause.get("anchor"))
+def classes_of(snapshot: Snapshot, executable: str) -> dict[str, dict[str, int]]:
+    """Bytes by class of mapping and by kind; empty where the kernel did not tell.
+
+    Args:
+        snapshot: an instant.
+        executable: path of the process's binary.
+    """
+    found = smaps.classify(snapshot.kernel.mappings, executable, snapshot.pause.get("anchor"))
     stacks = snapshot.runtime.get("/memory/classes/heap/stacks:bytes")
     if "go heap" in found and stacks is not None:
         found["go heap"]["stacks"] = int(stacks)
@@ -173,10 +176,9 @@ def classes(snapshot: Snapshot | None, executable: str) -> dict[str, dict[str, i
 
 
 def _from_kernel(snapshot: Snapshot) -> Values:
-    status = procfs.parse_status(snapshot.kernel.status or b"")
-    found = {name: _total(status, fields) for name, fields in _STATUS.items()}
-    found["files.open"] = snapshot.kernel.open_files
-    mappings = list(procfs.parse_smaps(snapshot.kernel.smaps or b""))
+    kernel, mappings = snapshot.kernel, snapshot.kernel.mappings
+    found: Values = {name: kernel.status.get(field) for name, field in _STATUS.items()}
+    found["files.open"] = kernel.open_files
     for name, fields in (("pss", ("Pss",)), ("huge.pages", ("AnonHugePages",)),
                          ("uss", ("Private_Clean", "Private_Dirty"))):  # fmt: skip
         total = sum(m.fields.get(field, 0) for m in mappings for field in fields)

@@ -1,4 +1,4 @@
-"""Words in braces that stand for what only a trial knows: its ports and directories."""
+"""Placeholders: words in braces that stand for a trial's ports and directories."""
 
 import re
 import socket
@@ -10,7 +10,7 @@ _WORD = re.compile(r"\{(port(?:\.[A-Za-z0-9_][A-Za-z0-9_.-]*)?|tmp|here)\}")
 
 
 def free_ports(names: Iterable[str]) -> dict[str, int]:
-    """A TCP port of the loopback interface that nobody uses for each name, all different."""
+    """An unused TCP port of the loopback interface for each name, all different."""
     with ExitStack() as stack:
         ports = {}
         for name in names:
@@ -21,7 +21,7 @@ def free_ports(names: Iterable[str]) -> dict[str, int]:
 
 
 def values(ports: Mapping[str, int], tmp: Path, here: Path) -> dict[str, str]:
-    """What each placeholder stands for.
+    """The value of each placeholder.
 
     ``{port}`` is the first port, ``{port.NAME}`` the one of that name, ``{tmp}`` the trial's
     directory and ``{here}`` the matrix file's.
@@ -32,9 +32,9 @@ def values(ports: Mapping[str, int], tmp: Path, here: Path) -> dict[str, str]:
     return found | {"tmp": str(tmp), "here": str(here)}
 
 
-def fill(text: str, words: Mapping[str, str]) -> str:
+def fill(text: str, values: Mapping[str, str]) -> str:
     """Replace the placeholders that have a value; any other text in braces stays as it is."""
-    return _WORD.sub(lambda match: words.get(match[1], match[0]), text)
+    return _WORD.sub(lambda match: values.get(match[1], match[0]), text)
 
 
 def used(text: str) -> set[str]:

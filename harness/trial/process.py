@@ -1,64 +1,132 @@
-"""A workload under its supervisor: started, told what to do, and reported on."""
+"""A workload under its supervisor: what it is told to start, and what it answers.
 
-import json
+``supervisor/main.go`` has the other side of each model here; a test compares them.
+"""
+
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Annotated, Literal, Self
 
-_FIRST_FILE = 100
-"""Descriptors handed to a workload get numbers above those that its own files will have."""
+from pydantic import Field, TypeAdapter
+
+from harness.models import Frozen
+
+
+class Job(Frozen):
+    """The first line that a supervisor reads: one program to start."""
+
+    parent: int = 0
+    """The harness's process id."""
+    path: Path
+    """The binary."""
+    copy_to: Path | None = None
+    """Where to put a copy of the binary, which is run in its place; its directory is made, and
+    removed at the end. How fast code runs depends on which pages of physical memory hold the file:
+    identical files differed by up to 45 % of CPU time, as long as they were in the page cache. With
+    a copy for each run this is noise."""
+    args: tuple[str, ...]
+    """With the program's own name."""
+    env: tuple[str, ...]
+    """The whole environment, as ``NAME=VALUE``."""
+    directory: Path
+    """The working directory."""
+    cpus: tuple[int, ...] = ()
+    """CPUs to run on; empty for any."""
+    cgroup: Path | None = None
+    """Directory of the control group to start in; none for the supervisor's own."""
+    output: int = -1
+    """Descriptor for standard output and standard error."""
+    files: tuple[int, ...] = ()
+    """Descriptors to hand over; they become ``first_file`` and up in the program."""
+    first_file: int = 100
+    """Higher than the descriptors that the program's own files will have."""
+
+
+class Usage(Frozen):
+    """Resources that ended processes used, as ``wait4(2)`` says."""
+
+    utime: int
+    """Nanoseconds."""
+    stime: int
+    """Nanoseconds."""
+    maxrss: int
+    """Bytes."""
+    minflt: int
+    majflt: int
+    nvcsw: int
+    nivcsw: int
+
+
+class Started(Frozen):
+    """The supervisor's first answer."""
+
+    event: Literal["started"]
+    pid: int
+    monotonic: int
+    """Nanoseconds, just before the start."""
+    error: str
+    """Why the program was not started; empty where it was."""
+    inherited: dict[str, str] | None
+    """What the program has of the harness's own process, since it could not be set: by name."""
+
+
+class Ended(Frozen):
+    """The supervisor's last answer."""
+
+    event: Literal["ended"]
+    monotonic: int
+    """Nanoseconds."""
+    exit: int
+    """-1 where a signal ended the program."""
+    signal: int
+    """0 where none did."""
+    usage: Usage
+    """Of the program, and of the children that it waited for."""
+    orphans: Usage
+    """Of the other processes of its tree."""
+    left: int
+    """Processes that had to be killed after the program's end."""
+
+
+Answer = Started | Ended
+_ANSWER: TypeAdapter[Answer] = TypeAdapter(Annotated[Answer, Field(discriminator="event")])
+
+
+class LineBuffer:
+    """Puts lines together from data that comes in pieces."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Add a piece; gives the lines that are complete."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return lines
 
 
 class Supervised:
     """The harness's end of one supervisor. Closing it kills whatever the workload left.
 
-    Args:
-        supervisor: the binary made from ``supervisor/main.go``.
-        binary: the workload's.
-        args: without the program's own name.
-        env: the workload's whole environment.
-        directory: where the workload runs.
-        cpus: on which it runs.
-        output: descriptor for what it writes.
-        files: descriptors to hand over; they become ``first_file`` and up in the workload.
-        cgroup: directory of the one in which the workload is to start, if not in ours.
-        copy: where to put a copy of the binary, which is run in its place; its directory is made,
-            and removed at the end. How fast code runs depends on which pages of physical
-            memory the file's content has in the page cache: identical files differed by up to 45 %
-            of CPU time, as long as they were there. With a copy for each run this is noise.
+    Attributes:
+        closed: whether the supervisor has ended, and all that the workload started.
     """
 
-    first_file = _FIRST_FILE
-
-    def __init__(  # noqa: PLR0913, PLR0917 - all that a process needs, each of a kind of its own
-        self,
-        supervisor: Path,
-        binary: Path,
-        args: Sequence[str],
-        env: Mapping[str, str],
-        directory: Path,
-        cpus: Sequence[int],
-        output: int,
-        files: Sequence[int],
-        cgroup: Path | None = None,
-        copy: Path | None = None,
+    def __init__(
+        self, supervisor: Path, job: Job, *, output: int, files: Sequence[int] = ()
     ) -> None:
-        job = {
-            "Parent": os.getpid(),
-            "Path": str(binary),
-            "Copy": str(copy or ""),
-            "Args": [str(binary), *args],
-            "Env": [f"{name}={value}" for name, value in sorted(env.items())],
-            "Directory": str(directory),
-            "CPUs": list(cpus),
-            "Cgroup": str(cgroup or ""),
-            "Output": output,
-            "Files": list(files),
-            "FirstFile": _FIRST_FILE,
-        }
+        """Start a program.
+
+        Args:
+            supervisor: the binary made from ``supervisor/main.go``.
+            job: what to start.
+            output: as ``Job.output``.
+            files: as ``Job.files``.
+        """
+        self._lines = LineBuffer()
+        self.closed = False
         self._process = subprocess.Popen(
             [supervisor],
             stdin=subprocess.PIPE,
@@ -67,21 +135,27 @@ class Supervised:
             pass_fds=(output, *files),
             bufsize=0,
         )
-        self._send(json.dumps(job))
+        own = {"parent": os.getpid(), "output": output, "files": tuple(files)}
+        self._send(job.model_copy(update=own).model_dump_json())
 
     @property
     def pid(self) -> int:
         """The supervisor's own."""
         return self._process.pid
 
-    @property
-    def answers(self) -> IO[bytes]:
-        """The supervisor's lines, ``started`` and ``ended``; its end is the tree's end."""
+    def fileno(self) -> int:
+        """The descriptor to poll for answers."""
         assert self._process.stdout is not None  # noqa: S101 - Popen was asked for a pipe
-        return self._process.stdout
+        return self._process.stdout.fileno()
+
+    def read(self) -> list[Answer]:
+        """Read answers; waits for one, or for the end."""
+        data = os.read(self.fileno(), 1 << 16)
+        self.closed = not data
+        return [_ANSWER.validate_json(line) for line in self._lines.feed(data)]
 
     def signal(self, number: int) -> None:
-        """Send a signal to the workload, if it still is there."""
+        """Send a signal to the workload, if it is still there."""
         self._send(f"signal {number}")
 
     def kill(self) -> None:
@@ -97,17 +171,12 @@ class Supervised:
     def close(self) -> None:
         """Kill what still runs, and wait for the supervisor's own end."""
         assert self._process.stdin is not None  # noqa: S101 - Popen was asked for a pipe
-        self._process.stdin.close()  # kills the tree, if it still is there
+        assert self._process.stdout is not None  # noqa: S101 - as above
+        self._process.stdin.close()  # kills the tree, if it is still there
         self._process.wait()
-        self.answers.close()
+        self._process.stdout.close()
 
     def _send(self, line: str) -> None:
         assert self._process.stdin is not None  # noqa: S101 - Popen was asked for a pipe
         with suppress(BrokenPipeError):  # it has ended; its answers say how
             self._process.stdin.write(line.encode() + b"\n")
-
-
-def parse_answer(line: bytes) -> dict[str, Any]:
-    """One line of the supervisor's."""
-    answer: dict[str, Any] = json.loads(line)
-    return answer

@@ -71,11 +71,11 @@ def test_a_killed_bisection_goes_on_and_measures_each_trial_once(maps: Project) 
     done = maps.gomatrix("bisect", "--resume", str(trials.parent))
     assert done.returncode == 0, done.stderr
     assert trials.read_bytes().startswith(before)
-    ids = [trial.trial.id for trial in Run.load(maps.latest).trials]
+    ids = [trial.id for trial in Run.load(maps.latest).trials]
     assert len(ids) == len(set(ids)) == _found(maps).trials
     again = maps.gomatrix("bisect", "--resume", str(trials.parent))
     assert again.returncode == 0
-    assert [trial.trial.id for trial in Run.load(maps.latest).trials] == ids
+    assert [trial.id for trial in Run.load(maps.latest).trials] == ids
 
 
 def _await_trials(root: Path, count: int) -> Path:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from golang_support import NEW, get
+from trials import trial_request
 
 from harness.golang.builds.build import build_tool
 from harness.golang.cache import default_cache
-from harness.trial.trial import TrialRequest, run_trial
+from harness.trial.trial import run_trial
 
 pytestmark = pytest.mark.toolchain
 
@@ -87,9 +88,7 @@ def test_what_a_user_may_not_undo_is_told(start_oddly: Start) -> None:
 
 
 def test_a_trials_record_holds_what_it_inherited(supervisor: Path, tmp_path: Path) -> None:
-    request = TrialRequest(
-        supervisor=supervisor, binary=Path("/bin/true"), directory=tmp_path, probe="off"
-    )
+    request = trial_request(supervisor, Path("/bin/true"), directory=tmp_path, probe="off")
     found = run_trial(request)
     assert found.outcome == "ok"
     assert not found.inherited.keys() & {"scheduling policy", "personality", "no huge pages"}

@@ -12,8 +12,10 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from trials import trial_request
 
 from harness.golang.builds.build import build_all, build_tool
 from harness.golang.builds.request import BuildRequest
@@ -26,10 +28,10 @@ from harness.golang.toolchains.resolve import Toolchain, resolve
 from harness.matrix.models import BuildSpec, ServerSpec, ToolchainSpec, WorkloadSpec
 from harness.profiles.merge import top
 from harness.profiles.pprof import Stack, parse_heap
-from harness.trial import benchmarks
 from harness.trial.cgroup import delegated
 from harness.trial.observe import procfs
-from harness.trial.trial import TrialRequest, TrialResult, run_trial
+from harness.trial.request import TrialRequest
+from harness.trial.trial import TrialResult, run_trial
 
 pytestmark = pytest.mark.toolchain
 
@@ -102,16 +104,13 @@ class Lab:
 
     def request(self, binary: Path, *args: str, **options: object) -> TrialRequest:
         directory = self.scratch()
-        base: dict[str, object] = {
-            "supervisor": self.supervisor,
+        base: dict[str, Any] = {
             "load_generator": self.generator,
-            "binary": binary,
-            "args": args,
             "directory": directory,
             "timeout": 20.0,
             "profile": self.directory / f"{directory.name}.pb.gz",
         }
-        return TrialRequest.model_validate(base | options)
+        return trial_request(self.supervisor, binary, *args, **(base | options))
 
     def run(self, binary: Path, *args: str, **options: object) -> TrialResult:
         return run_trial(self.request(binary, *args, **options))
@@ -514,11 +513,9 @@ def test_benchmarks_are_metrics(lab: Lab, version: str) -> None:
         {"name": "join", "benchmark": {"package": "./go_fixtures/joining", "time": "20x"}}
     )
     assert workload.benchmark is not None
-    arguments = benchmarks.arguments(workload.benchmark.run, workload.benchmark.time)
     package = ROOT / "go_fixtures" / "joining"
-    result = lab.run(
-        lab.build(workload, version), *arguments, benchmark=True, working_directory=package
-    )
+    binary = lab.build(workload, version)
+    result = lab.run(binary, benchmark=workload.benchmark, package=package)
     assert result.outcome == "ok", result.log
     metrics = result.metrics
     assert metrics["BenchmarkJoin/small iterations"] == 20
@@ -535,7 +532,8 @@ def test_no_benchmark_is_no_success(lab: Lab) -> None:
         {"name": "join", "benchmark": {"package": "./go_fixtures/joining", "run": "Nothing"}}
     )
     binary = lab.build(workload, MIDDLE)
-    result = lab.run(binary, *benchmarks.arguments("Nothing", "1x"), benchmark=True)
+    package = ROOT / "go_fixtures" / "joining"
+    result = lab.run(binary, benchmark=workload.benchmark, package=package)
     assert result.outcome == "no benchmark"
 
 
@@ -649,16 +647,16 @@ def test_the_loads_end_matters(serve: Serve, load: object, outcome: str) -> None
 
 _WORKER = """
 import sys
-from harness.trial.trial import TrialRequest, run_trial
+from harness.trial.request import TrialRequest
+from harness.trial.trial import run_trial
 run_trial(TrialRequest.model_validate_json(sys.argv[1]))
 """
 
 
 def test_nothing_survives_the_harness(lab: Lab) -> None:
     """A worker that is killed takes its trial with it."""
-    request = lab.request(lab.fixture("awkward"), "daemon")
-    endless = request.model_copy(update={"args": ("forever",)})
-    worker = subprocess.Popen([sys.executable, "-c", _WORKER, endless.model_dump_json()], cwd=ROOT)
+    endless = lab.request(lab.fixture("awkward"), "forever").model_dump_json()
+    worker = subprocess.Popen([sys.executable, "-c", _WORKER, endless], cwd=ROOT)
     mine: list[int] = []
     deadline = time.monotonic() + 20
     while len(mine) < 2 and time.monotonic() < deadline:

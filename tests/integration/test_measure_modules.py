@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from trials import trial_request
 
 from harness.errors import HarnessError
 from harness.golang.builds.build import build_all, build_tool
@@ -12,7 +13,7 @@ from harness.golang.cache import default_cache
 from harness.golang.sources.locate import locate
 from harness.golang.toolchains.resolve import Toolchain, resolve
 from harness.matrix.models import BuildSpec, ServerSpec, ToolchainSpec, WorkloadSpec
-from harness.trial.trial import TrialRequest, TrialResult, run_trial
+from harness.trial.trial import TrialResult, run_trial
 
 pytestmark = pytest.mark.toolchain
 
@@ -81,10 +82,10 @@ def test_esbuild_bundles_a_source_tree(shop: Shop, version: str, tmp_path: Path)
     directory = tmp_path / "trial"
     directory.mkdir()
     result = run_trial(
-        TrialRequest(
-            supervisor=shop.tool("supervisor"), binary=binary, directory=directory,
-            args=("{here}/main.js", "--bundle", "--minify", "--outfile={tmp}/out.js"),
-            here=sources, profile=tmp_path / "heap.pb.gz", timeout=60.0,
+        trial_request(
+            shop.tool("supervisor"), binary,
+            *("{here}/main.js", "--bundle", "--minify", "--outfile={tmp}/out.js"),
+            directory=directory, here=sources, profile=tmp_path / "heap.pb.gz", timeout=60.0,
         )
     )  # fmt: skip
     assert_all_metrics(result, version)
@@ -106,10 +107,10 @@ def test_present_answers_under_load(shop: Shop, version: str, tmp_path: Path) ->
         }
     )
     result = run_trial(
-        TrialRequest(
-            supervisor=shop.tool("supervisor"), load_generator=shop.tool("loadgen"),
-            binary=binary, directory=directory, server=server, here=tmp_path,
-            args=("-http=127.0.0.1:{port}", "-content={here}"),
+        trial_request(
+            shop.tool("supervisor"), binary, "-http=127.0.0.1:{port}", "-content={here}",
+            load_generator=shop.tool("loadgen"),
+            directory=directory, server=server, here=tmp_path,
             profile=tmp_path / "heap.pb.gz",
         )
     )  # fmt: skip
@@ -136,10 +137,11 @@ def test_caddy_serves_files_under_load(shop: Shop, version: str, tmp_path: Path)
         }
     )
     result = run_trial(
-        TrialRequest(
-            supervisor=shop.tool("supervisor"), load_generator=shop.tool("loadgen"),
-            binary=binary, directory=directory, server=server, here=tmp_path,
-            args=("file-server", "--listen=127.0.0.1:{port}", "--root={here}"),
+        trial_request(
+            shop.tool("supervisor"), binary,
+            *("file-server", "--listen=127.0.0.1:{port}", "--root={here}"),
+            load_generator=shop.tool("loadgen"),
+            directory=directory, server=server, here=tmp_path,
             profile=tmp_path / "heap.pb.gz",
         )
     )  # fmt: skip

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from golang_support import machine_without_go
 
+from harness.files.locks import hold_lock
 from harness.golang.cache import default_cache
 
 pytestmark = pytest.mark.toolchain
@@ -37,7 +37,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     venv, wheels = shared / "wheel-environment", shared / "wheels"
     python, made = venv / "bin" / "python", venv / "made"
-    with FileLock(shared / "wheel-environment.lock"):
+    with hold_lock(shared / "wheel-environment.lock"):
         if not made.exists():
             pip = [str(python), "-m", "pip", "--disable-pip-version-check", "-q"]
             subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)

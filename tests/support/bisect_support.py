@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
+from trials import trial_request
+
 from harness.bisect.points import Finding, Point
 from harness.golang.builds.build import build_all, build_tool
 from harness.golang.builds.request import BuildRequest
@@ -12,7 +14,7 @@ from harness.golang.probe.overlay import ProbeMode
 from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Toolchain
 from harness.matrix.models import BuildSpec
-from harness.trial.trial import TrialRequest, run_trial
+from harness.trial.trial import run_trial
 
 
 @dataclass
@@ -69,10 +71,10 @@ class TrialClassifier:
         main = Path(str(files("harness.trial"))) / "supervisor" / "main.go"
         with tempfile.TemporaryDirectory() as scratch:
             result = run_trial(
-                TrialRequest(
-                    supervisor=build_tool(main, self.ends[0], self.cache),
-                    binary=Path(record.binary),
-                    args=self.args,
+                trial_request(
+                    build_tool(main, self.ends[0], self.cache),
+                    Path(record.binary),
+                    *self.args,
                     directory=Path(scratch),
                     probe=self.probe,
                 )

@@ -5,7 +5,6 @@ what ``/bin/sh`` found that it had. USER is a number to become, after all has be
 """
 
 import ctypes
-import json
 import os
 import resource
 import signal
@@ -13,7 +12,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from harness.trial.process import Supervised, parse_answer
+from harness.trial.process import Answer, Job, Supervised
 
 ADDR_NO_RANDOMIZE, READ_IMPLIES_EXEC = 0x0040000, 0x0400000
 PR_SET_THP_DISABLE, PR_SET_TIMERSLACK, PR_SET_MEMORY_MERGE = 41, 29, 67
@@ -68,13 +67,16 @@ def main(supervisor: str, directory: str, user: int) -> None:
         os.setgid(user)
         os.setuid(user)
     output = os.open(Path(directory) / "seen", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
-    with Supervised(
-        supervisor=Path(supervisor), binary=Path("/bin/sh"), args=("-c", SEEN), env=environment,
-        directory=Path(directory), cpus=(min(os.sched_getaffinity(0)),), output=output, files=(),
-    ) as supervised:  # fmt: skip
-        answers = [parse_answer(line) for line in supervised.answers]
-    sys.stdout.write(json.dumps(answers[0]) + "\n" + os.pread(output, 1 << 20, 0).decode())
+    job = Job(
+        path=Path("/bin/sh"), args=("sh", "-c", SEEN), env=("PATH=/usr/local/bin:/usr/bin:/bin",),
+        directory=Path(directory), cpus=(min(os.sched_getaffinity(0)),),
+    )  # fmt: skip
+    answers: list[Answer] = []
+    with Supervised(Path(supervisor), job, output=output) as supervised:
+        while not supervised.closed:
+            answers += supervised.read()
+    seen = os.pread(output, 1 << 20, 0).decode()
+    sys.stdout.write(answers[0].model_dump_json() + "\n" + seen)
 
 
 if __name__ == "__main__":

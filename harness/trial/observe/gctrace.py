@@ -7,8 +7,6 @@ The format is in the documentation of package ``runtime`` and the same from Go 1
 
 import re
 
-from harness.metrics.catalogue import CATALOGUE
-
 _NUMBER = rb"([\d.]+)"
 _LINE = re.compile(
     rb"gc \d+ @[\d.]+s \d+%: "
@@ -19,7 +17,6 @@ _LINE = re.compile(
 _BEGINNING = re.compile(rb"g(c( (\d+( (@[^\n]*)?)?)?)?)?\Z")
 _LONGEST = 400
 """Bytes of a line, at most."""
-METRICS = [name for name in CATALOGUE if name.startswith("gctrace.")]
 
 
 class GCTrace:
@@ -46,9 +43,9 @@ class GCTrace:
         return data[: len(data) - len(self.held)]
 
     def metrics(self) -> dict[str, float | None]:
-        """The sums and maxima of all cycles seen; ``None`` for each where none was."""
+        """The sums and maxima of all cycles; empty where there was none."""
         if not self._cycles:
-            return dict.fromkeys(METRICS)
+            return {}
         columns = list(zip(*self._cycles, strict=True))
         sweep, mark, termination, _, assist, background, idle, _, at_start, at_end, _, goal = (
             columns

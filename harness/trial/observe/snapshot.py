@@ -1,7 +1,8 @@
-"""A snapshot: one instant of a process, seen by the kernel and by the Go runtime."""
+"""A snapshot: one instant of a process, as the kernel and the Go runtime see it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from harness.trial.observe import procfs
@@ -9,20 +10,32 @@ from harness.trial.observe import procfs
 
 @dataclass(frozen=True)
 class KernelView:
-    """What the kernel says of one process; raw text, for it is read while the process waits."""
+    """What the kernel says of one process; parsed later, as it is read while the process waits."""
 
-    status: bytes | None
-    smaps: bytes | None
+    status_text: bytes
+    """``/proc/PID/status``; empty where it could not be read, as the next."""
+    smaps_text: bytes
+    """``/proc/PID/smaps``."""
     open_files: int | None
 
     @classmethod
     def read(cls, pid: int) -> "KernelView":
-        """Read a process now; ``None`` stands for what could not be read."""
+        """Read a process now."""
         return cls(
-            status=procfs.read(pid, "status"),
-            smaps=procfs.read(pid, "smaps"),
+            status_text=procfs.read(pid, "status") or b"",
+            smaps_text=procfs.read(pid, "smaps") or b"",
             open_files=procfs.open_files(pid),
         )
+
+    @cached_property
+    def status(self) -> dict[str, int]:
+        """Numbers by field name, in bytes where they are sizes."""
+        return procfs.parse_status(self.status_text)
+
+    @cached_property
+    def mappings(self) -> list[procfs.Mapping]:
+        """The address space, in order of address."""
+        return list(procfs.parse_smaps(self.smaps_text))
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from harness.run.records import ChildProcess
+from harness.run.series import Series
 from harness.trial.observe import procfs
-from harness.trial.observe.observed import Series
 
 LIMIT = 256
 """Processes of one tree that are watched; a tree of more is watched in part."""

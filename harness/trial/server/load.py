@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,20 +11,20 @@ from typing import Any, Self
 
 from harness.matrix.models import LoadSpec
 from harness.trial.placeholders import fill
-from harness.trial.process import Supervised, parse_answer
+from harness.trial.process import Answer, Job, Started, Supervised
 
 _KEPT = 64 << 10
 """Bytes of the load's output that are kept."""
 
 
-def generator_job(spec: LoadSpec, words: Mapping[str, str], duration: float) -> str:
+def generator_job(spec: LoadSpec, placeholders: Mapping[str, str], duration: float) -> str:
     """The generator's argument for a load of ``duration`` seconds."""
     return json.dumps(
         {
-            "URL": fill(spec.url or "", words),
+            "URL": fill(spec.url or "", placeholders),
             "Method": spec.method,
-            "Headers": {name: fill(value, words) for name, value in spec.headers.items()},
-            "Body": fill(spec.body, words),
+            "Headers": {name: fill(value, placeholders) for name, value in spec.headers.items()},
+            "Body": fill(spec.body, placeholders),
             "Rate": spec.rate,
             "Duration": duration,
             "Timeout": spec.request_timeout,
@@ -47,25 +48,23 @@ class Load:
         self, supervisor: Path, command: Sequence[str], directory: Path, cpus: Sequence[int]
     ) -> None:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        self._answers = b""
-        self._done = False
+        self._status = "no answer"
+        self._poll = select.poll()
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         program = shutil.which(command[0], path=environment.get("PATH")) or command[0]
         try:
-            self._supervised = Supervised(
-                supervisor=supervisor,
-                binary=Path(program) if "/" not in program else directory / program,
-                args=command[1:],
-                env={**environment, "LANG": "C.UTF-8"},
+            job = Job(
+                path=Path(program) if "/" not in program else directory / program,
+                args=tuple(command),
+                env=(*(f"{name}={value}" for name, value in environment.items()), "LANG=C.UTF-8"),
                 directory=directory,
-                cpus=cpus,
-                output=self._output.fileno(),
-                files=(),
+                cpus=tuple(cpus),
             )
+            self._supervised = Supervised(supervisor, job, output=self._output.fileno())
         except BaseException:
             self._output.close()
             raise
-        os.set_blocking(self._supervised.answers.fileno(), False)
+        self._poll.register(self._supervised, select.POLLIN)
 
     def __enter__(self) -> Self:
         return self
@@ -76,14 +75,10 @@ class Load:
 
     def ended(self) -> bool:
         """Whether the load has ended, with all that it started."""
-        while not self._done:
-            try:
-                data = os.read(self._supervised.answers.fileno(), 1 << 16)
-            except BlockingIOError:
-                break
-            self._answers += data
-            self._done = not data
-        return self._done
+        while not self._supervised.closed and self._poll.poll(0):
+            for answer in self._supervised.read():
+                self._status = _status_of(answer) or self._status
+        return self._supervised.closed
 
     def signal(self, number: int) -> None:
         """Send a signal to the load."""
@@ -92,21 +87,22 @@ class Load:
     @property
     def status(self) -> str:
         """How it ended: ``ok``, or what was wrong."""
-        for line in self._answers.splitlines():
-            answer = parse_answer(line)
-            if answer["event"] == "started" and answer["error"]:
-                return str(answer["error"])
-            if answer["event"] == "ended":
-                if answer["signal"]:
-                    return f"signal {answer['signal']}"
-                return f"exit {answer['exit']}" if answer["exit"] else "ok"
-        return "no answer"
+        return self._status
 
     def output(self) -> str:
         """The end of what it wrote."""
         size = self._output.seek(0, os.SEEK_END)
         self._output.seek(max(0, size - _KEPT))
         return self._output.read().decode("utf-8", "replace")
+
+
+def _status_of(answer: Answer) -> str:
+    """How a load ended; empty while it runs."""
+    if isinstance(answer, Started):
+        return answer.error
+    if answer.signal:
+        return f"signal {answer.signal}"
+    return f"exit {answer.exit}" if answer.exit else "ok"
 
 
 def parse_report(output: str) -> dict[str, float | None]:

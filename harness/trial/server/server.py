@@ -1,4 +1,4 @@
-"""A trial of a server: wait until it is ready, look at it before, under and after its load."""
+"""A trial of a server: wait until it is ready; take snapshots before, under and after load."""
 
 import signal
 from collections.abc import Mapping, Sequence
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.matrix.models import ServerSpec
+from harness.trial.observe.monitor import Monitor
 from harness.trial.observe.snapshot import Snapshot
-from harness.trial.observe.watch import Watch
 from harness.trial.placeholders import fill
 from harness.trial.server.load import Load, generator_job, parse_report
 from harness.trial.server.ready import Readiness
@@ -18,10 +18,11 @@ _LOAD_GRACE = 5.0
 
 @dataclass
 class Served:
-    """What came of serving."""
+    """What a server gave."""
 
     marks: dict[str, Snapshot] = field(default_factory=dict)
-    """``idle``, ``loaded``, ``after`` and ``settled``, as far as it came."""
+    """``idle``, ``loaded``, ``after`` and ``settled``, as far as it got; of a program that is no
+    server, ``2.5s`` and so on."""
     load: dict[str, float | None] = field(default_factory=dict)
     """Metrics of the built-in generator."""
     load_output: str = ""
@@ -30,12 +31,12 @@ class Served:
 
 
 @dataclass(frozen=True)
-class Serving:
-    """Everything that a server's trial needs beside the server.
+class Server:
+    """Takes a server through its phases.
 
     Attributes:
         spec: as the user wrote it.
-        words: what the placeholders stand for.
+        placeholders: their values.
         supervisor: the binary made from ``supervisor/main.go``.
         generator: the binary made from ``loadgen/main.go``.
         cpus: where the load runs.
@@ -43,7 +44,7 @@ class Serving:
     """
 
     spec: ServerSpec
-    words: Mapping[str, str]
+    placeholders: Mapping[str, str]
     supervisor: Path
     generator: Path | None
     cpus: Sequence[int]
@@ -51,70 +52,70 @@ class Serving:
 
     @property
     def seconds(self) -> float:
-        """How long it takes at least, if all goes well."""
+        """How long the phases take at least."""
         spec = self.spec
         return spec.idle + spec.warmup + (spec.load.duration or 0.0) + spec.settle
 
-    def run(self, watch: Watch) -> Served:
-        """Take a server through its phases; it ends early where the server does, or fails."""
+    def run(self, monitor: Monitor) -> Served:
+        """Take a server through its phases; stop early where it ends or fails."""
         served = Served()
-        if not self._wait_until_ready(watch):
+        if not self._wait_until_ready(monitor):
             return served
-        watch.run(seconds=self.spec.idle)
-        self._mark(watch, served, "idle")
-        if self.spec.warmup and not self._put_load(watch, served, self.spec.warmup, warm_up=True):
+        monitor.run(seconds=self.spec.idle)
+        self._mark(monitor, served, "idle")
+        if self.spec.warmup and not self._put_load(monitor, served, self.spec.warmup, warm_up=True):
             return served
-        if not self._put_load(watch, served, self.spec.load.duration, warm_up=False):
+        if not self._put_load(monitor, served, self.spec.load.duration, warm_up=False):
             return served
-        self._mark(watch, served, "loaded")
-        watch.run(seconds=self.spec.settle)
-        self._mark(watch, served, "after")
-        if watch.running() and (snapshot := watch.snapshot(collect=True)):
+        self._mark(monitor, served, "loaded")
+        monitor.run(seconds=self.spec.settle)
+        self._mark(monitor, served, "after")
+        if monitor.running() and (snapshot := monitor.snapshot(collect=True)):
             served.marks["settled"] = snapshot
-            watch.save_profile()
-        self._stop(watch, served)
+            monitor.save_profile()
+        self._stop(monitor, served)
         return served
 
-    def _wait_until_ready(self, watch: Watch) -> bool:
+    def _wait_until_ready(self, monitor: Monitor) -> bool:
         ready = self.spec.ready
         readiness = Readiness(
-            url=None if ready.url is None else fill(ready.url, self.words),
+            url=None if ready.url is None else fill(ready.url, self.placeholders),
             pattern=ready.log,
-            log=lambda: watch.log,
+            log=lambda: monitor.log,
         )
         try:
-            if watch.run(readiness, self.spec.ready_within) and watch.running():
+            if monitor.run(readiness, self.spec.ready_within) and monitor.running():
                 return True
         finally:
             readiness.close()
-        if watch.running():
-            watch.give_up("not ready")
-            watch.run()
+        if monitor.running():
+            monitor.give_up("not ready")
+            monitor.run()
         return False
 
-    def _mark(self, watch: Watch, served: Served, name: str) -> None:
-        if watch.running() and (snapshot := watch.snapshot() or watch.outside()):
+    def _mark(self, monitor: Monitor, served: Served, name: str) -> None:
+        if monitor.running() and (snapshot := monitor.snapshot() or monitor.kernel_snapshot()):
             served.marks[name] = snapshot
 
     def _put_load(
-        self, watch: Watch, served: Served, duration: float | None, *, warm_up: bool
+        self, monitor: Monitor, served: Served, duration: float | None, *, warm_up: bool
     ) -> bool:
-        if not watch.running():
+        if not monitor.running():
             return False
         spec = self.spec.load
-        command = [fill(word, self.words) for word in spec.command]
+        command = [fill(word, self.placeholders) for word in spec.command]
         limit = duration
         if not command:
             assert self.generator is not None and duration  # noqa: S101, PT018 - ServerSpec asks
-            command = [str(self.generator), generator_job(spec, self.words, duration)]
+            command = [str(self.generator), generator_job(spec, self.placeholders, duration)]
             limit = duration + spec.request_timeout + _LOAD_GRACE
         with Load(self.supervisor, command, self.here, self.cpus) as load:
-            in_time = watch.run(load.ended, limit)
+            in_time = monitor.run(load.ended, limit)
             stopped = not in_time and bool(spec.command) and limit is not None
             if not in_time:
                 load.signal(signal.SIGTERM)
-                watch.run(load.ended, _LOAD_GRACE)
-            if not watch.running():
+                monitor.run(load.ended, _LOAD_GRACE)
+            if not monitor.running():
                 served.load_output = load.output()
                 return False
             ok = stopped or load.status == "ok"
@@ -125,16 +126,16 @@ class Serving:
         if not warm_up and not spec.command:
             served.load = parse_report(served.load_output)
         if not ok and not (warm_up and not spec.command):
-            watch.give_up("load failed")
-            watch.run()
-        return watch.running()
+            monitor.give_up("load failed")
+            monitor.run()
+        return monitor.running()
 
-    def _stop(self, watch: Watch, served: Served) -> None:
-        if not watch.running():
+    def _stop(self, monitor: Monitor, served: Served) -> None:
+        if not monitor.running():
             return
         served.told = True
-        watch.signal(signal.Signals[self.spec.stop])
-        watch.run(seconds=self.spec.stop_within)
-        if watch.running():
-            watch.give_up("timeout")
-            watch.run()
+        monitor.signal(signal.Signals[self.spec.stop])
+        monitor.run(seconds=self.spec.stop_within)
+        if monitor.running():
+            monitor.give_up("timeout")
+            monitor.run()

@@ -10,6 +10,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"io"
 	"os"
@@ -24,43 +25,43 @@ import (
 	"unsafe"
 )
 
+// The structures of the protocol mirror the models in ../process.py, which say what each field means.
 type job struct {
-	Parent    int      // the harness's process id
-	Path      string   // the binary
-	Copy      string   // where to put the copy of it that is run; empty to run it itself
-	Args      []string // argv, with argv[0]
-	Env       []string
-	Directory string
-	CPUs      []int
-	Cgroup    string // directory; empty for the supervisor's own
-	Output    int    // descriptor for standard output and standard error
-	// Descriptors to hand over, at index FirstFile and above in the workload.
-	Files     []int
-	FirstFile int
+	Parent    int      `json:"parent"`
+	Path      string   `json:"path"`
+	CopyTo    string   `json:"copy_to"`
+	Args      []string `json:"args"`
+	Env       []string `json:"env"`
+	Directory string   `json:"directory"`
+	CPUs      []int    `json:"cpus"`
+	Cgroup    string   `json:"cgroup"`
+	Output    int      `json:"output"`
+	Files     []int    `json:"files"`
+	FirstFile int      `json:"first_file"`
 }
 
 type started struct {
 	Event     string            `json:"event"`
 	PID       int               `json:"pid"`
-	Monotonic int64             `json:"monotonic"` // nanoseconds, just before the workload was started
+	Monotonic int64             `json:"monotonic"`
 	Error     string            `json:"error"`
-	Inherited map[string]string `json:"inherited"` // what could not be set as it should be
+	Inherited map[string]string `json:"inherited"`
 }
 
 type ended struct {
 	Event     string `json:"event"`
 	Monotonic int64  `json:"monotonic"`
-	Exit      int    `json:"exit"`   // -1 where a signal ended it
-	Signal    int    `json:"signal"` // 0 where none did
-	Usage     usage  `json:"usage"`  // of the workload and the children that it waited for
+	Exit      int    `json:"exit"`
+	Signal    int    `json:"signal"`
+	Usage     usage  `json:"usage"`
 	Orphans   usage  `json:"orphans"`
-	Left      int    `json:"left"` // processes that had to be killed after the workload's end
+	Left      int    `json:"left"`
 }
 
 type usage struct {
-	User     int64 `json:"utime"`  // nanoseconds
-	System   int64 `json:"stime"`  // nanoseconds
-	MaxRSS   int64 `json:"maxrss"` // bytes
+	User     int64 `json:"utime"`
+	System   int64 `json:"stime"`
+	MaxRSS   int64 `json:"maxrss"`
 	Minor    int64 `json:"minflt"`
 	Major    int64 `json:"majflt"`
 	Switches int64 `json:"nvcsw"`
@@ -83,7 +84,9 @@ func main() {
 		os.Exit(2)
 	}
 	var j job
-	if err := json.Unmarshal(line, &j); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(line))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&j); err != nil {
 		answer(started{Event: "started", Error: err.Error()})
 		os.Exit(2)
 	}
@@ -112,8 +115,8 @@ func main() {
 		attributes.UseCgroupFD, attributes.CgroupFD = true, group
 	}
 	path := j.Path
-	if j.Copy != "" {
-		path = j.Copy
+	if j.CopyTo != "" {
+		path = j.CopyTo
 		defer os.RemoveAll(filepath.Dir(path))
 		if err := copyProgram(j.Path, path); err != nil {
 			answer(started{Event: "started", Error: err.Error()})

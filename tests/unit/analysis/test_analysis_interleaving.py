@@ -165,7 +165,7 @@ def test_no_plan_is_marked(lanes: int) -> None:
 
 
 def recorded(run: Run, *ids: str, host: str = HOST.id) -> Run:
-    trials = tuple(t.model_copy(update={"host": host}) for t in run.trials if t.trial.id in ids)
+    trials = tuple(t.model_copy(update={"host": host}) for t in run.trials if t.id in ids)
     return Run(run.path, run.manifest, trials)
 
 
@@ -182,13 +182,13 @@ def test_a_resumed_run_begins_rounds_anew_that_a_selection_has_parted() -> None:
 
 def test_a_resumed_run_completes_the_round_that_was_cut_short() -> None:
     run = make_run(lambda *_: {"wall": 0.5}, MATRIX | {"trials": 5})
-    ids = [t.trial.id for t in run.trials][:7]
+    ids = [t.id for t in run.trials][:7]
     assert rounds_to_leave(recorded(run, *ids), HOST.id) == {}
 
 
 def test_a_run_resumed_on_another_host_measures_whole_rounds_there() -> None:
     run = make_run(lambda *_: {"wall": 0.5}, MATRIX | {"trials": 5})
-    ids = [t.trial.id for t in run.trials][:7]
+    ids = [t.id for t in run.trials][:7]
     cut = recorded(run, *ids, host="elsewhere")
     assert rounds_to_leave(cut, HOST.id) == {"w": (4,)}
     there = run.manifest.model_copy(

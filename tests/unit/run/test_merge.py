@@ -28,7 +28,7 @@ def test_whole_runs_of_two_hosts_are_blocks_of_one(tmp_path: Path) -> None:
     assert {h.id for h in merged.manifest.hosts} == {"host-1", "host-2"}
     rounds = {(t.host, t.round) for t in merged.trials}
     assert rounds == {("host-1", n) for n in range(1, 7)} | {("host-2", n) for n in range(7, 13)}
-    assert len({t.trial.id for t in merged.trials}) == len(merged.trials)
+    assert len({t.id for t in merged.trials}) == len(merged.trials)
     primary = [c for c in conclude(merged).comparisons if c.primary]
     assert [(c.n, c.decision) for c in primary] == [(12, "increase")]
 

@@ -1,0 +1,48 @@
+"""Locks between processes, by ``flock(2)``: the kernel frees those of a process that dies."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def hold_lock(path: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold a lock, waiting in the kernel until it is free.
+
+    Args:
+        path: the lock file; created if it does not exist.
+        shared: whether others may hold it too, as long as they share it.
+    """
+    with _opened(path) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def try_lock(path: Path) -> Iterator[bool]:
+    """Hold a lock if it is free.
+
+    Args:
+        path: the lock file; created if it does not exist.
+
+    Yields:
+        Whether it is held.
+    """
+    with _opened(path) as descriptor:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

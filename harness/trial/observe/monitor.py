@@ -1,0 +1,294 @@
+"""Monitor one running program: samples, snapshots, limits, output. One thread, one loop."""
+
+import math
+import os
+import select
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+from harness.trial.observe import procfs
+from harness.trial.observe.channel import PAUSE_LIMIT, ProbeChannel
+from harness.trial.observe.limits import Limits
+from harness.trial.observe.observation import Observation
+from harness.trial.observe.output import OutputTail
+from harness.trial.observe.sampler import SAMPLE_INTERVAL, Sampler
+from harness.trial.observe.snapshot import KernelView, Snapshot
+from harness.trial.process import Ended, Job, Started, Supervised
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to start."""
+
+    supervisor: Path
+    """The binary made from ``supervisor/main.go``."""
+    job: Job
+    probe: bool = True
+    """Whether the binary holds the probe."""
+    records: Path | None = None
+    """Where the probe puts the memory profiler's records."""
+    requests: bool = False
+    """Whether snapshots will be asked for in mid-run; this costs the program a thread."""
+
+
+class _Source(Protocol):
+    """What is polled."""
+
+    def fileno(self) -> int:
+        """The descriptor."""
+
+
+class Monitor:
+    """A program from its start until nothing of it is left."""
+
+    def __init__(
+        self,
+        program: Program,
+        limits: Limits,
+        output: OutputTail | None = None,
+        sample_every: float = SAMPLE_INTERVAL,
+    ) -> None:
+        """Start a program.
+
+        Args:
+            program: what to start.
+            limits: what ends it; closed with the monitor.
+            output: takes what it writes; closed with the monitor.
+            sample_every: seconds between two samples.
+        """
+        self._limits = limits
+        self._output = output or OutputTail()
+        self._output_paused = False
+        """Whether the output was read since the last sample, and is not polled until the next."""
+        self._exit = ProbeChannel(self._take_end)
+        self._requests = ProbeChannel(self._take)
+        self._sampler = Sampler(sample_every)
+        self._started: Started | None = None
+        self._ended: Ended | None = None
+        self._fault = ""
+        self._profile_error: str | None = None
+        self._running = True
+        self._poll = select.poll()  # cheaper than selectors, a hundred times a second
+        self._readers: dict[int, Callable[[], None]] = {}
+        self._supervised = self._start(program)
+        self._listen(self._supervised, self._read_answers)
+        self._listen(self._exit, self._read_exit)
+        self._listen(self._requests, self._read_requests)
+        self._listen(self._output, self._read_output)
+        self._begin = time.monotonic()
+        limits.start(self._begin)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._supervised.close()
+        self._close()
+
+    def running(self) -> bool:
+        """Whether the program, or something that it started, still runs."""
+        return self._running
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start of the program, or of the wait for it."""
+        return time.monotonic() - self._begin
+
+    @property
+    def log(self) -> str:
+        """The end of the program's output so far; why it was not started, where it was not."""
+        return (self._started.error if self._started else "") or self._output.text
+
+    def observation(self) -> Observation:
+        """What was observed so far."""
+        error = self._exit.profile_error if self._profile_error is None else self._profile_error
+        return Observation(
+            started=self._begin,
+            ended=self._ended,
+            fault=self._fault,
+            end=self._exit.snapshot,
+            profile_error=error,
+            series=self._sampler.series,
+            tree_series=self._sampler.tree_series,
+            children=self._sampler.children(),
+            child_series=self._sampler.child_series(),
+            log=self.log,
+            inherited=(self._started.inherited if self._started else None) or {},
+        )
+
+    def run(self, until: Callable[[], bool] | None = None, seconds: float | None = None) -> bool:
+        """Monitor until the program has ended, ``until`` holds, or time is up.
+
+        Returns:
+            Whether ``until`` held.
+        """
+        limit = math.inf if seconds is None else time.monotonic() + seconds
+        while self._running:
+            if until and until():
+                return True
+            now = time.monotonic()
+            if now >= limit:
+                return False
+            if now >= self._limits.deadline:
+                self.give_up("timeout")
+            if now >= self._sampler.due:
+                self._sample(now)
+            end = min(self._limits.deadline, limit)
+            if until is None and not (self._output_paused or self._limits.memory < math.inf):
+                self._sampler.sample_alone(self._poll.poll, end)
+            wait = min(self._sampler.due, end) - time.monotonic()
+            self._dispatch(self._poll.poll(wait * 1e3 if wait > 0 else 0))
+        self._read_rest()
+        return until is not None and until()
+
+    def give_up(self, fault: str) -> None:
+        """Kill the program; ``fault`` is its outcome, if it has none yet."""
+        self._fault = self._fault or fault
+        self._limits.deadline = math.inf
+        self._supervised.kill()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the program."""
+        self._supervised.signal(number)
+
+    def snapshot(self, *, collect: bool = False) -> Snapshot | None:
+        """Take a snapshot now; ``None`` if the program does not answer.
+
+        Args:
+            collect: collect the program's garbage first.
+        """
+        if collect:
+            self._output.end_trace()
+        asked = self._requests.ask(b"g" if collect else b"s")
+        answered = asked and self.run(self._requests.reported, PAUSE_LIMIT)
+        return self._requests.snapshot if answered else None
+
+    def kernel_snapshot(self) -> Snapshot | None:
+        """Take a snapshot without the runtime's view, of a program that does not answer."""
+        pid = self._started.pid if self._started else 0
+        stat = procfs.parse_stat(procfs.read(pid, "stat") or b"")
+        if not self._running or stat is None:
+            return None
+        pause = {
+            "monotonic": time.monotonic_ns(),
+            "utime": round(stat.user * 1e9),
+            "stime": round(stat.system * 1e9),
+            "minflt": stat.minor_faults,
+            "majflt": stat.major_faults,
+        }
+        kernel = KernelView.read(pid)
+        return Snapshot(kernel, pause, children_pss=self._sampler.children_pss())
+
+    def save_profile(self) -> None:
+        """Have the program write its memory profiler's records, after a collection."""
+        self._output.end_trace()
+        asked, requests = self._requests.ask(b"p"), self._requests
+        answered = asked and self.run(lambda: requests.profile_error is not None, PAUSE_LIMIT)
+        self._profile_error = requests.profile_error if answered else "no answer"
+
+    def _start(self, program: Program) -> Supervised:
+        channels = [self._exit, self._requests][: program.probe * (1 + program.requests)]
+        job = program.job
+        if program.probe:  # which removes the variable from the environment at once
+            requests = job.first_file + 1 if program.requests else -1
+            told = f"GOMATRIX_PROBE={job.first_file} {requests} {program.records or ''}"
+            job = job.model_copy(update={"env": (*job.env, told)})
+        if self._limits.group:
+            job = job.model_copy(update={"cgroup": self._limits.group.path})
+        try:
+            return Supervised(
+                program.supervisor, job, output=self._output.writer,
+                files=[channel.theirs.fileno() for channel in channels],
+            )  # fmt: skip
+        except BaseException:
+            self._close()
+            raise
+        finally:
+            os.close(self._output.writer)
+            self._exit.theirs.close()
+            self._requests.theirs.close()
+
+    def _sample(self, now: float) -> None:
+        if self._output_paused:
+            self._output_paused = False
+            self._listen(self._output, self._read_output)
+        if self._sampler.sample(now) > self._limits.memory:
+            self.give_up("memory limit")
+
+    def _read_answers(self) -> None:
+        for answer in self._supervised.read():
+            if isinstance(answer, Ended):
+                self._ended = answer
+                self._sampler.stop()
+                if self._limits.killed_by_kernel():
+                    self._fault = self._fault or "memory limit"
+                continue
+            self._started = answer
+            if answer.error:
+                self._fault = "not started"
+            else:
+                self._begin = answer.monotonic / 1e9
+                self._sampler.begin(self._supervised.pid, answer.pid, self._begin)
+        if self._supervised.closed:
+            self._ignore(self._supervised)
+            self._running = False
+
+    def _read_exit(self) -> None:
+        self._exit.read()
+        if self._exit.closed:
+            self._ignore(self._exit)
+
+    def _read_requests(self) -> None:
+        self._requests.read()
+        if self._requests.closed:
+            self._ignore(self._requests)
+
+    def _read_output(self) -> None:
+        """Read once between two samples, not at each line: a silent program costs nothing."""
+        self._ignore(self._output)
+        self._output.read()
+        self._output_paused = not self._output.closed
+
+    def _take(self, channel: ProbeChannel, pause: Mapping[str, int]) -> Snapshot:
+        """Read the kernel's view while the program waits, then resume it."""
+        if self._started is None:  # a short program may reach its end before the answer is read
+            self._read_answers()
+        kernel = KernelView.read(self._started.pid if self._started else 0)
+        channel.resume()
+        return Snapshot(kernel, pause, children_pss=self._sampler.children_pss())
+
+    def _take_end(self, channel: ProbeChannel, pause: Mapping[str, int]) -> Snapshot:
+        self._output.end_trace()
+        snapshot = self._take(channel, pause)
+        self._sampler.end(pause["monotonic"] / 1e9, snapshot.kernel.status.get("VmRSS"))
+        return snapshot
+
+    def _read_rest(self) -> None:
+        """Read what ended processes have left."""
+        while ready := self._poll.poll(0):
+            self._dispatch(ready)
+        self._output.read()
+
+    def _listen(self, source: _Source, read: Callable[[], None]) -> None:
+        self._poll.register(source, select.POLLIN)
+        self._readers[source.fileno()] = read
+
+    def _ignore(self, source: _Source) -> None:
+        self._poll.unregister(source)
+        del self._readers[source.fileno()]
+
+    def _dispatch(self, ready: Sequence[tuple[int, int]]) -> None:
+        """Read what is ready; reading one source may end another."""
+        for descriptor, _ in ready:
+            if read := self._readers.get(descriptor):
+                read()
+
+    def _close(self) -> None:
+        self._sampler.close()
+        self._limits.close()
+        self._exit.close()
+        self._requests.close()
+        self._output.close()

@@ -1,0 +1,37 @@
+"""The supervisor's structures in Go are the models of ``harness/trial/process.py``."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from harness.trial.process import Ended, Job, Started, Usage
+
+_TYPES: dict[Any, set[str]] = {
+    int: {"int", "int64"},
+    Path: {"string"},
+    Path | None: {"string"},
+    str: {"string"},
+    tuple[str, ...]: {"[]string"},
+    tuple[int, ...]: {"[]int"},
+    dict[str, str] | None: {"map[string]string"},
+    Usage: {"usage"},
+}
+"""What each type of a field may be in Go; any other is a literal."""
+
+
+@pytest.mark.parametrize("model", [Job, Started, Ended, Usage])
+def test_go_and_python_agree_on_the_protocol(model: type[BaseModel]) -> None:
+    source = (files("harness.trial") / "supervisor" / "main.go").read_text(encoding="utf-8")
+    name = model.__name__.lower()
+    body = re.search(rf"^type {name} struct {{\n(.*?)^}}", source, re.MULTILINE | re.DOTALL)
+    assert body is not None
+    lines = re.findall(r'^\t\w+ +(\S+) +`json:"(\w+)"`$', body[1], re.MULTILINE)
+    assert len(lines) == len(body[1].splitlines())
+    assert [field for _, field in lines] == list(model.model_fields)
+    for go, field in lines:
+        annotation = model.model_fields[field].annotation
+        assert go in _TYPES.get(annotation, {"string"}), field
