@@ -38,8 +38,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.analysis.conclusion import compare, conclude
-    from harness.analysis.diagnosis import Evidence
     from harness.analysis.evidence import read_evidence
+    from harness.analysis.memory import Evidence
     from harness.analysis.models import Comparison, Diagnosis, GateResult, Suspect, Verdict
     from harness.errors import HarnessError
     from harness.matrix.load import Matrix
@@ -79,7 +79,7 @@ __all__ = [
 
 _HOMES = {
     "analysis.conclusion": ("compare", "conclude"),
-    "analysis.diagnosis": ("Evidence",),
+    "analysis.memory": ("Evidence",),
     "analysis.models": ("Comparison", "Diagnosis", "GateResult", "Suspect", "Verdict"),
     "errors": ("HarnessError",),
     "analysis.evidence": ("read_evidence",),

@@ -6,9 +6,10 @@ from dataclasses import replace
 from harness.analysis.attribution import Explanation, attribute
 from harness.analysis.cells import cell_statuses
 from harness.analysis.comparisons import compare_all, compare_pair
-from harness.analysis.diagnosis import Evidence, diagnose
+from harness.analysis.diagnosis import diagnose
 from harness.analysis.gates import judge_gates
 from harness.analysis.headlines import headline
+from harness.analysis.memory import Evidence
 from harness.analysis.models import Caution, Comparison, Diagnosis, Verdict
 from harness.analysis.quality import cautions
 from harness.analysis.samples import Table, tables

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from harness.analysis.diagnosis import Evidence
+from harness.analysis.memory import Evidence
 from harness.errors import HarnessError
 from harness.profiles.pprof import Stack
 from harness.run.contents import Reading

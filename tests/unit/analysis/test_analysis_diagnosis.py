@@ -8,9 +8,10 @@ import pytest
 from synthetic import HOST, make_run
 
 from harness.analysis.conclusion import conclude
-from harness.analysis.diagnosis import Evidence, late_growth
+from harness.analysis.memory import Evidence
 from harness.analysis.models import Diagnosis, Verdict
 from harness.analysis.quality.metrics import mode_gap
+from harness.analysis.signatures import late_growth
 from harness.run.store import Run
 
 MIB = float(1 << 20)

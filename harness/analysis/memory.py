@@ -1,0 +1,194 @@
+"""How two variants' memory differs, in bytes, for rules that say where it sits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from harness.analysis.samples import Table, Values
+from harness.analysis.stats.intervals import estimate
+from harness.run.records import TrialRecord
+from harness.text.words import amount
+
+ERROR = 0.004
+"""One-sided error probability of a rule: that of a run, 5 %, divided among a dozen rules."""
+PART = 0.2
+"""Part of the resident set's change below which a difference is not material."""
+MOST = 0.5
+"""Part of a change that a function or a class of memory must make to be named."""
+_LEAST = 256 * 1024.0
+"""Bytes that are never material: a few stacks, a few spans."""
+_SAME = 0.05
+"""One-sided error probability of the finding that the settled heap is unchanged, as that of
+``equivalent``."""
+
+Series = Sequence[tuple[float, float]]
+"""Seconds since the start of a trial, resident bytes."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What diagnosis can use besides the trials' records; all of it is optional."""
+
+    functions: Mapping[tuple[str, str], Mapping[str, float]] = field(default_factory=dict)
+    """(workload, variant) → function → bytes in use, the mean over the variant's heap profiles.
+
+    A variant without an entry has no profile; one with an empty entry retains nothing."""
+    series: Mapping[tuple[str, str], Sequence[Series]] = field(default_factory=dict)
+    """(workload, variant) → resident memory over time, one series a trial."""
+    unreadable: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Workload → what is wrong with heap profiles that count as absent."""
+
+
+@dataclass(frozen=True)
+class MemoryChange:
+    """Paired differences of one pair of variants, turned so that the change is a growth."""
+
+    table: Table
+    baseline: str
+    candidate: str
+    sign: float
+    """-1 if the resident set is shown to shrink: the rules then say what shrank."""
+    threshold: float
+    """Bytes above which a difference is material."""
+    evidence: Evidence
+
+    @classmethod
+    def of(
+        cls, table: Table, baseline: str, candidate: str, margin: float, evidence: Evidence
+    ) -> "MemoryChange | None":
+        """Decide what grew, and which difference is material; ``None`` without resident sizes."""
+        size = next(
+            (found for metric in ("rss.end", "rss.peak")
+             if (found := median_of(table.values(baseline, metric))) is not None),
+            None,
+        )  # fmt: skip
+        if size is None:
+            return None
+        plain = cls(table, baseline, candidate, 1.0, max(margin * size, _LEAST), evidence)
+        sign, largest = 1.0, 0.0
+        for metric in ("rss.peak", "rss.end"):
+            change = plain.metric(metric)
+            if plain.material(change) or plain.material(-change):
+                middle = median_of(change) or 0.0
+                if abs(middle) > largest:
+                    sign, largest = float(np.sign(middle)), abs(middle)
+        threshold = max(plain.threshold, PART * largest)
+        return cls(table, baseline, candidate, sign, threshold, evidence)
+
+    @property
+    def verb(self) -> str:
+        """``grew`` or ``shrank``."""
+        return "grew" if self.sign > 0 else "shrank"
+
+    @property
+    def more(self) -> str:
+        """``more`` or ``less``."""
+        return "more" if self.sign > 0 else "less"
+
+    def metric(self, metric: str) -> Values:
+        """Differences of a metric by block; NaN if a value is missing."""
+        difference: Values = self.sign * (
+            self.table.values(self.candidate, metric) - self.table.values(self.baseline, metric)
+        )
+        return difference
+
+    def mappings(self, names: Sequence[str], kind: str = "rss") -> Values:
+        """Differences of the sum over classes of mappings; NaN without smaps."""
+
+        def total(variant: str) -> Values:
+            trials = self.table.cells.get(variant, {})
+            return np.array([_class_sum(trials.get(b), names, kind) for b in self.table.blocks])
+
+        difference: Values = self.sign * (total(self.candidate) - total(self.baseline))
+        return difference
+
+    def material(self, differences: Values) -> bool:
+        """Whether they are shown to be above the threshold."""
+        return p_value(differences - self.threshold, above=True) <= ERROR
+
+    def small(self, differences: Values) -> bool:
+        """Whether they are shown to be below the threshold."""
+        return p_value(differences - self.threshold, above=False) <= ERROR
+
+    def shown(self, differences: Values) -> bool:
+        """Whether they are shown to be above zero."""
+        return p_value(differences, above=True) <= ERROR
+
+    def makes_most(self, part: Values, whole: Values) -> bool:
+        """Whether a part is shown to exceed the threshold, and to make half of the whole."""
+        return self.material(part) and self.shown(part - MOST * whole)
+
+    @cached_property
+    def live(self) -> str:
+        """The metric that shows whether the live heap changed.
+
+        ``heap.live`` holds whatever was in use at the last collection. If two collections after the
+        load leave no more than before, nothing was retained.
+        """
+        settled = self.metric("heap.live.settled")
+        same = p_value(settled - self.threshold, above=False) <= _SAME
+        return "heap.live.settled" if same else "heap.live"
+
+    @cached_property
+    def heap_unaccounted(self) -> Values:
+        """Change of what is resident in the Go heap's mappings beyond the runtime's own account.
+
+        NaN without smaps.
+        """
+        account = self.metric("runtime.mapped") - np.nan_to_num(self.runtime_metadata)
+        rest: Values = self.mappings(["go heap"]) - account
+        return rest
+
+    @cached_property
+    def runtime_metadata(self) -> Values:
+        """What the runtime maps beyond heap and stacks."""
+        direct = self.metric("runtime.metadata")
+        if np.isfinite(direct).any():
+            return direct
+        parts = ("heap.objects", "heap.unused", "heap.free", "heap.stacks")
+        rest: Values = self.metric("runtime.mapped") - sum(self.metric(name) for name in parts)
+        return rest
+
+    @cached_property
+    def between_collections(self) -> Values:
+        """Bytes allocated from one collection to the next."""
+
+        def spaced(variant: str) -> Values:
+            cycles = self.table.values(variant, "gc.cycles")
+            result: Values = self.table.values(variant, "allocs.bytes") / (cycles + 1)
+            return result
+
+        difference: Values = self.sign * (spaced(self.candidate) - spaced(self.baseline))
+        return difference
+
+    def level(self, metric: str, unit: str = "bytes") -> str:
+        """``260 MiB to 402 MiB``: the medians of baseline and candidate."""
+        values = [median_of(self.table.values(v, metric)) for v in (self.baseline, self.candidate)]
+        return " to ".join("unknown" if v is None else amount(v, unit) for v in values)
+
+
+def _class_sum(trial: TrialRecord | None, names: Sequence[str], kind: str) -> float:
+    if trial is None or not trial.smaps:
+        return float("nan")
+    return float(sum(trial.smaps.get(name, {}).get(kind, 0) for name in names))
+
+
+def p_value(differences: Values, *, above: bool) -> float:
+    """One-sided p-value that the mean is above zero, or below it."""
+    found = estimate(differences[np.isfinite(differences)])
+    if found is None:
+        return 1.0
+    return found.p_above(0.0) if above else found.p_below(0.0)
+
+
+def median_of(values: Values) -> float | None:
+    """Median of the finite values; ``None`` without any."""
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if values.size else None
+
+
+def size_of(differences: Values) -> str:
+    """Size of the median difference, in words."""
+    return amount(abs(median_of(differences) or 0.0), "bytes")
