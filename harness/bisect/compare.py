@@ -20,11 +20,11 @@ _MAX_FAILURES = 2
 
 
 class Outcome(Protocol):
-    """Of one trial."""
+    """What one trial gave."""
 
     @property
     def value(self) -> float | None:
-        """The metric's; ``None`` for a trial that failed."""
+        """The metric's value; ``None`` if the trial failed."""
 
     @property
     def problem(self) -> str | None:
@@ -32,22 +32,22 @@ class Outcome(Protocol):
 
 
 class Runner(Protocol):
-    """Builds and measures; ``Classifier`` decides what."""
+    """Builds and measures what ``Classifier`` asks for."""
 
     def build(self, point: Point) -> str | None:
-        """Make a point's binary, once; what went wrong, if it did not work."""
+        """Build a point once; returns what went wrong, if anything did."""
 
     def rounds(self, points: Sequence[Point], count: int) -> Sequence[Mapping[str, Outcome]]:
-        """Measure that many rounds of all the points, by name; asked again, it measures anew."""
+        """Measure new rounds of all the points; outcomes by the points' names."""
 
 
 class EndsEffect(Effect):
-    """Of two points measured against each other: of the bad one against the good one."""
+    """How the bad end compares with the good one."""
 
     decision: Literal["changed", "unchanged", "undecided"] = "undecided"
     rounds: int = 0
     size: float = 0.0
-    """What is typical of the larger one, in the metric's unit: differences are parts of it."""
+    """A typical value of the larger end, in the metric's unit: differences are relative to it."""
 
 
 @dataclass(frozen=True)
@@ -59,37 +59,30 @@ class _Row:
     bad: float
 
     def contrast(self, scale: Scale) -> float:
-        """What a point is sorted by; see ``harness.bisect.decide``."""
+        """What decides on a point; see ``harness.bisect.decide``."""
         low, middle, high = (scale.place(value) for value in (self.good, self.point, self.bad))
         return middle - (low + high) / 2
 
 
 class Classifier:
-    """Two ends that differ, and points to be sorted between them."""
+    """Tells which of two ends a point is like."""
 
     def __init__(self, runner: Runner, good: Point, bad: Point, smallest: float) -> None:
-        """Take two ends; nothing is measured yet.
-
-        Args:
-            runner: builds and measures.
-            good: one end.
-            bad: the other.
-            smallest: changes within ± this are none, relative to the metric's own size.
-        """
+        """Take two ends, and the smallest relative change that counts; nothing is measured yet."""
         self._runner = runner
         self._good, self._bad = good, bad
         self._smallest = smallest
         self._ends: list[Pair] = []
         self._rows: dict[str, list[_Row]] = {}
         self._sorted: list[str] = []
-        """Points whose scatter counts for those after them."""
+        """Points whose scatter counts for those classified after them."""
         self.effect = EndsEffect()
-        """Of both ends, once they have been compared."""
+        """How the ends compare, once ``compare_ends`` was called."""
         self.findings: dict[str, Finding] = {}
         """By name, in the order in which points were first asked about."""
 
     def compare_ends(self) -> EndsEffect:
-        """Whether the ends differ; this must be asked first.
+        """Find out whether the ends differ; to be called first.
 
         Raises:
             HarnessError: an end does not build, or its program fails.
@@ -98,7 +91,7 @@ class Classifier:
         for point in pair:
             problem = self._runner.build(point)
             if problem:
-                raise HarnessError(f"{point.name} does not build, so there is no end to go from:\n"
+                raise HarnessError(f"{point.name} does not build, so it cannot be an end:\n"
                                    f"{problem}")  # fmt: skip
         failures = 0
         decision = None
@@ -121,7 +114,7 @@ class Classifier:
         return self.effect
 
     def classify(self, point: Point) -> Finding:
-        """Sort a point to one end; see ``harness.bisect.points.Classify``."""
+        """Tell which end a point is like; see ``harness.bisect.points.Classify``."""
         known = self.findings.get(point.name)
         if known is not None and known.state != "doubtful":
             return known
@@ -154,7 +147,7 @@ class Classifier:
         return self._finding(point, "doubtful", reason)
 
     def _side(self, rows: Sequence[_Row]) -> Literal["good", "bad"] | None:
-        """The end that a point is like, on the one scale on which it and both ends have a place."""
+        """The end that a point is like, on a scale that has a place for it and both ends."""
         if not rows:
             return None
         scale = scale_of(self._ends, (v for row in rows for v in (row.good, row.point, row.bad)))
@@ -177,7 +170,7 @@ class Classifier:
 
 
 def _value(found: Mapping[str, Outcome], point: Point) -> float | None:
-    """A point's value of a round; none where it is no number that can be set against another."""
+    """A point's value in a round; ``None`` if it is not a finite number."""
     value = found[point.name].value
     return value if value is not None and math.isfinite(value) else None
 
@@ -193,4 +186,4 @@ def _problem(found: Mapping[str, Outcome], point: Point) -> str | None:
 def _explain_failure(found: Mapping[str, Outcome], pair: Sequence[Point]) -> str:
     known = {point.name: _problem(found, point) for point in pair}
     problems = [f"{name}: {problem}" for name, problem in known.items() if problem]
-    return f"an end has no value, so there is nothing to compare: {'; '.join(problems)}"
+    return f"an end has no value, so nothing can be compared: {'; '.join(problems)}"

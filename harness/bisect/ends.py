@@ -19,7 +19,7 @@ _END = re.compile(r"(?P<toolchain>.+?)(?:\+(?P<settings>[A-Za-z0-9_]+(?:,[A-Za-z
 
 
 class End(Frozen):
-    """A toolchain, its experiment settings and what it is run in, before it is fetched."""
+    """A toolchain that is not fetched yet, with experiment, build and environment settings."""
 
     toolchain: ToolchainSpec
     settings: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class End(Frozen):
 
 
 def parse_end(text: str, matrix: MatrixSpec, repository: Path | None) -> End:
-    """One end, with settings after a ``+`` and pairs of build settings and variables after spaces.
+    """Parse one end: ``TOOLCHAIN[+SETTING[,SETTING…]][ KEY=VALUE…]``.
 
     Args:
         text: a toolchain of the matrix by its name; a release; the path of a GOROOT; any form that
@@ -42,7 +42,7 @@ def parse_end(text: str, matrix: MatrixSpec, repository: Path | None) -> End:
     name, pairs = split_pairs(text)
     match = _END.fullmatch(name)
     if match is None:
-        raise HarnessError("an end of a bisection needs a name, as go1.24.3")
+        raise HarnessError("an end of a bisection needs a name, such as go1.24.3")
     if pairs is None:
         raise HarnessError(f"{text!r} is no variant: each KEY=VALUE once, and in quotes as in JSON")
     settings = tuple(match["settings"].split(",")) if match["settings"] else ()
@@ -52,7 +52,7 @@ def parse_end(text: str, matrix: MatrixSpec, repository: Path | None) -> End:
 
 
 def check_conditions(good: End, bad: End) -> None:
-    """Refuse ends that differ by more than what a bisection looks for.
+    """Refuse ends with different build settings or run environments.
 
     Raises:
         HarnessError: they are built or run in different ways.

@@ -1,7 +1,7 @@
 """Builds points and measures rounds of them, into a run directory that any other command can read.
 
-What the directory holds already is not measured again: an interrupted bisection asks the same
-questions in the same order, and so goes on where it stopped.
+What the directory holds is not measured again: a resumed bisection asks the same questions in the
+same order, and so continues where it stopped.
 """
 
 import random
@@ -40,16 +40,16 @@ class Measured:
 
 
 class TrialRunner:
-    """The runner of one run directory and one workload.
+    """Measures one workload into one run directory.
 
-    It grows the run's plan by a variant for each point, and its rounds by each that is measured.
+    Each point becomes a variant of the run's plan.
     """
 
     def __init__(
         self, directory: Path, manifest: Manifest, source: Source, *, metric: str,
         build: BuildSpec, env: Mapping[str, str], cache: Path, say: Say,
     ) -> None:  # fmt: skip
-        """Open a run directory."""
+        """Take a run directory that exists; what an earlier invocation measured there is kept."""
         self._directory, self._manifest = directory, manifest
         self._source, self._metric = source, metric
         self._build, self._env = build, dict(env)
@@ -60,11 +60,11 @@ class TrialRunner:
         self._round = 0
         self._pool: ThreadPoolExecutor | None = None
         self.trials = 0
-        """Used by this bisection so far, those of earlier invocations included."""
+        """Trials that this bisection used so far, including those of earlier invocations."""
 
     @contextmanager
     def open(self) -> Iterator["TrialRunner"]:
-        """Ready to measure, as many trials at a time as there are lanes."""
+        """Start as many threads as there are lanes."""
         limits = self._manifest.matrix.trials
         lanes = len(available_lanes(limits.cpus, limits.lanes))
         with ThreadPoolExecutor(max_workers=lanes) as self._pool:
@@ -72,17 +72,17 @@ class TrialRunner:
 
     @property
     def manifest(self) -> Manifest:
-        """The run's, with all points so far."""
+        """The run's manifest, with all points so far."""
         return self._manifest
 
     @property
     def source(self) -> Source:
-        """The workload's."""
+        """The workload's source."""
         return self._source
 
     @property
     def build_settings(self) -> BuildSpec:
-        """Of every build."""
+        """The settings of every build."""
         return self._build
 
     @property
@@ -91,7 +91,7 @@ class TrialRunner:
         return len(self._problems)
 
     def command(self, name: str) -> str:
-        """What makes a point's binary; empty for one that was never built."""
+        """The command that builds a point; empty if it was never built."""
         variant = next((v for v in self._manifest.plan.variants if v.name == name), None)
         if variant is None:
             return ""
@@ -128,7 +128,7 @@ class TrialRunner:
         return record.error
 
     def _grow(self, point: Point, build: BuildRecord, toolchain: ToolchainRecord) -> None:
-        """Add a point to the plan, in place of what the run directory said of it."""
+        """Add a point to the plan, or replace what the run directory says of it."""
         plan = self._manifest.plan
         variant = Variant(name=point.name, toolchain=build.toolchain, settings=point.settings,
                           build=self._build, env=self._env)  # fmt: skip
@@ -150,7 +150,7 @@ class TrialRunner:
         return list(found.values())
 
     def records_of(self, points: Sequence[Point], count: int) -> list[TrialRecord]:
-        """Measure that many rounds of all the points; their trials, round by round."""
+        """Measure new rounds of all the points; returns their trials, round by round."""
         numbers = range(self._round + 1, self._round + count + 1)
         self._round = numbers[-1]
         plan = self._manifest.plan
@@ -165,9 +165,9 @@ class TrialRunner:
         return [self._records[t.variant, t.round] for t in trials]
 
     def _has(self, trial: Trial, trials: Sequence[Trial]) -> bool:
-        """Whether a trial need not be measured: its round is complete, or it is of this machine.
+        """Whether a trial need not be measured: its round is complete, or it ran on this machine.
 
-        A round that another machine has begun is measured anew, so that no pair mixes the two.
+        A round that another machine began is measured anew, so that no pair mixes both machines.
         """
         record = self._records.get((trial.variant, trial.round))
         whole = all((t.variant, t.round) in self._records for t in trials if t.round == trial.round)

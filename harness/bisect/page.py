@@ -1,4 +1,4 @@
-"""The report of a bisection: the answer, and the path to it."""
+"""The report of a bisection."""
 
 import shlex
 from pathlib import Path
@@ -18,7 +18,7 @@ _COLORS = {"good": "#2e8b57", "bad": "#c9382e", "doubtful": "#b98a12", "unresolv
 
 
 def write_bisection(directory: Path, bisection: Bisection) -> None:
-    """Put the page, its Markdown and the culprit's patch into the run directory."""
+    """Write the page, its Markdown and the patches into the run directory."""
     write_inside(directory, "report.html", render_bisection(bisection))
     write_inside(directory, "report.md", bisection_markdown(bisection))
     for stage in bisection.stages:
@@ -41,7 +41,7 @@ def render_bisection(bisection: Bisection) -> str:
 
 
 def again(bisection: Bisection) -> str:
-    """The command that does the whole bisection anew, in the same order."""
+    """The command that repeats the bisection, in the same order."""
     request = bisection.request
     words = ["gomatrix", "bisect", request.matrix, "--good", request.good, "--bad", request.bad,
              "--workload", request.workload, "--metric", request.metric,
@@ -52,7 +52,7 @@ def again(bisection: Bisection) -> str:
 
 
 def bisection_markdown(bisection: Bisection) -> str:
-    """Answer and path, to fit a comment."""
+    """The bisection as Markdown, for a comment."""
     request = bisection.request
     what = f"{code(request.metric)} of {plain(request.workload)}"
     head = f"## {what}: {plain(request.good)} (good) to {plain(request.bad)} (bad)"
@@ -77,7 +77,7 @@ def _line(finding: Finding, unit: str) -> str:
 
 
 def _against(finding: Finding, unit: str) -> str:
-    """How much more it is than the good end; in the metric's unit where there is no ratio."""
+    """The change against the good end; in the metric's unit if there is no ratio."""
     if finding.ratio is not None or finding.difference is None:
         return percent(finding.ratio)
     return _signed(finding.difference, unit)
@@ -94,7 +94,7 @@ def _signed(difference: float, unit: str) -> str:
 
 
 def _path(stage: Stage, bisection: Bisection) -> Figure | None:
-    """Every measured point of a stage with its interval, in order, all on one scale."""
+    """A chart of a stage's measured points with their intervals."""
     measured = [s.finding for s in stage.steps if s.finding.rounds]
     if len(measured) < 2:  # noqa: PLR2004 - one point is no path
         return None
@@ -114,7 +114,7 @@ def _path(stage: Stage, bisection: Bisection) -> Figure | None:
         x=alt.X("change:Q", title=title, axis=axis, scale=alt.Scale(zero=True))
     )
     rules = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", axis=axis), x2="high:Q")
-    note = "Points on the way, with 95 % intervals; green is like the good end, red like the bad."
+    note = "Points with 95 % intervals; green is like the good end, red like the bad end."
     chart = (rules + points).properties(
         width=560, padding={"left": 24, "right": 12, "top": 5, "bottom": 10}
     )
@@ -123,7 +123,7 @@ def _path(stage: Stage, bisection: Bisection) -> Figure | None:
 
 
 def _row(finding: Finding, unit: str, *, ratios: bool) -> dict[str, object] | None:
-    """A point of the chart; none where nothing is known of the difference."""
+    """A point of the chart; ``None`` if its difference is not known."""
     change, ends = finding.difference, finding.difference_ci
     if ratios and finding.ratio is not None:
         change = finding.ratio - 1

@@ -7,50 +7,50 @@ from harness.golang.toolchains.resolve import Toolchain
 from harness.models import Frozen
 
 State = Literal["good", "bad", "doubtful", "unresolved"]
-"""``doubtful``: measured as often as allowed, and still on neither side; ``unresolved``: it does
-not build, or its program does not run to its end, so that there is nothing to compare."""
+"""``doubtful``: measured as often as allowed, and still like neither end; ``unresolved``: it does
+not build, or its program fails."""
 
 
 class Point(Frozen):
-    """Something between good and bad that can be built and measured."""
+    """A toolchain with settings, to be built and measured."""
 
     name: str
-    """The variant's name: in the run directory, the report and messages."""
+    """The variant's name in the run directory, the report and messages."""
     toolchain: Toolchain
-    """With what a patch or a hybrid replaces in ``patched``."""
+    """Its ``patched`` holds the files that a patch or hybrid replaces."""
     settings: tuple[str, ...] = ()
     """Experiments, in the toolchain's own order."""
 
 
 class Effect(Frozen):
-    """How much more of a metric one point has than another, over rounds that measured both."""
+    """How one point compares with another, over rounds that measured both."""
 
     ratio: float | None = None
-    """Geometric mean; ``None`` where any value is zero or negative: then the difference counts."""
+    """Geometric mean of ratios; ``None`` if any value is zero or negative."""
     ci: tuple[float, float] | None = None
     """The ratio's 95 % interval."""
     difference: float | None = None
-    """Mean, in the metric's unit."""
+    """Mean difference, in the metric's unit."""
     difference_ci: tuple[float, float] | None = None
-    """Its 95 % interval."""
+    """The difference's 95 % interval."""
 
     @property
     def sign(self) -> int:
-        """Whether it is more (1), less (-1) or neither."""
+        """1 for more, -1 for less, 0 for neither."""
         size = self.ratio - 1 if self.ratio is not None else self.difference or 0.0
         return (size > 0) - (size < 0)
 
 
 class Finding(Effect):
-    """What measuring a point told; the effect is that of the point against the good end."""
+    """What measuring a point told; its effect is relative to the good end."""
 
     point: str
-    """Its name."""
+    """The point's name."""
     state: State
     rounds: int = 0
     """Rounds that it was measured in, each with both ends."""
     reason: str | None = None
-    """For ``doubtful`` and ``unresolved``: why, in one line or with a log's tail."""
+    """Why it is ``doubtful`` or ``unresolved``, in one line or with the end of a log."""
 
 
 Classify = Callable[[Point], Finding]

@@ -1,4 +1,4 @@
-"""A bisection made ready: matrix, ends, workload, and the run directory to measure into."""
+"""Prepare a bisection: matrix, ends, workload, and the run directory to measure into."""
 
 import secrets
 import shlex
@@ -37,11 +37,11 @@ from harness.session.prepare import make_manifest, require_linux
 from harness.text.suggestions import did_you_mean
 
 _RECORD_BYTES, _RECORD_VALUES = 32 << 20, 1_000_000
-"""What is read of a bisection's record at most."""
+"""Limits on a record that is read: it may come from elsewhere."""
 
 
 class Arguments(Frozen):
-    """What a command line says; ``None`` for what the matrix, or chance, is to settle."""
+    """What the command line says; ``None`` for what the matrix decides, or for a random seed."""
 
     good: str | None = None
     bad: str | None = None
@@ -67,7 +67,7 @@ class Setup:
 
 
 def request_of(matrix: Matrix, arguments: Arguments) -> Request:
-    """What is asked for, with what the command line leaves open taken from the matrix.
+    """Fill in from the matrix what the command line leaves open.
 
     Raises:
         HarnessError: neither names an end or the workload, or a name means nothing here.
@@ -112,10 +112,10 @@ def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say
 def resume(
     directory: Path, matrix: Matrix, arguments: Arguments, *, command: tuple[str, ...], say: Say
 ) -> Setup:
-    """Go on with an interrupted bisection.
+    """Continue an interrupted bisection.
 
-    The directory may come from elsewhere, so nothing that it names is executed: not the programs of
-    another matrix file, no repository's and no path's toolchain that is not given again.
+    The directory may come from elsewhere, so nothing that it names is executed: no program of
+    another matrix file, and no toolchain of a path or repository that is not given again.
 
     Raises:
         HarnessError: the directory holds none, it was made from another matrix file, or it asks
@@ -146,7 +146,7 @@ def resume(
 
 
 def resuming(setup: Setup) -> str:
-    """The command that goes on with a bisection."""
+    """The command that continues a bisection."""
     request = setup.request
     flags = {"--good": request.good, "--bad": request.bad, "--repo": request.repository}
     given = [word for flag, text in flags.items() if _is_place(text) for word in (flag, str(text))]
@@ -158,12 +158,12 @@ _NAME_PROGRAMS = ("good", "bad", "repository")
 
 
 def _is_place(text: str | None) -> bool:
-    """Whether a text may name a place, and not only a release or a toolchain of the matrix."""
+    """Whether a text may name a path, and not only a release or a toolchain of the matrix."""
     return text is not None and ("/" in text or "{" in text)
 
 
 def read_bisection(directory: Path) -> Bisection:
-    """A run directory's bisection.
+    """Read the bisection of a run directory.
 
     Raises:
         HarnessError: it has none.
@@ -205,7 +205,7 @@ def _open(
 def _toolchains(
     specs: Sequence[ToolchainSpec], base: Path, cache: Path, say: Say
 ) -> dict[str, Toolchain]:
-    """By name; a commit that leaves a release's tools alone need not build its own."""
+    """Toolchains by name; a commit with the tools of a release does not build its own."""
     made = {spec.name: end_of(spec, base, cache, say) for spec in specs}
     others = resolve([spec for spec in specs if made[spec.name] is None], cache, say, base)
     return others | {name: toolchain for name, toolchain in made.items() if toolchain}
@@ -251,9 +251,9 @@ def _manifest(
 
 
 def _continued(old: Manifest, new: Manifest) -> Manifest:
-    """The manifest to go on with: points that there are, and nothing of the old one's to execute.
+    """The manifest to continue with: its points, but nothing that could be executed.
 
-    Points are made again when their turn comes (``TrialRunner``), and then compared.
+    Points are built again when their turn comes (``TrialRunner``), and then compared.
     """
     if (old.matrix, old.plan.seed) != (new.matrix, new.plan.seed):
         raise HarnessError(

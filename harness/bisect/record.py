@@ -14,7 +14,7 @@ StageKind = Literal["ends", "survey", "releases", "experiments", "source", "comm
 
 
 class Request(Frozen):
-    """What was asked for: the same again, in the same directory, goes on where it stopped."""
+    """What was asked for; asked again in the same directory, it continues where it stopped."""
 
     matrix: str
     """Path of the matrix file."""
@@ -22,72 +22,72 @@ class Request(Frozen):
     workload: str
     metric: str
     good: str
-    """A toolchain as on the command line, with settings after a ``+``."""
+    """As on the command line: a toolchain, with settings after a ``+``."""
     bad: str
     repository: str | None = None
-    """Of Go's source, for the commits."""
+    """Directory of a clone of Go's source, for the commits."""
     fix: bool = False
-    """Where the ends are alike but something between them is not: look for what mended it."""
+    """If the ends are alike but a version between them is worse: look for what fixed it."""
     smallest: float = 0.01
-    """Relative changes within ± this are none."""
+    """Relative changes smaller than this are ignored."""
     seed: int
 
 
 class Step(Frozen):
-    """One point on the way, measured or passed over."""
+    """One point, measured or passed over."""
 
     finding: Finding
     what: str = ""
-    """What the point is made of, where its name does not tell."""
+    """What the point is made of, if its name does not say."""
     command: str = ""
-    """To copy into a shell: makes the same binary, without the probe; empty where none was made."""
+    """A shell command that builds the same binary without the probe; empty if none was built."""
 
 
 class Culprit(Frozen):
-    """A commit that makes the change."""
+    """The commit that makes the change."""
 
     commit: str
-    """In full."""
+    """The full hash."""
     title: str
     author: str
     date: str
-    """Of the author, ISO 8601."""
+    """The author's, ISO 8601."""
     stat: str
     """Files and lines, as ``git diff --stat`` shows them."""
     note: str | None = None
-    """The release notes' line about it, if the repository has one."""
+    """What the release notes say about it, if they do."""
 
 
 class Stage(Frozen):
-    """One way of looking for the change, from what the stage before it left."""
+    """One step of narrowing, from what the stage before it left."""
 
     kind: StageKind
     title: str
     older: str
-    """The point before the change, when this stage began."""
+    """The last point before the change, when this stage began."""
     newer: str
-    """The point after it."""
+    """The first point after it."""
     steps: tuple[Step, ...] = ()
-    """In the order of versions where there is one, else as they were asked."""
+    """In the order of versions if there is one, else as they were measured."""
     answer: str
-    """What it found, in one sentence."""
+    """The result in one sentence."""
     stopped: str | None = None
-    """Where it could not go on: why."""
+    """Why it could not continue, if it could not."""
     suspects: tuple[Suspect, ...] = ()
     functions: tuple[str, ...] = ()
     """By name, as ``runtime.mallocgcLarge``."""
     files: tuple[str, ...] = ()
     """Within GOROOT/src."""
     confirmed: tuple[str, ...] = ()
-    """What was shown of the answer beyond the search, a sentence each."""
+    """What confirms the answer, a sentence each."""
     patch: str | None = None
-    """A unified diff against the good toolchain that makes it bad; also in ``culprit.diff``."""
+    """A unified diff that makes the good toolchain bad; also in ``culprit.diff``."""
     remedy: str | None = None
-    """Only where taking that back is not enough: one against the bad toolchain that makes it good;
-    also in ``remedy.diff``."""
+    """A unified diff that makes the bad toolchain good, if reverting ``patch`` does not; also in
+    ``remedy.diff``."""
     culprit: Culprit | None = None
     passed_over: tuple[str, ...] = ()
-    """What was not measured, and why, a sentence each."""
+    """What was not measured and why, a sentence each."""
     again: tuple[str, ...] = ()
     """Commands that repeat the stage or its answer."""
 
@@ -98,23 +98,23 @@ class Bisection(Frozen):
     schema_version: Literal[1] = Field(default=1, alias="schema")
     request: Request
     unit: str
-    """Of the metric."""
+    """The metric's unit."""
     direction: Literal["regression", "fix"]
-    """Whether the good end is the older one, or the bad one."""
+    """``regression``: the good end is the older one."""
     changed: bool | None = None
-    """Whether the ends differ; ``None`` where that could not be told."""
+    """Whether the ends differ; ``None`` if that could not be decided."""
     headline: str
     """The answer in one sentence."""
     stages: tuple[Stage, ...] = ()
     finished: bool = False
     trials: int = 0
-    """Measured."""
+    """Trials measured."""
     builds: int = 0
-    """Asked for, cached ones included."""
+    """Builds, including cached ones."""
 
     @property
     def open(self) -> bool:
-        """Whether something is left to be told that measuring more, or otherwise, might tell."""
+        """Whether the releases could not be told apart, so that the question stays open."""
         return self.changed is None or any(
             stage.stopped for stage in self.stages if stage.kind == "releases"
         )

@@ -1,4 +1,4 @@
-"""The first step down: between which two releases the change lies."""
+"""The search among releases."""
 
 from collections.abc import Callable, Sequence
 

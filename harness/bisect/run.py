@@ -1,4 +1,4 @@
-"""One bisection from its first measurement to its report."""
+"""Run a prepared bisection, from its first measurement to its report."""
 
 from harness.bisect.page import write_bisection
 from harness.bisect.prepare import Setup
@@ -9,14 +9,14 @@ from harness.golang.cache import in_use
 from harness.run.store import point_latest, write_json
 from harness.session.execute import clean
 
-_OTHERWISE = "copy it elsewhere and go on there with --resume"
+_OTHERWISE = "copy it elsewhere and continue there with --resume"
 
 
 def run_bisection(setup: Setup) -> Bisection:
-    """Go down as far as possible, and keep each stage when it is done.
+    """Take all stages, and save each when it is done.
 
     Raises:
-        HarnessError: an end does not build or does not run, so that there is nothing to compare.
+        HarnessError: an end does not build or does not run, so nothing can be compared.
     """
     descent = Descent(setup, setup.span)
     _keep(descent)

@@ -1,7 +1,7 @@
-"""On which scale values are set against each other, and what they show on it. Pure functions.
+"""The scale on which values are compared. Pure functions.
 
-Ratios where all values are positive. Where any is zero or negative there are none: then differences
-stand for them, as parts of what is typical for the larger of both ends.
+Values are compared by ratio if all are positive. If any is zero or negative, they are compared by
+difference, relative to a typical value of the larger end.
 """
 
 import math
@@ -17,17 +17,17 @@ from harness.analysis.stats.intervals import Estimate, estimate
 from harness.bisect.points import Effect
 
 _FARTHEST = 1e100
-"""Values are cut off there, in typical sizes, so that their squares are still numbers."""
+"""Values are cut off there, in units of the scale, so that their squares stay finite."""
 _CONFIDENCE = 0.95
 Pair = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Where a value is: at its logarithm, or at its part of a unit."""
+    """Logarithms, or multiples of a unit."""
 
     unit: float | None
-    """In the metric's own; ``None`` for logarithms."""
+    """In the metric's own unit; ``None`` for logarithms."""
 
     def place(self, value: float) -> float:
         """A value on the scale."""
@@ -36,7 +36,7 @@ class Scale:
         return max(-_FARTHEST, min(_FARTHEST, value / self.unit))
 
     def difference(self, pair: Pair) -> float:
-        """Of the second value of a pair from the first."""
+        """The second value of a pair minus the first, on the scale."""
         return self.place(pair[1]) - self.place(pair[0])
 
     def bound(self, smallest: float) -> float:
@@ -44,7 +44,7 @@ class Scale:
         return math.log1p(smallest) if self.unit is None else smallest
 
     def holds(self, values: Iterable[float]) -> bool:
-        """Whether all values have a place on it."""
+        """Whether all values have a place on the scale."""
         return self.unit is not None or all(value > 0 for value in values)
 
 
@@ -59,7 +59,7 @@ def scale_of(pairs: Sequence[Pair], others: Iterable[float] = ()) -> Scale:
 
 
 def typical_size(pairs: Sequence[Pair]) -> float:
-    """Of the larger end: its median without sign; its mean where that is zero; else one."""
+    """The larger end's median without sign; its mean if that is zero; else one."""
     largest = max((abs(value) for pair in pairs for value in pair), default=0.0)
     if largest == 0:
         return 1.0
@@ -69,7 +69,7 @@ def typical_size(pairs: Sequence[Pair]) -> float:
 
 
 def effect_of(pairs: Sequence[Pair]) -> Effect:
-    """Of the second values against the first ones, with 95 % intervals for one look."""
+    """Compare second values with first ones, with 95 % intervals for one look."""
     size = max((abs(value) for pair in pairs for value in pair), default=0.0) or 1.0
     plain = estimate_of([second / size - first / size for first, second in pairs])
     difference = _finite(plain.centre * size) if plain else None
@@ -89,7 +89,7 @@ def effect_of(pairs: Sequence[Pair]) -> Effect:
 
 
 def estimate_of(values: Sequence[float]) -> Estimate | None:
-    """The centre of paired differences or contrasts, with doubt."""
+    """Estimate the centre of paired differences or contrasts."""
     return estimate(np.asarray(values, dtype=np.float64))
 
 

@@ -1,4 +1,4 @@
-"""Search over an ordered line of candidates whose two ends are known. Pure."""
+"""Binary search over ordered candidates, some of which may tell nothing. Pure functions."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from harness.bisect.points import Finding, State
 T = TypeVar("T")
 
 Choose = Callable[[int, int, Sequence[int]], int]
-"""Out of the untried indices between two, the one to try next."""
+"""Chooses which of the untried indices between two to try next."""
 
 
 @dataclass(frozen=True)
 class Bracket:
-    """Where the change is: after ``low``, at ``high`` at the latest."""
+    """Where the change is: after ``low``, and at ``high`` at the latest."""
 
     low: int
     """Index of the last candidate that is like the first one."""
     high: int
     """Index of the first candidate that is like the last one, as far as known."""
     undecided: tuple[tuple[int, Finding], ...]
-    """Candidates between both that told nothing, and why; empty where the change is pinned down."""
+    """Candidates between both that told nothing, and why; none if both are neighbours."""
 
 
 def nearest_to_middle(low: int, high: int, untried: Sequence[int]) -> int:
-    """The usual choice, which halves what is left."""
+    """Halve what is left."""
     return min(untried, key=lambda index: (abs(2 * index - low - high), index))
 
 
@@ -35,17 +35,17 @@ def first_change(
     last: State,
     choose: Choose = nearest_to_middle,
 ) -> Bracket:
-    """Find the step between two neighbours, by halving.
+    """Find the first candidate after the change.
 
-    A candidate that is unresolved or doubtful is passed over as ``git bisect skip`` does, and the
-    next nearest is asked. When only such ones are left, each doubtful one is asked once more, which
-    measures it further; what is doubtful even then is part of the answer.
+    A candidate that is unresolved or doubtful is passed over, as ``git bisect skip`` does, and the
+    next nearest is tried. When only such ones are left, each doubtful one is tried once more, which
+    measures it further; if it stays doubtful, it is part of the answer.
 
     Args:
-        candidates: in order, both ends included, which are not asked about.
-        classify: asked about one candidate at a time.
+        candidates: in order, including both ends, which are not tried.
+        classify: tries a candidate.
         last: the state of the last candidate; the first one's is the other.
-        choose: which untried candidate to ask about next.
+        choose: which candidate to try next.
     """
     low, high = 0, len(candidates) - 1
     passed: dict[int, Finding] = {}

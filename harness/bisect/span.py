@@ -1,4 +1,4 @@
-"""Two points, one on either side of the change, and the words for it."""
+"""Two points, one before and one after the change."""
 
 from harness.bisect.points import Finding, Point, State
 from harness.models import Frozen
@@ -10,25 +10,25 @@ class Span(Frozen):
     older: Point
     newer: Point
     regression: bool
-    """Whether the older one is the good one; else something was mended between them."""
+    """Whether the older point is the good one; else a fix lies between them."""
 
     @property
     def good(self) -> Point:
-        """The point that is as it should be."""
+        """The good point."""
         return self.older if self.regression else self.newer
 
     @property
     def bad(self) -> Point:
-        """The other."""
+        """The bad point."""
         return self.newer if self.regression else self.older
 
     @property
     def last(self) -> State:
-        """The state of the newer end: what a search looks for the first of."""
+        """The state of the newer point; a search looks for the first one like it."""
         return "bad" if self.regression else "good"
 
     def between(self, older: Point, newer: Point) -> "Span":
-        """A part of it."""
+        """A part of the span."""
         return self.model_copy(update={"older": older, "newer": newer})
 
     def describe(self, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""Which experiments of the newer toolchain carry the change: a matrix's attribution, reused."""
+"""Which experiments of the newer toolchain cause the change, by the attribution of a matrix."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -19,7 +19,7 @@ from harness.run.store import Run
 _TRIALS = TrialsSpec(min=5, max=20)
 _REASONS = {0: "it is equivalent to neither end", 2: "it is equivalent to both ends"}
 _FULL = 2
-"""Suspects up to which every combination is built; with more, each alone, and all together."""
+"""Up to so many suspects, every combination is built; else each alone, and all together."""
 
 
 def suspects_between(older: Point, newer: Point) -> tuple[str, ...]:
@@ -35,7 +35,7 @@ def flips(newer: Point, suspects: Sequence[str]) -> list[Point]:
 
 
 def untried(suspects: Sequence[str]) -> tuple[str, ...]:
-    """Which combinations of suspects are not built, in words."""
+    """Which combinations of suspects are not built, in a sentence."""
     if len(suspects) <= _FULL:
         return ()
     names = ", ".join(suspects)

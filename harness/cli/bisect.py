@@ -1,4 +1,4 @@
-"""The command that goes from "it got worse between these two" to what made it so."""
+"""The command that finds what made a workload worse between two toolchains."""
 
 import sys
 from pathlib import Path
@@ -21,30 +21,28 @@ from harness.matrix.load import load
     )
 )
 @click.argument("matrix", default="matrix.yaml", type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "--good", help="A toolchain that is as it should be; by default the question's baseline."
-)
-@click.option("--bad", help="One that is not; by default the question's candidate.")
-@click.option("--workload", help="Which one; needed where the matrix has several.")
-@click.option("--metric", help="By default the first of the question's.")
+@click.option("--good", help="The good toolchain; by default the question's baseline.")
+@click.option("--bad", help="The bad toolchain; by default the question's candidate.")
+@click.option("--workload", help="The workload; needed if the matrix has several.")
+@click.option("--metric", help="The metric; by default the question's first.")
 @click.option(
     "--repo", "repository", type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A clone of Go's source, to go down to the commit.",
+    help="A clone of Go's source repository, to find the commit.",
 )  # fmt: skip
 @click.option("--fix", is_flag=True,
-              help="If a change came and went between the ends: find what mended it.")  # fmt: skip
+              help="If a change came and went between the ends, find its fix.")  # fmt: skip
 @click.option("--smallest", default="1%", show_default=True, callback=parse_fraction,
-              help="Changes below it are none.")  # fmt: skip
-@click.option("--seed", type=int, help="For the order of trials within rounds.")
+              help="Ignore relative changes smaller than this.")  # fmt: skip
+@click.option("--seed", type=int, help="Seed of the order of trials within rounds.")
 @click.option(
     "--resume", "directory", type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="RUN",
-    help="Go on with an interrupted bisection of this matrix; the paths of toolchains and of the "
+    help="Continue an interrupted bisection of this matrix; paths of toolchains and of the "
          "repository must be given again.",
 )  # fmt: skip
 @click.option(
     "--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"),
-    show_default=True, help="Where the run directory is put.",
+    show_default=True, help="Where the run directory is created.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print bisect.json instead of sentences.")
 def bisect(  # noqa: PLR0913 - one for each option
@@ -54,11 +52,11 @@ def bisect(  # noqa: PLR0913 - one for each option
 ) -> None:  # fmt: skip
     """Find what made a workload worse: the release, the experiment, the function, the commit.
 
-    Ends may be releases, paths of a GOROOT, names of the matrix's toolchains, or any form that its
-    `go:` has; with settings after a plus. Where the good end is the newer one, it finds what mended
-    it.
+    Each end is a release, the path of a GOROOT, the name of one of the matrix's toolchains, or any
+    form that its `go:` takes, with experiment settings after a plus. If the good end is the newer
+    one, find the fix.
 
-    Exits with 0 if the answer is found or the ends do not differ, with 1 if it stays open, and with
+    Exit with 0 if the answer is found or the ends do not differ, with 1 if it stays open, and with
     2 if nothing could be measured.
     """
     command = ("gomatrix", *sys.argv[1:])
@@ -78,7 +76,7 @@ def bisect(  # noqa: PLR0913 - one for each option
     try:
         bisection = run_bisection(setup)
     except KeyboardInterrupt:
-        raise HarnessError(f"interrupted; {resuming(setup)} goes on") from None
+        raise HarnessError(f"interrupted; to continue: {resuming(setup)}") from None
     if as_json:
         say_json(bisection.model_dump_json(indent=1))
     else:
