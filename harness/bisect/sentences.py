@@ -1,4 +1,4 @@
-"""A bisection in sentences. Pure functions."""
+"""Sentences about a bisection. Pure functions."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +13,7 @@ from harness.text.words import amount, listed, percent, span
 def of_step(request: Request, change: EndsEffect, unit: str) -> str:
     """``rss.peak of large-buffers is 59.9 % more (59.8 % to 60.0 %, 3 rounds)``.
 
-    In the metric's unit where there is no ratio.
+    In the metric's unit if there is no ratio.
     """
     what, rounds = f"{request.metric} of {request.workload}", f"{change.rounds} rounds"
     word = "more" if change.sign > 0 else "less"
@@ -28,7 +28,7 @@ def of_step(request: Request, change: EndsEffect, unit: str) -> str:
 
 
 def against(effect: Effect, unit: str) -> str:
-    """``+59.9 %``; in the metric's unit where there is no ratio; nothing where nothing is known."""
+    """``+59.9 %``; in the metric's unit if there is no ratio; empty if nothing is known."""
     if effect.ratio is not None:
         return _signed(percent(effect.ratio - 1))
     return "" if effect.difference is None else _signed(amount(effect.difference, unit))
@@ -57,8 +57,8 @@ def of_ends(request: Request, ends: Span, change: EndsEffect, unit: str, *, wors
         )
     if not worse:
         return (
-            f"{_compared(request, ends, change, unit)}: it is not the worse one; swap both ends to "
-            "find what improved it"
+            f"{_compared(request, ends, change, unit)}: it is not worse; swap the ends to find "
+            "what improved it"
         )
     return _compared(request, ends, change, unit)
 
@@ -68,7 +68,7 @@ def _compared(request: Request, ends: Span, change: EndsEffect, unit: str) -> st
 
 
 def of_survey(findings: Sequence[Finding]) -> str:
-    """That none of the versions between is worse, as far as that is known."""
+    """That no version between is worse, as far as is known."""
     versions = f"none of the {len(findings)} minor versions that begin between them"
     open_ones = [f.point for f in findings if f.state in ("doubtful", "unresolved")]
     if not open_ones:
@@ -86,9 +86,9 @@ def of_source(found: SourceAnswer, ends: Span) -> str:
         case "no difference":
             return "no code differs in the files of the standard library that the workload uses"
         case "elsewhere":
-            return f"{ends.bad.name} is not made bad by its standard library alone"
+            return f"the standard library alone does not make {ends.bad.name} bad"
         case "doubtful":
-            return "the standard library makes a part of the difference at the most"
+            return "the standard library makes at most a part of the difference"
         case "not searched":
             return "the standard library was not searched"
         case "not found" if found.untried:
@@ -98,19 +98,19 @@ def of_source(found: SourceAnswer, ends: Span) -> str:
                 f"of the other {tried} does"
             )
     return (
-        f"no part of the standard library makes {ends.bad.name} bad alone: all {tried} "
-        "differences were tried, part by part"
+        f"no part of the standard library makes {ends.bad.name} bad: all {tried} "
+        "differences were tried, in groups"
     )
 
 
 def of_confirmation(found: SourceAnswer, ends: Span) -> Iterator[str]:
     """What the patch does on each end."""
     more = [c.name for c in found.besides if c not in found.culprits]
-    needs = f", and with {_few(more)}, which it does not build without," if more else ""
+    needs = f" and {_few(more)}, which it needs to build," if more else ""
     if found.forward:
         yield f"{ends.good.name} with the patch{needs} is {found.forward.state}"
     if found.reverse:
-        how = "the remedy" if found.remedy and found.stopped is None else "the patch taken back"
+        how = "the remedy" if found.remedy and found.stopped is None else "the patch reverted"
         yield f"{ends.bad.name} with {how} is {found.reverse.state}"
 
 
@@ -151,8 +151,8 @@ def _interval(change: EndsEffect, unit: str) -> str:
 
 
 _FEW = 5
-_TAKEN_BACK = "taking it back on the bad toolchain"
-_TAKEN_OVER = "taking it over onto the good toolchain"
+_TAKEN_BACK = "reverting it on the bad toolchain"
+_TAKEN_OVER = "making it on the good toolchain"
 
 
 def headline(bisection: Bisection) -> str:

@@ -1,4 +1,4 @@
-"""What the source step of a bisection answers."""
+"""The answer of source bisection."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -11,7 +11,7 @@ Direction = Literal["forward", "reverse"]
 """``forward``: files of the bad toolchain on the good one; ``reverse``: the other way."""
 DIRECTIONS: tuple[Direction, ...] = ("forward", "reverse")
 WANTED: Mapping[Direction, State] = {"forward": "bad", "reverse": "good"}
-"""What a hybrid with the effect is like."""
+"""The state of a hybrid that has the effect."""
 
 
 Outcome = Literal["found", "no difference", "elsewhere", "doubtful", "not found", "not searched"]
@@ -29,40 +29,38 @@ class TriedHybrid(Frozen):
 
 
 class SourceAnswer(Frozen):
-    """The part of the standard library's differences that makes the difference."""
+    """Which differences of the standard library have the effect."""
 
     outcome: Outcome
     used: int
-    """Files of the standard library that the workload is made of."""
+    """Files of the standard library that the workload is built from."""
     differing: tuple[str, ...]
-    """Those of them that differ, as paths within the GOROOT."""
+    """Used files that differ, as paths within the GOROOT."""
     elsewhere: int
-    """Files of the standard library that differ but are not used: never tried."""
+    """Files of the standard library that differ but are not used, and so never tried."""
     binary: tuple[str, ...] = ()
-    """Files that are used and differ, but are no text, so that they cannot be mixed."""
+    """Used files that differ but are not text, and so never tried."""
     edits: int = 0
     """Declarations that differ in used files."""
     untried: int = 0
-    """Those that are in no hybrid that builds and runs, where the wholes cannot be mixed."""
+    """Declarations that are in no hybrid that builds and runs."""
     culprits: tuple[ChangedDeclaration, ...] = ()
     """Declarations that the patch changes."""
     besides: tuple[ChangedDeclaration, ...] = ()
-    """All that the patch changes, where it does not build on the good toolchain without more than
-    the culprits."""
+    """All that the patch changes, if it needs more than the culprits to build."""
     diff: str = ""
-    """The patch: on the good toolchain, it makes the bad one's value."""
+    """The patch that makes the good toolchain bad."""
     forward: Finding | None = None
-    """Of the good toolchain with the patch: expected to be bad."""
+    """The good toolchain with the patch: expected to be bad."""
     reverse: Finding | None = None
-    """Of the bad toolchain without it: expected to be good."""
+    """The bad toolchain with the patch reverted: expected to be good."""
     remedy: tuple[ChangedDeclaration, ...] = ()
-    """Only where taking the patch back is not enough: what must be taken back to cure the bad
-    toolchain."""
+    """What makes the bad toolchain good, if reverting the patch does not."""
     remedy_diff: str = ""
-    """The patch that does so, for the bad toolchain."""
+    """The patch that does so."""
     steps: tuple[TriedHybrid, ...] = ()
     """All hybrids, in the order in which they were tried."""
     hybrids: int = 0
     """How many of them were built and measured, or refused by the compiler."""
     stopped: str | None = None
-    """Where the search ended early, and why; ``None`` if both directions are confirmed."""
+    """Where and why the search ended early; ``None`` if both directions are confirmed."""

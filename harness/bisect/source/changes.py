@@ -1,4 +1,4 @@
-"""How the files of two GOROOTs differ, as edits that can be made one by one."""
+"""The differences between the files of two GOROOTs, as edits that can be made one by one."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,32 +17,32 @@ _FRAME = ("head", "imports")
 
 
 class Edit(NamedTuple):
-    """One difference: a piece of a file, taken from the bad side instead of the good one."""
+    """One difference: a piece of a file to take from the bad side instead of the good one."""
 
     path: str
     piece: int
 
 
 class Piece(Frozen):
-    """A part of a file on both sides; either may lack it."""
+    """A segment of a file on both sides; either may lack it."""
 
     good: Segment
     bad: Segment
 
     @property
     def kind(self) -> str:
-        """As of a segment."""
+        """The segment's kind."""
         return self.good.kind or self.bad.kind
 
     @property
     def name(self) -> str:
-        """What it declares, for messages; empty if nothing."""
+        """What it declares, for messages; may be empty."""
         symbols = self.good.symbols or self.bad.symbols
         return symbols[0].name if symbols else ""
 
 
 class FileChange(Frozen):
-    """A file that differs."""
+    """A file that differs, in pieces."""
 
     path: str
     """Within the GOROOT."""
@@ -67,7 +67,7 @@ class FileChange(Frozen):
 
     @cached_property
     def edits(self) -> tuple[Edit, ...]:
-        """What can matter: not comments, nor what follows from other edits, as imports do."""
+        """Pieces that count: not comments, nor imports, which follow from other edits."""
         found = [number for number in sorted(self.differing) if self._matters(number)]
         imports = any(split.imports for split in self.splits)
         if not found and self.one_sided and (imports or not self.path.endswith(".go")):
@@ -108,13 +108,13 @@ class FileChange(Frozen):
 
 
 class Unparsable(Exception):  # noqa: N818 - an outcome of a combination, not a fault
-    """A combination of edits that is no Go file."""
+    """A combination of edits is not a valid Go file."""
 
 
 def compare(
     good: Mapping[str, str | None], bad: Mapping[str, str | None], split: tuple[Splitter, Splitter]
 ) -> dict[str, FileChange]:
-    """The files that differ, in the order of their paths.
+    """Compare files, in the order of their paths.
 
     Args:
         good: texts of files by path within the GOROOT; ``None`` for one that is not there.

@@ -1,4 +1,4 @@
-"""The imports of a Go file that is a hybrid of two others."""
+"""The imports of a Go file that is made of two others."""
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -10,7 +10,7 @@ _Side = tuple[Split, str]
 
 
 def unnamed(imports: Iterable[Import]) -> frozenset[str]:
-    """What a file imports without naming it: for its effects, or all that it declares, or C."""
+    """Imports with the name ``_`` or ``.``, and C."""
     return frozenset(
         "C" if i.path == "C" else f"{i.name} {i.path}"
         for i in imports

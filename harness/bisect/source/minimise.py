@@ -1,11 +1,10 @@
-"""Delta debugging: the smallest set of changes that still makes the difference.
+"""Delta debugging: a smallest set of changes that still has the effect.
 
-First by halving: the changes are made one after the other in a fixed order, and a binary search
-finds the one with which the effect comes; it is kept, and the search goes on before it until what
-was kept has the effect by itself. For m changes out of n that matter, and effects that do not come
-and go, this takes about m · log2(n) questions. What is left is minimised by ddmin (Zeller and
-Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002), which needs no such
-assumption.
+First by binary search: changes are made one after the other in a fixed order, and the one with
+which the effect comes is found and kept. This is repeated with the changes before it, until what is
+kept has the effect by itself. For m changes out of n that matter, and effects that do not come and
+go, this takes about m · log2(n) questions. The rest is minimised by ddmin (Zeller and Hildebrandt,
+"Simplifying and Isolating Failure-Inducing Input", 2002), which does not need that assumption.
 """
 
 import itertools
@@ -18,7 +17,7 @@ from harness.bisect.search import nearest_to_middle
 Answer = Literal["yes", "no", "unresolved"]
 T = TypeVar("T", bound=Hashable)
 Ask = Callable[[frozenset[T]], Answer]
-"""Whether a set of changes has the effect; asked again, it must give the same answer."""
+"""Tells whether a set of changes has the effect, always with the same answer."""
 
 
 def halve(
@@ -26,11 +25,10 @@ def halve(
     ask: Ask[T],
     close: Callable[[AbstractSet[T]], frozenset[T]],
 ) -> frozenset[T]:
-    """A small set of changes that has the effect, supposing that all of them have it.
+    """Find a small set of changes that has the effect, which all of them together have.
 
     Args:
-        blocks: all changes, those that belong together in a block, in an order in which no block
-            needs a later one.
+        blocks: all changes, in blocks that belong together; no block needs a later one.
         ask: answers questions.
         close: adds to a set what it needs.
     """
@@ -51,7 +49,7 @@ def _step(
     ask: Ask[T],
     close: Callable[[AbstractSet[T]], frozenset[T]],
 ) -> tuple[int, int]:
-    """Where the effect comes: not with the first ``low`` blocks, but with ``high`` of them."""
+    """Between which blocks the effect comes: not with ``low`` of them, but with ``high``."""
     low = 0
     unresolved: set[int] = set()
     while cuts := [n for n in range(low + 1, high) if n not in unresolved]:

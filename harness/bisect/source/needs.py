@@ -1,7 +1,7 @@
-"""Which edits need which others, so that hybrids which cannot compile are seldom tried.
+"""Which edits need which others, so that most hybrids that are tried compile.
 
-By what the type checker says that declarations refer to. Where that is not enough, a hybrid does
-not build, and what the compiler complains of tells what else belongs together, or cannot be had.
+References come from Go's type checker. If a hybrid does not build all the same, the compiler's
+message tells what else belongs together, or cannot be had.
 """
 
 import heapq
@@ -31,16 +31,16 @@ _COMPLAINTS = (
     r"relocation target (?:[\w./]+\.)?(\w+) not defined",
     r"(?:symbol|definition of) (?:[\w./]+\.)?(\w+)",
 )
-"""What the Go compiler, type checker and linker say where a name has gone astray."""
+"""How the Go compiler and linker say that a name is missing, or is there twice."""
 
 
 _PACKAGE = re.compile(r"^# ([\w./-]+)")
-"""How the go command heads what the compiler says of a package."""
+"""The line above the compiler's messages about a package."""
 _QUALIFIED = re.compile(r"(?:undefined:|relocation target|symbol|definition of) ([\w./]+)\.\w+")
 
 
 def astray(complaint: str) -> list[tuple[str, str]]:
-    """Packages and names that a failed build misses in them, or has twice."""
+    """Names that a failed build misses, or has twice, each with its package."""
     found: dict[tuple[str, str], None] = {}
     package = ""
     for line in complaint.splitlines():
@@ -53,19 +53,19 @@ def astray(complaint: str) -> list[tuple[str, str]]:
 
 
 class Needs:
-    """What each edit needs; it learns from failed builds."""
+    """What each edit needs, from references and from failed builds."""
 
     def __init__(
         self, changes: Mapping[str, FileChange], direction: Direction = "forward",
         unreachable: AbstractSet[str] = frozenset(),
     ) -> None:  # fmt: skip
-        """Tell from references alone.
+        """Start with references.
 
         Args:
             changes: all differences.
-            direction: whether edits are made on the good side, or taken back on the bad one, where
-                what needed an edit goes before it.
-            unreachable: packages that cannot be added to the toolchain that edits are made on.
+            direction: ``forward`` to make edits on the good side, ``reverse`` to revert them on the
+                bad side.
+            unreachable: packages that cannot be added to that side's toolchain.
         """
         ranks, backwards = _ranks(changes), direction == "reverse"
         edits = sorted((e for c in changes.values() for e in c.edits), reverse=backwards)
@@ -88,7 +88,7 @@ class Needs:
         self._moved()
         self._other_types()
         self.barred = {e for e in self._edits if changes[e.path].package in unreachable}
-        """Edits that can be in no hybrid."""
+        """Edits that no hybrid can have."""
 
     def _turn_round(self) -> None:
         needs, self._needs = self._needs, {edit: set() for edit in self._edits}
@@ -97,11 +97,11 @@ class Needs:
                 self._needs[one].add(edit)
 
     def possible(self, edits: AbstractSet[Edit]) -> bool:
-        """Whether edits need nothing that cannot be had."""
+        """Whether a hybrid can have these edits and what they need."""
         return self.barred.isdisjoint(self.close(edits))
 
     def close(self, edits: AbstractSet[Edit]) -> frozenset[Edit]:
-        """Edits, and all that they need."""
+        """Add to edits all that they need."""
         closed: set[Edit] = set()
         pending = list(edits)
         while pending:
@@ -112,10 +112,7 @@ class Needs:
         return frozenset(closed)
 
     def blocks(self, edits: AbstractSet[Edit]) -> list[frozenset[Edit]]:
-        """Edits in an order in which none needs a later one; those that need each other together.
-
-        Otherwise in the order of their files, and in a file from its beginning on.
-        """
+        """Group edits that need each other, in an order in which no block needs a later one."""
         chosen = [edit for edit in self._edits if edit in edits]
         labels = self._components(chosen)
         members: dict[int, set[Edit]] = defaultdict(set)
@@ -132,7 +129,7 @@ class Needs:
         return [frozenset(members[label]) for label in _in_order(needed, first)]
 
     def learn(self, complaint: str, chosen: AbstractSet[Edit]) -> bool:
-        """Take a failed build's complaint in; whether it told anything new."""
+        """Learn from a failed build's message; returns whether it told anything new."""
         before = sum(map(len, self._needs.values())) + len(self.barred)
         for package, name in astray(complaint):
             for key in sorted(self._keys[name]):
@@ -142,7 +139,7 @@ class Needs:
         return sum(map(len, self._needs.values())) + len(self.barred) > before
 
     def _missed(self, key: str, chosen: AbstractSet[Edit]) -> None:
-        """What defines a key goes with what uses it; if it does so already, neither can be had."""
+        """Tie users of a key to its definers; if all are chosen already, bar the users."""
         definers, users = self._definers[key], self._users[key]
         if definers - chosen:
             for user in (users | definers) & chosen:
@@ -168,7 +165,7 @@ class Needs:
             self._needs[other].add(one)
 
     def _introduced_and_removed(self, changes: Mapping[str, FileChange]) -> None:
-        """A name that only one side knows: its users go with its declaration."""
+        """A name that only one side has: its users need its declaration, or its removal them."""
         known = [frozenset[str]().union(*_names(changes, side)) for side in (0, 1)]
         for edit, piece in self._pieces.items():
             for name in piece.bad.defines - known[0]:
@@ -178,7 +175,7 @@ class Needs:
                 self._needs[edit] |= self._users[name] - {edit}
 
     def _moved(self) -> None:
-        """A declaration that left one place for another of its package does both at once."""
+        """A declaration that moved within its package leaves and arrives at once."""
         places: dict[tuple[str, str], tuple[set[Edit], set[Edit]]] = defaultdict(
             lambda: (set(), set())
         )
@@ -191,7 +188,7 @@ class Needs:
                 self._tie(left | came)
 
     def _other_types(self) -> None:
-        """A function, field or variable of another type changes together with its users."""
+        """A function, field or variable whose type changed goes together with its users."""
         for edit, piece in self._pieces.items():
             sides = [_named(segment.signatures) for segment in (piece.good, piece.bad)]
             names = {n for n in sides[0].keys() & sides[1].keys() if sides[0][n] != sides[1][n]}
@@ -219,7 +216,7 @@ def _symbols(piece: Piece, side: int) -> set[str]:
 
 
 def _in_order(needed: Mapping[int, AbstractSet[int]], place: Mapping[int, int]) -> Iterator[int]:
-    """What is needed before what needs it, and otherwise by place."""
+    """Sort topologically, and otherwise by place."""
     missing = {label: len(others) for label, others in needed.items()}
     needing = defaultdict(set)
     for label, others in needed.items():
@@ -237,9 +234,9 @@ def _in_order(needed: Mapping[int, AbstractSet[int]], place: Mapping[int, int]) 
 
 
 def _ranks(changes: Mapping[str, FileChange]) -> dict[str, tuple[bool, int, int]]:
-    """Packages by how likely they are tied to others: first those that no other one imports.
+    """Rank packages: first those that no other one imports, then by how many they are tied to.
 
-    By the imports of files that differ; then small ones before large ones.
+    Ties are the imports of files that differ; small packages come before large ones.
     """
     names = {change.package for change in changes.values()}
     users: dict[str, set[str]] = {name: set() for name in names}

@@ -1,4 +1,4 @@
-"""What was found, in words and as a patch: changed declarations by name, and a unified diff."""
+"""What was found: the names of changed declarations, and a unified diff."""
 
 import difflib
 from collections import Counter
@@ -13,7 +13,7 @@ Texts = Mapping[str, str | None]
 
 
 class ChangedDeclaration(Frozen):
-    """A declaration, or where there is none to name a file, in which the difference lies."""
+    """A declaration that differs, or a file that has none."""
 
     path: str
     """Within the GOROOT, as ``src/runtime/malloc.go``."""

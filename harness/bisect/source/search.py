@@ -1,4 +1,4 @@
-"""From two toolchains to the declarations whose difference matters."""
+"""The search for declarations that make the difference between two toolchains."""
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -30,11 +30,11 @@ from harness.matrix.models import BuildSpec
 from harness.text.words import listed
 
 MOST_HYBRIDS = 80
-"""So many are asked about in search of declarations, in each direction: some ten minutes."""
+"""Hybrids that are tried to minimise declarations: some six seconds each on two CPUs."""
 MOST_HUNKS = 16
-"""So many more are spent on making the patch smaller within its declarations."""
+"""Hybrids that are tried to minimise the patch within declarations."""
 REASON_LINES = 6
-"""So much of a reason is passed on."""
+"""Lines of a reason that are reported."""
 
 
 def search_source(
@@ -92,11 +92,11 @@ def search_source(
 
 
 class _Learned(Exception):  # noqa: N818 - a signal, not a fault
-    """A failed build told of edits that belong together: the order of the search changes."""
+    """A failed build told what belongs together: the order of the search changes."""
 
 
 class _Questions:
-    """Answers for delta debugging about sets of edits, within a budget."""
+    """Answers questions of delta debugging, within a budget."""
 
     def __init__(self, hybrids: Hybrids, direction: Direction, changes: Changes, most: int) -> None:
         self._hybrids = hybrids
@@ -105,9 +105,9 @@ class _Questions:
         self._last = hybrids.asked + most
         self._known: dict[frozenset[Edit], Answer] = {}
         self.needs: Needs | None = None
-        """What learns from failed builds, if anything does."""
+        """Learns from failed builds, if set."""
         self.spent = False
-        """Whether anything was left unanswered; such sets count as unresolved."""
+        """Whether the budget ran out; further sets count as unresolved."""
 
     def __call__(self, edits: frozenset[Edit]) -> Answer:
         if edits not in self._known:
@@ -142,13 +142,13 @@ class _Part:
     whole: frozenset[Edit]
     """All that differs in the same declarations, where ``edits`` are some hunks of them."""
     declarations: frozenset[Edit]
-    """These declarations, among all differences as they were before any was taken apart."""
+    """These declarations, among all differences before any was split into hunks."""
     spent: bool
-    """Whether the search for a smaller one was broken off."""
+    """Whether the budget ended the search."""
 
 
 class _Search:
-    """One search: in the direction in which mixing works, and the other for confirmation."""
+    """Searches in a direction in which hybrids build, and confirms in the other."""
 
     def __init__(
         self, hybrids: Hybrids, changes: Changes, split: Splitter,
@@ -166,7 +166,7 @@ class _Search:
             return _ended(
                 "no difference",
                 "no code differs in the files that the workload uses: the difference comes from "
-                "the compiler, the assembler, the linker or files that are no text",
+                "the compiler, the assembler, the linker, or files that are not text",
             )
         wholes: list[Finding] = []
         for direction in DIRECTIONS:
@@ -178,7 +178,7 @@ class _Search:
         return self._by_parts(wholes)
 
     def _by_parts(self, wholes: Sequence[Finding]) -> dict[str, object]:
-        """The answer where no whole library can be mixed."""
+        """Search where neither whole library builds on the other toolchain."""
         test = GroupTest(self._hybrids, self._changes, self._needs)
         result = test.run(DIRECTIONS)
         if result.direction is None:
@@ -187,14 +187,14 @@ class _Search:
         other: Direction = "reverse" if result.direction == "forward" else "forward"
         shown = fields[other]
         if isinstance(shown, Finding) and shown.state not in ("unresolved", WANTED[other]):
-            result = test.run((other,))  # these differences are not all: what else, the other way
+            result = test.run((other,))  # these are not all: find the others in the other direction
             if result.direction is not None:
                 again = self._minimised(result.direction, result.edits)
                 fields = fields if "stopped" in again else again
         return fields
 
     def _minimised(self, direction: Direction, among: frozenset[Edit]) -> dict[str, object]:
-        """The answer, from edits that have the effect in one direction."""
+        """Minimise edits that have the effect in one direction, and confirm in the other."""
         part = self._smallest(direction, among)
         other: Direction = "reverse" if direction == "forward" else "forward"
         confirmed = self._hybrids.ask(other, part.changes, part.edits)
@@ -210,7 +210,7 @@ class _Search:
         elif part.spent:
             fields["stopped"] = (
                 f"the search ended after {self._hybrids.asked} hybrids; "
-                "some of these differences may not be needed"
+                "some of these differences may be unnecessary"
             )
         return fields
 
@@ -218,13 +218,13 @@ class _Search:
         return self._hybrids.ask(direction, part.changes, part.edits)
 
     def _in_vain(self, result: GroupResult, wholes: Sequence[Finding]) -> dict[str, object]:
-        """Nothing was found part by part: what was tried, what was not, and why."""
+        """Nothing was found: what was tried, what was not, and why."""
         count = len(result.untried)
         told = len(self._edits) - count - len(result.unclear)
         words = (
-            "the two standard libraries cannot be mixed as wholes, so they were taken over part by "
-            f"part; {told} of {len(self._edits)} differences are in hybrids that build and run, "
-            "and no such hybrid makes the difference, or takes it away"
+            "neither standard library builds as a whole on the other toolchain, so declarations "
+            f"were taken over in groups; {told} of {len(self._edits)} differences are in hybrids "
+            "that build and run, and no such hybrid makes the difference or removes it"
         )
         lines = [words]
         if result.unclear:
@@ -246,7 +246,7 @@ class _Search:
         return {"outcome": "not found", "untried": untried, "stopped": "\n".join(lines)}
 
     def _smallest(self, direction: Direction, among: frozenset[Edit]) -> _Part:
-        """Declarations, and then hunks of them, out of a set that has the effect."""
+        """Minimise declarations that have the effect, and then hunks within them."""
         declarations, spent = self._declarations(direction, among)
         changes = dict(self._changes)
         whole: set[Edit] = set()
@@ -268,7 +268,7 @@ class _Search:
     def _declarations(
         self, direction: Direction, among: frozenset[Edit]
     ) -> tuple[frozenset[Edit], bool]:
-        """A 1-minimal set of declarations with the effect; whether the budget ended the search."""
+        """Minimise declarations; also tells whether the budget ended the search."""
         questions = _Questions(self._hybrids, direction, self._changes, MOST_HYBRIDS)
         needs = self._needs[direction]
         questions.needs = needs
@@ -286,7 +286,7 @@ class _Search:
         }
 
     def _completed(self, other: Direction, part: _Part) -> dict[str, object]:
-        """The other direction with what its build misses besides; nothing where that is no help."""
+        """Confirm in the other direction with what its build needs besides, if that helps."""
 
         def ask(edits: frozenset[Edit]) -> Finding:
             return self._hybrids.ask(other, self._changes, edits)
@@ -306,19 +306,19 @@ class _Search:
         return {other: finding, "remedy": names, "remedy_diff": diff}
 
     def _unconfirmed(self, other: Direction, finding: Finding, part: _Part) -> dict[str, object]:
-        """Why the patch does not work both ways, and what would."""
+        """Say why the patch does not work both ways, and what does."""
         if other == "forward":
             return {
-                "stopped": "taking these differences back cures the bad toolchain, but the good "
+                "stopped": "reverting these differences makes the bad toolchain good, but the good "
                 f"one with them is {_said(finding)}"
             }
-        stopped = f"with the patch taken back, the bad toolchain is {_said(finding)}"
+        stopped = f"with the patch reverted, the bad toolchain is {_said(finding)}"
         related = self._needs["reverse"].close(part.declarations)
         for among in (related, self._edits):
             if self._hybrids.ask("reverse", self._changes, among).state == "good":
                 break
         else:
-            return {"stopped": f"{stopped}; so it is even with all used files of the good one"}
+            return {"stopped": f"{stopped}, even with all used files of the good one"}
         remedy = self._smallest("reverse", among)
         old = {path: change.bad for path, change in remedy.changes.items()}
         new = self._hybrids.texts("reverse", remedy.changes, remedy.edits)
@@ -337,15 +337,14 @@ def _ended(outcome: Outcome, why: str) -> dict[str, object]:
 
 
 def _beside(direction: Direction, finding: Finding) -> dict[str, object]:
-    """A whole library was taken over, and the difference did not come, or go, with it."""
+    """The whole library was taken over, and makes no difference, or only a part of it."""
     end, other = ("good", "bad") if direction == "forward" else ("bad", "good")
     if finding.state == "doubtful":
         return _ended("doubtful", f"with all used files of the {other} toolchain the {end} one is "
                       f"{_said(finding)}: a part of the difference may be elsewhere")  # fmt: skip
     return _ended("elsewhere", f"with all used files of the {other} toolchain the {end} one is "
-                  f"{_said(finding)}: the difference does not come from the standard library "
-                  "alone, but from the compiler, the assembler or the linker, or from files that "
-                  "are no text")  # fmt: skip
+                  f"{_said(finding)}: the difference comes from the compiler, the assembler or the "
+                  "linker, or from files that are not text, at least in part")  # fmt: skip
 
 
 def _some(names: Sequence[str]) -> str:
@@ -355,7 +354,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _halve(needs: Needs, questions: _Questions, edits: frozenset[Edit]) -> frozenset[Edit]:
-    """A small part of edits with the effect, begun anew when a failed build taught something."""
+    """Find few edits with the effect; start again when a failed build told something."""
     while True:
         blocks = needs.blocks(edits)
 
@@ -369,13 +368,13 @@ def _halve(needs: Needs, questions: _Questions, edits: frozenset[Edit]) -> froze
 
 
 def _said(finding: Finding) -> str:
-    """A state, with the beginning of its reason: compilers complain at length."""
+    """A state, with the beginning of its reason: compiler messages can be long."""
     reason = first_lines(finding.reason)
     return f"{finding.state}: {reason}" if reason else finding.state
 
 
 def first_lines(reason: str | None) -> str | None:
-    """The beginning of a reason, which may be hundreds of lines."""
+    """The beginning of a reason, which may be hundreds of lines long."""
     lines = (reason or "").strip().splitlines()
     more = ["…"] if len(lines) > REASON_LINES else []
     return "\n".join([*lines[:REASON_LINES], *more]) or None

@@ -1,4 +1,4 @@
-"""Source files taken apart: the segments of text that one declaration each takes up."""
+"""Source files split into segments, one for each declaration."""
 
 import itertools
 import json
@@ -36,13 +36,13 @@ class Symbol(Frozen):
 
 
 class Segment(Frozen):
-    """A part of a file; all of them together are the file."""
+    """A part of a file; all segments together are the file."""
 
     kind: str
     """``head``, ``imports``, ``const``, ``func``, ``type``, ``var``, ``tail`` or ``text``."""
     text: str
     code: str
-    """What the compiler makes something of: a digest, or the text without comments."""
+    """What the compiler sees: a digest, or the text without comments."""
     symbols: tuple[Symbol, ...] = ()
     signatures: frozenset[str] = frozenset()
     """Keys with the types of what they name."""
@@ -68,7 +68,7 @@ class Split(Frozen):
     segments: tuple[Segment, ...]
     imports: tuple[Import, ...] = ()
     error: str = ""
-    """Why a Go file cannot be parsed; it is one segment then."""
+    """Why a Go file cannot be parsed; it is then one segment."""
 
 
 Sources = Sequence[tuple[str, str]]
@@ -76,20 +76,20 @@ Sources = Sequence[tuple[str, str]]
 
 
 Splitter = Callable[[Sources], list[Split]]
-"""Takes files apart."""
+"""Splits files."""
 
 
 def make_splitter(
     toolchain: Toolchain, cache: Path, library: Sources = (), moved: Mapping[str, str] | None = None
 ) -> Splitter:
-    """A splitter that asks a small Go program of the harness's own.
+    """Make a splitter, which runs a small Go program of the harness.
 
     Args:
         toolchain: the newest of those whose files are split.
         cache: the harness's cache directory.
-        library: all Go files of a GOROOT that a program uses, to resolve references in; without
-            them, segments of Go files tell neither what they define nor what they use.
-        moved: names for packages in keys, where the key is not to tell where a package is.
+        library: all Go files of a GOROOT that a program uses, to resolve references; without them,
+            segments of Go files do not tell what they define and use.
+        moved: other names of packages in keys.
     """
     with as_file(files("harness.bisect.source") / "decls" / "main.go") as source:
         tool = build_tool(source, toolchain, cache)
@@ -188,7 +188,7 @@ def _whole(text: str) -> Segment:
 
 
 def without_comments(text: str) -> str:
-    """A text without lines that are blank or a comment; unless it may be in a string."""
+    """Drop blank lines and comment lines, unless they may be in a string."""
     if "`" in text or "/*" in text:
         return text
     lines = (line.strip() for line in split_lines(text))

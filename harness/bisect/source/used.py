@@ -1,4 +1,4 @@
-"""Which files of a GOROOT a workload is made of, and where two GOROOTs differ in them."""
+"""Which files of a GOROOT a workload is built from, and how two GOROOTs differ in them."""
 
 import os
 import tempfile
@@ -17,7 +17,7 @@ _LISTS = (
     *("GoFiles", "CgoFiles", "CFiles", "CXXFiles", "MFiles", "HFiles", "FFiles", "SFiles"),
     *("SwigFiles", "SwigCXXFiles", "SysoFiles", "EmbedFiles"),
 )
-"""All that the go command makes a package from (``go help list``)."""
+"""Everything that the go command builds a package from (``go help list``)."""
 
 
 _NEW_PACKAGES = GoVersion.parse("go1.26.0")
@@ -28,14 +28,14 @@ class Difference(Frozen):
     """Where two GOROOTs differ."""
 
     used: int
-    """Files that the workload's packages are made of, on either side."""
+    """Files that the workload's packages are built from, on either side."""
     good: dict[str, str | None]
-    """Those that differ, by path within the GOROOT; ``None`` where there is no such file."""
+    """Used files that differ, by path within the GOROOT; ``None`` if there is no such file."""
     bad: dict[str, str | None]
     binary: tuple[str, ...]
-    """Further ones that are no text: no overlay holds them."""
+    """Used files that differ but are not text."""
     elsewhere: int
-    """Files of the standard library that differ and are not used."""
+    """How many files of the standard library differ but are not used."""
 
 
 def used_files(
@@ -44,7 +44,7 @@ def used_files(
     """Paths within the GOROOT of all files that a workload's build reads, without the probe's.
 
     Raises:
-        HarnessError: the go command cannot tell, for example as it does not know an experiment.
+        HarnessError: the go command fails, for example because it does not know an experiment.
     """
     lists = "".join("{{range ." + name + '}}{{$d}}/{{.}}{{"\\n"}}{{end}}' for name in _LISTS)
     form = "{{if .Standard}}{{$d := .Dir}}" + lists + "{{end}}"

@@ -523,7 +523,7 @@ def test_that_no_part_makes_it_bad_is_said_only_where_all_were_tried() -> None:
                        refused=lambda taken: len(taken) > 20)  # fmt: skip
     assert (fields["outcome"], fields["untried"]) == ("not found", 0)
     answer = SourceAnswer(used=4, differing=tuple(GOOD), elsewhere=0, edits=24, **fields)
-    assert "no part of the standard library makes bad bad alone: all 24" in of_source(answer, ENDS)
+    assert "no part of the standard library makes bad bad: all 24" in of_source(answer, ENDS)
 
 
 def test_a_search_by_parts_ends_within_its_budget_and_says_so(
