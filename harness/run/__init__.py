@@ -1,1 +1,1 @@
-"""What a run leaves behind: its directory, its records, and how runs are joined."""
+"""A run on disk: its directory, its records, and how runs are merged."""

@@ -1,4 +1,4 @@
-"""What a report reads from a run directory beside the run itself."""
+"""Read the files of a run's trials: series and heap profiles."""
 
 from harness.errors import HarnessError, MissingError
 from harness.files.inside import read_inside

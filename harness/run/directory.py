@@ -1,4 +1,4 @@
-"""The directory of runs: what is there, and what may go."""
+"""The directory of runs: reserve, find, list and prune runs."""
 
 import itertools
 import shutil
@@ -18,16 +18,16 @@ Say = Callable[[str], None]
 """Called with one line at a time."""
 
 STAMP = "%Y%m%dT%H%M%SZ"
-"""How the name of a run directory begins: in UTC."""
+"""The beginning of a run directory's name, in UTC."""
 ELSEWHERE = "name another place with --reports"
-"""What to do where a run directory cannot be written."""
+"""The remedy where a run directory cannot be written."""
 _BISECTION = "bisect.json"
-"""What a bisection's directory holds beside a run's files."""
+"""The file that only a bisection's directory has."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A run directory, summed up."""
+    """A summary of a run directory."""
 
     path: Path
     created: datetime
@@ -38,15 +38,15 @@ class Stored:
 
 
 def reserve(reports: Path, name: str, now: datetime) -> Path:
-    """Make a directory that is no other run's, not even of one that starts in the same second.
+    """Create a run directory that is unique, even among runs that start in the same second.
 
     Args:
-        reports: the directory of runs; made if it is not there.
-        name: what the name is to end with, or, where that is taken, to go on with.
+        reports: the directory of runs; created if it does not exist.
+        name: the end of the directory's name; a number follows where that is taken.
         now: the time, in UTC.
 
     Raises:
-        HarnessError: it cannot be made.
+        HarnessError: it cannot be created.
     """
     first = reports / f"{now:{STAMP}}-{file_name(name)}"
     with writing(first, ELSEWHERE):
@@ -62,13 +62,13 @@ def reserve(reports: Path, name: str, now: datetime) -> Path:
 
 
 def newest_run(reports: Path, matrix: Path, text: str, say: Say) -> Path:
-    """The newest run of a matrix file; one of the file as it is now before any other.
+    """The newest run of a matrix file, preferably of its present text.
 
     Args:
         reports: the directory of runs.
         matrix: the matrix file.
-        text: what is in it.
-        say: told of each run that cannot be read, and why, in a line.
+        text: its text.
+        say: told of each run that cannot be read.
 
     Raises:
         HarnessError: there is none.
@@ -89,11 +89,11 @@ def newest_run(reports: Path, matrix: Path, text: str, say: Say) -> Path:
 
 
 def list_runs(reports: Path, say: Say) -> list[Stored]:
-    """Every run in a directory, oldest first; whatever else lies there is left out.
+    """List the runs in a directory, oldest first; anything else there is ignored.
 
     Args:
         reports: the directory.
-        say: told of each run that cannot be read, and why, in a line; the others are listed.
+        say: told of each run that cannot be read.
     """
     found = []
     for run in readable_runs(_directories(reports), say):
@@ -103,11 +103,11 @@ def list_runs(reports: Path, say: Say) -> list[Stored]:
 
 
 def readable_runs(paths: Iterable[Path], say: Say) -> Iterator[Run]:
-    """The runs in directories, one at a time.
+    """Read the runs in directories, one at a time; a directory that is not a run is skipped.
 
     Args:
-        paths: of the directories; one that holds no run is passed over in silence.
-        say: told of each run that cannot be read, and why, in a line.
+        paths: of the directories.
+        say: told of each run that cannot be read.
     """
     for path in paths:
         try:
@@ -125,10 +125,10 @@ def prune_runs(
 
     Args:
         reports: the directory of runs.
-        now: the time to count age from.
-        say: told of each run that cannot be read or removed, and why; it stays.
-        keep: how many of the newest stay, whatever their age.
-        older_than: only runs of at least this age go.
+        now: the time, to compute ages.
+        say: told of each run that cannot be read or removed; it is kept.
+        keep: how many of the newest to keep, whatever their age.
+        older_than: remove only runs of at least this age.
 
     Returns:
         The runs that were removed.

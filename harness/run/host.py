@@ -1,4 +1,4 @@
-"""The machine that measures: identity, and what of it changes memory numbers."""
+"""The machine that measures: its identity, and what of it affects memory."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ class Host(Frozen):
     """The machine that measured."""
 
     id: str
-    """A digest of the machine's identity: a blocking factor where runs are merged."""
+    """A digest of the machine's identity; trials are compared only within one host."""
     name: str
     kernel: str
     cpu: str
@@ -28,7 +28,7 @@ class Host(Frozen):
 
 
 def describe_host() -> Host:
-    """This machine, now."""
+    """Describe this machine."""
     return Host(
         id=host_id(),
         name=platform.node(),
@@ -54,7 +54,7 @@ def _cpu_model() -> str:
 
 
 def _read(path: str) -> str:
-    """A small kernel file's text, or nothing where this kernel does not have it."""
+    """A kernel file's text; empty where this kernel does not have it."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""Joining runs of one matrix, from several machines or shards, into one run directory."""
+"""Merge runs of one matrix, from several machines or shards, into one run directory."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,23 +12,23 @@ from harness.run.store import MANIFEST, Run, append_trial, stem_of, write_json
 
 _MAY_DIFFER = frozenset({"plan.seed", "plan.shard"})
 _FILE_BYTES = 64 << 20
-"""What is copied of a trial's file at most."""
+"""The largest file of a trial that is copied."""
 _FILES = {"series": ("series", ".json"), "profile": ("profiles", ".pb.gz")}
-"""A trial's own files by field: the directory, and how their names end."""
+"""A trial's files by field of its record: directory and suffix."""
 
 
 def merge(runs: Sequence[Run], destination: Path) -> Run:
-    """Join runs into a new run directory; each trial keeps the host that measured it.
+    """Merge runs into a new run directory; each trial keeps the host that measured it.
 
-    Rounds that two runs both have, as when a whole run was repeated on another machine, are
-    numbered on behind the first run's: a round is a block, and its number only tells it apart.
+    Where two runs have the same rounds, as when a run was repeated on another machine, those of the
+    later one get new numbers: the number of a round only identifies it.
 
     Args:
         runs: at least one, all made from the same matrix, toolchains and builds.
-        destination: a directory that does not exist yet; it is there complete or not at all.
+        destination: a directory that does not exist yet; it is created complete or not at all.
 
     Raises:
-        HarnessError: the runs were not made from the same things, or the destination exists.
+        HarnessError: the runs are of different things, or the destination exists.
     """
     with whole_directory(destination) as directory:
         join_into(runs, directory, destination.name)
@@ -36,7 +36,7 @@ def merge(runs: Sequence[Run], destination: Path) -> Run:
 
 
 def join_into(runs: Sequence[Run], directory: Path, name: str) -> None:
-    """Fill a directory with what runs hold together; arguments as of ``merge``."""
+    """Write the merged run into a directory; arguments as of ``merge``."""
     first, *others = runs
     for other in others:
         check_same_origin(first.manifest, other.manifest, "merged", ignore=_MAY_DIFFER)
@@ -56,7 +56,7 @@ def join_into(runs: Sequence[Run], directory: Path, name: str) -> None:
 
 
 def _moved(run: Run, offset: int, directory: Path) -> Iterator[TrialRecord]:
-    """A run's trials, renumbered, with copies of their files; no path of a run is trusted."""
+    """A run's trials, renumbered, with their files copied; no path of a run is trusted."""
     workloads = [workload.name for workload in run.manifest.matrix.workloads]
     variants = [variant.name for variant in run.manifest.plan.variants]
     for record in run.trials:

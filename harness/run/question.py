@@ -1,4 +1,4 @@
-"""What a stored run was to answer."""
+"""The question of a stored run."""
 
 from harness.errors import HarnessError
 from harness.plan.question import Question, QuestionError, resolve_question

@@ -16,14 +16,14 @@ MOST_ROUNDS = 1_000_000
 
 
 class ChildProcess(Frozen):
-    """What was seen of one child."""
+    """What was observed of one child process."""
 
     pid: int
     name: str
     peak: int
-    """Bytes: the largest sample of its resident set."""
+    """Bytes: the largest sample of its resident memory."""
     cpu: float
-    """Seconds of CPU, as last seen."""
+    """Seconds of CPU, at the last look."""
     pss: int | None = None
     """Bytes, at the last snapshot that found it alive; ``None`` where none did."""
     uss: int | None = None
@@ -51,7 +51,7 @@ class Manifest(Frozen):
     plan: Plan
     host: Host
     hosts: tuple[Host, ...] = ()
-    """Every machine that measured, in a run that was merged or resumed elsewhere."""
+    """Every machine that measured, in a run that was merged or resumed on another machine."""
     lanes: int
     """Trials at a time."""
     memory_budget: int = 0

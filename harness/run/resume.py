@@ -9,10 +9,10 @@ from harness.run.records import Manifest
 
 
 def continued(old: Manifest, new: Manifest) -> Manifest:
-    """The manifest of a run that is resumed: what the old one says, with the new one's means.
+    """The manifest of a run that is resumed.
 
-    The old one may come from elsewhere. So whatever is executed or opened from here on is what this
-    invocation has found and built itself, and of builds that it has not made, no path is kept.
+    The old one may come from elsewhere. So whatever is executed or opened from now on is what this
+    invocation found and built itself, and no path is kept of builds that it has not made.
 
     Raises:
         HarnessError: matrix, toolchains, builds or plan differ; the message names the field.
@@ -20,18 +20,18 @@ def continued(old: Manifest, new: Manifest) -> Manifest:
     check_same_origin(old, new, "resumed")
     made = {_cell(build) for build in new.builds}
     earlier = [_without_paths(build) for build in old.builds if _cell(build) not in made]
-    means = {name: getattr(new, name) for name in _MEANS}
+    fresh = {name: getattr(new, name) for name in _FROM_NEW}
     hosts = {host.id: host for host in (*(old.hosts or (old.host,)), new.host)}
     return old.model_copy(
         update={
-            **means,
+            **fresh,
             "builds": (*new.builds, *earlier),
             "hosts": tuple(hosts.values()) if len(hosts) > 1 else old.hosts,
         }
     )
 
 
-_MEANS = (
+_FROM_NEW = (
     *("matrix_path", "matrix_text", "matrix", "plan", "toolchains", "supervisor"),
     *("load_generator", "lanes", "memory_budget"),
 )
@@ -54,13 +54,13 @@ _INSTEAD = {
 def check_same_origin(
     old: Manifest, new: Manifest, purpose: str, *, ignore: frozenset[str] = frozenset()
 ) -> None:
-    """Refuse to join measurements that were not made from the same things.
+    """Refuse to join measurements of different things.
 
     Args:
         old: one manifest.
         new: the other.
-        purpose: what was to be done, for the message: ``resumed``, ``merged``.
-        ignore: fields, as ``plan.seed``, that may differ.
+        purpose: ``resumed`` or ``merged``, for the message.
+        ignore: fields that may differ, as ``plan.seed``.
 
     Raises:
         HarnessError: the message names the first field that differs, with both values.
@@ -81,7 +81,7 @@ def check_same_origin(
 
 
 def _origin(manifest: Manifest) -> dict[str, Any]:
-    """What a run's numbers depend on, as JSON values; of a build, the binary itself."""
+    """What a run's numbers depend on, as JSON values; of a build, the binary's digest."""
     dumped = manifest.model_dump(mode="json")
     return {
         "matrix": dumped["matrix"],
@@ -97,7 +97,7 @@ def _origin(manifest: Manifest) -> dict[str, Any]:
 
 
 def _first_difference(old: Any, new: Any, field: str) -> str | None:
-    """The first field in which two JSON values differ, with both values, in words."""
+    """The first field in which two JSON values differ, with both values."""
     if isinstance(old, dict) and isinstance(new, dict):
         pairs = [
             (old.get(key), new.get(key), f"{field}.{key}".lstrip(".")) for key in {**old, **new}

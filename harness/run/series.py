@@ -10,7 +10,7 @@ from harness.files.inside import read_inside, write_inside
 from harness.files.unpack import Allowance
 
 _SERIES_BYTES, _SERIES_VALUES = 32 << 20, 2_000_000
-"""The most that is read of a file; a series of a longer trial is refused."""
+"""The largest file that is read."""
 _POINTS = 10_000
 """The most points that are kept of a series when it is read."""
 
@@ -43,7 +43,7 @@ def read_series(
 
 
 def thinned(points: list[tuple[float, float]], most: int) -> list[tuple[float, float]]:
-    """At most about as many points; of each stretch that is left out its highest stays."""
+    """At most about ``most`` points: the highest of each stretch of neighbours."""
     step = -(-len(points) // most)
     if step <= 1:
         return points

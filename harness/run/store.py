@@ -1,8 +1,8 @@
 """The run directory: everything that one invocation measured, in files with a schema version.
 
-Layout: ``run.json`` (the manifest), ``trials.jsonl`` (append-only, one line a finished trial),
-``profiles/``, ``series/``, ``verdict.json``, ``report.html``. The controller alone appends to
-``trials.jsonl``; a worker writes only files of its own trial.
+Layout: ``run.json`` (the manifest), ``trials.jsonl`` (one line for each finished trial),
+``profiles/``, ``series/``, ``verdict.json``, ``report.html``. Only the controller appends to
+``trials.jsonl``; a worker writes the files of its own trial.
 """
 
 import os
@@ -28,19 +28,19 @@ VERDICT = "verdict.json"
 _MANIFEST_BYTES, _MANIFEST_VALUES = 32 << 20, 1_000_000
 _TRIALS_BYTES, _TRIALS_VALUES, _MOST_TRIALS = 256 << 20, 6_000_000, 50_000
 _LINE_BYTES, _LINE_VALUES = 8 << 20, 100_000
-"""What is read of a file at most: as much as the harness writes in 20,000 trials, the most that are
-planned, at 250 values each; a gigabyte of memory holds it."""
+"""The most that is read of a file: 20,000 trials, the most that are planned, with 250 values each;
+that fits into a gigabyte of memory."""
 _MOST_COMPARISONS = 600_000
-"""Of the largest plan that can be measured, 5,000 cells with 100 metrics each, all are compared."""
+"""The most that are compared: enough for the largest plan, 5,000 cells with 100 metrics each."""
 
 
 class NoRunError(HarnessError):
-    """A directory that is no run at all."""
+    """A directory that is not a run."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run, loaded: all that analysis and report need."""
+    """A stored run: all that analysis and report need."""
 
     path: Path
     manifest: Manifest
@@ -48,10 +48,10 @@ class Run:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a run directory; a truncated last line of ``trials.jsonl`` is passed over.
+        """Read a run directory; a truncated last line of ``trials.jsonl`` is skipped.
 
         Raises:
-            HarnessError: the directory holds no run, or one of another schema.
+            HarnessError: the directory is not a run, or has another schema.
         """
         manifest = read_manifest(path)
         trials = tuple(read_trials(path, manifest.plan))
@@ -59,10 +59,10 @@ class Run:
         return cls(path, manifest, trials)
 
     def profiles(self, workload: str, variant: str) -> list[Path]:
-        """Heap profiles of the trials of a cell that count.
+        """Heap profiles of a cell's successful trials.
 
         Raises:
-            HarnessError: there are none, or one lies outside of the run.
+            HarnessError: there are none, or one lies outside the run.
         """
         found = [
             path_inside(self.path, trial.profile)
@@ -75,11 +75,10 @@ class Run:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """A run directory's manifest.
+    """Read ``run.json``.
 
     Raises:
-        HarnessError: the directory holds no run, one of another schema, or one that contradicts
-            itself.
+        HarnessError: the directory is not a run, has another schema, or contradicts itself.
     """
     try:
         data = read_inside(path, MANIFEST, _MANIFEST_BYTES)
@@ -96,7 +95,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _check_width(path: Path, trials: Iterable[TrialRecord]) -> None:
-    """Each metric of each cell is compared: metrics that a stranger made up cost time too."""
+    """Limit the number of comparisons: each metric of each cell is compared."""
     metrics: dict[str, set[str]] = {}
     variants: dict[str, set[str]] = {}
     for trial in trials:
@@ -111,7 +110,7 @@ def _check_width(path: Path, trials: Iterable[TrialRecord]) -> None:
 
 
 def _contradiction(plan: Plan, matrix: MatrixSpec) -> str | None:
-    """What of a plan cannot be, in words; a run of a stranger may hold anything."""
+    """What is wrong with a plan; a run from elsewhere may hold anything."""
     variants = {variant.name for variant in plan.variants}
     workloads = {workload.name for workload in matrix.workloads}
     cells = {(cell.workload, cell.variant) for cell in plan.cells}
@@ -132,17 +131,17 @@ def _contradiction(plan: Plan, matrix: MatrixSpec) -> str | None:
 
 
 def read_trials(path: Path, plan: Plan | None = None) -> list[TrialRecord]:
-    """Every whole line of a run's ``trials.jsonl``, in the order of writing.
+    """Read ``trials.jsonl``, in the order of writing.
 
-    A line that ends in the middle is passed over: its writer was killed. Any other that is no
-    trial stops the reading, so that nothing measured is left out without a word.
+    A truncated line is skipped: its writer was killed. Any other line that is not a trial is an
+    error, so that no measurement is dropped silently.
 
     Args:
         path: the run directory.
-        plan: the run's, where each trial must be one of its.
+        plan: the run's plan; where given, each trial must belong to it.
 
     Raises:
-        HarnessError: a line is whole, and yet no trial; or there are more than are read.
+        HarnessError: a line is not a trial, or there are too many.
     """
     cells = None if plan is None else {(cell.workload, cell.variant) for cell in plan.cells}
     records: list[TrialRecord] = []
@@ -170,7 +169,7 @@ def read_trials(path: Path, plan: Plan | None = None) -> list[TrialRecord]:
 
 
 def _each_file_once(records: list[TrialRecord]) -> list[TrialRecord]:
-    """Without files that a later record names too: who wrote a file last, has it."""
+    """Drop file names that a later record has too: a file belongs to the last that wrote it."""
     taken: set[str] = set()
     result = []
     for record in reversed(records):
@@ -182,7 +181,7 @@ def _each_file_once(records: list[TrialRecord]) -> list[TrialRecord]:
 
 
 def _trial_of(path: Path, number: int, line: bytes) -> list[TrialRecord]:
-    """The trial of a line; none where it was cut short."""
+    """The trial of a line; empty for a truncated line."""
     content = line.rstrip(b"\r\n")
     place = str(path / TRIALS)
     try:
@@ -199,26 +198,26 @@ def _trial_of(path: Path, number: int, line: bytes) -> list[TrialRecord]:
 def append_trial(
     path: Path, record: TrialRecord, otherwise: str = "go on elsewhere with --resume"
 ) -> None:
-    """Add one line to ``trials.jsonl``; after a line that was cut short, on a line of its own.
+    """Append one line to ``trials.jsonl``, also after a truncated line.
 
     Args:
         path: the run directory.
         record: the trial.
-        otherwise: what to do where it cannot be written.
+        otherwise: the remedy that is named where it cannot be written.
     """
     with writing(path, otherwise):
         append_line(path, TRIALS, record.model_dump_json())
 
 
 def write_json(path: Path, model: Frozen) -> None:
-    """Write a model to a file of a run directory, whole or not at all."""
+    """Write a model to a file of a run directory atomically."""
     write_inside(path.parent, path.name, model.model_dump_json(indent=1) + "\n")
 
 
 def point_latest(path: Path) -> None:
-    """Make ``latest`` beside a run directory point at it; whatever else is called so stays.
+    """Point the symbolic link ``latest`` at a run directory; anything else of that name is kept.
 
-    It is for people. No program may go by it, since any other run may move it at any time.
+    It is for people. Programs must not rely on it: any other run may move it at any time.
     """
     link = path.parent / "latest"
     if os.path.lexists(link) and not link.is_symlink():
@@ -233,12 +232,12 @@ def point_latest(path: Path) -> None:
 
 
 def stem_of(trial: Trial, workloads: Iterable[str], variants: Iterable[str]) -> str:
-    """How the names of a trial's own files begin, below ``series`` and ``profiles``.
+    """The name of a trial's files below ``series`` and ``profiles``, without the suffix.
 
     Args:
         trial: which one.
-        workloads: all names of the run's.
-        variants: likewise.
+        workloads: the names of all workloads of the run.
+        variants: the names of all variants of the run.
     """
     workload, variant = file_name(trial.workload, workloads), file_name(trial.variant, variants)
     return f"{workload}/{variant}-r{trial.round:02}"

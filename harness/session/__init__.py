@@ -1,1 +1,1 @@
-"""The steps of one invocation: prepare, start, measure, finish."""
+"""The steps of one invocation: prepare, start, execute, conclude."""

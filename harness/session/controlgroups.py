@@ -1,7 +1,7 @@
-"""Which control groups this process is in: the directories in which the kernel says their limits.
+"""The control groups of this process: directories that hold the kernel's limits.
 
-Of both versions of control groups (Linux, ``Documentation/admin-guide/cgroup-v1`` and
-``cgroup-v2.rst``). A limit of any group above a process holds for it too.
+Both versions are read (Linux, ``Documentation/admin-guide/cgroup-v1`` and ``cgroup-v2.rst``). The
+limits of a group's parents hold too.
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,9 @@ ROOT = Path("/sys/fs/cgroup")
 def control_groups(
     controller: str, membership: Path = MEMBERSHIP, root: Path = ROOT
 ) -> Iterator[Path]:
-    """Directories of this process's groups with a controller, each with all that lie above it.
+    """Directories of this process's groups with a controller such as ``cpu``, and their parents.
 
-    A container may see its own group as the topmost: then only that one exists of those named.
-
-    Args:
-        controller: as ``cpu`` or ``memory``.
-        membership: the file that names the groups.
-        root: where control groups are mounted.
+    A container may see its own group as the topmost: the other directories do not exist then.
     """
     try:
         lines = membership.read_text(encoding="utf-8").splitlines()

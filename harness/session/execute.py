@@ -79,13 +79,7 @@ class Assignment:
 
 
 def measure(directory: Path, manifest: Manifest, trial: Trial) -> TrialRecord:
-    """Run one trial on the first free lane, and write its files into the run directory.
-
-    Args:
-        directory: the run directory.
-        manifest: its manifest.
-        trial: which one.
-    """
+    """Run one trial on the first free lane, and write its files into the run directory."""
     limits = manifest.matrix.trials
     build = manifest.build(trial.workload, manifest.plan.variant(trial.variant))
     if build.error is not None:
@@ -150,11 +144,10 @@ def _run_build(
 def _store_files(
     directory: Path, manifest: Manifest, trial: Trial, result: TrialResult, profile: Path
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Put a trial's series and profile into the run directory.
+    """Write a trial's series and profile into the run directory.
 
     Returns:
-        Their paths there; and for what could not be written, why: the trial was measured, and its
-        numbers do not need them.
+        Their paths there; and why a file could not be written: the trial counts without it.
     """
     stem = stem_of(
         trial,

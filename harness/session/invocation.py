@@ -160,7 +160,7 @@ class Invocation:
 
     def needed(self, trial: str) -> bool:
         """Whether a trial, by id, must still run; not once its workload is decided."""
-        return self._stopping is None or trial not in self._stopping.undue
+        return self._stopping is None or trial not in self._stopping.unneeded
 
     def record(self, record: TrialRecord) -> str | None:
         """Append a finished trial to the run.

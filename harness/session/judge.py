@@ -1,4 +1,4 @@
-"""From a run directory to its verdict and reports; measures nothing, so any machine can do it.
+"""Judge a run directory: write its verdict and reports. Any machine can do it.
 
 ``python -m harness.session.judge DIRECTORY`` does it in a process of its own: drawing takes
 hundreds of megabytes, which the process that controls a run should not keep.
@@ -22,10 +22,10 @@ from harness.text.visible import visible
 
 
 def judge(directory: Path, *, summary: Path | None = None) -> Verdict:
-    """Conclude from what a run directory holds, and write its verdict and reports.
+    """Write the verdict and reports of a run.
 
     Args:
-        directory: of the run.
+        directory: the run directory.
         summary: a file to append the Markdown report to.
 
     Raises:
@@ -39,11 +39,7 @@ def judge(directory: Path, *, summary: Path | None = None) -> Verdict:
 
 
 def merge_and_judge(paths: Sequence[Path], destination: Path) -> Verdict:
-    """Join stored runs, and write the verdict and reports of all before anything is there.
-
-    Args:
-        paths: the runs' directories.
-        destination: as for ``merge``.
+    """Merge stored runs into a new directory, complete with verdict and reports.
 
     Raises:
         HarnessError: as of ``merge``; or one of the runs cannot be read.

@@ -11,18 +11,18 @@ from harness.files.locks import try_lock
 from harness.session.controlgroups import MEMBERSHIP, ROOT, control_groups
 
 _POLL = 0.005
-"""Seconds between two looks for a free lane."""
+"""Seconds between two attempts to claim a lane."""
 
 
 def cut_lanes(
     available: Iterable[int], cpus: int, quota: float = math.inf
 ) -> list[tuple[int, ...]]:
-    """Cut CPUs into lanes of ``cpus`` each; at least one lane, smaller if there are too few.
+    """Divide CPUs into lanes of ``cpus`` each; at least one lane, smaller if there are too few.
 
     Args:
-        available: CPU numbers that may be used.
+        available: numbers of the CPUs that may be used.
         cpus: CPUs of a lane (``trials.cpus``).
-        quota: CPUs' worth of time that may be used; more lanes would throttle each other.
+        quota: CPU time that may be used, in CPUs; more lanes would throttle each other.
     """
     ordered = sorted(available)
     usable = ordered[: max(1, int(min(len(ordered), quota)))]
@@ -31,20 +31,14 @@ def cut_lanes(
 
 
 def available_lanes(cpus: int, most: int | None = None) -> list[tuple[int, ...]]:
-    """The lanes that this process's own CPU affinity and control group allow.
-
-    Args:
-        cpus: CPUs of a lane (``trials.cpus``).
-        most: no more lanes than that (``trials.lanes``).
-    """
+    """The lanes that this process's CPU affinity and control groups allow, ``most`` at most."""
     return cut_lanes(os.sched_getaffinity(0), cpus, cpu_quota())[:most]
 
 
 def cpu_quota(proc: Path = MEMBERSHIP, root: Path = ROOT) -> float:
-    """CPUs' worth of time that this process's control groups allow; infinite without a limit.
+    """CPU time that this process's control groups allow, in CPUs; infinite without a limit.
 
-    Reads ``cpu.max`` (version 2) and ``cpu.cfs_quota_us`` (version 1) of the process's group and of
-    every group above it: the tightest holds (Linux, ``Documentation/admin-guide/cgroup-v2.rst``).
+    The tightest limit of all groups holds: ``cpu.max`` (version 2), ``cpu.cfs_quota_us`` (1).
     """
     groups = control_groups("cpu", proc, root)
     return min((q for group in groups for q in _quotas(group)), default=math.inf)

@@ -1,7 +1,7 @@
-"""Memory admission: no trial starts while its peak and those of the running ones exceed a budget.
+"""Memory admission: a trial waits while its peak and those of running trials exceed a budget.
 
-The ledger is a file in the run's temporary directory, under a file lock, so that it needs no
-controller: a claim whose process has died is dropped by whoever reads the ledger next.
+The ledger is a file in the run's temporary directory, under a lock, so that it needs no controller:
+whoever reads it next drops the claims of processes that have died.
 """
 
 import json
@@ -18,15 +18,15 @@ from harness.files.locks import hold_lock
 from harness.session.controlgroups import MEMBERSHIP, ROOT, control_groups
 
 _POLL = 0.01
-"""Seconds between two looks at the ledger."""
+"""Seconds between two attempts to claim memory."""
 _LIMITS = ("memory.max", "memory.high", "memory.limit_in_bytes")
 _USED = ("memory.current", "memory.usage_in_bytes")
 _RESERVE = 0.1
-"""Share of the available memory that stays free for the harness, builds' page cache and growth."""
+"""Share of the available memory that is left to the harness, page cache and growth."""
 
 
 def memory_budget() -> int:
-    """Bytes that trials may use together: what is available now, less a reserve."""
+    """Bytes that trials may use together: those available now, less a reserve."""
     return int(available_memory() * (1 - _RESERVE))
 
 
@@ -36,12 +36,11 @@ def available_memory() -> int:
 
 
 def memory_room(proc: Path = MEMBERSHIP, root: Path = ROOT) -> float:
-    """Bytes that this process's control groups leave for more; infinite without a limit.
+    """Bytes left within the limits of this process's control groups; infinite without a limit.
 
-    Reads ``memory.max`` and ``memory.high`` (version 2: beyond the latter the kernel slows a group
-    down and reclaims what it can, so that resident sizes are none of the program's own any more)
-    and ``memory.limit_in_bytes`` (version 1) of the process's group and of every group above it.
-    What the group uses counts, but for page cache that the kernel would give up for a program.
+    Limits are ``memory.max`` and ``memory.high`` (version 2: beyond the latter the kernel reclaims
+    pages, so that resident sizes are no longer the program's own) and ``memory.limit_in_bytes``
+    (version 1). Page cache does not count as used: the kernel gives it up for a program.
     """
     rooms = (_room(group) for group in control_groups("memory", proc, root))
     return max(0.0, min(rooms, default=math.inf))
@@ -57,7 +56,7 @@ def _room(group: Path) -> float:
 
 
 def _bytes(path: Path) -> int | None:
-    """A size; none where there is no such file, or no limit (``max``)."""
+    """A size; ``None`` where there is no such file, or no limit (``max``)."""
     try:
         return int(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -65,7 +64,7 @@ def _bytes(path: Path) -> int | None:
 
 
 def _reclaimable(group: Path) -> int:
-    """Bytes of page cache, in the group and all below it."""
+    """Bytes of page cache in the group and its children."""
     try:
         words = (group / "memory.stat").read_text(encoding="utf-8").split()
     except OSError:
@@ -77,30 +76,25 @@ def _reclaimable(group: Path) -> int:
 
 
 class Ledger:
-    """What the lanes of a run have claimed, and the peaks that were observed."""
+    """The claims of a run's lanes, and the peaks that were observed.
+
+    Args:
+        directory: the same for all workers of a run.
+        budget: bytes that trials may use together.
+    """
 
     def __init__(self, directory: Path, budget: int) -> None:
-        """Open the ledger of a run.
-
-        Args:
-            directory: the same for all workers of a run.
-            budget: bytes that trials may use together.
-        """
         self._file = directory / "memory.json"
         self._lock = directory / "memory.lock"
         self._budget = budget
 
     @contextmanager
     def claim(self, workload: str, lane: int, declared: int | None) -> Iterator[None]:
-        """Hold the memory that a trial is expected to need, waiting until there is room for it.
+        """Claim the memory that a trial is expected to need, waiting until there is room.
 
-        Expected is the highest peak observed for the workload; before the first one, the declared
-        limit. A trial that alone exceeds the budget runs alone.
-
-        Args:
-            workload: its name.
-            lane: the lane that runs the trial; it holds one claim at a time.
-            declared: ``trials.memory_limit``, bytes.
+        That is the highest peak observed for the workload; before the first, ``declared`` bytes
+        (``trials.memory_limit``). A trial that exceeds the budget by itself runs alone. A lane
+        holds one claim at a time.
         """
         while not self._try(workload, lane, declared):
             time.sleep(_POLL)
@@ -113,7 +107,7 @@ class Ledger:
                 self._write(content)
 
     def observe(self, workload: str, peak: float | None) -> None:
-        """Remember the peak of a trial, in bytes."""
+        """Record the peak of a trial, in bytes."""
         if peak is None:
             return
         with hold_lock(self._lock):

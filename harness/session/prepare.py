@@ -73,7 +73,7 @@ def prepare(
 
     Args:
         matrix: the matrix, loaded.
-        seed: for the order of trials; ``None`` takes the matrix's own or a random one.
+        seed: for the order of trials; by default the matrix's own, or a random one.
         shard: (K, N): measure the K-th of every N rounds.
         say: told of downloads.
 
@@ -100,11 +100,9 @@ def prepare(
 
 
 def build_requests(prepared: Prepared, cells: Iterable[tuple[str, str]]) -> list[BuildRequest]:
-    """The builds that cells need; variants that differ only in their run environment share one.
+    """The builds that cells, pairs of workload and variant, need.
 
-    Args:
-        prepared: the matrix.
-        cells: workload and variant of each, by name.
+    Variants that differ only in their run environment share a build.
     """
     requests = {}
     for workload, name in dict.fromkeys(cells):
@@ -131,17 +129,7 @@ def make_manifest(
     cache: Path,
     command: Sequence[str],
 ) -> Manifest:
-    """Describe a run on this machine, now; build the helper programs that its trials need.
-
-    Args:
-        name: of the run directory.
-        matrix: the matrix, loaded.
-        plan: what will run.
-        toolchains: those of the run.
-        builds: those of the run.
-        cache: the harness's cache directory.
-        command: the command line, for the record.
-    """
+    """Describe a run on this machine, now; build the helper programs that its trials need."""
     spec = matrix.spec
     used = tuple(toolchains)
     served = any(w.server is not None and w.server.load.url for w in spec.workloads)
@@ -165,13 +153,7 @@ def make_manifest(
 
 
 def build_helper(name: str, toolchains: Iterable[Toolchain], cache: Path) -> Path:
-    """Build a helper program of ``harness.trial`` with the newest of the toolchains.
-
-    Args:
-        name: ``supervisor`` or ``loadgen``.
-        toolchains: those of the run.
-        cache: the harness's cache directory.
-    """
+    """Build ``supervisor`` or ``loadgen`` of ``harness.trial`` with the newest toolchain."""
     with as_file(files("harness.trial") / name / "main.go") as source:
         return build_tool(source, newest(toolchains), cache)
 

@@ -1,8 +1,7 @@
-"""What a run would do and how long it would take, without building or measuring anything."""
+"""Preview a run: what it would do, and how long it would take."""
 
 import statistics
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -22,13 +21,13 @@ _COLD = 5.5
 """CPU seconds of the first build of a toolchain with its settings, which compiles the standard
 library (benchmarks/builds.py; measured on 1.23 to 1.27)."""
 _WARM = 0.3
-"""CPU seconds of any further one."""
+"""CPU seconds of any other build."""
 _SERVER = 1.0
-"""Seconds that a server's trial takes beside its phases: start, snapshots, stop."""
+"""Seconds of a server's trial beside its phases: start, snapshots, stop."""
 
 Basis = Literal["earlier run", "phases", "timeout"]
-"""What a trial's time is taken from: a run of the same workload on this machine; the durations of
-a server's phases; nothing but ``trials.timeout``, a bound that is seldom reached."""
+"""Where a trial's time comes from: an earlier run of the same workload, the durations of a server's
+phases, or ``trials.timeout``, a bound that is seldom reached."""
 
 
 class PlannedBuild(Frozen):
@@ -42,7 +41,7 @@ class PlannedBuild(Frozen):
 
     @property
     def label(self) -> str:
-        """Workload, toolchain and settings in words."""
+        """Workload and variant."""
         name = variant_name(self.toolchain, self.settings, self.build.given())
         return f"{self.workload} with {name}"
 
@@ -58,14 +57,13 @@ class TrialTime(Frozen):
 
 
 class Estimate(Frozen):
-    """How long the run takes, in seconds; without the download of toolchains."""
+    """How long the run takes, in seconds; toolchains are not downloaded in that time."""
 
     builds: float
     least: float | None
-    """If the question is decided after ``trials.min`` rounds; ``None`` where a workload's time is
-    known by its timeout only."""
+    """With ``trials.min`` rounds; ``None`` where only the timeout of a workload is known."""
     most: float
-    """If it takes ``trials.max`` rounds."""
+    """With ``trials.max`` rounds."""
     trials: tuple[TrialTime, ...]
 
 
@@ -82,20 +80,12 @@ class Preview(Frozen):
     estimate: Estimate
 
 
-@dataclass(frozen=True)
-class _Past:
-    """What an earlier run tells of a workload."""
-
-    seconds: float
-    run: str
-
-
 def preview(prepared: Prepared, reports: Path, say: Say) -> Preview:
-    """Look ahead.
+    """Preview a run.
 
     Args:
-        prepared: the matrix, with its toolchains and sources.
-        reports: the directory of runs, whose trials tell how long trials take.
+        prepared: the matrix, prepared.
+        reports: the directory of runs, whose trials show how long trials take.
         say: told of each run there that cannot be read.
     """
     spec, plan = prepared.matrix.spec, prepared.plan
@@ -133,7 +123,7 @@ def _build_seconds(missing: Iterable[BuildRequest]) -> float:
 
 def _estimate(
     spec: MatrixSpec, cells: list[tuple[str, str]], lanes: int, build_seconds: float,
-    past: Mapping[str, _Past],
+    past: Mapping[str, TrialTime],
 ) -> Estimate:  # fmt: skip
     times = tuple(_trial_time(w, spec, past.get(w.name)) for w in spec.workloads)
     by_name = {time.workload: time.seconds for time in times}
@@ -148,11 +138,9 @@ def _estimate(
     )
 
 
-def _trial_time(workload: WorkloadSpec, spec: MatrixSpec, past: _Past | None) -> TrialTime:
+def _trial_time(workload: WorkloadSpec, spec: MatrixSpec, past: TrialTime | None) -> TrialTime:
     if past is not None:
-        return TrialTime(
-            workload=workload.name, seconds=past.seconds, basis="earlier run", run=past.run
-        )
+        return past
     phases = _phases(workload.server) if workload.server else None
     if phases is not None:
         return TrialTime(workload=workload.name, seconds=phases, basis="phases")
@@ -160,30 +148,30 @@ def _trial_time(workload: WorkloadSpec, spec: MatrixSpec, past: _Past | None) ->
 
 
 def _phases(server: ServerSpec) -> float | None:
-    """How long a server is served; a command without a duration ends when it likes."""
+    """Seconds of a server's phases; ``None`` for a load without a duration."""
     if server.load.duration is None:
         return None
     return server.idle + server.warmup + server.load.duration + server.settle + _SERVER
 
 
-def _earlier(spec: MatrixSpec, reports: Path, say: Say) -> dict[str, _Past]:
+def _earlier(spec: MatrixSpec, reports: Path, say: Say) -> dict[str, TrialTime]:
     """By workload: the newest run of the same workload under the same limits."""
-    found: dict[str, _Past] = {}
+    found: dict[str, TrialTime] = {}
     newest_first = [stored.path for stored in reversed(list_runs(reports, say))]
     for run in readable_runs(newest_first, say):
         before = {w.name: w for w in run.manifest.matrix.workloads}
         seconds = seconds_per_trial(run.trials)
-        for workload in spec.workloads:
-            same = before.get(workload.name) == workload
-            if same and workload.name in seconds and workload.name not in found:
-                found[workload.name] = _Past(seconds[workload.name], run.path.name)
+        for name in (w.name for w in spec.workloads if before.get(w.name) == w):
+            if name in seconds and name not in found:
+                found[name] = TrialTime(workload=name, seconds=seconds[name], basis="earlier run",
+                                        run=run.path.name)  # fmt: skip
     return found
 
 
 def seconds_per_trial(records: Iterable[TrialRecord]) -> dict[str, float]:
     """By workload: the median time from the start of a trial to that of the next on its lane.
 
-    So all that belongs to a trial is in it, and not only its program's own time.
+    It includes everything that belongs to a trial, not only the program's own time.
     """
     lanes: dict[tuple[str, int], list[TrialRecord]] = {}
     for record in records:

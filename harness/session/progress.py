@@ -1,4 +1,4 @@
-"""How far a run is, in lines that read well in a terminal and in a log."""
+"""Progress of a run, in lines for a terminal or a log."""
 
 import time
 from collections import Counter
@@ -8,14 +8,14 @@ from harness.plan.plan import Plan, Trial
 from harness.run.records import TrialRecord
 
 _SILENCE = 15.0
-"""Seconds after which a line is due although no round has ended."""
+"""Seconds after which a line is shown although no round has ended."""
 
 
 class Progress:
     """Counts the trials of one run as they finish."""
 
     def __init__(self, plan: Plan, trials: Iterable[Trial]) -> None:
-        """Count towards these trials of a plan."""
+        """Count the ``trials`` of a plan that will run."""
         planned = list(trials)
         self._plan = plan
         self._total = len(planned)
@@ -24,7 +24,7 @@ class Progress:
         self._started = self._spoke = time.monotonic()
 
     def note(self, record: TrialRecord) -> str | None:
-        """A line to show after this trial, if one is due: a round has ended, or it took long."""
+        """Count a trial; gives a line if a round has ended or the last line is long ago."""
         self._done += 1
         block = (record.workload, record.round)
         self._left[block] -= 1

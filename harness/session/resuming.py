@@ -1,4 +1,4 @@
-"""Going on with a run: which rounds are completed, and which are left and begun anew."""
+"""Resume a run: which incomplete rounds to complete, and which to replace by new ones."""
 
 import math
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ _TO_COME: Span = (math.inf, math.nan)
 
 
 def rounds_to_leave(run: Run, host: str) -> dict[str, tuple[int, ...]]:
-    """By workload: incomplete rounds that must not be completed, since it would part variants.
+    """By workload: incomplete rounds that must not be completed, as that would separate variants.
 
     A round that an interruption has cut short is completed. Where a selection has measured one
-    variant in many rounds, or where another machine has begun them, the trials that are missing
-    would all come later, or from elsewhere; such rounds are left, and others take their place.
+    variant in many rounds, or another machine has begun them, the missing trials would all come
+    later, or from elsewhere; other rounds take their place.
 
     Args:
-        run: what there is.
+        run: the run to resume.
         host: the id of this machine.
     """
     plan = run.manifest.plan
@@ -62,5 +62,5 @@ def _spans(trials: Mapping[str, TrialRecord], variants: list[str]) -> dict[str, 
 
 
 def _coming(plan: Plan, workload: str, wanted: int) -> int:
-    """Rounds that have not begun, and will be measured in any case."""
+    """Rounds that have not begun and are certain to be measured."""
     return max(0, min(wanted, len(plan.rounds_of(workload))))

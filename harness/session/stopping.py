@@ -1,4 +1,4 @@
-"""Which trials of a running run are still due: the stopping rule, applied as rounds complete."""
+"""The stopping rule, applied whenever a round completes: which trials are not needed any more."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -13,29 +13,29 @@ _Block = tuple[str, int]
 
 
 class Stopping:
-    """Keeps the records of one run, and looks at them after each complete round."""
+    """Applies the stopping rule to the records of one run."""
 
     def __init__(
         self, directory: Path, manifest: Manifest, trials: Iterable[Trial], done: list[TrialRecord]
     ) -> None:
-        """Watch over a run.
+        """Begin with the records of a resumed run, if any.
 
         Args:
             directory: the run directory.
             manifest: its manifest.
-            trials: those that are to run.
-            done: what a resumed run has already.
+            trials: those that will run.
+            done: records that the run has.
         """
         self._directory = directory
         self._manifest = manifest
         self._planned = tuple(trials)
         self._left = Counter(_block(trial) for trial in self._planned)
         self._records = list(done)
-        self.undue: set[str] = set()
-        """Trials, by id, that need not run any more."""
+        self.unneeded: set[str] = set()
+        """Ids of trials that need not run any more."""
 
     def note(self, record: TrialRecord) -> None:
-        """Take in a finished trial; after a complete round, ask whether more are needed."""
+        """Add a finished trial; after a complete round, ask whether more are needed."""
         self._records.append(record)
         block = _block(record)
         self._left[block] -= 1
@@ -46,10 +46,10 @@ class Stopping:
 
         waiting = undecided(self._so_far())
         if record.workload not in waiting:
-            self.undue |= {t.id for t in self._planned if t.workload == record.workload}
+            self.unneeded |= {t.id for t in self._planned if t.workload == record.workload}
 
     def _so_far(self) -> Run:
-        """The run without the rounds of which some trials are still to come."""
+        """The run without incomplete rounds."""
         complete = [r for r in self._records if self._left[_block(r)] <= 0]
         return Run(self._directory, self._manifest, tuple(complete))
 
