@@ -1,1 +1,1 @@
-"""The pytest plugin: when each step is taken, and in which process."""
+"""The pytest plugin: when each step of an invocation is taken, and in which process."""

@@ -1,4 +1,4 @@
-"""Collection of matrix files: the same items in every process, and their records sent home."""
+"""Collect matrix files: the same items in every process, which report to the controller."""
 
 import json
 import os
@@ -17,10 +17,10 @@ from harness.text.visible import visible
 
 
 class MatrixItem(pytest.Function):
-    """An item of a matrix file; its place is the file, not the code that runs it."""
+    """An item of a matrix file; its location is the file, not the code that runs it."""
 
     record: TrialRecord | None = None
-    """What the trial gave, once it has run."""
+    """The trial's record, once it has run."""
     place: tuple[str, int] = ("", 0)
     """Matrix file and position in the plan."""
 
@@ -34,7 +34,7 @@ class MatrixItem(pytest.Function):
 
 
 class MatrixFile(pytest.File):
-    """A matrix file: an item for each trial, and one for each cell that does not apply."""
+    """A matrix file: an item for each trial, and one for each cell that is not applicable."""
 
     collection: "Collection"
     """Set when the file is collected."""
@@ -80,7 +80,7 @@ class MatrixFile(pytest.File):
 
 @dataclass
 class Collection:
-    """The hooks of every process that has items of matrix files."""
+    """The hooks of every process that collects matrix files."""
 
     assignments: dict[Path, Assignment] = field(default_factory=dict)
     """By matrix file."""
@@ -103,7 +103,7 @@ class Collection:
         collector: MatrixFile = MatrixFile.from_parent(
             parent,
             path=file_path,
-            # pytest's own has no path in it for a file that lies outside of the root directory
+            # pytest's own lacks the path of a file outside the root directory
             nodeid=Path(os.path.relpath(file_path, parent.config.rootpath)).as_posix(),
         )
         collector.collection = self
@@ -111,7 +111,7 @@ class Collection:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Put trials back into the plan's order, whatever another plugin has shuffled."""
+        """Restore the plan's order, whatever another plugin has shuffled."""
         ours = sorted((i for i in items if isinstance(i, MatrixItem)), key=lambda i: i.place)
         ordered = iter(ours)
         items[:] = [next(ordered) if isinstance(item, MatrixItem) else item for item in items]
@@ -120,7 +120,7 @@ class Collection:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Send a trial's record home in its report, as text: execnet carries nothing richer."""
+        """Attach a trial's record to its report, as text: execnet carries plain types only."""
         report = yield
         if isinstance(item, MatrixItem) and item.record is not None and call.when == "call":
             record = [str(item.path.resolve()), item.record.model_dump_json()]

@@ -1,4 +1,4 @@
-"""The process that plans, builds, keeps the run directory and concludes, under pytest."""
+"""The process that plans, builds, writes the run directory and concludes, under pytest."""
 
 import signal
 import sys
@@ -23,18 +23,12 @@ from harness.text.visible import visible
 
 
 class Controller:
-    """The hooks of the process that plans, keeps the run directory and concludes."""
+    """The hooks of the process that plans, writes the run directory and concludes."""
 
     def __init__(
         self, config: pytest.Config, collection: Collection, files: Sequence[Path]
     ) -> None:
-        """Take charge of matrix files.
-
-        Args:
-            config: pytest's.
-            collection: what will collect the files' items; it is told of their plans.
-            files: matrix files that the command line names.
-        """
+        """Control the runs of matrix ``files``, whose plans ``collection`` will get."""
         self._config = config
         self._collection = collection
         self._files = files
@@ -63,20 +57,20 @@ class Controller:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Hand the plans to a worker, so that all collect the same list."""
+        """Send the plans to a worker, so that all collect the same items."""
         node.workerinput["gomatrix"] = self._collection.to_json()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:
-        """Deal trials one by one in the plan's order, once everything is built."""
+        """Distribute trials one by one in the plan's order, once everything is built."""
         from harness.pytest_plugin.scheduling import MatrixScheduling  # noqa: PLC0415 - pytest-xdist is optional
 
         return MatrixScheduling(config, log, self)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Without workers, build before the first trial; then conclude, whatever happened."""
-        with in_use(default_cache()):  # so that nobody prunes the binaries
+        """Without workers, build before the first trial; at the end conclude, whatever happened."""
+        with in_use(default_cache()):  # keeps cache prune from removing the binaries
             if session.items and not session.config.option.collectonly:
                 self.start([item.nodeid for item in session.items])
             try:
@@ -93,17 +87,17 @@ class Controller:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Clean up once pytest-xdist has ended its workers."""
+        """Clean up after pytest-xdist has stopped its workers."""
         for run in self._runs.values():
             run.close()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
-        """Without workers: pass over an item that is not needed any more."""
+        """Without workers: skip an item that is not needed any more."""
         return None if self.needed(item.nodeid) else True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep a trial's record; of one that is run again, only the last."""
+        """Store a trial's record; of one that is rerun, only the last."""
         sent: Sequence[str] | None = getattr(report, "gomatrix", None)
         if sent is None or report.outcome == "rerun":  # type: ignore[comparison-overlap] # pytest-rerunfailures'
             return
@@ -116,7 +110,7 @@ class Controller:
     def pytest_report_teststatus(
         self, report: pytest.TestReport | pytest.CollectReport
     ) -> tuple[str, str, str] | None:
-        """Where progress lines are shown, no dots."""
+        """Show no dots where progress lines are shown."""
         if self._config.option.verbose != 0 or self._run_of(report.nodeid) is None:
             return None
         shown = report.when == "call" or not report.passed
@@ -131,12 +125,12 @@ class Controller:
                 terminalreporter.write_line(visible(f"report: {run.directory / 'report.html'}"))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Without workers; with them, ``start`` is told what they collected."""
+        """Check the selection without workers; with them, ``start`` does."""
         if not session.config.option.collectonly:
             self._require_selection([item.nodeid for item in session.items])
 
     def start(self, node_ids: Sequence[str]) -> None:
-        """Build for the trials that were selected, and say where their records will be."""
+        """Build for the selected trials, and write the paths of the run directories."""
         self._require_selection(node_ids)
         words = [visible(str(word)) for word in self._config.invocation_params.args]
         for path, run in self._runs.items():
@@ -146,18 +140,18 @@ class Controller:
         self._tell_directories()
 
     def _take_complete(self, session: pytest.Session) -> None:
-        """Judge a resumed run that lacks no trial too: it may have ended before it was judged."""
+        """Judge also a resumed run that lacks no trial: it may have ended before it was judged."""
         if session.config.option.collectonly:
             return
         for run in self._runs.values():
             if run.take_complete():
-                session.testscollected += 1  # that nothing is left to measure is no failure
+                session.testscollected += 1  # with nothing left to measure, pytest would fail
                 self._say(f"{run.directory} has all of its trials; it is judged anew")
         if any(run.complete for run in self._runs.values()):
             self._tell_directories()
 
     def _tell_directories(self) -> None:
-        """Write the paths of the runs that have begun where the user wants them, one a line."""
+        """Write the paths of runs that have begun to ``--matrix-run-file``, one on each line."""
         file: Path | None = self._config.getoption("matrix_run_file")
         if file is not None:
             begun = [run.directory.resolve() for run in self._runs.values() if run.begun]
@@ -165,16 +159,16 @@ class Controller:
                 file.write_text("".join(f"{path}\n" for path in begun), encoding="utf-8")
 
     def needed(self, node_id: str) -> bool:
-        """Whether an item is still to be run when its turn comes."""
+        """Whether an item must still run when its turn comes."""
         run = self._run_of(node_id)
         return run is None or run.needed(node_id.partition("::")[2])
 
     def lost(self, node_id: str) -> None:
-        """Say that a trial is run again, since its worker died."""
+        """Report that a trial is run again because its worker died."""
         self._say(f"{node_id}: its worker died; it is run again")
 
     def _require_selection(self, node_ids: Sequence[str]) -> None:
-        """A word that selects nothing is a mistake, and not a run without trials."""
+        """Refuse a selection of no trials: it is a mistake."""
         chosen = self._config.option.keyword or self._config.option.markexpr
         if chosen and not node_ids:
             cells = [c for run in self._runs.values() for c in run.prepared.plan.cells]
@@ -185,7 +179,7 @@ class Controller:
             )
 
     def _require_answers(self) -> None:
-        """A run that answers nothing has not failed a gate: its exit status says so."""
+        """Exit with a status of its own where a run answers nothing: no gate has failed."""
         for path, run in self._runs.items():
             why = run.unanswered()
             if why is not None:
@@ -199,7 +193,7 @@ class Controller:
         return self._runs.get(self._file_of(node_id))
 
     def _report_gates(self, path: Path, verdict: Verdict) -> None:
-        """Show each gate as a test of its own, in summary, JUnit and exit status."""
+        """Report each gate as a test, for summary, JUnit and exit status."""
         file = relative(path, self._config.rootpath)
         for gate, name in zip(verdict.gates, name_gates(verdict.gates), strict=True):
             report = pytest.TestReport(
@@ -213,7 +207,7 @@ class Controller:
             self._config.hook.pytest_runtest_logreport(report=report)
 
     def _say(self, line: str) -> None:
-        """Show a line of progress, unless the user wants quiet or pytest's own lines."""
+        """Show a line of progress, unless pytest is quiet."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None and self._config.option.verbose >= 0:
             reporter.ensure_newline()

@@ -1,9 +1,9 @@
 """The pytest plugin: a matrix file named on the command line is collected, measured and judged.
 
-The controller (or the only process, without pytest-xdist) prepares the matrix, builds, keeps the
-run directory and concludes: ``controller``. Workers collect the same plan, run trials and
-send their records home in test reports: ``collection``. Both are imported only where there
-is a matrix to run, since this plugin is loaded by every pytest that it is installed beside.
+The controller (the only process, without pytest-xdist) prepares the matrix, builds, writes the run
+directory and concludes: ``controller``. Workers collect the same plan, run trials and send their
+records in test reports: ``collection``. Both are imported only where there is a matrix to run, as
+every pytest of the environment loads this plugin.
 """
 
 import re
@@ -27,23 +27,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--matrix-seed", type=int, metavar="N", help="Seed for the order of trials within rounds"
     )
-    group.addoption(
-        "--matrix-resume", type=Path, metavar="DIR", help="Go on with this run directory"
-    )
+    group.addoption("--matrix-resume", type=Path, metavar="DIR", help="Resume this run directory")
     group.addoption(
         "--matrix-shard", metavar="K/N", default="1/1",
-        help="Do only every N-th round, beginning with the K-th",
+        help="Measure only every N-th round, beginning with the K-th",
     )  # fmt: skip
     group.addoption(
-        "--reports", type=Path, metavar="DIR", help="Where run directories land (default: reports)"
+        "--reports",
+        type=Path,
+        metavar="DIR",
+        help="Directory of run directories (default: reports)",
     )
     group.addoption(
         "--matrix-run-file", type=Path, metavar="FILE",
-        help="Write the path of the run directory to this file, for what comes next",
+        help="Write the path of the run directory to this file, for later commands",
     )  # fmt: skip
     group.addoption(
         "--matrix-any-name", action="store_true",
-        help="Take every file named on the command line for a matrix, as gomatrix run does",
+        help="Treat every file named on the command line as a matrix, as gomatrix run does",
     )  # fmt: skip
     group.addoption(
         "--matrix", type=Path, metavar="FILE", help="Measure this for the fixture matrix_run"
@@ -108,7 +109,7 @@ def matrix_run(
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """A user's mistake ends the session with its message alone."""
+    """End the session with the message of a user's mistake, without a traceback."""
     try:
         yield
     except HarnessError as error:
@@ -119,7 +120,7 @@ def user_errors() -> Iterator[None]:
 
 
 def matrix_files(config: pytest.Config) -> list[Path]:
-    """The matrix files named on the command line; no other is measured by surprise."""
+    """The matrix files named on the command line; a directory names none."""
     paths: dict[Path, Path] = {}
     for argument in config.args:
         path = config.invocation_params.dir / argument.partition("::")[0]
@@ -130,5 +131,5 @@ def matrix_files(config: pytest.Config) -> list[Path]:
 
 
 def relative(path: Path, directory: Path) -> Path:
-    """A path as seen from a directory, if it lies below."""
+    """A path relative to a directory, if it lies below it."""
     return path.relative_to(directory) if path.is_relative_to(directory) else path

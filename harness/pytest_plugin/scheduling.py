@@ -1,4 +1,4 @@
-"""Dealing trials to pytest-xdist's workers: in the plan's order, one by one, after the builds."""
+"""Distribute trials to pytest-xdist's workers: in the plan's order, one by one, after builds."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,27 +9,27 @@ from xdist.scheduler.load import LoadScheduling
 from xdist.workermanage import WorkerController
 
 _AHEAD = 2
-"""Items a worker holds: the one that it runs, and the next, without which it would not start."""
+"""Items that a worker has: the one that it runs, and the next, without which it would wait."""
 
 
 class Conductor(Protocol):
-    """Who decides what is dealt: the plugin's controller."""
+    """Decides what is distributed: the plugin's controller."""
 
     def start(self, node_ids: Sequence[str]) -> None:
-        """Called once, when all workers have collected and before anything is dealt: builds."""
+        """Called once, when all workers have collected and before any item is sent: builds."""
 
     def needed(self, node_id: str) -> bool:
-        """Called for each item when its turn comes; one that is not needed is never run."""
+        """Called for each item when its turn comes; an item that is not needed is dropped."""
 
     def lost(self, node_id: str) -> None:
-        """Called when a worker died running an item that will be tried once more."""
+        """Called when a worker died of an item that will be run once more."""
 
 
 class MatrixScheduling(LoadScheduling):
-    """Like ``load``, but no worker ever holds more than it needs, so that rounds stay rounds.
+    """Like ``load``, but no worker gets more items than it needs, so that rounds stay together.
 
-    An item whose worker died is dealt once more, to whichever worker is free first; if that one
-    dies of it too, pytest-xdist reports it as failed.
+    An item whose worker died is sent once more, to the first worker that is free; if that one dies
+    of it too, pytest-xdist reports it as failed.
     """
 
     def __init__(self, config: pytest.Config, log: Producer, conductor: Conductor) -> None:
@@ -64,7 +64,7 @@ class MatrixScheduling(LoadScheduling):
         """Called by xdist when a worker has died or is done.
 
         Returns:
-            The item that it died of, if it is not tried again.
+            The item that it died of, if it is not run again.
         """
         held = self.node2pending.pop(node)
         if not held or self.collection is None:
@@ -80,7 +80,7 @@ class MatrixScheduling(LoadScheduling):
         return self.collection[crashed] if failed else None
 
     def _deal(self, node: WorkerController, limit: int) -> None:
-        assert self.collection is not None  # noqa: S101 - narrows the type; set before any dealing
+        assert self.collection is not None  # noqa: S101 - narrows the type; set before the first item is sent
         while self.pending and len(self.node2pending[node]) < min(limit, _AHEAD):
             if not self._conductor.needed(self.collection[self.pending[0]]):
                 del self.pending[0]

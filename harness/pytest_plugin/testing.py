@@ -21,7 +21,7 @@ from harness.text.visible import visible
 from harness.text.words import difference, interval
 
 _USAGE = 2
-"""Exit statuses of ``gomatrix run`` from here on mean that nothing was measured."""
+"""Lowest exit status of ``gomatrix run`` that means that nothing was measured."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,7 +33,7 @@ class Change:
 
     @property
     def ratio(self) -> float | None:
-        """Candidate / baseline; ``None`` where it cannot be formed."""
+        """Candidate / baseline; ``None`` where there is none, as with a baseline of zero."""
         return self.comparison.ratio
 
     @property
@@ -43,7 +43,7 @@ class Change:
 
     @property
     def n(self) -> int:
-        """Rounds that have a value of both variants."""
+        """Rounds with a value of both variants."""
         return self.comparison.n
 
     @property
@@ -62,13 +62,13 @@ class Change:
         return self.decision == "decrease"
 
     def within(self, margin: float) -> bool:
-        """Whether the ratio is shown to lie within 1 ± margin; doubt is ``False``.
+        """Whether the ratio is shown to lie within 1 ± margin; in doubt ``False``.
 
-        Where there is no ratio, the difference must lie within the margin's part of the baseline:
-        of one that is zero, nothing but zero does.
+        Where there is no ratio, the difference must be at most ``margin`` × baseline: zero, where
+        the baseline is zero.
 
         Args:
-            margin: as 0.05; the whole 95 % interval must lie inside, which is a little stricter
+            margin: as 0.05; it must contain the whole 95 % interval, which is a little stricter
                 than two one-sided tests at 5 %.
         """
         if self.ci is not None:
@@ -98,16 +98,16 @@ class Change:
 
 @dataclass(frozen=True)
 class MatrixRun:
-    """A run whose variants can be compared at will."""
+    """A run whose variants can be compared."""
 
     run: Run
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """From a run directory.
+        """Load a run directory.
 
         Raises:
-            HarnessError: it holds no run.
+            HarnessError: it is not a run.
         """
         return cls(Run.load(directory))
 
@@ -145,13 +145,13 @@ class MatrixRun:
 def obtain_run(
     *, matrix: Path | None, directory: Path | None, reports: Path, shared: Path
 ) -> MatrixRun:
-    """Load a run, or measure one: once, however many pytest workers ask for it at the same time.
+    """Load a run, or measure one: only once for all pytest workers.
 
     Args:
         matrix: a matrix file to measure.
         directory: a run directory to load instead.
-        reports: where a new run lands.
-        shared: a directory that all workers of this pytest session have in common.
+        reports: the directory of runs, for a new one.
+        shared: a directory of this pytest session, the same for all workers.
 
     Raises:
         HarnessError: neither was given, or nothing could be measured.
@@ -174,11 +174,11 @@ def obtain_run(
 def measure_matrix(matrix: Path, *, reports: Path = Path("reports")) -> MatrixRun:
     """Measure a matrix now, as ``gomatrix run`` does: builds, shuffled rounds, verdict, report.
 
-    A gate or trial that fails is no error here: ``verdict.json`` and ``run.trials`` tell of it.
+    A gate or trial that fails is not an error here: see ``verdict.json`` and ``run.trials``.
 
     Args:
         matrix: the matrix file.
-        reports: where the run directory is put.
+        reports: the directory of runs.
 
     Raises:
         HarnessError: nothing could be measured; the message is that of ``gomatrix run``.
