@@ -18,8 +18,8 @@ def arguments(spec: BenchmarkSpec) -> list[str]:
 def parse(output: str) -> dict[str, float | None]:
     """Metrics by name (``BENCHMARK UNIT``) from lines in the Go benchmark format.
 
-    ``BenchmarkX-8  100  12345 ns/op  64 B/op``: the number after the last dash is GOMAXPROCS, which
-    is the same for all variants and left out. Values come in the units of the catalogue.
+    ``BenchmarkX-8  100  12345 ns/op  64 B/op``: the number after the last dash is GOMAXPROCS; it is
+    the same for all variants and dropped. Values are in the units of the catalogue.
     """
     metrics: dict[str, float | None] = {}
     for name, iterations, rest in _LINE.findall(output):

@@ -1,7 +1,7 @@
-"""Memory limits by the kernel: a cgroup of version 2 for each trial, where we may make one.
+"""Memory limits enforced by the kernel: a cgroup (version 2) for each trial, where allowed.
 
 See ``Documentation/admin-guide/cgroup-v2.rst`` in the Linux source. Where no cgroup is delegated
-with the memory controller, the sampler alone keeps the limit.
+with the memory controller, only the sampler enforces the limit.
 """
 
 import os
@@ -13,28 +13,28 @@ from pathlib import Path
 from harness.trial.observe import procfs
 
 _LEAF = "gomatrix-harness"
-"""For our own processes: a cgroup that shares memory out to others may hold none itself."""
+"""For the harness's own processes: a cgroup that distributes memory may hold none itself."""
 _TRIES = 5
-"""Processes that start meanwhile may have to be moved too."""
+"""Attempts to move all processes: others may start meanwhile."""
 _PATIENCE = 2.0
-"""Seconds to wait until a cgroup's dead are gone."""
+"""Seconds to wait for a cgroup's processes to end."""
 
 
 class MemoryGroup:
     """The cgroup of one process tree.
 
     Args:
-        parent: a cgroup that shares out the memory controller.
+        parent: a cgroup that distributes the memory controller.
         limit: bytes.
 
     Raises:
-        OSError: it may not be made.
+        OSError: it cannot be created.
     """
 
     def __init__(self, parent: Path, limit: int) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="gomatrix-", dir=parent))
         try:
-            (self.path / "cgroup.kill").stat()  # as old as Linux 5.14; all else here is older
+            (self.path / "cgroup.kill").stat()  # needs Linux 5.14; everything else here is older
             (self.path / "memory.max").write_text(str(limit))
             (self.path / "memory.oom.group").write_text("1")  # the tree dies as a whole
             with suppress(OSError):  # a kernel without swap
@@ -44,7 +44,7 @@ class MemoryGroup:
             raise
 
     def exceeded(self) -> bool:
-        """Whether the kernel has killed for the limit's sake."""
+        """Whether the kernel has killed a process for exceeding the limit."""
         try:
             words = (self.path / "memory.events").read_text().split()
         except OSError:
@@ -53,7 +53,7 @@ class MemoryGroup:
                    if name in ("oom_kill", "oom_group_kill"))  # fmt: skip
 
     def close(self) -> None:
-        """Kill what is left in it, and remove it."""
+        """Kill its processes, and remove it."""
         with suppress(OSError):
             (self.path / "cgroup.kill").write_text("1")
         deadline = time.monotonic() + _PATIENCE
@@ -62,14 +62,14 @@ class MemoryGroup:
                 self.path.rmdir()
             except FileNotFoundError:
                 return
-            except OSError:  # the dead are not quite gone
+            except OSError:  # its processes have not ended yet
                 time.sleep(0.005)
             else:
                 return
 
 
 def memory_group(limit: int) -> MemoryGroup | None:
-    """A cgroup with a memory limit for a process tree; ``None`` where we may not make one."""
+    """A cgroup with a memory limit for a process tree; ``None`` where none can be created."""
     try:
         parent = delegated(procfs.read_self("cgroup"), procfs.read_self("mountinfo"))
         return None if parent is None else MemoryGroup(parent, limit)
@@ -78,10 +78,10 @@ def memory_group(limit: int) -> MemoryGroup | None:
 
 
 def delegated(membership: str, mounts: str) -> Path | None:
-    """The nearest cgroup that lets us put processes under memory limits, ours or one above it.
+    """The nearest cgroup, ours or a parent, in which we can create cgroups with memory limits.
 
-    Where none above shares the memory controller out, ours is made to, and our own processes move
-    into a cgroup below it, as a manager of a delegated subtree is expected to do.
+    Where no parent distributes the memory controller, ours is made to, and our own processes move
+    into a cgroup below it, as is expected of the manager of a delegated subtree.
 
     Args:
         membership: ``/proc/self/cgroup``.
@@ -102,7 +102,7 @@ def delegated(membership: str, mounts: str) -> Path | None:
 
 
 def own_group(membership: str, mounts: str) -> tuple[Path, Path] | None:
-    """The directories of our own cgroup and of the topmost that we can see; ``None`` without v2."""
+    """Directories of our own cgroup and of the topmost visible one; ``None`` without version 2."""
     path = next((line[3:] for line in membership.splitlines() if line.startswith("0::/")), None)
     for line in mounts.splitlines():
         fields, _, rest = line.partition(" - ")
@@ -125,7 +125,7 @@ def _words(path: Path) -> list[str]:
 
 
 def _share_out(group: Path) -> bool:
-    """Whether the group now shares the memory controller out to groups below it."""
+    """Make a group distribute the memory controller to its children; tells whether it does."""
     for _ in range(_TRIES):
         try:
             (group / "cgroup.subtree_control").write_text("+memory")

@@ -11,7 +11,7 @@ from harness.trial.process import Ended, Usage
 
 Values = dict[str, float | None]
 Histogram = Sequence[Sequence[float | None]]
-"""``[low, high, count]`` of each bucket that is not empty; ``None`` for an infinity."""
+"""``[low, high, count]`` of each bucket that is not empty; ``None`` for infinity."""
 
 RUNTIME = {
     "heap.live": ("/gc/heap/live:bytes",),
@@ -34,7 +34,7 @@ RUNTIME = {
     "gc.cpu": ("/cpu/classes/gc/total:cpu-seconds",),
     "goroutines": ("/sched/goroutines:goroutines",),
 }
-"""The runtime/metrics whose sum a metric is; the runtime counts tiny objects apart."""
+"""By metric: the ``runtime/metrics`` that it sums; the runtime counts tiny objects separately."""
 
 QUANTILES = {"p50": 0.5, "p99": 0.99, "max": 1.0}
 
@@ -42,7 +42,8 @@ _HISTOGRAMS = {
     "gc.pause": ("/sched/pauses/total/gc:seconds", "/gc/pauses:seconds"),
     "sched.latency": ("/sched/latencies:seconds",),
 }
-"""Histograms that become metrics; the first that the runtime has. The older name is Go 1.21's."""
+"""By metric: histograms of ``runtime/metrics``, of which the first is taken that exists; the second
+name is Go 1.21's."""
 
 _STATUS = {"rss.peak": "VmHWM", "rss.end": "VmRSS", "rss.anon": "RssAnon", "rss.file": "RssFile",
            "rss.shmem": "RssShmem", "threads": "Threads", "page.tables": "VmPTE",
@@ -106,11 +107,6 @@ def of_tree(ended: Ended | None, end: Snapshot | None, tree_series: Series) -> V
 
     The peak is the highest of four lower bounds: the sum over processes at one sample, and the
     kernel's own maxima of the workload, of any one child that it waited for, and of any orphan.
-
-    Args:
-        ended: the supervisor's last answer.
-        end: the last snapshot.
-        tree_series: of the tree, from the first child on.
     """
     usages: list[Usage] = [ended.usage, ended.orphans] if ended else []
     bounds = [rss for _, rss in tree_series] + [usage.maxrss for usage in usages[1:]]

@@ -1,4 +1,4 @@
-"""What ``GODEBUG=gctrace=1`` prints of each collection, and ``runtime/metrics`` does not say.
+"""Parse ``GODEBUG=gctrace=1``, which tells of each collection what ``runtime/metrics`` does not.
 
 The format is in the documentation of package ``runtime`` and the same from Go 1.21 to 1.27:
 
@@ -20,19 +20,19 @@ _LONGEST = 400
 
 
 class GCTrace:
-    """Takes the collector's lines out of a program's output, and adds them up."""
+    """Takes the collector's lines out of a program's output, and adds up their numbers."""
 
     def __init__(self) -> None:
         self.held = b""
         """The beginning of a line that may be the collector's."""
         self.counting = True
-        """Until the harness itself has garbage collected."""
+        """False once the harness itself has collected garbage."""
         self._cycles: list[list[float]] = []
 
     def feed(self, data: bytes) -> bytes:
-        """Take a piece of output; gives back what of it is the program's own.
+        """Take a piece of output; returns the program's own part of it.
 
-        A line that is not finished is held back until its end comes with the next piece.
+        An incomplete line is held back until the next piece.
         """
         data = self.held + data
         if self.counting:

@@ -1,7 +1,7 @@
-"""What ``/proc/PID`` says: parsers of text that may be cut short or hold foreign lines.
+"""Read and parse ``/proc/PID``.
 
-Every parser takes bytes and leaves out what it cannot read; every reader gives ``None`` for a
-process that has gone. Sizes are in bytes, times in seconds. Formats: ``proc_pid_status(5)`` and its
+Parsers skip what they cannot read, as a text may be truncated; readers give ``None`` for a process
+that has gone. Sizes are in bytes, times in seconds. Formats: ``proc_pid_status(5)`` and its
 siblings, and ``Documentation/filesystems/proc.rst`` in the Linux source.
 """
 
@@ -45,7 +45,7 @@ class Mapping:
 
 @dataclass(frozen=True)
 class Stat:
-    """What is needed of ``/proc/PID/stat``."""
+    """Fields of ``/proc/PID/stat``."""
 
     state: str
     parent: int
@@ -56,7 +56,7 @@ class Stat:
     system: float
     """Seconds of CPU, all threads."""
     start: int
-    """Clock ticks since boot: with the process id, it names a process for good."""
+    """Clock ticks since boot: with the process id, it identifies a process for ever."""
 
 
 def parse_status(text: bytes) -> dict[str, int]:
@@ -68,15 +68,15 @@ def parse_status(text: bytes) -> dict[str, int]:
 
 
 def parse_statm(text: bytes) -> int | None:
-    """Resident bytes from ``/proc/PID/statm``; ``None`` for a text that has no such number."""
+    """Resident bytes from ``/proc/PID/statm``; ``None`` for a truncated text."""
     fields = text.split(None, 2)
-    if len(fields) < 3 or not fields[1].isdigit():  # noqa: PLR2004 - a cut second number must not count
+    if len(fields) < 3 or not fields[1].isdigit():  # noqa: PLR2004 - the second number may be truncated
         return None
     return int(fields[1]) * PAGE
 
 
 def parse_stat(text: bytes) -> Stat | None:
-    """``/proc/PID/stat``; the command in it may hold spaces and brackets."""
+    """``/proc/PID/stat``, where the command may contain spaces and brackets."""
     fields = text[text.rfind(b")") + 1 :].split()
     try:
         parent, minor, major, user, system, start = (int(fields[i]) for i in (1, 7, 9, 11, 12, 19))
@@ -121,7 +121,7 @@ def read(pid: int, name: str) -> bytes | None:
 
 
 def newest_process() -> bytes:
-    """Names the process or thread that was made last, anywhere; empty where that cannot be read.
+    """The id of the process or thread that was created last, anywhere; empty where unreadable.
 
     The last field of ``/proc/loadavg`` (``proc_loadavg(5)``).
     """
@@ -154,7 +154,7 @@ def share_memory(pid: int, other: int) -> bool:
 
 
 def open_files(pid: int) -> int | None:
-    """How many files a process has open."""
+    """The number of files that a process has open."""
     try:
         return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:

@@ -1,4 +1,4 @@
-"""Classes of mappings: which part of a Go process's address space belongs to what."""
+"""Classify the mappings of a Go process: heap, metadata, text, stacks and so on."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ CLASSES = {
     "thread stack": "stacks that a C library made for threads",
     "stack": "the first thread's stack",
     "file": "mapped files, shared libraries among them",
-    "vdso": "pages of the kernel's",
-    "other": "anonymous memory that cannot be told apart: of C code, or mapped by the program",
+    "vdso": "pages of the kernel",
+    "other": "other anonymous memory: of C code, or mapped by the program",
 }
-"""Classes of mappings, each with its meaning. In a program without C, all anonymous memory outside
-the arenas counts as the runtime's: what the program itself maps cannot be told from it."""
+"""Classes and their meanings. In a program without C, all anonymous memory outside the arenas counts
+as the runtime's: memory that the program itself maps looks the same."""
 
 _KINDS = {
     "rss": "Rss",
@@ -47,9 +47,9 @@ def classify(
 ) -> dict[str, dict[str, int]]:
     """Bytes by class and by kind.
 
-    Kinds: ``size`` (address space), ``reserved`` (the part of it without access, such as what
-    arenas have not grown into), ``rss``, ``pss``, ``dirty``, ``huge``, ``swap``, ``free`` (given
-    back by MADV_FREE, and resident until the kernel needs it).
+    Kinds: ``size`` (address space), ``reserved`` (the part of it without access, as the unused part
+    of an arena), ``rss``, ``pss``, ``dirty``, ``huge``, ``swap``, ``free`` (released by MADV_FREE,
+    but resident until the kernel needs it).
 
     Args:
         mappings: of one process, in order of address.
@@ -103,7 +103,7 @@ def _class_of(
 
 
 def _is_guard(mapping: Mapping) -> bool:
-    """Whether a mapping looks like the page that a C library puts below each thread's stack."""
+    """Whether a mapping looks like the guard page that a C library puts below a thread's stack."""
     return mapping.permissions.startswith("---") and mapping.size <= _GUARD and not mapping.inode
 
 

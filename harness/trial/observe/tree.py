@@ -1,4 +1,4 @@
-"""The process tree of a workload: the children that it starts belong to its trial."""
+"""The process tree of a workload: the processes that it starts belong to its trial."""
 
 import os
 from contextlib import suppress
@@ -9,7 +9,7 @@ from harness.run.series import Series
 from harness.trial.observe import procfs
 
 LIMIT = 256
-"""Processes of one tree that are watched; a tree of more is watched in part."""
+"""Processes of one tree that are sampled; others are ignored."""
 
 
 @dataclass
@@ -30,7 +30,7 @@ class _Child:
 
 @dataclass
 class Tree:
-    """The descendants of a supervisor but for the workload itself, which is sampled by itself.
+    """The descendants of a supervisor except the workload itself, which has its own sampler.
 
     Attributes:
         supervisor: process id; orphans become its children.
@@ -40,17 +40,17 @@ class Tree:
     supervisor: int
     main: int
     _alive: dict[int, _Child] = field(default_factory=dict)
-    _seen: list[tuple[int, _Child]] = field(default_factory=list)
+    _found: list[tuple[int, _Child]] = field(default_factory=list)
     _newest: bytes = b""
 
     def discover(self) -> None:
         """Find new children: one small read for each thread of each process.
 
-        One in all, where no process and no thread was made anywhere since the last time. Of the
-        supervisor only the first thread is asked: it starts the workload, and the kernel gives
+        Only one read where no process or thread was created anywhere since the last time. Of the
+        supervisor only the first thread is read: it starts the workload, and the kernel gives
         orphans to the first thread that is alive (``find_alive_thread``).
         """
-        newest = procfs.newest_process()  # asked first, for another may be made in the meantime
+        newest = procfs.newest_process()  # first, as another may be created meanwhile
         if not newest or newest != self._newest:
             self._newest = newest
             self._discover()
@@ -62,8 +62,8 @@ class Tree:
 
     @property
     def has_children(self) -> bool:
-        """Whether the workload has started any process that was seen with memory of its own."""
-        return any(child.own for _, child in self._seen)
+        """Whether any child was found with memory of its own."""
+        return any(child.own for _, child in self._found)
 
     def sample(self, at: float) -> int:
         """Bytes resident in all children together.
@@ -85,7 +85,7 @@ class Tree:
         return sum(child.rss for child in self._alive.values())
 
     def read_shares(self) -> int:
-        """Read each child's PSS and USS; only at a snapshot, for it is costly.
+        """Read each child's PSS and USS; only at a snapshot, as it is costly.
 
         Returns:
             Bytes of PSS in all children together.
@@ -102,31 +102,31 @@ class Tree:
         return total
 
     def close(self) -> None:
-        """Forget the living."""
+        """Close what is open in ``/proc``."""
         for child in self._alive.values():
             os.close(child.statm)
         self._alive.clear()
 
     def report(self) -> list[ChildProcess]:
-        """Every child that was seen with memory of its own, in the order of discovery."""
+        """Every child that had memory of its own, in the order of discovery."""
         return [
             ChildProcess(pid=pid, name=c.name, peak=c.peak, cpu=c.cpu, pss=c.pss, uss=c.uss)
-            for pid, c in self._seen
+            for pid, c in self._found
             if c.own
         ]
 
     def series(self) -> list[Series]:
         """The samples of each of them."""
-        return [child.series for _, child in self._seen if child.own]
+        return [child.series for _, child in self._found if child.own]
 
     def _discover(self) -> None:
         pending = [
             (self.supervisor, pid) for pid in children_of_thread(self.supervisor, self.supervisor)
         ]
-        for _, process in pending:  # which grows
+        for _, process in pending:  # it grows
             pending += [(process, pid) for pid in children(process)]
         for parent, pid in pending:
-            if pid != self.main and pid not in self._alive and len(self._seen) < LIMIT:
+            if pid != self.main and pid not in self._alive and len(self._found) < LIMIT:
                 self._add(pid, parent)
 
     def _add(self, pid: int, parent: int) -> None:
@@ -135,23 +135,23 @@ class Tree:
         except OSError:  # it has gone
             return
         self._alive[pid] = _Child(statm, parent, _name(pid))
-        self._seen.append((pid, self._alive[pid]))
+        self._found.append((pid, self._alive[pid]))
 
 
 def children(pid: int) -> list[int]:
     """Process ids of a process's children; empty for one that has gone."""
     found: list[int] = []
-    with suppress(OSError):  # it has gone; what was found still counts
+    with suppress(OSError):  # it has gone; keep what was found
         for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - see below
             found += children_of_thread(pid, thread)
     return found
 
 
 def children_of_thread(pid: int, thread: int | str) -> list[int]:
-    """Those that one thread has started or been given; empty for one that has gone.
+    """Process ids of the children of one thread; empty for one that has gone.
 
-    Plain calls of ``os``: this is asked ten times a second while a program is measured, and pathlib
-    would take three times as long.
+    It calls ``os`` directly: it runs ten times a second while a program is measured, and pathlib
+    takes three times as long.
     """
     try:
         file = os.open(f"/proc/{pid}/task/{thread}/children", os.O_RDONLY | os.O_CLOEXEC)

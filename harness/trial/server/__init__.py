@@ -1,1 +1,1 @@
-"""Servers: ready, under load, and after it."""
+"""Servers: wait until ready, put under load, observe."""

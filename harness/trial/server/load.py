@@ -35,13 +35,13 @@ def generator_job(spec: LoadSpec, placeholders: Mapping[str, str], duration: flo
 
 
 class Load:
-    """A load that runs; it is a process tree of its own and no part of the trial's.
+    """A running load: a process tree of its own, not part of the trial's.
 
     Args:
         supervisor: the binary made from ``supervisor/main.go``.
         command: program and arguments.
-        directory: where it runs.
-        cpus: on which it runs.
+        directory: the working directory.
+        cpus: CPUs to run on.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Load:
         self._output.close()
 
     def ended(self) -> bool:
-        """Whether the load has ended, with all that it started."""
+        """Whether the load has ended, and all that it started."""
         while not self._supervised.closed and self._poll.poll(0):
             for answer in self._supervised.read():
                 self._status = _status_of(answer) or self._status
@@ -90,7 +90,7 @@ class Load:
         return self._status
 
     def output(self) -> str:
-        """The end of what it wrote."""
+        """The end of its output."""
         size = self._output.seek(0, os.SEEK_END)
         self._output.seek(max(0, size - _KEPT))
         return self._output.read().decode("utf-8", "replace")
@@ -106,7 +106,7 @@ def _status_of(answer: Answer) -> str:
 
 
 def parse_report(output: str) -> dict[str, float | None]:
-    """Metrics from the generator's report; empty where there is none."""
+    """Metrics of the generator's report; empty where there is none."""
     try:
         report: dict[str, Any] = json.loads(output.splitlines()[-1])
         found: dict[str, float | None] = {

@@ -1,4 +1,4 @@
-"""Whether a server is ready: it answers HTTP, it accepts connections, or it has said so."""
+"""Readiness of a server: it answers HTTP, accepts connections, or has printed a line."""
 
 import re
 import socket
@@ -9,19 +9,19 @@ from http.client import HTTPException
 from urllib.parse import urlsplit
 
 _ATTEMPT = 2.0
-"""Seconds that one attempt may take."""
+"""Timeout of one attempt, in seconds."""
 _INTERVAL = 0.02
 """Seconds between two attempts."""
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""Asks the server itself, whatever proxy the harness's environment names."""
+"""Ignores proxies of the harness's environment."""
 
 
 class Readiness:
-    """Asks until a server is ready; the asking is done in a thread of its own.
+    """Tries until a server is ready, in a thread of its own.
 
     Args:
-        url: of scheme ``http``, ``https`` or ``tcp``; or
-        pattern: what a line of output must match.
+        url: to request (``http``, ``https``) or connect to (``tcp``); or
+        pattern: a regular expression that a line of output must match.
         log: gives the server's output so far.
     """
 
@@ -43,7 +43,7 @@ class Readiness:
         return self._found.is_set()
 
     def close(self) -> None:
-        """Ask no more."""
+        """Stop trying."""
         self._stop.set()
         if self._thread:
             self._thread.join()
