@@ -13,7 +13,6 @@ import json
 import os
 import re
 import shlex
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from harness.errors import HarnessError
+from harness.files.inside import write_inside
 from harness.golang.command import run_go
 from harness.golang.sources.digests import Seen
 from harness.golang.sources.locate import Source
@@ -179,9 +179,7 @@ def _name(cell: Cell) -> str:
 
 def _remember(place: Path, memory: _Memory) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
-    temporary.write_text(memory.model_dump_json(), encoding="utf-8")
-    temporary.replace(place)
+    write_inside(place.parent, place.name, memory.model_dump_json())
 
 
 def _list(cell: Cell, cache: Path) -> list[dict[str, Any]]:

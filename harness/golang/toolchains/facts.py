@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.errors import HarnessError
+from harness.files.inside import write_inside
 from harness.golang.command import ALONE, run_go
 from harness.golang.experiments import Experiments, parse_flag_names, parse_tool_tags
 from harness.models import Frozen
@@ -41,9 +42,7 @@ def inspect(goroot: Path, digest: str, caches: Path, cache: Path) -> Facts:
         pass
     facts = _ask(goroot, caches)
     memory.parent.mkdir(parents=True, exist_ok=True)
-    temporary = memory.with_name(f".{memory.name}.{os.getpid()}")
-    temporary.write_text(facts.model_dump_json(), encoding="utf-8")
-    temporary.replace(memory)
+    write_inside(memory.parent, memory.name, facts.model_dump_json())
     return facts
 
 

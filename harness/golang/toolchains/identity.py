@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.files.inside import write_inside
+
 _PARTS = ("bin", "pkg/tool", "pkg/include", "src", "lib/fips140")
 _FILES = ("VERSION", "go.env")
 _SETTLED = 2.0
@@ -49,9 +51,7 @@ def content_digest(goroot: Path, cache: Path) -> str:
     newest = max((file.changed for file in files), default=0)
     if time.time() - newest / 1e9 > _SETTLED and sorted(_files(goroot)) == files:
         memory.parent.mkdir(parents=True, exist_ok=True)
-        temporary = memory.with_name(f".{fingerprint}.{os.getpid()}")
-        temporary.write_text(digest, encoding="ascii")
-        temporary.replace(memory)
+        write_inside(memory.parent, memory.name, digest)
     return digest
 
 

@@ -16,8 +16,8 @@ CLASSES = {
     "vdso": "pages of the kernel",
     "other": "other anonymous memory: of C code, or mapped by the program",
 }
-"""Classes and their meanings. In a program without C, all anonymous memory outside the arenas counts
-as the runtime's: memory that the program itself maps looks the same."""
+"""Classes and their meanings. In a program without C, all anonymous memory outside arenas counts as
+the runtime's: memory that the program itself maps looks the same."""
 
 _KINDS = {
     "rss": "Rss",
