@@ -1,7 +1,6 @@
 """Where released toolchains can be had from: what is at hand, and what each provider lists."""
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from harness.errors import HarnessError
 from harness.golang.toolchains import installed, proxy
 from harness.golang.toolchains import pypi as gobin
 from harness.golang.versions import GoVersion
+from harness.matrix.releases import RELEASE
 from harness.models import Frozen
 
 
@@ -73,8 +73,7 @@ def cached(cache: Path) -> list[Path]:
 
 def is_release(name: str) -> bool:
     """Whether a name is exactly that of a release; a vendor's own version is not one."""
-    exact = re.fullmatch(r"go1\.\d+(\.\d+)?((rc|beta)\d+)?", name)
-    return exact is not None and GoVersion.parse(name).stage >= 0
+    return RELEASE.fullmatch(name) is not None and GoVersion.parse(name).stage >= 0
 
 
 def _ask(provider: str, versions: Callable[[], list[str]], remedy: str) -> Supply:

