@@ -9,11 +9,12 @@ import pytest
 from bisect_support import TrialClassifier
 from golang_support import NEW, OLD, find, get, quiet, shared_cache, write_module
 
-from harness.bisect.source.answer import SourceAnswer
+from harness.bisect.source.answer import DIRECTIONS, Direction, SourceAnswer
 from harness.bisect.source.changes import Edit, combine, compare
+from harness.bisect.source.needs import Needs
 from harness.bisect.source.search import search_source
 from harness.bisect.source.split import make_splitter
-from harness.bisect.source.used import differences, used_files
+from harness.bisect.source.used import differences, library, moved_packages, used_files
 from harness.golang.patches import apply_patches
 from harness.golang.toolchains.resolve import Toolchain
 from harness.matrix.models import BuildSpec
@@ -273,6 +274,34 @@ def test_real_go_files_are_split_and_mixed_byte_for_byte(
     for path, text in found.bad.items():
         segments = split([(path, text or "")])[0].segments if path.endswith("malloc.go") else ()
         assert not segments or "".join(segment.text for segment in segments) == text
+
+
+def test_a_declaration_needs_what_the_type_checker_says_it_refers_to(
+    cache: Path, good: Toolchain, tmp_path: Path
+) -> None:
+    """By names alone, go1.24's mallocgcLarge would need half of package runtime."""
+    ends = (get(OLD, cache), good)
+    module = write_module(tmp_path, {"main.go": PROGRAM})
+    used = [used_files(t, find(ends[0], module, cache), (), BuildSpec(), cache) for t in ends]
+    found = differences(*ends, used[0] | used[1])
+    moved = moved_packages(*used)
+    sides = [
+        make_splitter(good, cache, library(end, files), moved)
+        for end, files in zip(ends, used, strict=True)
+    ]
+    changes = compare(found.good, found.bad, (sides[0], sides[1]))
+
+    def needed(name: str, direction: Direction) -> set[str]:
+        edits = {e for c in changes.values() for e in c.edits if c.pieces[e.piece].name == name}
+        closed = Needs(changes, direction).close(edits)
+        return {changes[e.path].pieces[e.piece].name for e in closed}
+
+    forward, reverse = (needed("mallocgcLarge", d) for d in DIRECTIONS)
+    assert {"mallocgc", "mallocgcTiny", "heapSetTypeLarge", "mcache"} <= forward
+    assert {"mallocgc", "heapSetType", "mcache"} <= reverse
+    assert len(forward) < 40
+    assert len(reverse) < 80
+    assert moved["internal/runtime/sys"] == moved["runtime/internal/sys"] == "sys"
 
 
 def test_each_single_declaration_of_a_real_change_gives_a_file_that_parses(

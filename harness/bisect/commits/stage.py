@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from harness.bisect.commits.answer import CommitsAnswer
 from harness.bisect.commits.builds import CommitBuilds
@@ -11,10 +11,11 @@ from harness.bisect.commits.history import Commit, diff_stat
 from harness.bisect.commits.line import Line, lines_between, place_ends
 from harness.bisect.commits.notes import release_note
 from harness.bisect.commits.released import release_named
-from harness.bisect.commits.relevance import packages_of, relevant
+from harness.bisect.commits.relevance import relevant
 from harness.bisect.commits.search import find_commit
 from harness.bisect.points import Classify, Finding
 from harness.bisect.record import Culprit
+from harness.bisect.source.used import used_files
 from harness.bisect.span import Span
 from harness.errors import HarnessError
 from harness.golang.sources.locate import Source
@@ -54,12 +55,12 @@ def search_commits(
 
 
 def _packages(span: Span, source: Source, build: BuildSpec, cache: Path) -> frozenset[str]:
-    """The standard packages of the workload at both ends."""
-    packages = frozenset[str]()
+    """Directories of the standard packages in the workload's binary at both ends."""
+    files = frozenset[str]()
     for point in (span.older, span.newer):
         if source.needs_newer(point.toolchain.version) is None:
-            packages |= packages_of(source, point.toolchain, point.settings, build, cache)
-    return packages
+            files |= used_files(point.toolchain, source, point.settings, build, cache, probe=True)
+    return frozenset(str(PurePosixPath(name).parent) for name in files)
 
 
 def _bases(repository: Path, line: Line, cache: Path, say: Say) -> list[Toolchain]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.golang.command import run_go
-from harness.golang.probe.overlay import write_overlay
+from harness.golang.probe.overlay import OverlayMode, write_overlay
 from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Toolchain
 from harness.golang.versions import GoVersion
@@ -39,29 +39,27 @@ class Difference(Frozen):
 
 
 def used_files(
-    toolchain: Toolchain, source: Source, settings: tuple[str, ...], build: BuildSpec, cache: Path
-) -> frozenset[str]:
-    """Paths within the GOROOT of all files that a workload's build reads, without the probe's.
+    toolchain: Toolchain, source: Source, settings: tuple[str, ...], build: BuildSpec, cache: Path,
+    *, probe: bool = False,
+) -> frozenset[str]:  # fmt: skip
+    """Paths within the GOROOT of all files that a workload's build reads.
 
     Raises:
         HarnessError: the go command fails, for example because it does not know an experiment.
     """
     lists = "".join("{{range ." + name + '}}{{$d}}/{{.}}{{"\\n"}}{{end}}' for name in _LISTS)
     form = "{{if .Standard}}{{$d := .Dir}}" + lists + "{{end}}"
+    flags = [*(["-test"] if source.test else []), *(["-race"] if build.race else [])]
+    flags += [f"-tags={','.join(build.tags)}"] if build.tags else []
     with tempfile.TemporaryDirectory() as scratch:
-        overlay = []
-        if toolchain.patched:
-            path = write_overlay(toolchain.goroot, None, Path(scratch), "off", toolchain.patched)
-            overlay = [f"-overlay={path}"]
+        if probe or toolchain.patched:
+            main = source.directory if probe and not source.test else None
+            mode: OverlayMode = "full" if probe else "off"
+            path = write_overlay(toolchain.goroot, main, Path(scratch), mode, toolchain.patched)
+            flags.append(f"-overlay={path}")
         text = run_go(
-            toolchain.goroot,
-            toolchain.build_cache(cache),
-            [
-                "list", "-deps", *(["-test"] if source.test else []),
-                *(["-race"] if build.race else []),
-                *([f"-tags={','.join(build.tags)}"] if build.tags else []),
-                *overlay, "-f", form, source.package,
-            ],
+            toolchain.goroot, toolchain.build_cache(cache),
+            ["list", "-deps", *flags, "-f", form, source.package],
             directory=source.module, settings=settings, build=build, extra=source.workspace,
         )  # fmt: skip
     root = toolchain.goroot.resolve()

@@ -20,6 +20,7 @@ from harness.bisect.source.needs import Needs
 from harness.bisect.source.patch import changed_declarations, unified_diff
 from harness.bisect.source.search import _Search
 from harness.bisect.source.split import Import, Segment, Split, Splitter, split_other
+from harness.bisect.source.used import out_of_reach
 from harness.bisect.span import Span
 from harness.golang.experiments import Experiments
 from harness.golang.patches import apply_patches, split_lines
@@ -201,6 +202,7 @@ def needs_of(
     good: dict[str, list[Segment]],
     bad: dict[str, list[Segment]],
     direction: Direction = "forward",
+    unreachable: frozenset[str] = frozenset(),
 ) -> tuple[Needs, dict[str, Edit]]:
     """Of files named by path; edits by the bad or good text of their declaration."""
     splits = {}
@@ -218,7 +220,7 @@ def needs_of(
         for edit in change.edits:
             piece = change.pieces[edit.piece]
             edits[piece.bad.text or piece.good.text] = edit
-    return Needs(changes, direction), edits
+    return Needs(changes, direction, unreachable), edits
 
 
 def test_a_new_name_is_needed_by_its_users_and_not_the_other_way() -> None:
@@ -299,6 +301,26 @@ def test_what_misses_something_that_is_taken_over_already_can_be_in_no_mixture()
     everything = frozenset(edits.values())
     assert needs.possible({edits["new f"]})
     assert needs.learn("# p\np/a.go:3:4: undefined: fresh", everything)
+    assert not needs.possible({edits["new f"]})
+    assert needs.possible({edits["new g"]})
+
+
+def test_before_go_1_26_no_package_can_be_added(tmp_path: Path) -> None:
+    (tmp_path / "src" / "runtime").mkdir(parents=True)
+    old = TOOLCHAIN.model_copy(update={"goroot": tmp_path})
+    new = old.model_copy(update={"version": "go1.26.0"})
+    packages = {"runtime", "internal/sync"}
+    assert out_of_reach(old, packages) == {"internal/sync"}
+    assert out_of_reach(new, packages) == frozenset()
+
+
+def test_what_needs_a_package_that_cannot_be_added_is_in_no_hybrid() -> None:
+    good = {"src/p/a.go": [segment("f", "old f"), segment("g", "old g")]}
+    bad = {
+        "src/p/a.go": [segment("f", "new f", "fresh"), segment("g", "new g")],
+        "src/q/b.go": [segment("fresh", "fresh")],
+    }
+    needs, edits = needs_of(good, bad, unreachable=frozenset({"q"}))
     assert not needs.possible({edits["new f"]})
     assert needs.possible({edits["new g"]})
 
