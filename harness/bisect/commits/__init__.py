@@ -1,1 +1,1 @@
-"""From two releases or commits to the commit between them that made the change."""
+"""Commit bisection: the commit between two toolchains that makes the change."""

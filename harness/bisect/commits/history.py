@@ -1,4 +1,4 @@
-"""A Go source repository's history: where a release is in it, and which commits lie between two."""
+"""The history of Go's source repository: where releases are, and what lies between two commits."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from harness.matrix.releases import RELEASE
 from harness.models import Frozen
 
 GOVERSION = "src/internal/goversion/goversion.go"
-"""Its ``const Version`` is the minor version that a development tree leads to."""
+"""Its ``const Version`` is the minor version in development."""
 _VERSION = re.compile(r"^const Version = (\d+)$", re.MULTILINE)
 _MARK = "\x01"
 """Begins a commit in git's output; no file name of a Go tree holds it."""
@@ -25,40 +25,40 @@ class Commit(Frozen):
     date: str
     """The author's, ISO 8601."""
     files: tuple[str, ...] = ()
-    """What it changed against its first parent, deleted files and old names included."""
+    """Files changed against the first parent, including deleted files and old names."""
 
     @property
     def short(self) -> str:
-        """As toolchains are named after it."""
+        """The form in which toolchains are named after it."""
         return self.hash[:12]
 
 
 class Place(Frozen):
-    """Where one end of a search is in the history."""
+    """The place of one end in the history."""
 
     name: str
     """What the user wrote."""
     commit: str
     exact: bool
-    """Whether the commit is the end itself, or only where its branch left the main line."""
+    """Whether the commit is the end itself, and not only where its branch left the main line."""
     how: str
-    """By what it was found, for the report."""
+    """How it was found, for the report."""
     release: str | None
-    """The release that the commit's VERSION file names, or that was asked for."""
+    """The release that was asked for, or that the commit's VERSION file names."""
 
 
 def place(repository: Path, name: str, *, earlier: bool) -> Place:
     """Find a release, branch, tag or commit.
 
-    A release is its tag or the commit that writes it into VERSION. Where a repository has neither,
-    as a clone of the main line alone, its branch left the main line at some commit between the one
-    that promotes the API of its minor version and the one that opens the next.
+    A release is its tag, or the commit that writes it into VERSION. If the repository has neither,
+    such as a clone of the main line alone, the release's branch left the main line between the
+    commit that promotes the API of its minor version and the one that opens the next version.
 
     Args:
         repository: a directory of the repository.
         name: what to find.
-        earlier: which of these two stands for a release that is on no branch here, so that two of
-            them surely have between them what came into the later release by the main line.
+        earlier: which of these two to take, so that everything that came into a later release by
+            the main line surely lies between two places.
 
     Raises:
         HarnessError: the repository does not have it.

@@ -1,4 +1,4 @@
-"""The line of commits between two points of a bisection."""
+"""The first-parent history between two points of a bisection."""
 
 import re
 from collections.abc import Iterator
@@ -19,23 +19,23 @@ from harness.bisect.span import Span
 from harness.errors import HarnessError
 
 _OF_COMMIT = re.compile(r"(?:git|tools|mixed)-([0-9a-f]{40,64})\b")
-"""Names of the cache's entries that were made of a commit."""
+"""Names of cache entries that were made from a commit."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """First-parent history from one end, or from where both parted, to the other."""
+    """First-parent history from one end, or from where both parted, to the other end."""
 
     commits: list[Commit]
-    """Oldest first; the first one is the last before the line."""
+    """Oldest first, starting with the last commit before the line."""
     first: State
-    """Of the first commit, if the change is on this line."""
+    """The state of the first commit, if the change is on this line."""
     last: State
-    """Of the last commit."""
+    """The state of the last commit."""
     known: tuple[bool, bool]
-    """Whether its first and its last commit are the ends themselves, whose states are known."""
+    """Whether the first and the last commit are the ends themselves, whose states are known."""
     ends: tuple[Point, Point]
-    """As they belong to the first and the last commit."""
+    """The ends that belong to the first and the last commit."""
 
 
 def place_ends(repository: Path, span: Span) -> tuple[Place, Place]:
@@ -51,7 +51,7 @@ def place_ends(repository: Path, span: Span) -> tuple[Place, Place]:
 
 
 def comes_after(repository: Path, one: Point, other: Point) -> bool:
-    """Whether a point's commit has another's in its history, as far as the repository knows."""
+    """Whether one point's commit has the other's in its history, as far as is known."""
     try:
         places = [_place(repository, point, earlier=False) for point in (one, other)]
         return merge_base(repository, places[0].commit, places[1].commit) == places[1].commit
@@ -60,10 +60,10 @@ def comes_after(repository: Path, one: Point, other: Point) -> bool:
 
 
 def lines_between(repository: Path, span: Span, older: Place, newer: Place) -> Iterator[Line]:
-    """The line that the change is on if it came with the newer end, then any other that it may be.
+    """Lines that the change may be on, the likelier one first.
 
-    Where the ends are on branches that have parted, that is from there to the newer end; and, if
-    the commit where they parted is like the newer end already, from there to the older one.
+    If the ends are on branches that parted, that is the line from there to the newer end. If the
+    commit where they parted is already like the newer end, the change is on the other branch.
     """
     base = merge_base(repository, older.commit, newer.commit)
     first: State = "good" if span.regression else "bad"

@@ -14,7 +14,7 @@ _LONGEST = 400
 
 
 def release_note(repository: Path, commit: Commit, newest: str) -> str | None:
-    """The line of the release notes that names the commit's change or an issue that it is for.
+    """Find the line of the release notes that names the commit's change or its issue.
 
     Returns:
         ``None`` if no note does, as for most changes of the runtime's insides.

@@ -1,4 +1,4 @@
-"""Which commits can change a workload's binary at all."""
+"""Which commits can change a workload's binary."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
@@ -11,7 +11,7 @@ _TOOLS = (
     *("src/cmd/go/internal/cfg", "src/cmd/go/internal/load", "src/cmd/go/internal/work"),
     *("src/internal/buildcfg", "src/internal/goexperiment", "src/internal/goversion"),
 )
-"""What decides how a package is compiled and linked; in the go command, with which flags."""
+"""What decides how packages are compiled and linked; of the go command, what sets the flags."""
 _C_TOOLS = ("src/cmd/cgo",)
 
 
@@ -24,7 +24,7 @@ def can_matter(files: Iterable[str], packages: frozenset[str], build: BuildSpec)
 def relevant(
     commits: Sequence[Commit], packages: frozenset[str], build: BuildSpec
 ) -> frozenset[int]:
-    """The positions of the commits that can matter."""
+    """Positions of commits that can change the binary."""
     return frozenset(
         position
         for position, commit in enumerate(commits)
