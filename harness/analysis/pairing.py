@@ -1,4 +1,4 @@
-"""One pair of samples: which differences are formed, their centre, and the test of a margin."""
+"""One pair of samples: ratios or differences, and the estimate of their mean."""
 
 import math
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from harness.metrics.catalogue import describe
 REFERENCES = {"unseen": "rss.end"} | {
     f"unseen.{mark}": f"rss.{mark}" for mark in ("idle", "loaded", "after", "settled")
 }
-"""For metrics that may be negative by nature: what a change of theirs is a part of."""
+"""For metrics that may be negative: the metric that their changes are given as parts of."""
 _MANIFOLD = 1000.0
-"""A value that another is so many times of is almost zero beside it: the other's own size tells of
-their difference all that a ratio could."""
+"""A value is almost zero beside one that is so many times as large: a ratio would say no more about
+their difference than the larger one's size does."""
 _TENFOLD = 10.0
-"""The same for a value that its source cannot tell from zero."""
+"""The same, for a value that its source cannot tell from zero."""
 
 _LARGEST_LOG = 700.0
 """Beyond it ``math.exp`` overflows."""
@@ -37,13 +37,13 @@ class Pair:
     """Of log ratios, or of differences divided by ``scale``."""
     logarithmic: bool
     scale: str | None
-    """What differences are divided by, in words."""
+    """What differences are divided by."""
     scale_size: float
-    """The same in the metric's unit; 1 for ratios."""
+    """Its size in the metric's unit; 1 for ratios."""
     noise: float | None
     """Standard deviation of a trial over its mean."""
     certain: bool = False
-    """Whether the metric has no noise by nature, and showed none."""
+    """Whether the metric cannot have noise, and showed none."""
 
     def ratio(self) -> float | None:
         """Candidate / baseline."""
@@ -52,7 +52,7 @@ class Pair:
         return to_ratio(self.estimate.centre)
 
     def difference_interval(self, confidence: float) -> tuple[float, float] | None:
-        """Interval of the difference, where there is no ratio."""
+        """Interval of the difference; ``None`` if there is a ratio."""
         if self.estimate is None or self.logarithmic:
             return None
         interval = self.estimate.interval(confidence)
@@ -68,7 +68,7 @@ class Pair:
 
 
 def pair(table: Table, metric: str, baseline: str, candidate: str) -> Pair:
-    """Pair two variants on one metric over the blocks in which both have a value."""
+    """Pair two variants on one metric, over the blocks in which both have a value."""
     a, b = paired(table, metric, baseline, candidate)
     if a.size == 0:
         return Pair(
@@ -79,13 +79,13 @@ def pair(table: Table, metric: str, baseline: str, candidate: str) -> Pair:
     logarithmic = have_ratios(metric, a, b)
     scale, unit = None, 1.0
     exact = describe(metric).exact
-    beside = table.beside(metric, baseline, candidate, logarithmic=logarithmic)
+    others = table.others(metric, baseline, candidate, logarithmic=logarithmic)
     with np.errstate(over="ignore", invalid="ignore"):
         plain = b - a
         if not logarithmic:
             scale, unit = _scale(table, metric, baseline, candidate)
         differences = np.log(b) - np.log(a) if logarithmic else plain / unit
-        found = estimate(differences, beside=beside and beside.scaled(1 / unit), exact=exact)
+        found = estimate(differences, others=others and others.scaled(1 / unit), exact=exact)
     return Pair(
         n=int(a.size), baseline=middle(a), candidate=middle(b), difference=middle(plain),
         estimate=found, logarithmic=logarithmic, scale=scale, scale_size=unit, noise=_noise(a, b),
@@ -94,14 +94,14 @@ def pair(table: Table, metric: str, baseline: str, candidate: str) -> Pair:
 
 
 def paired(table: Table, metric: str, baseline: str, candidate: str) -> tuple[Values, Values]:
-    """The values of two variants in the blocks in which both have one."""
+    """Values of two variants in the blocks in which both have one."""
     a, b = table.values(baseline, metric), table.values(candidate, metric)
     both = np.isfinite(a) & np.isfinite(b)
     return a[both], b[both]
 
 
 def have_ratios(metric: str, *samples: Values) -> bool:
-    """Whether ratios between samples of a metric mean something; the order does not matter.
+    """Whether ratios between samples of a metric are meaningful; their order does not matter.
 
     All values must be above zero, and no sample's median almost zero beside another's.
     """
@@ -112,17 +112,17 @@ def have_ratios(metric: str, *samples: Values) -> bool:
 
 
 def _vanishes(metric: str, low: float, high: float) -> bool:
-    """Whether the lower of two values is zero, or almost so beside the other.
+    """Whether the lower of two values is zero, or almost zero beside the other.
 
-    That is below a thousandth of it; a tenth, where the source of the metric cannot tell the lower
-    one from zero.
+    That is below a thousandth of it, or below a tenth if the source of the metric cannot tell the
+    lower one from zero.
     """
     fold = _TENFOLD if low < describe(metric).resolution else _MANIFOLD
     return low < high / fold
 
 
 def why_no_ratio(metric: str, baseline: float | None, candidate: float | None) -> str:
-    """What takes a ratio's place where one of two medians is zero; empty where none is."""
+    """Why there is no ratio, if one of two medians is zero; empty if none is."""
     if baseline is None or candidate is None:
         return ""
     before, after = abs(baseline), abs(candidate)
@@ -156,7 +156,7 @@ def _scale(table: Table, metric: str, baseline: str, candidate: str) -> tuple[st
 
 
 def middle(values: Values) -> float | None:
-    """The median of what is finite."""
+    """Median of the finite values; ``None`` without any."""
     values = np.sort(values[np.isfinite(values)])
     if not values.size:
         return None
@@ -170,7 +170,7 @@ def _mean(values: Values) -> float | None:
 
 
 def _noise(a: Values, b: Values) -> float | None:
-    """Pooled relative standard deviation; the median stands for the mean where that is zero."""
+    """Relative standard deviation of a trial, pooled over both variants."""
     if a.size < 2 or not (np.all(a > 0) and np.all(b > 0)):  # noqa: PLR2004 - no spread in one
         return None
     variance = (np.log(a).var(ddof=1) + np.log(b).var(ddof=1)) / 2

@@ -1,4 +1,4 @@
-"""A run's numbers, arranged for pairing: one row a variant, one column a block."""
+"""A run's samples, arranged for pairing: one row per variant, one column per block."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -10,25 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.interleaving import parts
-from harness.analysis.stats.intervals import Beside
+from harness.analysis.stats.intervals import Others
 from harness.metrics.catalogue import CATALOGUE
 from harness.run.records import TrialRecord
 from harness.run.store import Run
 
 Values = NDArray[np.float64]
 _ALIKE = 1e-12
-"""A spread that is floating-point rounding, relative to the values."""
-_MIN_BESIDE = 3
-"""Rounds from which on a comparison with another variant tells of noise."""
+"""Relative spread that is floating-point rounding."""
+_MIN_OTHERS = 3
+"""Rounds from which on a comparison with another variant shows noise."""
 
 
 class Block(NamedTuple):
-    """What is paired: trials of one host and round, measured in turns with those of others."""
+    """Trials that are paired: of one host and round, and measured in turns."""
 
     host: str
     round: int
     part: int = 0
-    """Trials of a round that were measured long after its others are a block of their own."""
+    """Trials of a round that were measured long after the others are a block of their own."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Table:
     blocks: tuple[Block, ...]
     """In order of time."""
     cells: dict[str, dict[Block, TrialRecord]]
-    """By variant: its good trials."""
+    """By variant: its trials that ended well."""
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ class Table:
         return (*(m for m in CATALOGUE if m in found), *sorted(found - CATALOGUE.keys()))
 
     def values(self, variant: str, metric: str) -> Values:
-        """One metric of one variant by block, NaN where it is missing."""
+        """One metric of one variant by block; NaN if it is missing."""
         key = (variant, metric)
         if key not in self._cache:
             trials = self.cells.get(variant, {})
@@ -69,10 +69,10 @@ class Table:
     def _cache(self) -> dict[tuple[str, str], Values]:
         return {}
 
-    def beside(
+    def others(
         self, metric: str, baseline: str, candidate: str, *, logarithmic: bool
-    ) -> Beside | None:
-        """How the differences to all other variants are spread, pooled; ``None`` without others.
+    ) -> Others | None:
+        """Noise of the differences to all other variants, pooled; ``None`` without any.
 
         Args:
             metric: a metric.
@@ -80,7 +80,7 @@ class Table:
             candidate: a variant's name.
             logarithmic: whether differences are of logarithms.
         """
-        names = sorted(self.cells)  # sums are not to depend on the order of trials
+        names = sorted(self.cells)  # the order of trials does not change the last bit of a sum
         others = [i for i, name in enumerate(names) if name not in (baseline, candidate)]
         to_baseline, to_candidate = (
             _pooled(self._moments(metric, name, logarithmic=logarithmic)[:, others])
@@ -89,10 +89,10 @@ class Table:
         if to_baseline is None or to_candidate is None:
             return None
         (spread, skew), (spread_2, skew_2) = to_baseline, to_candidate
-        return Beside(max(spread, spread_2), right=max(skew, -skew_2), left=max(-skew, skew_2))
+        return Others(max(spread, spread_2), right=max(skew, -skew_2), left=max(-skew, skew_2))
 
     def _moments(self, metric: str, reference: str, *, logarithmic: bool) -> Values:
-        """Of each variant, by name, less a reference: rounds, mean square and mean cube."""
+        """Rounds, mean square and mean cube of each variant's differences to a reference."""
         key = (metric, reference, logarithmic)
         if key not in self._moments_cache:
             rows = np.array([self.values(name, metric) for name in sorted(self.cells)])
@@ -118,14 +118,14 @@ class Table:
         return {}
 
     def complete(self, variants: Sequence[str], metric: str) -> Values:
-        """Blocks by variants, for the blocks in which all the variants have a value."""
+        """Blocks by variants; only blocks in which all of the variants have a value."""
         columns = np.column_stack([self.values(variant, metric) for variant in variants])
         rows: Values = columns[np.isfinite(columns).all(axis=1)]
         return rows
 
 
 def tables(run: Run) -> dict[str, Table]:
-    """The samples of every workload of the plan; only trials that ended well count."""
+    """Samples of every workload of the plan; only trials that ended well count."""
     result = {}
     for workload in dict.fromkeys(cell.workload for cell in run.manifest.plan.cells):
         trials = [t for t in run.trials if t.workload == workload and t.ok]
@@ -140,14 +140,14 @@ def tables(run: Run) -> dict[str, Table]:
 
 
 def span_of(trial: TrialRecord) -> tuple[float, float]:
-    """When a trial started and ended, in seconds since the epoch."""
+    """Start and end of a trial, in seconds since the epoch."""
     start, wall = _finite(trial.started), _finite(trial.metrics.get("wall"))
     start = 0.0 if math.isnan(start) else start
     return start, start + (wall if wall > 0 else 0.0)
 
 
 def _blocks(trials: Sequence[TrialRecord]) -> Iterator[tuple[Block, TrialRecord]]:
-    """Each trial of a workload with the block that it belongs to."""
+    """Each trial of a workload with its block."""
     for host in dict.fromkeys(trial.host for trial in trials):
         rounds: dict[int, dict[str, TrialRecord]] = {}
         for trial in trials:
@@ -163,8 +163,8 @@ def _blocks(trials: Sequence[TrialRecord]) -> Iterator[tuple[Block, TrialRecord]
 
 
 def _pooled(moments: Values) -> tuple[float, float] | None:
-    """Standard deviation and skewness over several variants, which count alike."""
-    rounds, squares, cubes = moments[:, moments[0] >= _MIN_BESIDE]
+    """Standard deviation and skewness over several variants, all with the same weight."""
+    rounds, squares, cubes = moments[:, moments[0] >= _MIN_OTHERS]
     if not rounds.size or not np.isfinite(cubes).all():
         return None
     square = float(squares.mean())

@@ -1,4 +1,4 @@
-"""What a sample of paired differences decides, with its error probability kept over all looks."""
+"""Decisions on a sample of paired differences, with one error probability over all looks."""
 
 import math
 
@@ -10,15 +10,15 @@ from harness.analysis.stats.sequential import adjust
 def decide(
     differences: Sample, *, margin: float, first: int, last: int, error: float = 0.05
 ) -> Decision:
-    """Whether candidate and baseline differ, to be asked after each round of ``first`` to ``last``.
+    """Decide whether candidate and baseline differ, after any round from ``first`` to ``last``.
 
     Args:
         differences: log(candidate) - log(baseline), one for each round so far.
         margin: ratios within 1 ± margin count as equivalent.
         first: rounds of the first look.
-        last: rounds of the last one, where the answer may be ``inconclusive`` for good.
-        error: probability, over all looks together, of an ``increase`` or a ``decrease`` where
-            nothing differs, and of an ``equivalent`` where the change is beyond the margin.
+        last: rounds of the last look.
+        error: probability, over all looks together, of ``increase`` or ``decrease`` if nothing
+            differs, and of ``equivalent`` if the change is beyond the margin.
     """
     found = estimate(differences)
     if found is None or found.doubtful:
@@ -30,9 +30,9 @@ def decide(
 def decided(
     found: Estimate, adjusted: float, margin: float, first: int, last: int, error: float
 ) -> Decision:
-    """As ``decide``, with a p-value that may be corrected for other comparisons too.
+    """Decide as ``decide`` does, by a p-value that may be corrected for other comparisons too.
 
-    What has no spread is judged exactly: a difference inside the margin is one all the same.
+    Without spread the answer is exact: a difference inside the margin is still a difference.
     """
     if found.exact and found.centre != 0 and adjusted <= error:
         return "increase" if found.centre > 0 else "decrease"

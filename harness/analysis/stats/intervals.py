@@ -1,19 +1,21 @@
-"""Where the mean of a population of differences lies, with doubt: intervals and tests.
+"""Intervals and tests for the mean of a population of differences.
 
-A sample is what pairing leaves: one number for each block (round on a host), usually a difference
-of logarithms, so that what all variants of a round share, as drift or a slow host, cancels.
+A sample has one number for each block (round on a host), usually a difference of logarithms, so
+that whatever all variants of a round share, such as drift or a slow host, cancels.
 
-Student's t errs where differences are skewed: a sample that has by chance nothing of the long tail
-has a mean on the wrong side and little spread. For differences of skewness g the statistic t is
-therefore drawn in to
+Student's t fails if differences are skewed: a sample that by chance misses the long tail has a mean
+on the wrong side and little spread. For differences of skewness g the statistic t is reduced to
 
     |t| / (1 + 4/3·g·|t| / (|t| + 4·√n)) - g / (6·√n)
 
-on the side on which such skew misleads. Near zero that is the first order of Johnson's correction
-(J. Am. Statist. Ass. 73, 1978); in the tail, where Johnson's and Hall's fail, it has the ratio that
-exponential differences need. At g = 2 it makes the error probability that of exponential ones, for
-every level and number of rounds, within a fifth. A few rounds cannot show their own skewness: each
-side is guarded against what the data show and a part more, which shrinks as rounds are added.
+on the side on which such skew misleads. Near zero this is the first order of Johnson's correction
+(J. Am. Statist. Ass. 73, 1978). In the tail, where Johnson's and Hall's corrections fail, it has
+the ratio that exponential differences need: at g = 2 their error probability is right within a
+fifth, at every level and number of rounds. A few rounds cannot show their own skewness, so each
+side is guarded against what the data show and some more, which shrinks as rounds are added.
+
+Rounds may also miss a rare mode altogether. An answer must therefore hold with one more round that
+lies some standard deviations away, on the side of the hypothesis.
 """
 
 import math
@@ -26,15 +28,15 @@ from scipy.special import stdtr, stdtrit
 Sample = NDArray[np.float64]
 
 _ROUNDING = 1e-12
-"""Relative spread below which values differ by floating-point rounding only."""
+"""Relative spread below which values differ only by floating-point rounding."""
 _MIN_CONSTANT = 3
 _MIN_TRIMMED = 10
 _OUTLIER = 6.0
 """Distance from the median, in robust standard deviations, that makes an outlier."""
 _MAX_OUTLIERS = 0.15
-"""Part of a sample; where more lie far away they are a second mode, not outliers."""
+"""Part of a sample; more values far away are a second mode, not outliers."""
 _MAX_STRAYS = 0.2
-"""Part of a sample that may differ from what all others agree on."""
+"""Part of a sample that may differ from the value of all others."""
 _TRIM = 0.2
 """Part trimmed at each end: Wilcox, Introduction to Robust Estimation, 2012, section 3.3."""
 _MAD_TO_SD = 1.4826
@@ -45,37 +47,37 @@ _UNSEEN_MOST = 1.4
 """Skewness that n rounds may hide: 50 / n^1.5, and no more than 1.4. Chosen by simulation
 (``benchmarks/calibration.py``): the least that holds for exponential noise of one variant."""
 _SHOWN = 1.5
-"""Weight of the skewness that data show: that of a small sample is too small."""
+"""Weight of the skewness that data show, which is too small in small samples."""
 _MOST_SKEW = 4.0
 _MISSED = 3.0
-"""Distance of one more round, in standard deviations, that must not change an answer."""
+"""Distance of the one more round, in standard deviations."""
 _MISSED_ROUNDS = 25
-"""Rounds from which on that distance shrinks, as 1/n: what is still missed then is rarer than a
-mode in a tenth of the trials, and moves the mean by less. Both were chosen by simulation
-(``benchmarks/calibration.py``): the least that hold for such a mode of one variant alone."""
+"""Rounds from which on that distance shrinks, as 1/n: a mode missed by more rounds is rarer than a
+tenth, and moves the mean by less. Both were chosen by simulation (``benchmarks/calibration.py``) as
+the least that hold for a mode in a tenth of one variant's trials."""
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What comparisons with a workload's other variants tell of the noise of this one's.
+class Others:
+    """The noise that comparisons with a workload's other variants show.
 
-    Few rounds of one comparison may have missed what the same noise did to the others.
+    A few rounds of one comparison may have missed what the same noise did to the others.
     """
 
     spread: float
     """Standard deviation of a difference."""
     right: float
-    """Skewness to the right that they show; zero or less for none."""
+    """Skewness to the right; zero or less for none."""
     left: float
 
-    def scaled(self, factor: float) -> "Beside":
+    def scaled(self, factor: float) -> "Others":
         """In another unit."""
-        return Beside(self.spread * factor, self.right, self.left)
+        return Others(self.spread * factor, self.right, self.left)
 
 
 @dataclass(frozen=True)
 class Guard:
-    """What a test has to hold for, beyond what Student's t takes for granted."""
+    """Deviations from a normal distribution under which a test must keep its promise."""
 
     right: float
     """Skewness of the differences to the right."""
@@ -84,18 +86,18 @@ class Guard:
     """Distance from the mean, in standard deviations, at which one more round may lie."""
 
     @classmethod
-    def of(cls, n: int, skew: float, spread: float = 1.0, beside: Beside | None = None) -> "Guard":
+    def of(cls, n: int, skew: float, spread: float = 1.0, others: Others | None = None) -> "Guard":
         """For n differences.
 
         Args:
-            n: of the differences.
-            skew: what they show.
+            n: their number.
+            skew: their skewness.
             spread: their standard deviation.
-            beside: what others show.
+            others: the noise of other variants.
         """
         unseen = min(_UNSEEN_MOST, _UNSEEN / n**_UNSEEN_POWER)
-        right, left = (beside.right, beside.left) if beside else (0.0, 0.0)
-        wider = max(1.0, beside.spread / spread) if beside and spread else 1.0
+        right, left = (others.right, others.left) if others else (0.0, 0.0)
+        wider = max(1.0, others.spread / spread) if others and spread else 1.0
         return cls(
             right=min(_MOST_SKEW, unseen + _SHOWN * max(0.0, skew, right)),
             left=min(_MOST_SKEW, unseen + _SHOWN * max(0.0, -skew, left)),
@@ -104,13 +106,13 @@ class Guard:
 
     def p(self, t: float, n: int, df: float, skew: float) -> float:
         """One-sided p-value of a statistic t of n differences, for skewness to one side."""
-        drawn = draw_in(t, skew, n) if t > 0 else t - skew / (6 * math.sqrt(n))
+        drawn = shrink(t, skew, n) if t > 0 else t - skew / (6 * math.sqrt(n))
         again = one_more(t, self.missed, n)
         return float(max(stdtr(df, -drawn), stdtr(df + 1, -again) if self.missed else 0.0))
 
     def critical(self, p: float, n: int, df: float, skew: float) -> float:
         """How large t must be for a one-sided p-value."""
-        drawn = draw_out(-float(stdtrit(df, p)), skew, n)
+        drawn = stretch(-float(stdtrit(df, p)), skew, n)
         if not self.missed:
             return drawn
         return max(drawn, one_less(-float(stdtrit(df + 1, p)), self.missed, n))
@@ -119,14 +121,14 @@ class Guard:
 NO_GUARD = Guard(0.0, 0.0, 0.0)
 
 
-def draw_in(t: float, skew: float, n: int) -> float:
-    """A statistic |t| that Student's distribution may judge, of one that skew makes too large."""
+def shrink(t: float, skew: float, n: int) -> float:
+    """Reduce a statistic |t| that skew makes too large, for Student's distribution."""
     root = math.sqrt(n)
     return t / (1 + 4 / 3 * skew * t / (t + 4 * root)) - skew / (6 * root)
 
 
-def draw_out(t: float, skew: float, n: int) -> float:
-    """The inverse of ``draw_in``: how large |t| must be."""
+def stretch(t: float, skew: float, n: int) -> float:
+    """The inverse of ``shrink``."""
     root = math.sqrt(n)
     t = max(0.0, t + skew / (6 * root))
     b = t * (1 + 4 / 3 * skew) - 4 * root
@@ -167,14 +169,14 @@ class Estimate:
     method: str
     """How, and why so, in words."""
     chance: float = 1.0
-    """Of a sample without spread: the probability at most that so many agree by chance."""
+    """Without spread: an upper bound on the probability that so many agree by chance."""
     otherwise: "Estimate | None" = None
-    """Of a sample that agrees but for strays: by Student's t, which shows more where the strays lie
-    near. That four of five agree has a chance of 2 %, however far from zero all of them are."""
+    """Without spread but with strays: Student's t, which shows more if the strays lie near. Four of
+    five agree with a chance of 2 %, however far from zero they all are."""
 
     @property
     def exact(self) -> bool:
-        """Whether the differences agree, so that there is nothing to estimate."""
+        """Whether the differences agree: there is nothing to estimate."""
         return self.error == 0 and not self.doubtful
 
     @property
@@ -185,7 +187,7 @@ class Estimate:
         return self.n < 2 or (self.error == 0 and self.n < _MIN_CONSTANT)  # noqa: PLR2004
 
     def interval(self, confidence: float) -> tuple[float, float] | None:
-        """The two-sided interval, or ``None`` where the sample allows none."""
+        """The two-sided interval; ``None`` if the sample is too small for one."""
         if self.doubtful:
             return None
         if self.error == 0:
@@ -221,29 +223,32 @@ class Estimate:
 
 
 def estimate(
-    sample: Sample, *, plain: bool = False, beside: Beside | None = None, exact: bool = False
+    sample: Sample, *, plain: bool = False, others: Others | None = None, exact: bool = False
 ) -> Estimate | None:
-    """Choose the method that the data allow; ``None`` for an empty or unbounded sample.
+    """Estimate the mean by the method that the data allow.
 
     Args:
-        sample: one-dimensional differences, one for each block; the order does not matter.
-        plain: whether the method is Student's t in any case, guarded against skew alone.
-        beside: what comparisons with other variants tell of the noise.
-        exact: whether the metric has no noise by nature, so that one round tells all.
+        sample: differences, one for each block; their order does not matter.
+        plain: whether to use Student's t in any case, guarded against skew alone.
+        others: the noise of comparisons with other variants.
+        exact: whether the metric has no noise by nature, so that one round is enough.
+
+    Returns:
+        ``None`` if the sample is empty, or a value is not finite.
     """
     n = sample.size
     if n == 0 or not np.isfinite(sample).all():
         return None
-    sample = np.sort(sample)  # sums do not depend on the order of rounds, to the last bit
+    sample = np.sort(sample)  # the order of rounds does not change the last bit of a sum
     largest = max(abs(float(sample[0])), abs(float(sample[-1])))
     agreed = _agreed(sample, largest, exact=exact)
     alike = float(sample[-1] - sample[0]) <= _ROUNDING * max(1.0, largest)
     if agreed is not None and (agreed.chance == 0 or alike):
         return agreed
     scaled = sample / largest
-    beside = beside and beside.scaled(1 / largest)
+    others = others and others.scaled(1 / largest)
     choose = not plain and agreed is None
-    found = _choose(scaled, beside) if choose else _t(scaled, "", beside)
+    found = _choose(scaled, others) if choose else _t(scaled, "", others)
     found = replace(found, centre=found.centre * largest, error=found.error * largest)
     if plain:
         found = replace(found, guard=replace(found.guard, missed=0.0))
@@ -284,10 +289,10 @@ def median(sample: Sample) -> float:
 
 
 def _agreed(ordered: Sample, largest: float, *, exact: bool) -> Estimate | None:
-    """What all rounds agree on, but for a few strays.
+    """The value on which all rounds but a few strays agree; ``None`` if they do not.
 
-    Two draws of any one distribution differ by a given amount other than zero with probability 1/4
-    at most: that n - k of n do by chance has n over k times 4^-(n - k), at most.
+    Two draws from any one distribution differ by a given amount other than zero with probability
+    1/4 at most, so n - k of n do by chance with probability C(n, k)·4^-(n - k) at most.
     """
     n = ordered.size
     middle = float(ordered[n // 2])
@@ -301,20 +306,20 @@ def _agreed(ordered: Sample, largest: float, *, exact: bool) -> Estimate | None:
     elif n == 1:
         words = "one round only: no interval"
     elif n < _MIN_CONSTANT:
-        words = f"only {n} rounds, all alike: too few to know whether they always are"
+        words = f"only {n} rounds, all alike: too few to tell whether they always are"
     elif strays:
-        words = f"exact: {n - strays} of {n} rounds gave the same; {strays} strayed"
+        words = f"exact: {n - strays} of {n} rounds gave the same value; {strays} strayed"
     else:
-        words = f"exact: all {n} rounds gave the same, so that there is no spread"
+        words = f"exact: all {n} rounds gave the same value"
     return Estimate(n, middle, 0.0, n - 1.0, NO_GUARD, words, chance)
 
 
-def _choose(sample: Sample, beside: Beside | None) -> Estimate:
+def _choose(sample: Sample, others: Others | None) -> Estimate:
     n = sample.size
     flags = outliers(sample)
     far = int(flags.sum())
     if n >= _MIN_TRIMMED and flags[0] and flags[-1] and far <= _MAX_OUTLIERS * n:
-        return _trimmed(sample, far, beside)  # on one side only they may be skew: a bias
+        return _trimmed(sample, far, others)  # outliers on one side may be skew: a bias
     tied = n - np.unique(sample).size
     if n < _MIN_TRIMMED:
         why = "few rounds"
@@ -326,17 +331,17 @@ def _choose(sample: Sample, beside: Beside | None) -> Estimate:
         why = "many ties, as counts have"
     else:
         why = "no outliers"
-    return _t(sample, why, beside)
+    return _t(sample, why, others)
 
 
-def _t(sample: Sample, why: str, beside: Beside | None) -> Estimate:
+def _t(sample: Sample, why: str, others: Others | None) -> Estimate:
     n = sample.size
     mean = float(sample.sum()) / n
     centred = sample - mean
     spread = math.sqrt(float(centred @ centred) / (n - 1))
-    if beside is not None:  # of n alike by chance, the others' spread counts as that of one round
-        spread = max(spread, beside.spread / math.sqrt(n - 1))
-    guard = Guard.of(n, skewness(sample), spread, beside)
+    if others is not None:  # n values may be alike by chance: their spread counts as one round's
+        spread = max(spread, others.spread / math.sqrt(n - 1))
+    guard = Guard.of(n, skewness(sample), spread, others)
     return Estimate(n, mean, spread / math.sqrt(n), n - 1.0, guard, _words(n, guard, why))
 
 
@@ -346,7 +351,7 @@ def _words(n: int, guard: Guard, why: str) -> str:
     return f"Student's t on {n} paired rounds{reason}, widened for skewness up to {skew:.1f}"
 
 
-def _trimmed(sample: Sample, far: int, beside: Beside | None) -> Estimate:
+def _trimmed(sample: Sample, far: int, others: Others | None) -> Estimate:
     """Tukey and McLaughlin's interval: trimmed mean, winsorised variance, Student's t."""
     n = sample.size
     cut = int(_TRIM * n)
@@ -354,7 +359,7 @@ def _trimmed(sample: Sample, far: int, beside: Beside | None) -> Estimate:
     winsorised = np.clip(sample, inner[0], inner[-1])
     error = float(winsorised.std(ddof=1)) / ((1 - 2 * cut / n) * math.sqrt(n))
     if error == 0:
-        return _t(sample, "most differences are equal", beside)
-    guard = Guard.of(n, skewness(winsorised), error * math.sqrt(n), beside)
+        return _t(sample, "most differences are equal", others)
+    guard = Guard.of(n, skewness(winsorised), error * math.sqrt(n), others)
     words = f"20 % trimmed mean of {n} paired rounds ({far} outliers on both sides)"
     return Estimate(n, float(inner.mean()), error, inner.size - 1.0, guard, words)

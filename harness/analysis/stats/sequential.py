@@ -1,12 +1,12 @@
-"""Repeated looks: how small a p-value must be when the same question is asked after each round.
+"""Repeated looks: how small a p-value must be if the same question is asked after each round.
 
 Lan and DeMets, Discrete sequential boundaries for clinical trials, Biometrika 70 (1983): after the
-part t of the rounds, the part f(t) of the error probability is spent, so that over all looks it is
-spent once. The boundaries are those of Student's t on paired differences themselves, with their
-spread unknown: W = S/√Q, of the sum S and the sum of squares Q of n differences, is a Markov chain
-where nothing differs, for the next difference over √Q is Student's t with n degrees of freedom
-whatever came before. One recursion over |W| then gives the exact error probability of all looks
-together; that of the normal distribution would let 5.6 % through where 5 % are asked for.
+part t of the rounds, the part f(t) of the error probability is spent, so that all looks together
+spend it once. The boundaries are exact for Student's t on paired differences with unknown spread:
+W = S/√Q, with S the sum and Q the sum of squares of n differences, is a Markov chain if nothing
+differs, because the next difference over √Q is Student's t with n degrees of freedom whatever came
+before. One recursion over |W| gives the error probability of all looks together. Boundaries of the
+normal distribution would let 5.6 % through instead of 5 %.
 """
 
 import math
@@ -20,11 +20,11 @@ Floats = NDArray[np.float64]
 
 _EVEN = 0.3
 _POWER = 8
-"""The spending function. Chosen by simulation (``benchmarks/calibration.py``): three tenths spent
-evenly let large effects stop at the first looks; the rest is kept for the last ones, where it
-decides nearly as often as a single look would."""
+"""The spending function, chosen by simulation (``benchmarks/calibration.py``): three tenths, spent
+evenly, let large effects stop at the first looks; the rest is kept for the last ones, which then
+decide nearly as often as a single look would."""
 _LEVELS = (1e-5, 1e-3, 0.01, 0.05, 0.1, 0.5)
-"""Error probabilities at which boundaries are computed; between them they are interpolated."""
+"""Error probabilities for which boundaries are computed; others are interpolated."""
 _CAUTION = 0.03
 """Weight of the boundary's level in an interval at the first look; at the last one it is 1."""
 _LAST_LOOK = 400
@@ -37,16 +37,16 @@ _ANGLES = np.linspace(-math.pi / 2, math.pi / 2, 4001)
 
 
 def adjust(p: float, rounds: int, first: int, last: int) -> float:
-    """A two-sided p-value, corrected for the looks that were taken before.
+    """Correct a two-sided p-value for the looks that were taken before.
 
-    It is the smallest error probability at which the sequential design stops at this look. A
-    decision at one-sided probability e is ``adjust(2 * p, …) / 2 <= e``.
+    The result is the smallest error probability at which the sequential design stops at this look.
+    A decision at one-sided probability e is ``adjust(2 * p, …) / 2 <= e``.
 
     Args:
         p: of the test at this look alone.
         rounds: rounds of this look.
         first: rounds of the first look (``trials.min``).
-        last: rounds of the last one (``trials.max``); equal to ``first`` for a fixed design.
+        last: rounds of the last look (``trials.max``); equal to ``first`` for a fixed design.
     """
     if first >= last or p <= 0 or p >= 1:
         return p
@@ -62,12 +62,12 @@ def adjust(p: float, rounds: int, first: int, last: int) -> float:
 
 
 def stopped_error(error: float, rounds: int, first: int, last: int) -> float:
-    """The error probability of an interval that keeps its coverage although the design may stop.
+    """Error probability for an interval that keeps its coverage although the design may stop.
 
-    A plain interval covers too rarely where large estimates stop the run, by up to three points in
-    a hundred; one at the boundary's own level covers too often. The first look chooses nothing yet,
-    so that a plain interval is right there; from look to look it goes over to the boundary's level,
-    by a geometric mean. A calibrated choice: see ``docs/statistics.md``.
+    A plain interval covers too rarely if large estimates stop the run, by up to three percentage
+    points; one at the boundary's own level covers too often. At the first look nothing has been
+    selected yet, so a plain interval is right. From look to look it approaches the boundary's level
+    as a geometric mean does: a calibrated choice, see ``docs/statistics.md``.
 
     Args:
         error: as 0.05.
@@ -87,7 +87,7 @@ def stopped_error(error: float, rounds: int, first: int, last: int) -> float:
 def boundary(level: float, first: int, last: int) -> tuple[float, ...]:
     """Nominal two-sided p-values, one for each look from ``first`` to ``last`` rounds.
 
-    A single round allows no test: a first look at one is as if it were at two.
+    A single round allows no test, so a first look at one round counts as one at two.
 
     Args:
         level: error probability over all looks.
@@ -101,7 +101,7 @@ def boundary(level: float, first: int, last: int) -> tuple[float, ...]:
 
 
 def spent(part: float) -> float:
-    """The part of the error probability that is spent after a part of the rounds."""
+    """Part of the error probability that is spent after a part of the rounds."""
     return _EVEN * part + (1 - _EVEN) * part**_POWER
 
 
@@ -112,10 +112,10 @@ def _nominal(first: int, last: int) -> Floats:
 
 @lru_cache(maxsize=256)
 def _boundaries(levels: tuple[float, ...], first: int, last: int) -> Floats:
-    """Levels by looks; looks after the last column are as that one.
+    """Nominal p-values, levels by looks; later looks are as the last column.
 
-    The chain's state is kept as probabilities of cells of |W|, which are equally wide on the scale
-    of a normal deviate; whatever has crossed a level's boundary leaves that level's column.
+    The chain's state is the probability of cells of |W|, equally wide on the scale of a normal
+    deviate. What has crossed a level's boundary leaves that level's column.
     """
     level = np.array(levels)
     start = max(first, 2)
@@ -139,7 +139,7 @@ def _boundaries(levels: tuple[float, ...], first: int, last: int) -> Floats:
 
 
 def _edges(n: int) -> Floats:
-    """Of the cells, as normal deviates; a step of the chain shrinks with the rounds."""
+    """Edges of the cells as normal deviates; a step of the chain shrinks with the rounds."""
     return np.linspace(0.0, _FARTHEST, 1 + math.ceil(_FARTHEST * math.sqrt(n) / _CELL))
 
 
@@ -151,7 +151,7 @@ def _statistic(z: Floats, n: int) -> Floats:
 
 
 def _inside(outside: Floats, edges: Floats, z: Floats) -> Floats:
-    """Probabilities of cells, cut off at each level's boundary; cells by levels."""
+    """Probabilities of cells up to each level's boundary; cells by levels."""
     beyond = np.array([np.exp(np.interp(z[i], edges, _log(outside[:, i]))) for i in range(z.size)])
     cut = np.where(edges[:, None] < z, outside, beyond)
     return -np.diff(cut, axis=0)

@@ -11,13 +11,13 @@ from harness.analysis.comparisons import benjamini_hochberg, holm
 from harness.analysis.stats.classical import kendall, welch
 from harness.analysis.stats.decisions import decide
 from harness.analysis.stats.intervals import (
-    Beside,
+    Others,
     Sample,
-    draw_in,
-    draw_out,
     estimate,
     one_less,
     one_more,
+    shrink,
+    stretch,
 )
 from harness.analysis.stats.sequential import adjust, boundary, spent, stopped_error
 from harness.text.words import span
@@ -35,10 +35,10 @@ def test_many_rounds_have_nearly_students_interval() -> None:
 
 @pytest.mark.parametrize("skew", [0.0, 0.5, 2.0, 4.0])
 @pytest.mark.parametrize("n", [2, 5, 40])
-def test_what_is_drawn_in_is_drawn_out_again(skew: float, n: int) -> None:
+def test_what_is_shrunk_is_stretched_again(skew: float, n: int) -> None:
     for t in (0.5, 2.0, 30.0):
-        assert draw_out(max(0, draw_in(t, skew, n)), skew, n) == pytest.approx(t, abs=0.3)
-        assert draw_in(draw_out(t, skew, n), skew, n) == pytest.approx(t)
+        assert stretch(max(0, shrink(t, skew, n)), skew, n) == pytest.approx(t, abs=0.3)
+        assert shrink(stretch(t, skew, n), skew, n) == pytest.approx(t)
 
 
 @pytest.mark.parametrize("n", [2, 5, 40])
@@ -65,7 +65,7 @@ def test_bounds_of_the_interval_are_those_that_the_tests_exclude() -> None:
 
 def test_what_others_show_of_the_noise_counts_for_all() -> None:
     quiet = np.array([-0.010, -0.011, -0.010, -0.009, -0.010])
-    alone, beside = estimate(quiet), estimate(quiet, beside=Beside(0.2, right=2.0, left=-2.0))
+    alone, beside = estimate(quiet), estimate(quiet, others=Others(0.2, right=2.0, left=-2.0))
     assert alone is not None
     assert beside is not None
     assert alone.p_different(0.0) < 0.01
