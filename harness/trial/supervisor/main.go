@@ -4,8 +4,8 @@
 // ru_maxrss), so the launcher must be small; because a subreaper keeps daemonised children in its
 // tree; and because the workload's limits and CPUs are set without running Python between fork and
 // exec. It reads one line of JSON on standard input, the job; after that, each line is a command:
-// "signal N" for the workload, or "kill" for the whole tree. The end of standard input means that
-// the harness is gone, and kills the tree. Its answers are lines of JSON on standard output.
+// "signal N" for the workload, or "kill" for the whole tree. At the end of standard input the
+// harness has gone, and the tree is killed. Answers are lines of JSON on standard output.
 package main
 
 import (
@@ -90,7 +90,7 @@ func main() {
 		answer(started{Event: "started", Error: err.Error()})
 		os.Exit(2)
 	}
-	// Standard input may have other holders that outlive the harness; this tells of its death too.
+	// Other processes may hold standard input open after the harness has died.
 	orphaned := make(chan os.Signal, 1)
 	signal.Notify(orphaned, syscall.SIGTERM)
 	syscall.RawSyscall(syscall.SYS_PRCTL, prSetPdeathsig, uintptr(syscall.SIGTERM), 0)
@@ -147,9 +147,10 @@ func main() {
 	answer(w.wait())
 }
 
-// copyProgram gives a program other pages of physical memory than its last run had: how fast its code
-// runs depends on them. It reads and writes, and hides what else files can do from io.Copy: a file system
-// that shares blocks would leave the copy to be read from disk. No other process can hold the copy open for writing, so that it can be run at once.
+// copyProgram gives a program other pages of physical memory than in its last run, as the speed of its
+// code depends on them. io.Copy sees only a reader and a writer: on a file system that shares blocks, a
+// reflink would be read from disk. No other process has the copy open for writing, so it can be run at
+// once.
 func copyProgram(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
@@ -173,10 +174,10 @@ func copyProgram(from, to string) error {
 type workload struct {
 	mutex sync.Mutex
 	pid   int
-	gone  bool // its number may belong to another process by now
+	gone  bool // its process id may be another process's by now
 }
 
-// wait reaps the workload and every orphan of it, and kills what outlives it.
+// wait reaps the workload and its orphans, and kills what outlives it.
 func (w *workload) wait() ended {
 	report := ended{Event: "ended"}
 	for {
@@ -224,7 +225,7 @@ func (w *workload) reap(options int) (pid int, status syscall.WaitStatus, rusage
 	for {
 		var err error
 		if options == 0 {
-			// Look first and reap under the lock, so that no signal goes to a number reused.
+			// Wait without reaping, and reap under the lock: no signal goes to a reused process id.
 			var info [128]byte
 			_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, 0, 0,
 				uintptr(unsafe.Pointer(&info[0])), syscall.WEXITED|syscall.WNOWAIT, 0, 0)
@@ -279,7 +280,7 @@ func (w *workload) kill() {
 	killTree()
 }
 
-// killTree kills every descendant of the supervisor and says how many there were.
+// killTree kills every descendant of the supervisor, and returns their number.
 func killTree() int {
 	parents := map[int]int{}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
@@ -309,9 +310,9 @@ func killTree() int {
 	return killed
 }
 
-// settle gives this thread, and so the workload, a stated value of what a process inherits beside its
-// environment, whatever the harness was started with: nohup, nice, ulimit, setarch, a container's or a
-// service's own. It says what could not be set, by name, with the value that stays.
+// settle sets everything that the workload inherits besides its environment to fixed values, however
+// the harness was started: under nohup, nice, ulimit, setarch, in a container or as a service. It
+// returns what could not be set, by name, with the present value.
 func settle() map[string]string {
 	inherited := map[string]string{}
 	closeOnExec()
@@ -326,8 +327,8 @@ func settle() map[string]string {
 	return inherited
 }
 
-// closeOnExec keeps every descriptor but the standard ones from the workload, which gets copies of
-// those that it is meant to have.
+// closeOnExec hides every descriptor but the standard ones from the workload, which gets copies of
+// those that are meant for it.
 func closeOnExec() {
 	const closeRange, cloexec = 436, 4
 	if _, _, errno := syscall.RawSyscall(closeRange, 3, 1<<32-1, cloexec); errno == 0 {
@@ -343,7 +344,7 @@ func closeOnExec() {
 
 const unlimited = ^uint64(0)
 
-// A limit is what setrlimit(2) sets, with the kernel's own defaults, but for no core dumps.
+// A limit of setrlimit(2): the kernel's defaults, except that there are no core dumps.
 type limit struct {
 	name       string
 	number     int
@@ -354,7 +355,7 @@ var limits = []limit{
 	{"limit cpu", syscall.RLIMIT_CPU, unlimited, unlimited},
 	{"limit fsize", syscall.RLIMIT_FSIZE, unlimited, unlimited},
 	{"limit data", syscall.RLIMIT_DATA, unlimited, unlimited},
-	{"limit stack", syscall.RLIMIT_STACK, 8 << 20, unlimited}, // unlimited, it changes where mappings lie
+	{"limit stack", syscall.RLIMIT_STACK, 8 << 20, unlimited}, // unlimited would move mappings
 	{"limit core", syscall.RLIMIT_CORE, 0, 0},
 	{"limit rss", 5, unlimited, unlimited},
 	{"limit nofile", syscall.RLIMIT_NOFILE, 1024, 1 << 19},
@@ -366,7 +367,7 @@ var limits = []limit{
 	{"limit rttime", 15, unlimited, unlimited},
 }
 
-// set goes as far as the hard limit lets it where it may not be raised.
+// set sets a limit, or as much of it as the hard limit allows where that may not be raised.
 func (l limit) set(inherited map[string]string) {
 	var now [2]uint64
 	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, 0, uintptr(l.number), 0,
@@ -394,8 +395,8 @@ func least(a, b uint64) uint64 {
 	return b
 }
 
-// settleScheduling undoes nice, chrt and ionice. Priorities belong to a thread, and a new process has
-// its maker's.
+// settleScheduling undoes nice, chrt and ionice. A new process has the priorities of the thread that
+// starts it.
 func settleScheduling(inherited map[string]string) {
 	const resetOnFork = 0x40000000
 	var parameter int32
@@ -416,7 +417,7 @@ func settleScheduling(inherited map[string]string) {
 	syscall.RawSyscall(syscall.SYS_PRCTL, setTimerSlack, usual, 0)
 }
 
-// settleMemory undoes setarch, numactl, and what prctl(2) hands down of huge and of shared pages.
+// settleMemory undoes setarch, numactl, and settings of prctl(2) about huge and shared pages.
 func settleMemory(inherited map[string]string) {
 	const ask = 0xffffffff
 	syscall.RawSyscall(syscall.SYS_PERSONALITY, 0, 0, 0)
@@ -434,7 +435,7 @@ func settleMemory(inherited map[string]string) {
 	}{
 		{"no huge pages", setTHPDisable, getTHPDisable},
 		{"page merging", setMerge, getMerge},
-		{"no writable code", 0, getMDWE}, // never to be undone
+		{"no writable code", 0, getMDWE}, // cannot be undone
 	} {
 		if p.set != 0 {
 			syscall.RawSyscall6(syscall.SYS_PRCTL, p.set, 0, 0, 0, 0, 0)
@@ -446,7 +447,7 @@ func settleMemory(inherited map[string]string) {
 	}
 }
 
-// setFile writes a value of this process into its file; name is empty for what need not be told.
+// setFile writes a value to a file of this process; name is empty for what need not be reported.
 func setFile(path, value, name string, inherited map[string]string) {
 	if os.WriteFile(path, []byte(value), 0) == nil || name == "" {
 		return
@@ -456,8 +457,8 @@ func setFile(path, value, name string, inherited map[string]string) {
 	}
 }
 
-// defaultSignals gives the workload no signal that is ignored or held back: a shell ignores SIGHUP
-// under nohup, SIGINT and SIGQUIT in the background, and Go leaves such dispositions alone.
+// defaultSignals restores signals that are ignored or blocked: SIGHUP is ignored under nohup, SIGINT and
+// SIGQUIT in the background of a shell, and Go keeps such dispositions.
 func defaultSignals() {
 	const ignored, setMask, size = 1, 2, 8
 	var none struct {
@@ -512,7 +513,7 @@ func files(j job) []uintptr {
 	return list
 }
 
-// closeFiles leaves the workload as the only holder, so that the harness sees their end.
+// closeFiles leaves the descriptors to the workload alone, so that the harness sees when it closes them.
 func closeFiles(j job) {
 	syscall.Close(j.Output)
 	for _, file := range j.Files {

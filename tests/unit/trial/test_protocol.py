@@ -1,5 +1,6 @@
 """The supervisor's structures in Go are the models of ``harness/trial/process.py``."""
 
+import json
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from harness.matrix.models import LoadSpec
 from harness.trial.process import Ended, Job, Started, Usage
+from harness.trial.server.load import generator_job
 
 _TYPES: dict[Any, set[str]] = {
     int: {"int", "int64"},
@@ -35,3 +38,12 @@ def test_go_and_python_agree_on_the_protocol(model: type[BaseModel]) -> None:
     for go, field in lines:
         annotation = model.model_fields[field].annotation
         assert go in _TYPES.get(annotation, {"string"}), field
+
+
+def test_go_and_python_agree_on_the_load() -> None:
+    spec = LoadSpec(url="http://127.0.0.1:{port}/", duration=1.0)
+    source = (files("harness.trial") / "loadgen" / "main.go").read_text(encoding="utf-8")
+    body = re.search(r"^type job struct {\n(.*?)^}", source, re.MULTILINE | re.DOTALL)
+    assert body is not None
+    fields = re.findall(r"^\t(\w+) ", body[1], re.MULTILINE)
+    assert fields == list(json.loads(generator_job(spec, {}, 1.0)))
