@@ -115,7 +115,7 @@ class Bench:
             directory=request.directory, cpus=request.cpus,
         )  # fmt: skip
         with path.open("wb") as output:
-            supervised = Supervised(self.supervisor, job, output=output.fileno())
+            supervised = Supervised(self.supervisor, job, lambda _: None, output=output.fileno())
         with supervised:
             while not supervised.closed:
                 supervised.read()

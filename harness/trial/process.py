@@ -5,7 +5,7 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -115,16 +115,24 @@ class Supervised:
     """
 
     def __init__(
-        self, supervisor: Path, job: Job, *, output: int, files: Sequence[int] = ()
+        self,
+        supervisor: Path,
+        job: Job,
+        on_answer: Callable[[Answer], None],
+        *,
+        output: int,
+        files: Sequence[int] = (),
     ) -> None:
         """Start a program.
 
         Args:
             supervisor: the binary made from ``supervisor/main.go``.
             job: what to start.
+            on_answer: called by ``read``.
             output: as ``Job.output``.
             files: as ``Job.files``.
         """
+        self._on_answer = on_answer
         self._lines = LineBuffer()
         self.closed = False
         self._process = subprocess.Popen(
@@ -148,11 +156,12 @@ class Supervised:
         assert self._process.stdout is not None  # noqa: S101 - Popen was asked for a pipe
         return self._process.stdout.fileno()
 
-    def read(self) -> list[Answer]:
+    def read(self) -> None:
         """Read answers; waits for one, or for the end."""
         data = os.read(self.fileno(), 1 << 16)
         self.closed = not data
-        return [_ANSWER.validate_json(line) for line in self._lines.feed(data)]
+        for line in self._lines.feed(data):
+            self._on_answer(_ANSWER.validate_json(line))
 
     def signal(self, number: int) -> None:
         """Send a signal to the workload, if it is still there."""

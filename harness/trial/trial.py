@@ -178,8 +178,10 @@ def _result(
     traced: numbers.Values, profile_error: str,
 ) -> TrialResult:  # fmt: skip
     server, executable = request.workload.server, str(request.executable.resolve())
-    outcome = outcome_of(observed, signal.Signals[server.stop] if server and served.told else None)
-    if server and outcome == "ok" and not served.told:
+    outcome = outcome_of(
+        observed, signal.Signals[server.stop] if server and served.stopped else None
+    )
+    if server and outcome == "ok" and not served.stopped:
         outcome = "exit 0"  # it ended before anybody told it to
     end = served.marks.get("after") if server else observed.end
     classes = numbers.classes_of(end, executable) if end else {}

@@ -72,9 +72,9 @@ def main(supervisor: str, directory: str, user: int) -> None:
         directory=Path(directory), cpus=(min(os.sched_getaffinity(0)),),
     )  # fmt: skip
     answers: list[Answer] = []
-    with Supervised(Path(supervisor), job, output=output) as supervised:
+    with Supervised(Path(supervisor), job, answers.append, output=output) as supervised:
         while not supervised.closed:
-            answers += supervised.read()
+            supervised.read()
     seen = os.pread(output, 1 << 20, 0).decode()
     sys.stdout.write(answers[0].model_dump_json() + "\n" + seen)
 

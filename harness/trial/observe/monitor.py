@@ -16,7 +16,7 @@ from harness.trial.observe.observation import Observation
 from harness.trial.observe.output import OutputTail
 from harness.trial.observe.sampler import SAMPLE_INTERVAL, Sampler
 from harness.trial.observe.snapshot import KernelView, Snapshot
-from harness.trial.process import Ended, Job, Started, Supervised
+from harness.trial.process import Answer, Ended, Job, Started, Supervised
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,13 @@ class Program:
 class _Source(Protocol):
     """What is polled."""
 
+    closed: bool
+
     def fileno(self) -> int:
         """The descriptor."""
+
+    def read(self) -> None:
+        """Read what is there."""
 
 
 class Monitor:
@@ -70,14 +75,11 @@ class Monitor:
         self._ended: Ended | None = None
         self._fault = ""
         self._profile_error: str | None = None
-        self._running = True
         self._poll = select.poll()  # cheaper than selectors, a hundred times a second
-        self._readers: dict[int, Callable[[], None]] = {}
+        self._sources: dict[int, _Source] = {}
         self._supervised = self._start(program)
-        self._listen(self._supervised, self._read_answers)
-        self._listen(self._exit, self._read_exit)
-        self._listen(self._requests, self._read_requests)
-        self._listen(self._output, self._read_output)
+        for source in (self._supervised, self._exit, self._requests, self._output):
+            self._listen(source)
         self._begin = time.monotonic()
         limits.start(self._begin)
 
@@ -90,7 +92,7 @@ class Monitor:
 
     def running(self) -> bool:
         """Whether the program, or something that it started, still runs."""
-        return self._running
+        return not self._supervised.closed
 
     @property
     def elapsed(self) -> float:
@@ -126,7 +128,7 @@ class Monitor:
             Whether ``until`` held.
         """
         limit = math.inf if seconds is None else time.monotonic() + seconds
-        while self._running:
+        while self.running():
             if until and until():
                 return True
             now = time.monotonic()
@@ -170,7 +172,7 @@ class Monitor:
         """Take a snapshot without the runtime's view, of a program that does not answer."""
         pid = self._started.pid if self._started else 0
         stat = procfs.parse_stat(procfs.read(pid, "stat") or b"")
-        if not self._running or stat is None:
+        if not self.running() or stat is None:
             return None
         pause = {
             "monotonic": time.monotonic_ns(),
@@ -202,6 +204,7 @@ class Monitor:
             return Supervised(
                 program.supervisor, job, output=self._output.writer,
                 files=[channel.theirs.fileno() for channel in channels],
+                on_answer=self._take_answer,
             )  # fmt: skip
         except BaseException:
             self._close()
@@ -214,48 +217,28 @@ class Monitor:
     def _sample(self, now: float) -> None:
         if self._output_paused:
             self._output_paused = False
-            self._listen(self._output, self._read_output)
+            self._listen(self._output)
         if self._sampler.sample(now) > self._limits.memory:
             self.give_up("memory limit")
 
-    def _read_answers(self) -> None:
-        for answer in self._supervised.read():
-            if isinstance(answer, Ended):
-                self._ended = answer
-                self._sampler.stop()
-                if self._limits.killed_by_kernel():
-                    self._fault = self._fault or "memory limit"
-                continue
-            self._started = answer
-            if answer.error:
-                self._fault = "not started"
-            else:
-                self._begin = answer.monotonic / 1e9
-                self._sampler.begin(self._supervised.pid, answer.pid, self._begin)
-        if self._supervised.closed:
-            self._ignore(self._supervised)
-            self._running = False
-
-    def _read_exit(self) -> None:
-        self._exit.read()
-        if self._exit.closed:
-            self._ignore(self._exit)
-
-    def _read_requests(self) -> None:
-        self._requests.read()
-        if self._requests.closed:
-            self._ignore(self._requests)
-
-    def _read_output(self) -> None:
-        """Read once between two samples, not at each line: a silent program costs nothing."""
-        self._ignore(self._output)
-        self._output.read()
-        self._output_paused = not self._output.closed
+    def _take_answer(self, answer: Answer) -> None:
+        if isinstance(answer, Ended):
+            self._ended = answer
+            self._sampler.stop()
+            if self._limits.killed_by_kernel():
+                self._fault = self._fault or "memory limit"
+            return
+        self._started = answer
+        if answer.error:
+            self._fault = "not started"
+            return
+        self._begin = answer.monotonic / 1e9
+        self._sampler.begin(self._supervised.pid, answer.pid, self._begin)
 
     def _take(self, channel: ProbeChannel, pause: Mapping[str, int]) -> Snapshot:
         """Read the kernel's view while the program waits, then resume it."""
         if self._started is None:  # a short program may reach its end before the answer is read
-            self._read_answers()
+            self._supervised.read()
         kernel = KernelView.read(self._started.pid if self._started else 0)
         channel.resume()
         return Snapshot(kernel, pause, children_pss=self._sampler.children_pss())
@@ -272,19 +255,23 @@ class Monitor:
             self._dispatch(ready)
         self._output.read()
 
-    def _listen(self, source: _Source, read: Callable[[], None]) -> None:
+    def _listen(self, source: _Source) -> None:
         self._poll.register(source, select.POLLIN)
-        self._readers[source.fileno()] = read
-
-    def _ignore(self, source: _Source) -> None:
-        self._poll.unregister(source)
-        del self._readers[source.fileno()]
+        self._sources[source.fileno()] = source
 
     def _dispatch(self, ready: Sequence[tuple[int, int]]) -> None:
-        """Read what is ready; reading one source may end another."""
+        """Read what is ready.
+
+        Output is read once between two samples, not at each line: a silent program costs nothing.
+        """
         for descriptor, _ in ready:
-            if read := self._readers.get(descriptor):
-                read()
+            source = self._sources[descriptor]
+            source.read()
+            if source is self._output:
+                self._output_paused = not source.closed
+            if source.closed or source is self._output:
+                self._poll.unregister(source)
+                del self._sources[descriptor]
 
     def _close(self) -> None:
         self._sampler.close()

@@ -48,7 +48,8 @@ class Load:
         self, supervisor: Path, command: Sequence[str], directory: Path, cpus: Sequence[int]
     ) -> None:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        self._status = "no answer"
+        self.status = "no answer"
+        """How it ended: ``ok``, or what was wrong."""
         self._poll = select.poll()
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         program = shutil.which(command[0], path=environment.get("PATH")) or command[0]
@@ -60,7 +61,9 @@ class Load:
                 directory=directory,
                 cpus=tuple(cpus),
             )
-            self._supervised = Supervised(supervisor, job, output=self._output.fileno())
+            self._supervised = Supervised(
+                supervisor, job, self._take_answer, output=self._output.fileno()
+            )
         except BaseException:
             self._output.close()
             raise
@@ -76,18 +79,12 @@ class Load:
     def ended(self) -> bool:
         """Whether the load has ended, and all that it started."""
         while not self._supervised.closed and self._poll.poll(0):
-            for answer in self._supervised.read():
-                self._status = _status_of(answer) or self._status
+            self._supervised.read()
         return self._supervised.closed
 
     def signal(self, number: int) -> None:
         """Send a signal to the load."""
         self._supervised.signal(number)
-
-    @property
-    def status(self) -> str:
-        """How it ended: ``ok``, or what was wrong."""
-        return self._status
 
     def output(self) -> str:
         """The end of its output."""
@@ -95,14 +92,13 @@ class Load:
         self._output.seek(max(0, size - _KEPT))
         return self._output.read().decode("utf-8", "replace")
 
-
-def _status_of(answer: Answer) -> str:
-    """How a load ended; empty while it runs."""
-    if isinstance(answer, Started):
-        return answer.error
-    if answer.signal:
-        return f"signal {answer.signal}"
-    return f"exit {answer.exit}" if answer.exit else "ok"
+    def _take_answer(self, answer: Answer) -> None:
+        if isinstance(answer, Started):
+            self.status = answer.error or self.status
+        elif answer.signal:
+            self.status = f"signal {answer.signal}"
+        else:
+            self.status = f"exit {answer.exit}" if answer.exit else "ok"
 
 
 def parse_report(output: str) -> dict[str, float | None]:

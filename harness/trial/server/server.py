@@ -26,7 +26,7 @@ class Served:
     load: dict[str, float | None] = field(default_factory=dict)
     """Metrics of the built-in generator."""
     load_output: str = ""
-    told: bool = False
+    stopped: bool = False
     """Whether it was told to stop."""
 
 
@@ -133,7 +133,7 @@ class Server:
     def _stop(self, monitor: Monitor, served: Served) -> None:
         if not monitor.running():
             return
-        served.told = True
+        served.stopped = True
         monitor.signal(signal.Signals[self.spec.stop])
         monitor.run(seconds=self.spec.stop_within)
         if monitor.running():
