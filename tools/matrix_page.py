@@ -9,9 +9,10 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from harness.matrix import models, units
+from harness.matrix import models
 from harness.matrix.models import question, scalars, servers, toolchains, trials
 from harness.models import Frozen
+from harness.text import units
 
 _SECTIONS: dict[type[Frozen], str] = {
     models.MatrixSpec: "The file",

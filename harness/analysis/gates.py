@@ -21,11 +21,11 @@ from harness.analysis.samples import Table, Values
 from harness.analysis.stats.intervals import Estimate, estimate
 from harness.analysis.stats.sequential import stopped_error
 from harness.matrix.models import GateSpec, TrialsSpec
-from harness.matrix.units import Increase
 from harness.metrics.catalogue import describe
 from harness.plan.plan import Plan
 from harness.plan.question import Question, gate_pair
 from harness.text import words
+from harness.text.units import Increase
 from harness.text.words import amount, change, difference, percent
 
 _ROUNDING = 1e-9

@@ -13,6 +13,7 @@ from harness.golang.cache import Entry, default_cache, list_entries
 from harness.golang.cache import prune as prune_cache
 from harness.matrix.models import Bytes
 from harness.run.directory import list_runs, prune_runs
+from harness.text.words import amount
 
 _DAYS = click.IntRange(min=0, max=1_000_000)
 
@@ -36,7 +37,7 @@ def list_command(reports: Path, *, as_json: bool) -> None:
     for run in found:
         say(
             f"{run.path.name}  {run.created:%Y-%m-%d %H:%M}  "
-            f"{run.trials} trials  {run.size / (1 << 20):.1f} MiB"
+            f"{run.trials} trials  {amount(run.size, 'bytes')}"
         )
 
 
@@ -72,7 +73,7 @@ def cache_list(*, as_json: bool) -> None:
     for entry in entries:
         say(_describe_entry(entry))
     total = sum(entry.size for entry in entries)
-    say(f"{total / (1 << 20):,.0f} MiB in {default_cache()}")
+    say(f"{amount(total, 'bytes')} in {default_cache()}")
 
 
 @cache.command(
@@ -94,7 +95,8 @@ def cache_prune(older_than: int | None, max_size: str | None) -> None:
 
 def _describe_entry(entry: Entry) -> str:
     used = entry.used.astimezone()
-    return f"{used:%Y-%m-%d %H:%M}  {entry.size / (1 << 20):8,.1f} MiB  {entry.kind}/{entry.key}"
+    size = amount(entry.size, "bytes")
+    return f"{used:%Y-%m-%d %H:%M}  {size:>8}  {entry.kind}/{entry.key}"
 
 
 def _parse_size(text: str) -> int:

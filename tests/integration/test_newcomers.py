@@ -146,7 +146,7 @@ CASES = {
         environment=CLOSED,
     ),
     "no disk for the cache": Case(
-        "gomatrix run", "has no room for go1.24.3: 0 MiB are free", "or set GOMATRIX_CACHE",
+        "gomatrix run", "has no room for go1.24.3: it takes 350 MiB", "or set GOMATRIX_CACHE",
         environment={"GOMATRIX_CACHE": "small"}, within="mount -t tmpfs -o size=256k none small",
         files={"small/x": ""},
     ),

@@ -15,6 +15,7 @@ from harness.golang.toolchains.available import ask_providers, at_hand, every_re
 from harness.golang.toolchains.identity import content_digest
 from harness.golang.versions import expand_shorthand, is_shorthand, nearest_versions
 from harness.models import Frozen
+from harness.text.words import amount
 
 Say = Callable[[str], None]
 ORIGIN = "origin.json"
@@ -103,8 +104,9 @@ def _fetch(version: str, directory: Path, cache: Path, say: Say) -> None:
     free = shutil.disk_usage(directory).free
     if free < _ROOM:
         raise HarnessError(
-            f"the cache directory {cache} has no room for {version}: {free >> 20} MiB are free, "
-            f"and it takes {_ROOM >> 20} MiB; make room, or set GOMATRIX_CACHE to another place"
+            f"the cache directory {cache} has no room for {version}: it takes "
+            f"{amount(_ROOM, 'bytes')}, and {amount(free, 'bytes')} are free; make room, or set "
+            "GOMATRIX_CACHE to another place"
         )
     said = {"at hand": ", ".join(at_hand(cache)) or "none"}
     gateway = find_gateway(cache)

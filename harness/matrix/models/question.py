@@ -14,9 +14,9 @@ from pydantic import (
 )
 
 from harness.matrix.models.scalars import Fraction, Line, Setting, Value, check_line
-from harness.matrix.units import Increase, parse_amount, parse_increase
 from harness.metrics.catalogue import describe
 from harness.models import Frozen
+from harness.text.units import Increase, parse_amount, parse_increase
 
 VariantName = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(check_line)]
 

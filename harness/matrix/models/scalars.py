@@ -5,7 +5,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from harness.matrix.units import parse_bytes, parse_fraction, parse_seconds
+from harness.text.units import parse_bytes, parse_fraction, parse_seconds
 from harness.text.visible import first_unseen
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from harness.matrix.document import SpecError
 from harness.matrix.load import load
-from harness.matrix.units import Increase
+from harness.text.units import Increase
 
 GOOD = """\
 go: [go1.23.9, go1.24.3]
