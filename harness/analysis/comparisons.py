@@ -20,15 +20,17 @@ from harness.text.words import percent
 
 CONFIDENCE = 0.95
 PRIMARY_PART = 0.8
-"""Of the run's error probability of 1 - CONFIDENCE, for primary comparisons; secondary ones have
-the rest. In an A/A matrix a wrong ``increase`` or ``decrease`` anywhere then has 5 % in all: Holm's
-procedure keeps its part under any dependence, and where nothing differs so does Benjamini and
-Hochberg's under positive dependence."""
+"""Part of the run's error probability, 1 - CONFIDENCE, for primary comparisons; secondary ones have
+the rest. In an A/A matrix any wrong ``increase`` or ``decrease`` then has a probability of 5 %:
+Holm's procedure keeps its part under any dependence, and if nothing differs Benjamini and
+Hochberg's does under positive dependence."""
 _MOST_ROUNDS = 10_000
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Test:
+    """A comparison before the correction for many of them."""
+
     workload: str
     metric: str
     baseline: str
@@ -42,7 +44,7 @@ class _Asked:
 def compare_all(
     tables: Mapping[str, Table], question: Question, plan: Plan, trials: TrialsSpec
 ) -> tuple[Comparison, ...]:
-    """Every comparison of a run.
+    """Compare everything that a run compares.
 
     Args:
         tables: the samples of each workload.
@@ -50,18 +52,18 @@ def compare_all(
         plan: the variants.
         trials: the first and last look of the stopping rule.
     """
-    asked = [_ask(table, *names, question, trials)
+    tests = [_test(table, *names, question, trials)
              for table in tables.values() for names in _pairs(table, question, plan)]  # fmt: skip
-    return _decide(asked, question, trials)
+    return _decide(tests, question, trials)
 
 
 def compare_primary(
     tables: Mapping[str, Table], question: Question, plan: Plan, trials: TrialsSpec
 ) -> tuple[Comparison, ...]:
-    """The primary comparisons only, decided as ``compare_all`` does; cheap."""
+    """Make only the primary comparisons, with the decisions of ``compare_all``; cheap."""
     names = [(t, n) for t in tables.values() for n in _pairs(t, question, plan)]
-    asked = [_ask(t, *n, question, trials) for t, n in names if _is_primary(*n, question)]
-    return _decide(asked, question, trials, alone=len(asked) == len(names))
+    tests = [_test(t, *n, question, trials) for t, n in names if _is_primary(*n, question)]
+    return _decide(tests, question, trials, alone=len(tests) == len(names))
 
 
 def compare_pair(
@@ -72,19 +74,19 @@ def compare_pair(
     baseline: str,
     candidate: str,
 ) -> tuple[Comparison, ...]:
-    """Any two variants on every metric; the question's own are primary in either direction."""
+    """Compare two variants on every metric; the question's own pair is primary either way round."""
     if (candidate, baseline) == (question.baseline, question.candidate):
         question = replace(question, baseline=baseline, candidate=candidate)
-    asked = [
-        _ask(table, metric, baseline, candidate, question, trials)
+    tests = [
+        _test(table, metric, baseline, candidate, question, trials)
         for table in tables.values()
         for metric in dict.fromkeys((*question.metrics, *table.metrics))
     ]
-    return _decide(asked, question, trials)
+    return _decide(tests, question, trials)
 
 
 def _pairs(table: Table, question: Question, plan: Plan) -> Iterator[tuple[str, str, str]]:
-    """(metric, baseline, candidate); two variants are compared once, in the first direction."""
+    """(metric, baseline, candidate); each two variants once, in the first direction."""
     pairs: dict[frozenset[str], tuple[str, str]] = {}
     for baseline, candidate in _all_pairs(table, question, plan):
         if baseline != candidate:
@@ -96,10 +98,10 @@ def _pairs(table: Table, question: Question, plan: Plan) -> Iterator[tuple[str, 
 
 
 def _all_pairs(table: Table, question: Question, plan: Plan) -> Iterator[tuple[str, str]]:
-    """(baseline, candidate): the question's own, then every variant against its baseline.
+    """(baseline, candidate): the question's own pair, then every variant against the baseline.
 
-    Then every variant against the baseline, and against its toolchain's default, in the conditions
-    that it was run in itself: race builds are compared with race builds.
+    Then, in the conditions that each variant was run in, against the baseline's settings and the
+    default of the variant's toolchain: race builds are compared with race builds.
     """
     cells = {c.variant for c in plan.cells if c.workload == table.workload and c.reason is None}
     measured = [variant for variant in plan.variants if variant.name in cells]
@@ -109,10 +111,10 @@ def _all_pairs(table: Table, question: Question, plan: Plan) -> Iterator[tuple[s
         yield from ((question.baseline, variant.name) for variant in measured)
     defaults = default_variants(plan.variants)
     base = plan.variant(question.baseline)
-    beside = {(v.toolchain, v.settings, v.conditions): v for v in measured}
+    known = {(v.toolchain, v.settings, v.conditions): v for v in measured}
     for variant in measured:
         alike = (
-            beside.get((base.toolchain, base.settings, variant.conditions)),
+            known.get((base.toolchain, base.settings, variant.conditions)),
             defaults[variant.toolchain, variant.conditions],
         )
         yield from ((v.name, variant.name) for v in alike if v and v.name in cells)
@@ -125,21 +127,21 @@ def _is_primary(metric: str, baseline: str, candidate: str, question: Question) 
     )
 
 
-def _ask(
+def _test(
     table: Table, metric: str, baseline: str, candidate: str, question: Question, trials: TrialsSpec
-) -> _Asked:
+) -> _Test:
     found = pair(table, metric, baseline, candidate)
     primary = _is_primary(metric, baseline, candidate, question)
     p = None
     if found.estimate is not None and not found.estimate.doubtful:
         p = adjust(found.estimate.p_different(0.0), found.n, trials.min, trials.max)
-    return _Asked(table.workload, metric, baseline, candidate, primary, found, p)
+    return _Test(table.workload, metric, baseline, candidate, primary, found, p)
 
 
 def _decide(
-    asked: Sequence[_Asked], question: Question, trials: TrialsSpec, *, alone: bool | None = None
+    tests: Sequence[_Test], question: Question, trials: TrialsSpec, *, alone: bool | None = None
 ) -> tuple[Comparison, ...]:
-    families = {True: [a for a in asked if a.primary], False: [a for a in asked if not a.primary]}
+    families = {True: [t for t in tests if t.primary], False: [t for t in tests if not t.primary]}
     if alone is None:
         alone = not (families[True] and families[False])
     adjusted: dict[int, float] = {}
@@ -147,33 +149,33 @@ def _decide(
     for primary, family in families.items():
         part = 1.0 if alone else PRIMARY_PART if primary else 1 - PRIMARY_PART
         correct = holm if primary else benjamini_hochberg
-        tested = [a for a in family if a.p is not None and not a.pair.certain]
-        values = correct([a.p for a in tested if a.p is not None])
+        tested = [t for t in family if t.p is not None and not t.pair.certain]
+        values = correct([t.p for t in tested if t.p is not None])
         name = "Holm" if primary else "Benjamini and Hochberg"
         words[primary] = f"{name} over {len(tested)} {'primary' if primary else 'secondary'}"
         for item, value in zip(tested, values, strict=True):
             adjusted[id(item)] = min(1.0, value / part)
-        adjusted |= {id(a): a.p for a in family if a.p is not None and a.pair.certain}
+        adjusted |= {id(t): t.p for t in family if t.p is not None and t.pair.certain}
     return tuple(
-        _comparison(a, adjusted.get(id(a)), words[a.primary], question.margin, trials)
-        for a in asked
+        _comparison(t, adjusted.get(id(t)), words[t.primary], question.margin, trials)
+        for t in tests
     )
 
 
 def _comparison(
-    asked: _Asked, adjusted: float | None, correction: str, margin: float, trials: TrialsSpec
+    test: _Test, adjusted: float | None, correction: str, margin: float, trials: TrialsSpec
 ) -> Comparison:
-    found = asked.pair
+    found = test.pair
     decision = _decision(found, adjusted, margin, trials)
     confidence = 1 - stopped_error(1 - CONFIDENCE, found.n, trials.min, trials.max)
     ratio = found.ratio()
     return Comparison(
-        workload=asked.workload,
-        metric=asked.metric,
-        unit=describe(asked.metric).unit,
-        baseline=asked.baseline,
-        candidate=asked.candidate,
-        primary=asked.primary,
+        workload=test.workload,
+        metric=test.metric,
+        unit=describe(test.metric).unit,
+        baseline=test.baseline,
+        candidate=test.candidate,
+        primary=test.primary,
         n=found.n,
         baseline_value=found.baseline,
         candidate_value=found.candidate,
@@ -184,12 +186,12 @@ def _comparison(
         margin=margin,
         method=_method(found, margin),
         exact=found.estimate is not None and found.estimate.exact,
-        p=found.estimate.p_different(0.0) if asked.p is not None and found.estimate else None,
+        p=found.estimate.p_different(0.0) if test.p is not None and found.estimate else None,
         p_adjusted=adjusted,
         correction=correction if adjusted is not None else "",
         difference=found.difference,
         difference_ci=found.difference_interval(confidence),
-        no_ratio=why_no_ratio(asked.metric, found.baseline, found.candidate)
+        no_ratio=why_no_ratio(test.metric, found.baseline, found.candidate)
         if ratio is None and found.n
         else "",
         scale=found.scale,
@@ -213,17 +215,17 @@ def _method(found: Pair, margin: float) -> str:
     if found.estimate is None:
         return "the values are too large to be compared"
     if found.estimate.exact:
-        return f"{found.estimate.method}{_beside_margin(found, found.estimate, margin)}"
+        return f"{found.estimate.method}{_within_margin(found, found.estimate, margin)}"
     if found.logarithmic:
         return f"{found.estimate.method}, on log ratios"
     return (
         f"{found.estimate.method}, on differences as part of {found.scale}: "
-        "values that are zero, almost zero or negative allow no ratio"
+        "zero, almost zero and negative values allow no ratio"
     )
 
 
-def _beside_margin(found: Pair, estimate: Estimate, margin: float) -> str:
-    """What an exact difference is, beside the margin that it need not exceed."""
+def _within_margin(found: Pair, estimate: Estimate, margin: float) -> str:
+    """Say of an exact difference that it is real, though within the margin."""
     if estimate.centre == 0 or abs(estimate.centre) > math.log1p(margin):
         return ""
     change = math.expm1(estimate.centre) if found.logarithmic else estimate.centre
@@ -232,11 +234,11 @@ def _beside_margin(found: Pair, estimate: Estimate, margin: float) -> str:
 
 
 def more_rounds(found: Pair, margin: float) -> int | None:
-    """Further rounds after which a decision is to be expected, if they go on like these.
+    """Further rounds expected to decide a comparison, if they are like these.
 
-    The smallest number for which the interval, of the present spread around the present centre and
-    with no skew shown, would exclude no change or lie inside the margin; ``None`` where no spread
-    is known, or where it would take more than 10,000.
+    The smallest number for which the interval, with the present spread and centre and no skew,
+    would exclude no change or lie inside the margin. ``None`` if no spread is known, or if it would
+    take more than 10,000 rounds.
     """
     if found.estimate is None or found.estimate.doubtful or found.estimate.error == 0:
         return None

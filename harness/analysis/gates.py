@@ -29,23 +29,23 @@ from harness.text.units import Increase
 from harness.text.words import amount, change, difference, percent
 
 _ROUNDING = 1e-9
-"""Part of a limit by which 105 may seem to be above 100 + 5 %."""
+"""Part of a limit by which 105 may seem to exceed 100 + 5 %."""
 
 
 @dataclass(frozen=True)
-class _Held:
-    """One limit of a gate, held against what was observed."""
+class _Outcome:
+    """One limit of a gate, compared with what was observed."""
 
     passed: bool
     message: str
     n: int = 0
-    told: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of the result."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the gate's result."""
 
 
 @dataclass(frozen=True)
 class _Observed:
-    """What a limit is held against."""
+    """The value that a limit is compared with."""
 
     centre: float
     interval: tuple[float, float] | None
@@ -55,7 +55,7 @@ class _Observed:
     def of(
         cls, found: Estimate | None, trials: TrialsSpec, scale: Callable[[float], float]
     ) -> "_Observed | None":
-        """On the scale of the limit; ``None`` where there is no value."""
+        """On the scale of the limit; ``None`` without a value."""
         if found is None or not math.isfinite(scale(found.centre)):
             return None
         interval = found.interval(
@@ -70,11 +70,11 @@ def judge_gates(
     gates: list[GateSpec], tables: Mapping[str, Table], question: Question, plan: Plan,
     trials: TrialsSpec,
 ) -> tuple[GateResult, ...]:  # fmt: skip
-    """Every gate for every workload that it holds for."""
+    """Judge every gate on every workload that it applies to."""
     results = []
     for gate in gates:
         baseline, candidate = gate_pair(gate, question, plan)
-        if gate.max_increase is None:  # a matrix of one variant has no candidate, but own values
+        if gate.max_increase is None:  # a matrix of one variant has no candidate, but values
             candidate = candidate or question.baseline
         for workload, table in tables.items():
             if gate.workload in (None, workload):
@@ -85,100 +85,100 @@ def judge_gates(
 def _judge(
     gate: GateSpec, table: Table, baseline: str, candidate: str, trials: TrialsSpec
 ) -> GateResult:
-    """A gate fails where a limit is shown to be exceeded, or where nothing can be shown.
+    """Fail if a limit is shown to be exceeded, or if there is nothing to compare.
 
-    An interval that reaches across the limit passes: on noisy metrics a gate on the point estimate
-    would fail by chance, and would be switched off. With one round there is only the estimate.
+    An interval that includes the limit passes: on noisy metrics a gate on the estimate alone would
+    fail by chance, and people would switch it off. With one round there is only the estimate.
     """
-    held, increase = [], gate.increase
+    outcomes, increase = [], gate.increase
     if gate.highest is not None:
-        held.append(_hold_value(gate.metric, gate.highest, table, candidate, trials))
+        outcomes.append(_check_value(gate.metric, gate.highest, table, candidate, trials))
     if increase is not None:
-        held.append(_hold_increase(gate.metric, increase, table, baseline, candidate, trials))
-    told: dict[str, Any] = {"ratio": None, "ci": None}
-    for one in held:
-        told |= one.told
+        outcomes.append(_check_increase(gate.metric, increase, table, baseline, candidate, trials))
+    fields: dict[str, Any] = {"ratio": None, "ci": None}
+    for outcome in outcomes:
+        fields |= outcome.fields
     against = f" against {baseline}" if increase is not None else ""
     return GateResult(
         workload=table.workload, metric=gate.metric, baseline=baseline, candidate=candidate,
         max=gate.highest, max_increase=increase.share if increase else None,
         max_increase_amount=increase.amount if increase else None,
-        n=min(one.n for one in held), passed=all(one.passed for one in held),
+        n=min(o.n for o in outcomes), passed=all(o.passed for o in outcomes),
         message=f"{table.workload}: {gate.metric} of {candidate}{against}: "
-        + "; ".join(one.message for one in held),
-        **told,
+        + "; ".join(o.message for o in outcomes),
+        **fields,
     )  # fmt: skip
 
 
-def _hold_value(
+def _check_value(
     metric: str, limit: float, table: Table, candidate: str, trials: TrialsSpec
-) -> _Held:
-    """The candidate's own value."""
+) -> _Outcome:
+    """Check the candidate's own value."""
     values = table.values(candidate, metric)
-    seen = _Observed.of(_exactly(metric, values[np.isfinite(values)]), trials, float)
-    if seen is None:
-        return _Held(passed=False, message="could not be judged: no round has a value of it")
+    observed = _Observed.of(_exactly(metric, values[np.isfinite(values)]), trials, float)
+    if observed is None:
+        return _Outcome(passed=False, message="could not be judged: no round has a value of it")
     unit = describe(metric).unit
-    told = {"value": seen.centre, "value_ci": seen.interval}
-    return _held(limit, amount(limit, unit), seen, lambda x: amount(x, unit), told)
+    fields = {"value": observed.centre, "value_ci": observed.interval}
+    return _outcome(limit, amount(limit, unit), observed, lambda x: amount(x, unit), fields)
 
 
 def _exactly(metric: str, sample: Values) -> Estimate | None:
     return estimate(sample, exact=describe(metric).exact)
 
 
-def _hold_increase(
+def _check_increase(
     metric: str, increase: Increase, table: Table, baseline: str, candidate: str,
     trials: TrialsSpec,
-) -> _Held:  # fmt: skip
-    """Candidate against baseline: their ratio, or their difference in the metric's unit."""
+) -> _Outcome:  # fmt: skip
+    """Check the ratio of candidate and baseline, or their difference in the metric's unit."""
     unit, share = describe(metric).unit, increase.share
     if share is None:
         limit = increase.amount or 0.0
         allowed = f"+{amount(limit, unit)}"
         a, b = paired(table, metric, baseline, candidate)
         with np.errstate(over="ignore", invalid="ignore"):
-            seen = _Observed.of(_exactly(metric, b - a), trials, float)
+            observed = _Observed.of(_exactly(metric, b - a), trials, float)
     else:
         found = pair(table, metric, baseline, candidate)
         if found.logarithmic:
-            seen = _Observed.of(found.estimate, trials, to_ratio)
-            told = {"ratio": seen.centre, "ci": seen.interval} if seen else {}
-            return _held(1 + share, f"+{percent(share)}", seen, change, told)
+            observed = _Observed.of(found.estimate, trials, to_ratio)
+            fields = {"ratio": observed.centre, "ci": observed.interval} if observed else {}
+            return _outcome(1 + share, f"+{percent(share)}", observed, change, fields)
         limit, allowed = _part(metric, share, table, found, baseline)
-        seen = _Observed.of(found.estimate, trials, lambda x: x * found.scale_size)
-    told = {"difference": seen.centre, "difference_ci": seen.interval} if seen else {}
-    return _held(limit, allowed, seen, lambda x: difference(x, unit), told)
+        observed = _Observed.of(found.estimate, trials, lambda x: x * found.scale_size)
+    fields = {"difference": observed.centre, "difference_ci": observed.interval} if observed else {}
+    return _outcome(limit, allowed, observed, lambda x: difference(x, unit), fields)
 
 
 def _part(metric: str, share: float, table: Table, found: Pair, baseline: str) -> tuple[float, str]:
-    """A part of the baseline in the metric's unit, where ratios mean nothing: of zero it is zero.
+    """A share of the baseline in the metric's unit, for when there are no ratios.
 
     Returns:
-        The limit, and how it came about.
+        The limit, and what it is a share of, in words.
     """
     reference, size = REFERENCES.get(metric), abs(found.baseline or 0.0)
     whole = f"a baseline of {amount(size, describe(metric).unit)}"
-    beside = middle(table.values(baseline, reference)) if reference else None
-    if beside is not None:  # it may not have been measured
-        size, whole = abs(beside), f"the baseline's {reference}"
+    level = middle(table.values(baseline, reference)) if reference else None
+    if level is not None:  # it may not have been measured
+        size, whole = abs(level), f"the baseline's {reference}"
     elif size == 0:
         whole = "a baseline that is zero"
     limit = share * size
     return limit, f"+{percent(share)} of {whole}, which is {amount(limit, describe(metric).unit)}"
 
 
-def _held(
-    limit: float, allowed: str, seen: _Observed | None, show: Callable[[float], str],
-    told: Mapping[str, Any],
-) -> _Held:  # fmt: skip
-    if seen is None:
-        return _Held(passed=False, message="could not be judged: no round has a value of both")
+def _outcome(
+    limit: float, allowed: str, observed: _Observed | None, show: Callable[[float], str],
+    fields: Mapping[str, Any],
+) -> _Outcome:  # fmt: skip
+    if observed is None:
+        return _Outcome(passed=False, message="could not be judged: no round has a value of both")
     above = limit + _ROUNDING * abs(limit)
-    interval = seen.interval
-    passed = (interval[0] if interval else seen.centre) <= above
+    interval = observed.interval
+    passed = (interval[0] if interval else observed.centre) <= above
     doubt = words.interval(interval, show) if interval else "no interval"
-    message = f"limit {allowed}, observed {show(seen.centre)} ({doubt}, n = {seen.n})"
+    message = f"limit {allowed}, observed {show(observed.centre)} ({doubt}, n = {observed.n})"
     if passed and (interval is None or interval[1] > above):
-        message += "; not shown to exceed the limit, nor to keep it: more rounds would tell"
-    return _Held(passed, message, seen.n, told)
+        message += "; not shown to be above the limit or below it: more rounds would tell"
+    return _Outcome(passed, message, observed.n, fields)

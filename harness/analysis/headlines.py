@@ -1,4 +1,4 @@
-"""The answer for each workload in one sentence, for an engineer on call."""
+"""Headlines: the answer for each workload in one sentence, for an engineer on call."""
 
 import math
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from harness.metrics.catalogue import describe
 from harness.text.words import amount, difference, listed, percent, significant, span
 
 _TELLING = ("runtime.mapped", "heap.objects")
-"""The first of these tells whether the runtime shows a change: what counts objects swings with the
-collector's phase."""
+"""The first of these that was measured says whether the runtime shows a change; counts of objects
+depend on the collector's phase."""
 _UNSEEN = ("runtime.mapped", "heap.live", "heap.objects")
-"""What is named where the runtime does not show it, if it stands still."""
+"""What is named if the runtime does not show a change, unless it changed too."""
 _MOST = 0.5
-"""Part of the kernel's change from which on the runtime shows it."""
+"""Part of the kernel's change above which the runtime shows it."""
 _MANIFOLD = 3.0
-"""Ratio from which on a factor is easier to read than per cent."""
+"""Ratio above which a factor is easier to read than a percentage."""
 _SMALL = 0.2
 """Part of the kernel's change below which the runtime does not show it."""
 
@@ -24,7 +24,7 @@ def headline(
     workload: str, comparisons: Sequence[Comparison], suspects: Sequence[Suspect],
     cures: Sequence[Cure],
 ) -> Headline:  # fmt: skip
-    """One sentence from what was concluded on one workload.
+    """Sum up in one sentence what was concluded on one workload.
 
     Args:
         workload: its name.
@@ -48,7 +48,7 @@ def headline(
 def _alike(
     changed: Sequence[Comparison], suspects: Sequence[Suspect], cures: Sequence[Cure]
 ) -> list[list[Comparison]]:
-    """Changes of which the same can be said: direction, suspects' verdicts and ways out."""
+    """Group changes with the same direction, verdicts on suspects, and cures."""
     groups: dict[object, list[Comparison]] = {}
     for c in changed:
         verdicts = tuple((s.experiments, s.verdict) for s in suspects if s.metric == c.metric)
@@ -58,7 +58,7 @@ def _alike(
 
 
 def _where(group: Sequence[Comparison]) -> str:
-    return f"as to the {group[0].decision} of {listed([c.metric for c in group])}: "
+    return f"for the {group[0].decision} of {listed([c.metric for c in group])}: "
 
 
 def _about(
@@ -87,9 +87,8 @@ def _change(c: Comparison) -> str:
         pair = f"{c.candidate} cannot be compared with {c.baseline}"
         return f"{c.metric} of {pair}: {c.method}"
     if c.decision == "inconclusive":
-        return (
-            f"whether {c.candidate} changes {c.metric} against {c.baseline} is open ({_doubt(c)})"
-        )
+        pair = f"{c.candidate} and {c.baseline}"
+        return f"whether {c.metric} differs between {pair} is open ({_doubt(c)})"
     numbers = f"({_interval(c)}n = {c.n})"
     if c.decision == "equivalent":
         pair = f"{c.candidate} and {c.baseline} are equivalent in {c.metric}"
@@ -98,16 +97,15 @@ def _change(c: Comparison) -> str:
         whole = f" of {c.scale}" if c.scale else ""
         return f"{pair} within {percent(c.margin)}{whole} {numbers}"
     if c.ratio is not None and c.ratio > _MANIFOLD:
-        times = f"{significant(c.ratio)} times as much {c.metric} as {c.baseline}"
-        return f"{c.candidate} uses {times} {numbers}"
-    if c.ratio is not None:
-        word = "more" if c.ratio > 1 else "less"
-        what = f"{c.candidate} uses {percent(abs(c.ratio - 1))} {word} {c.metric}"
-        return f"{what} than {c.baseline} {numbers}"
-    word = "more" if c.decision == "increase" else "less"
-    size = amount(abs(c.difference or 0.0), c.unit)
-    what = f"{c.candidate} has {size} {word} {c.metric} than {c.baseline}"
-    return f"{what}{f', {c.no_ratio}' if c.no_ratio else ''} {numbers}"
+        times = f"{significant(c.ratio)} times as high"
+        return f"{c.metric} is {times} with {c.candidate} as with {c.baseline} {numbers}"
+    higher = "higher" if c.decision == "increase" else "lower"
+    size = (
+        amount(abs(c.difference or 0.0), c.unit) if c.ratio is None else percent(abs(c.ratio - 1))
+    )
+    why = f", {c.no_ratio}" if c.no_ratio else ""
+    pair = f"with {c.candidate} than with {c.baseline}"
+    return f"{c.metric} is {size} {higher} {pair}{why} {numbers}"
 
 
 def _interval(c: Comparison) -> str:
@@ -135,24 +133,23 @@ def _interval(c: Comparison) -> str:
 
 def _doubt(c: Comparison) -> str:
     noun = "round" if c.more_rounds == 1 else "rounds"
-    more = f"; about {c.more_rounds} more {noun} would tell" if c.more_rounds else ""
+    more = f"; about {c.more_rounds} more {noun} would decide it" if c.more_rounds else ""
     return f"{_interval(c)}n = {c.n}{more}"
 
 
 def _suspect_parts(suspects: Sequence[Suspect]) -> list[str]:
     parts = []
-    for verdict, ending in (
-        ("implicated", "implicated"),
-        ("contributes", "part of it"),
-        ("ruled out", "ruled out"),
-        ("inconclusive", "not decided"),
+    for verdict, one, several in (
+        ("implicated", "is implicated", "are implicated"),
+        ("contributes", "contributes to it", "contribute to it"),
+        ("ruled out", "is ruled out", "are ruled out"),
+        ("inconclusive", "is not decided", "are not decided"),
     ):
         names = dict.fromkeys(
             " with ".join(s.experiments) for s in suspects if s.verdict == verdict
         )
         if names:
-            verb = "is" if len(names) == 1 else "are"
-            parts.append(f"{listed(tuple(names))} {verb} {ending}")
+            parts.append(f"{listed(tuple(names))} {one if len(names) == 1 else several}")
     unknown = [s for s in suspects if s.one_sided and s.verdict in ("implicated", "contributes")]
     if unknown:
         names = dict.fromkeys(" with ".join(s.experiments) for s in unknown)
@@ -164,7 +161,7 @@ def _suspect_parts(suspects: Sequence[Suspect]) -> list[str]:
 
 
 def _runtime_part(lead: Comparison, comparisons: Sequence[Comparison]) -> list[str]:
-    """Whether the runtime's own numbers move with the kernel's."""
+    """Say whether the runtime's own numbers changed with the kernel's."""
     if not lead.metric.startswith("rss") or not lead.difference:
         return []
     same = {
@@ -189,7 +186,7 @@ def _runtime_part(lead: Comparison, comparisons: Sequence[Comparison]) -> list[s
 
 
 def _cure_parts(cures: Sequence[Cure], lead: Comparison) -> list[str]:
-    """Which variants are without a change; of a change for the worse, which releases mended it."""
+    """Name variants without the change; for a regression, newer releases without it."""
     worse = {"lower is better": "increase", "higher is better": "decrease"}
     mended = [
         c for c in cures if c.newer and lead.decision == worse.get(describe(lead.metric).direction)
@@ -198,11 +195,11 @@ def _cure_parts(cures: Sequence[Cure], lead: Comparison) -> list[str]:
     rest = tuple(c.variant for c in cures if c not in mended)
     parts = []
     if newer:
-        parts.append(f"{listed(newer)} already {_has(newer)} the cure")
+        parts.append(f"{listed(newer)} {_does(newer)} not have the regression")
     if rest:
-        parts.append(f"{listed(rest)} {'does' if len(rest) == 1 else 'do'} not show it")
+        parts.append(f"{listed(rest)} {_does(rest)} not show it")
     return parts
 
 
-def _has(names: Sequence[str]) -> str:
-    return "has" if len(names) == 1 else "have"
+def _does(names: Sequence[str]) -> str:
+    return "does" if len(names) == 1 else "do"

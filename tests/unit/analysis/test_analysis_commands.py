@@ -30,7 +30,7 @@ def test_verdict_concludes_anew(stored: Path) -> None:
     files = sorted(stored.iterdir())
     done = call("verdict", stored)
     assert done.exit_code == 1  # the gate
-    assert "uses 50 % more rss.peak" in done.output
+    assert "rss.peak is 50 % higher" in done.output
     assert "suspect swissmap on large-buffers rss.peak: ruled out" in done.output
     assert sorted(stored.iterdir()) == files
 

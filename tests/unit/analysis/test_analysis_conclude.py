@@ -65,10 +65,10 @@ def test_the_origin() -> None:
     assert {s.verdict for s in verdict.suspects} == {"ruled out"}
     assert [c.variant for c in verdict.cures] == ["go1.24.11"]
     sentence = verdict.headlines[0].sentence
-    assert "go1.24.3 uses 56 % more rss.peak than go1.23.9" in sentence
+    assert "rss.peak is 56 % higher with go1.24.3 than with go1.23.9" in sentence
     assert "swissmap and spinbitmutex are ruled out" in sentence
     assert "heap.objects) do not show it" in sentence
-    assert "go1.24.11 already has the cure" in sentence
+    assert "go1.24.11 does not have the regression" in sentence
     assert "the toolchain itself" in verdict.attributions[0].sentence
 
 
@@ -448,14 +448,14 @@ def sides(
 @pytest.mark.parametrize(
     ("metric", "baseline", "candidate", "why", "size"),
     [
-        ("allocs.objects", 0.0, 1.0, "the baseline is zero", "1 more"),
-        ("allocs.objects", 0.0, 1e12, "the baseline is zero", "1,000 G more"),
-        ("allocs.objects", 4.0, 1e7, "the baseline is almost zero", "10.0 M more"),
-        ("heap.live", 4.0, 10 * 2.0**20, "the baseline is almost zero", "10.0 MiB more"),
-        ("cpu.user", 1e-6, 2.5, "the baseline is almost zero", "2.50 s more"),
-        ("cpu.user", 4e-4, 0.04, "the baseline is almost zero", "39.6 ms more"),
-        ("heap.live", 10 * 2.0**20, 0.0, "all of it", "10.0 MiB less"),
-        ("allocs.objects", 1e7, 4.0, "almost all of it", "10.0 M less"),
+        ("allocs.objects", 0.0, 1.0, "the baseline is zero", "1 higher"),
+        ("allocs.objects", 0.0, 1e12, "the baseline is zero", "1,000 G higher"),
+        ("allocs.objects", 4.0, 1e7, "the baseline is almost zero", "10.0 M higher"),
+        ("heap.live", 4.0, 10 * 2.0**20, "the baseline is almost zero", "10.0 MiB higher"),
+        ("cpu.user", 1e-6, 2.5, "the baseline is almost zero", "2.50 s higher"),
+        ("cpu.user", 4e-4, 0.04, "the baseline is almost zero", "39.6 ms higher"),
+        ("heap.live", 10 * 2.0**20, 0.0, "all of it", "10.0 MiB lower"),
+        ("allocs.objects", 1e7, 4.0, "almost all of it", "10.0 M lower"),
     ],
 )
 def test_against_a_zero_the_difference_is_told_and_no_ratio(
@@ -468,7 +468,7 @@ def test_against_a_zero_the_difference_is_told_and_no_ratio(
     assert found.decision == ("increase" if candidate > baseline else "decrease")
     assert found.difference_ci == pytest.approx((candidate - baseline,) * 2)
     sentence = verdict.headlines[0].sentence
-    assert f"has {size} {metric} than go1.23.9, {why} (exact, n = 6)" in sentence
+    assert f"{metric} is {size} with go1.24.3 than with go1.23.9, {why} (exact, n = 6)" in sentence
     told = [sentence, wording.effect(found), *comparison_lines([found])]
     assert not any("%" in text.replace("95 %", "") for text in told)
     assert all(
@@ -488,9 +488,12 @@ def test_zero_against_zero_is_equal() -> None:
 def test_less_than_all_is_not_told_as_all() -> None:
     found, verdict = sides("rss.peak", [1e9] * 6, [3e6] * 6)
     assert found.ratio == pytest.approx(0.003)
-    assert "uses 99.7 % less rss.peak" in verdict.headlines[0].sentence
+    assert "rss.peak is 99.7 % lower" in verdict.headlines[0].sentence
     found, verdict = sides("rss.peak", [1e7] * 6, [4.2e9] * 6)
-    assert "uses 420 times as much rss.peak as go1.23.9" in verdict.headlines[0].sentence
+    assert (
+        "rss.peak is 420 times as high with go1.24.3 as with go1.23.9"
+        in verdict.headlines[0].sentence
+    )
 
 
 @pytest.mark.parametrize(
@@ -611,7 +614,7 @@ def test_an_exact_difference_below_the_margin_is_a_real_one(rounds: int) -> None
 
 def test_an_exact_difference_is_never_told_as_nothing() -> None:
     _, verdict = sides("binary.size", [1e6] * 5, [1e6 + 4] * 5, max_increase="0%")
-    assert verdict.headlines[0].sentence.startswith("go1.24.3 uses 0.0004 % more binary.size")
+    assert verdict.headlines[0].sentence.startswith("binary.size is 0.0004 % higher with go1.24.3")
     assert "limit +0 %, observed +0.0004 %" in verdict.gates[0].message
     assert "+0.0004 % is within the margin of 3 %, and real" in verdict.comparisons[0].method
     assert wording.effect(verdict.comparisons[0]) == "+0.0004 %"

@@ -584,8 +584,8 @@ def by_swissmap(variant: str) -> float:
 def test_the_headline_does_not_rule_out_for_all_metrics_what_is_out_for_one() -> None:
     run = make_run(several({"rss.peak": newer, "cpu.user": by_swissmap, "wall": newer}), TWO)
     sentence = conclude(run).headlines[0].sentence
-    assert "as to the increase of rss.peak and wall: swissmap is ruled out" in sentence
-    assert "as to the increase of cpu.user: swissmap is implicated" in sentence
+    assert "for the increase of rss.peak and wall: swissmap is ruled out" in sentence
+    assert "for the increase of cpu.user: swissmap is implicated" in sentence
     assert sentence.count("ruled out") == 1
 
 
@@ -594,7 +594,7 @@ def test_the_headline_does_not_speak_of_metrics_that_did_not_change() -> None:
         several({"rss.peak": newer, "cpu.user": lambda _v: 0.0, "wall": lambda _v: 0.0}), TWO
     )
     sentence = conclude(run).headlines[0].sentence
-    assert "as to the increase of rss.peak: swissmap is ruled out" in sentence
+    assert "for the increase of rss.peak: swissmap is ruled out" in sentence
 
 
 def test_the_headline_says_once_what_holds_for_all_metrics() -> None:
@@ -610,9 +610,9 @@ def test_the_headline_does_not_join_increase_and_decrease() -> None:
         TWO | {"go": ["go1.23.9", "go1.24.3", "go1.24.11"]},
     )
     sentence = conclude(run).headlines[0].sentence
-    assert "as to the increase of rss.peak and wall: " in sentence
-    assert "as to the decrease of cpu.user: " in sentence
-    better = sentence.partition("as to the decrease of cpu.user: ")[2]
+    assert "for the increase of rss.peak and wall: " in sentence
+    assert "for the decrease of cpu.user: " in sentence
+    better = sentence.partition("for the decrease of cpu.user: ")[2]
     assert "go1.24.11 does not show it" in better
     assert "cure" not in better
 

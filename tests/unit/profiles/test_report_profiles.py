@@ -101,7 +101,7 @@ def test_such_a_profile_counts_as_absent_in_verdict_and_report(tmp_path: Path) -
     run = stored(tmp_path / "run", {"go1.24.3": [BOMB], "go1.23.9": [BOMB]})
     status, text = call("verdict", run)
     assert status == 0
-    assert "uses 50 % more rss.peak" in text
+    assert "rss.peak is 50 % higher" in text
     assert "unreadable profiles: 2 heap profiles cannot be read and count as absent" in text
     status, text = call("report", run, "-o", tmp_path / "report.html")
     assert (status, (tmp_path / "report.html").exists()) == (0, True), text

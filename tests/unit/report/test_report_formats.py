@@ -259,7 +259,10 @@ def test_every_format_says_that_a_baseline_is_zero() -> None:
     assert "+7, the baseline is zero" in html
     assert "| 0 | 7 | +7, the baseline is zero | exact | 6 |" in markdown
     for text in (html, markdown, "\n".join(full_summary(verdict))):
-        assert "has 7 more faults.major than go1.23.9, the baseline is zero" in text
+        assert (
+            "faults.major is 7 higher with go1.24.3 than with go1.23.9, the baseline is zero"
+            in text
+        )
         assert "+100 % of a baseline that is zero, which is 0, observed +7" in text
     fallen = Row("w", "go1.24.3", "faults.major", (7.0, None, 0.0))
     assert (fallen.ratio, fallen.change) == (None, "−7, all of it")
