@@ -1,27 +1,27 @@
-"""What to do about a trial that went wrong, by its outcome. Pure functions."""
+"""Advice on failed trials, by outcome. Pure functions."""
 
 from harness.matrix.models import TrialsSpec, WorkloadSpec
 
 _ADVICE = {
-    "exit": "the program ended by itself with that status; it runs in a directory of its own and "
-    "gets nothing of your environment: see args: and env:, and name files with {here}",
+    "exit": "the program ended with that status; it runs in a directory of its own, without your "
+    "environment: see args: and env:, and name files with {here}",
     "signal": "the program crashed or was killed; its last output says why, if anything does",
-    "memory limit": "its processes together took more than trials.memory_limit: raise it",
+    "memory limit": "its processes together exceeded trials.memory_limit: raise it",
     "load failed": "see server.load: its url or command, and max_failed",
-    "build failed": "mend the program, or exclude: this cell",
+    "build failed": "fix the program, or exclude: this cell",
     "no benchmark": "benchmark.run matches none of the package's benchmarks",
 }
-"""By outcome, where neither log nor limits say more."""
+"""By outcome, if neither log nor limits say more."""
 
 
 def advise(outcome: str, log: str, workload: WorkloadSpec, trials: TrialsSpec) -> str:
-    """What the user can do, in one sentence.
+    """Say in one sentence what the user can do.
 
     Args:
-        outcome: the trial's.
-        log: the last lines of its output.
-        workload: what was run.
-        trials: within which limits.
+        outcome: of the trial.
+        log: last lines of its output.
+        workload: what it ran.
+        trials: its limits.
     """
     if "address already in use" in log:
         return "its port is taken: use {port} in args: or env:, or trials: {lanes: 1}"
@@ -29,20 +29,20 @@ def advise(outcome: str, log: str, workload: WorkloadSpec, trials: TrialsSpec) -
     kind = first if first in ("exit", "signal") else outcome
     if kind in ("timeout", "not ready"):
         return _too_late(kind, workload, trials)
-    return _ADVICE.get(kind, "run it again; if it stays so, gomatrix doctor may tell why")
+    return _ADVICE.get(kind, "run it again; if it fails again, gomatrix doctor may say why")
 
 
 def _too_late(kind: str, workload: WorkloadSpec, trials: TrialsSpec) -> str:
     server = workload.server
     if server is None:
         return (
-            f"it ran longer than trials.timeout ({trials.timeout:g} s): raise that, or write "
-            "server: for a program that does not end by itself"
+            f"it ran longer than trials.timeout ({trials.timeout:g} s): raise it, or add server: "
+            "for a program that does not end by itself"
         )
     if kind == "timeout":
-        return "it did not stop when it was told to: see server.stop and server.stop_within"
+        return "it did not stop when asked to: see server.stop and server.stop_within"
     return (
         f"server.ready ({server.ready.url or server.ready.log}) was not met within "
-        f"server.ready_within ({server.ready_within:g} s): see whether it listens there, as on "
-        "{port}"
+        f"server.ready_within ({server.ready_within:g} s): check that it listens there, for "
+        "example on {port}"
     )

@@ -1,4 +1,4 @@
-"""What became of each cell of the matrix."""
+"""Status of each cell of the matrix."""
 
 from collections import Counter, defaultdict
 
@@ -8,7 +8,7 @@ from harness.run.store import Run
 
 
 def cell_statuses(run: Run) -> tuple[CellStatus, ...]:
-    """One status for every cell of the plan, with the reason where not all is well."""
+    """Status of every cell of the plan, with the reason if a trial failed or none ran."""
     by_cell: dict[tuple[str, str], list[TrialRecord]] = defaultdict(list)
     for trial in run.trials:
         by_cell[trial.workload, trial.variant].append(trial)

@@ -24,16 +24,16 @@ from harness.text.words import listed
 
 
 def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None = None) -> Verdict:
-    """Everything that a run says; the same run gives the same verdict.
+    """Conclude everything from a run; the same run gives the same verdict.
 
     Args:
         run: a run, complete or not.
         margin: ratios within 1 ± margin count as equivalent; by default the matrix's own.
-        evidence: heap profiles and series, for diagnosis, where the caller has read them.
+        evidence: heap profiles and series for diagnosis, if the caller has read them.
 
     Raises:
-        HarnessError: the matrix names variants or metrics that it does not have, which the loader
-            refuses before anything is measured.
+        HarnessError: the matrix names variants or metrics that it does not have; the loader refuses
+            that before anything is measured.
     """
     spec, plan = of_this_run(run.manifest), run.manifest.plan
     question = question_of(run)
@@ -82,12 +82,12 @@ def _unreadable(evidence: Evidence) -> Iterator[Caution]:
             kind="unreadable profiles",
             message=f"{len(said)} heap profile{'s' if len(said) > 1 else ''} cannot be read and "
             f"count as absent ({said[0]})",
-            remedy="get the run anew from where it was measured",
+            remedy="copy the run again from where it was measured",
         )
 
 
 def compare(run: Run, candidate: str, baseline: str) -> tuple[Comparison, ...]:
-    """Any two variants of a run on every metric, whatever its question is.
+    """Compare any two variants of a run on every metric, whatever its question is.
 
     Raises:
         HarnessError: the run has no variant of such a name.
@@ -115,7 +115,7 @@ def _diagnose(
 
 
 def _mixed_conditions(question: Question, plan: Plan) -> Iterator[Caution]:
-    """Toolchain or experiments, and what they were run in, cannot be told apart if both differ."""
+    """Warn if both differ: toolchain or experiments, and the conditions they were run in."""
     if question.candidate is None:
         return
     baseline, candidate = plan.variant(question.baseline), plan.variant(question.candidate)
@@ -128,9 +128,9 @@ def _mixed_conditions(question: Question, plan: Plan) -> Iterator[Caution]:
     name = better.name if better else f"one in {candidate.conditions.words() or 'no conditions'}"
     yield Caution(
         kind="conditions differ",
-        message=f"{candidate.name} and {baseline.name} differ in {listed(ran)} too, not only in "
-        f"{listed(rest)}: what each of these does is in the one change",
-        remedy=f"take a baseline in the candidate's conditions: {name}",
+        message=f"{candidate.name} and {baseline.name} differ not only in {listed(rest)}, but also "
+        f"in {listed(ran)}: one change holds the effects of all of these",
+        remedy=f"choose a baseline with the candidate's conditions: {name}",
     )
 
 
@@ -141,8 +141,8 @@ def _unseen_interactions(explanations: list[Explanation]) -> Iterator[Caution]:
         yield Caution(
             workload=workload,
             kind="interactions",
-            message="the suspects were toggled one at a time: two that only act together, or that "
-            "stand in for each other, cannot be seen",
+            message="the suspects were toggled one at a time: this cannot show two that only act "
+            "together, or that replace each other",
             remedy="add every combination of the suspects to experiments: "
             "for a and b that is [], [noa], [nob], [noa, nob]",
         )

@@ -1,4 +1,4 @@
-"""What the analysis concludes: the content of ``verdict.json``, a stable, documented format."""
+"""Verdicts: the content of ``verdict.json``, a stable, documented format."""
 
 from typing import Any, Literal
 

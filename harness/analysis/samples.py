@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.interleaving import parts
+from harness.analysis.interleaving import split_rounds
 from harness.analysis.stats.intervals import Others
 from harness.metrics.catalogue import CATALOGUE
 from harness.run.records import TrialRecord
@@ -155,7 +155,7 @@ def _blocks(trials: Sequence[TrialRecord]) -> Iterator[tuple[Block, TrialRecord]
                 rounds.setdefault(trial.round, {})[trial.variant] = trial
         spans = [{name: span_of(t) for name, t in found.items()} for found in rounds.values()]
         lanes = len({trial.lane for trial in trials if trial.host == host})
-        for number, groups in zip(rounds, parts(spans, lanes), strict=True):
+        for number, groups in zip(rounds, split_rounds(spans, lanes), strict=True):
             for part, names in enumerate(groups):
                 for name, trial in rounds[number].items():
                     if name in names:

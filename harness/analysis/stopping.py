@@ -1,4 +1,4 @@
-"""When to stop: rounds go on until every primary verdict is decided."""
+"""Stopping rule: rounds continue until every primary verdict is decided."""
 
 from collections import Counter
 
@@ -12,19 +12,19 @@ from harness.run.store import Run
 
 
 def undecided(run: Run) -> set[str]:
-    """The workloads that need further rounds.
+    """Name the workloads that need further rounds.
 
-    To be asked after each complete round; it keeps nothing between calls. How many looks were taken
-    follows from the number of rounds and ``trials.min``, and ``conclude`` corrects for the same.
+    Ask after each complete round. Nothing is kept between calls: the number of looks follows from
+    the rounds and ``trials.min``, and ``conclude`` corrects for the same looks.
 
     Args:
         run: what was measured so far.
 
     Returns:
-        Names of workloads: below ``trials.min`` rounds, or below ``trials.max`` with a primary
-        comparison or one of its suspects inconclusive. A workload on which baseline and candidate
-        cannot be compared at all (one of them never ends well) is not named once it has
-        ``trials.min`` rounds: further ones would not help.
+        Workloads with fewer than ``trials.min`` rounds, and those with fewer than ``trials.max``
+        and a primary comparison, or one of its suspects, still inconclusive. If baseline and
+        candidate cannot be compared at all (one of them never ends well), ``trials.min`` rounds are
+        enough: further ones would not help.
     """
     spec, plan = of_this_run(run.manifest), run.manifest.plan
     found = tables(run)
@@ -34,7 +34,7 @@ def undecided(run: Run) -> set[str]:
     asked = {name: found[name] for name in running - short if rounds[name] < spec.trials.max}
     try:
         question = resolve_question(spec, plan)
-    except QuestionError:  # nothing can be decided: every round that was asked for
+    except QuestionError:  # nothing can be decided: run every round
         return short | asked.keys()
     records = {record.name: record for record in run.manifest.toolchains}
     result = set(short)
@@ -50,7 +50,7 @@ def undecided(run: Run) -> set[str]:
 
 
 def _rounds(run: Run) -> Counter[str]:
-    """How many rounds of each workload are there, whatever their numbers are."""
+    """Count the rounds of each workload, whatever their numbers are."""
     left = run.manifest.plan.left
     blocks = {(t.workload, t.host, t.round) for t in run.trials}
     return Counter(
@@ -59,7 +59,7 @@ def _rounds(run: Run) -> Counter[str]:
 
 
 def of_this_run(manifest: Manifest) -> MatrixSpec:
-    """The matrix, with as many rounds as this run can have: a shard has only its part of them."""
+    """The matrix with the rounds that this run can have: a shard has only its part of them."""
     spec, plan = manifest.matrix, manifest.plan
     if plan.shard == (1, 1):
         return spec

@@ -30,14 +30,14 @@ def exit_status(run: Run, verdict: Verdict) -> int:
 
 
 def unanswered(verdict: Verdict, question: Question, trials: Iterable[Trial]) -> str | None:
-    """Why a run answers nothing, on one line; ``None`` where it answers for some workload.
+    """Say on one line why a run answers nothing; ``None`` if it answers for some workload.
 
-    A selection that leaves out one side of the question asks for samples only.
+    A selection without one side of the question only collects samples.
 
     Args:
-        verdict: on the run.
-        question: of its matrix.
-        trials: those that were chosen to run.
+        verdict: the run's.
+        question: the matrix's.
+        trials: those selected to run.
     """
     rounds: dict[str, dict[int, set[str]]] = {}
     for trial in trials:

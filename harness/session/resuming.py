@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from harness.analysis.interleaving import Span, parts
+from harness.analysis.interleaving import Span, split_rounds
 from harness.analysis.samples import span_of
 from harness.plan.plan import Plan
 from harness.run.records import TrialRecord
@@ -52,7 +52,7 @@ def _parted(
     spans = [_spans(rounds[n], variants) for n in here]
     coming = _coming(run.manifest.plan, workload, run.manifest.matrix.trials.min - len(rounds))
     spans += [dict.fromkeys(variants, _TO_COME)] * coming
-    groups = parts(spans, run.manifest.lanes)
+    groups = split_rounds(spans, run.manifest.lanes)
     torn = {n for n, found in zip(here, groups, strict=False) if len(found) > 1}
     return elsewhere | (torn & incomplete)
 

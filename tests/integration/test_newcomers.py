@@ -99,7 +99,7 @@ CASES = {
         workload("package: ./lib"), {"lib/lib.go": "package lib\n"},
     ),
     "compile error": Case(
-        "gomatrix run", "undefined: missing", "mend the program", workload("package: ./broken"),
+        "gomatrix run", "undefined: missing", "fix the program", workload("package: ./broken"),
         {"broken/main.go": "package main\n\nfunc main() { missing() }\n"}, trial=True,
     ),
     "workload exits 1": Case(
@@ -116,7 +116,7 @@ CASES = {
         SERVER, {"endless/main.go": ENDLESS}, trial=True,
     ),
     "timeout": Case(
-        "gomatrix run", "timeout", "it ran longer than trials.timeout (0.3 s): raise that",
+        "gomatrix run", "timeout", "it ran longer than trials.timeout (0.3 s): raise it",
         workload("package: ./endless").replace(
             "trials: 1", "trials: {min: 1, max: 1, timeout: 300ms}"
         ),

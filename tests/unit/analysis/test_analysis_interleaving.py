@@ -9,7 +9,7 @@ import pytest
 from synthetic import HOST, make_run
 
 from harness.analysis.conclusion import conclude
-from harness.analysis.interleaving import Span, out_of_turn, parts
+from harness.analysis.interleaving import Span, out_of_turn, split_rounds
 from harness.analysis.samples import tables
 from harness.analysis.stopping import undecided
 from harness.run.records import TrialRecord
@@ -147,7 +147,7 @@ def test_no_plan_is_taken_for_one_that_is_not_in_turns(lanes: int) -> None:
     false_alarms = 0
     for seed in range(200):
         spans = lanes_of(lanes, seed, variants=2 + seed % 5, rounds=(5, 10, 20)[seed % 3])
-        false_alarms += any(len(found) > 1 for found in parts(spans, lanes))
+        false_alarms += any(len(found) > 1 for found in split_rounds(spans, lanes))
     assert false_alarms <= 2, "a warning errs in at most 1 % of runs"
 
 

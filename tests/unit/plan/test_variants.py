@@ -672,7 +672,7 @@ def test_a_question_that_mixes_toolchain_and_conditions_is_warned_about() -> Non
     question = {"baseline": "go1.23.9 race=false", "candidate": "go1.24.3 race=true"}
     warnings = conclude(make_run(logs(race_costs), RACE | {"question": question})).warnings
     (found,) = [w for w in warnings if w.kind == "conditions differ"]
-    assert "differ in race too, not only in the toolchain" in found.message
+    assert "differ not only in the toolchain, but also in race" in found.message
     assert found.remedy.endswith(": go1.23.9 race=true")
     plain = conclude(make_run(logs(race_costs), RACE)).warnings
     assert not [w for w in plain if w.kind == "conditions differ"]
