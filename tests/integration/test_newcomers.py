@@ -112,7 +112,7 @@ CASES = {
         trial=True,
     ),
     "readiness never reached": Case(
-        "gomatrix run", "not ready", r"server.ready_within (0.3 s): see whether it listens there",
+        "gomatrix run", "not ready", r"server.ready_within (0.3 s): check that it listens there",
         SERVER, {"endless/main.go": ENDLESS}, trial=True,
     ),
     "timeout": Case(
