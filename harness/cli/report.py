@@ -23,7 +23,7 @@ from harness.report.formats import FORMATS
 from harness.report.history import render_history
 from harness.report.terminal import comparison_lines, full_summary
 from harness.run.question import variant_of
-from harness.run.store import Run
+from harness.run.store import MEASURED, Run
 
 
 @click.command(
@@ -52,7 +52,7 @@ def report(runs: tuple[Path, ...], output: Path, style: str) -> None:
         with click.open_file("-", "w", encoding="utf-8") as stream:
             stream.write(text)
     else:
-        write_chosen(output, text, runs)
+        write_chosen(output, text, runs, MEASURED)
 
 
 def _judged(paths: Sequence[Path]) -> Iterator[tuple[Run, Verdict]]:
@@ -138,7 +138,7 @@ def profile(
     own = stored.profiles(workload, variant_of(stored, variant))
     base = stored.profiles(workload, variant_of(stored, baseline)) if baseline else []
     if merged:
-        write_chosen(merged, merge_profiles(own), [run])
+        write_chosen(merged, merge_profiles(own), [run], MEASURED)
     holders = top(own, base)
     if not holders:
         what = (

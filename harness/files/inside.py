@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -108,8 +108,16 @@ def write_inside(root: Path, name: str, data: str | bytes) -> None:
             raise
 
 
-def write_chosen(path: Path, data: str | bytes, runs: Iterable[Path]) -> None:
+def write_chosen(
+    path: Path, data: str | bytes, runs: Iterable[Path], keep: Collection[str] = ()
+) -> None:
     """Write a file that the user has named; where it lies in one of the runs, no link is followed.
+
+    Args:
+        path: the file.
+        data: its content.
+        runs: directories of runs.
+        keep: names of files and directories in a run that hold what cannot be made again.
 
     Raises:
         HarnessError: it cannot be written; what was there before is there still.
@@ -119,7 +127,10 @@ def write_chosen(path: Path, data: str | bytes, runs: Iterable[Path]) -> None:
         for run in runs:
             for root in (Path(os.path.abspath(run)), run.resolve()):  # noqa: PTH100 - as above
                 if place.is_relative_to(root):
-                    write_inside(root, place.relative_to(root).as_posix(), data)
+                    within = place.relative_to(root)
+                    if within.parts and within.parts[0] in keep:
+                        raise HarnessError(f"{path} holds what was measured; name another file")
+                    write_inside(root, within.as_posix(), data)
                     return
         path.parent.mkdir(parents=True, exist_ok=True)
         regular = not path.is_symlink() and (path.is_file() or not path.exists())

@@ -28,7 +28,8 @@ def merge(runs: Sequence[Run], destination: Path) -> Run:
         destination: a directory that does not exist yet; it is created complete or not at all.
 
     Raises:
-        HarnessError: the runs are of different things, or the destination exists.
+        HarnessError: the runs are of different things, or hold the same trial; or the destination
+            exists.
     """
     with whole_directory(destination) as directory:
         join_into(runs, directory, destination.name)
@@ -40,6 +41,7 @@ def join_into(runs: Sequence[Run], directory: Path, name: str) -> None:
     first, *others = runs
     for other in others:
         check_same_origin(first.manifest, other.manifest, "merged", ignore=_MAY_DIFFER)
+    _check_distinct(runs)
     taken: set[tuple[str, int]] = set()
     last = 0
     for run in runs:
@@ -53,6 +55,21 @@ def join_into(runs: Sequence[Run], directory: Path, name: str) -> None:
             append_trial(directory, record, OTHERWISE)
     with writing(directory, OTHERWISE):
         write_json(directory / MANIFEST, _joined([run.manifest for run in runs], name, last))
+
+
+def _check_distinct(runs: Sequence[Run]) -> None:
+    """Refuse a trial that two of the runs hold: counted twice, it would pass for another one."""
+    holders: dict[str, int] = {}
+    for position, run in enumerate(runs):
+        for record in run.trials:
+            measured = record.model_dump_json(exclude={"round", "series", "profile", "notes"})
+            holder = holders.setdefault(measured, position)
+            if holder != position:
+                raise HarnessError(
+                    f"{runs[holder].path} and {run.path} hold the same trial ({record.id}), "
+                    "which would count twice; name each run once, and none that another of them "
+                    "was merged from"
+                )
 
 
 def _moved(run: Run, offset: int, directory: Path) -> Iterator[TrialRecord]:

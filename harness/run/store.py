@@ -24,6 +24,8 @@ from harness.run.records import MOST_ROUNDS, Manifest, TrialRecord
 MANIFEST = "run.json"
 TRIALS = "trials.jsonl"
 VERDICT = "verdict.json"
+MEASURED = frozenset({MANIFEST, TRIALS, "bisect.json", "series", "profiles"})
+"""What a run directory holds that no command can make again from the rest."""
 
 _MANIFEST_BYTES, _MANIFEST_VALUES = 32 << 20, 1_000_000
 _TRIALS_BYTES, _TRIALS_VALUES, _MOST_TRIALS = 256 << 20, 6_000_000, 50_000

@@ -43,7 +43,10 @@ def span(low: float, high: float) -> str:
 def interval(bounds: tuple[float, float], show: Callable[[float], str]) -> str:
     """``95 % interval 1 to 2``; ``exact`` where both bounds are the same."""
     low, high = bounds
-    return "exact" if low == high else f"95 % interval {show(low)} to {show(high)}"
+    if low == high:
+        return "exact"
+    ends = show(low), show(high)
+    return f"95 % interval {f'{ends[0]}, both ends' if ends[0] == ends[1] else ' to '.join(ends)}"
 
 
 def listed(names: Sequence[str]) -> str:

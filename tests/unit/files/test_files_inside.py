@@ -189,6 +189,17 @@ def test_profile_opens_nothing_outside_of_the_run(root: Path) -> None:
             Run.load(root).profiles(trial.workload, trial.variant)
 
 
+@pytest.mark.parametrize("name", [MANIFEST, TRIALS, "profiles/large-buffers.pb.gz"])
+def test_a_report_is_not_written_over_what_was_measured(root: Path, name: str) -> None:
+    stored(root)
+    before = {p: p.read_bytes() for p in root.rglob("*") if p.is_file() and not p.is_symlink()}
+    done = CliRunner().invoke(main, ["report", str(root), "--format", "md", "-o", str(root / name)])
+    assert done.exit_code == 2
+    assert "holds what was measured; name another file" in done.output
+    after = {p: p.read_bytes() for p in root.rglob("*") if p.is_file() and not p.is_symlink()}
+    assert after == before
+
+
 def test_merge_with_an_existing_target_leaves_nothing_behind(root: Path) -> None:
     stored(root)
     before = sorted(root.parent.iterdir())

@@ -49,6 +49,15 @@ def test_runs_of_different_matrices_are_refused_by_field(tmp_path: Path) -> None
         merge([on(HOST, "one"), on(OTHER, "two", trials=7)], tmp_path / "merged")
 
 
+def test_no_trial_counts_twice(tmp_path: Path) -> None:
+    one, two = on(HOST, "one"), on(OTHER, "two")
+    both = merge([one, two], tmp_path / "both")
+    for runs in ([one, one], [one, two, one], [both, two]):
+        with pytest.raises(HarnessError, match=r"hold the same trial.*name each run once"):
+            merge(runs, tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="exists already"):
         merge([on(HOST, "one")], tmp_path)
