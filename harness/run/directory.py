@@ -64,12 +64,6 @@ def reserve(reports: Path, name: str, now: datetime) -> Path:
 def newest_run(reports: Path, matrix: Path, text: str, say: Say) -> Path:
     """The newest run of a matrix file, preferably of its present text.
 
-    Args:
-        reports: the directory of runs.
-        matrix: the matrix file.
-        text: its text.
-        say: told of each run that cannot be read.
-
     Raises:
         HarnessError: there is none.
     """
@@ -89,12 +83,7 @@ def newest_run(reports: Path, matrix: Path, text: str, say: Say) -> Path:
 
 
 def list_runs(reports: Path, say: Say) -> list[Stored]:
-    """List the runs in a directory, oldest first; anything else there is ignored.
-
-    Args:
-        reports: the directory.
-        say: told of each run that cannot be read.
-    """
+    """List the runs in a directory, oldest first; ``say`` is told of those that cannot be read."""
     found = []
     for run in readable_runs(_directories(reports), say):
         with suppress(FileNotFoundError):  # removed meanwhile
@@ -103,12 +92,7 @@ def list_runs(reports: Path, say: Say) -> list[Stored]:
 
 
 def readable_runs(paths: Iterable[Path], say: Say) -> Iterator[Run]:
-    """Read the runs in directories, one at a time; a directory that is not a run is skipped.
-
-    Args:
-        paths: of the directories.
-        say: told of each run that cannot be read.
-    """
+    """Read the runs in directories; ``say`` is told of those that cannot be read."""
     for path in paths:
         try:
             yield Run.load(path)

@@ -23,11 +23,6 @@ def read_series(
 ) -> list[tuple[float, float]]:
     """A trial's memory over time: seconds since the start and resident bytes.
 
-    Args:
-        path: the run directory.
-        name: the file's, within it.
-        allowance: is told what was read.
-
     Raises:
         HarnessError: there is no such file in the run, or it holds something else.
     """
@@ -58,15 +53,7 @@ def write_series(
     tree: Series | None = None,
     children: Sequence[Series] = (),
 ) -> None:
-    """Write one trial's series, as columns.
-
-    Args:
-        directory: the run directory.
-        name: of the file, below the run directory.
-        series: of the program.
-        tree: of the program with its children, from the first child on.
-        children: of each child, in the order of the trial's ``processes``.
-    """
+    """Write one trial's series, of its tree and of each child, as columns."""
     content = {
         "schema": 1,
         "seconds": [t for t, _ in series],

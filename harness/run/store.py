@@ -200,13 +200,7 @@ def _trial_of(path: Path, number: int, line: bytes) -> list[TrialRecord]:
 def append_trial(
     path: Path, record: TrialRecord, otherwise: str = "go on elsewhere with --resume"
 ) -> None:
-    """Append one line to ``trials.jsonl``, also after a truncated line.
-
-    Args:
-        path: the run directory.
-        record: the trial.
-        otherwise: the remedy that is named where it cannot be written.
-    """
+    """Append one line to ``trials.jsonl``, also after a truncated line."""
     with writing(path, otherwise):
         append_line(path, TRIALS, record.model_dump_json())
 
@@ -234,12 +228,6 @@ def point_latest(path: Path) -> None:
 
 
 def stem_of(trial: Trial, workloads: Iterable[str], variants: Iterable[str]) -> str:
-    """The name of a trial's files below ``series`` and ``profiles``, without the suffix.
-
-    Args:
-        trial: which one.
-        workloads: the names of all workloads of the run.
-        variants: the names of all variants of the run.
-    """
+    """The name of a trial's files below ``series`` and ``profiles``, without the suffix."""
     workload, variant = file_name(trial.workload, workloads), file_name(trial.variant, variants)
     return f"{workload}/{variant}-r{trial.round:02}"

@@ -66,10 +66,6 @@ def claim_lane(directory: Path, lanes: int) -> Iterator[int]:
     The claim is a lock, so that the lane of a worker that dies is free at once, and no two workers
     share one, however many there are.
 
-    Args:
-        directory: where the lock files are; the same for all workers of a run.
-        lanes: how many lanes there are.
-
     Yields:
         The lane's number, from 0.
     """

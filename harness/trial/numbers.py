@@ -54,12 +54,7 @@ _PAUSE = {"faults.minor": "minflt", "faults.major": "majflt",
 
 
 def of_snapshot(snapshot: Snapshot, classes: Mapping[str, Mapping[str, int]]) -> Values:
-    """Every metric of one instant; ``None`` for what neither the kernel nor the runtime told.
-
-    Args:
-        snapshot: the instant.
-        classes: its bytes by class of mapping.
-    """
+    """Every metric of one instant; ``None`` for what neither the kernel nor the runtime told."""
     found = _from_kernel(snapshot) | _from_runtime(snapshot)
     found["cpu.user"] = snapshot.pause["utime"] / 1e9
     found["cpu.system"] = snapshot.pause["stime"] / 1e9
@@ -79,11 +74,6 @@ def of_end(
 
     Without a snapshot, the kernel's account at the program's end stands in (``wait4``). That counts
     the children that the program waited for, so it is used only for a program that had none.
-
-    Args:
-        observed: the program.
-        end: the instant that counts as its end.
-        at_end: the metrics of that instant.
     """
     found: Values = {"rss.avg": time_weighted(observed.series)}
     found |= of_tree(observed.ended, end, observed.tree_series)
@@ -158,12 +148,7 @@ def all_runtime(snapshot: Snapshot) -> Values:
 
 
 def classes_of(snapshot: Snapshot, executable: str) -> dict[str, dict[str, int]]:
-    """Bytes by class of mapping and by kind; empty where the kernel did not tell.
-
-    Args:
-        snapshot: an instant.
-        executable: path of the process's binary.
-    """
+    """Bytes by class of mapping and by kind, in a process of ``executable``."""
     found = smaps.classify(snapshot.kernel.mappings, executable, snapshot.pause.get("anchor"))
     stacks = snapshot.runtime.get("/memory/classes/heap/stacks:bytes")
     if "go heap" in found and stacks is not None:

@@ -66,11 +66,7 @@ class TrialRequest(Frozen):
         return sorted([(at, False) for at in self.workload.snapshots] + profile)
 
     def environment(self, values: Mapping[str, str]) -> dict[str, str]:
-        """The program's whole environment; nothing of the caller's reaches it.
-
-        Args:
-            values: of placeholders.
-        """
+        """The program's whole environment, with values of placeholders; nothing else reaches it."""
         own = self.workload.env | self.env
         own = {name: fill(value, values) for name, value in own.items()}
         if self.workload.gctrace:

@@ -22,12 +22,7 @@ class OutputTail:
     """
 
     def __init__(self, keep: int = LOG_TAIL, trace: GCTrace | None = None) -> None:
-        """Open a pipe.
-
-        Args:
-            keep: bytes to keep.
-            trace: takes the garbage collector's lines out of the output.
-        """
+        """Open a pipe; ``trace`` takes the collector's lines out of the output."""
         self._keep = keep
         self._trace = trace
         self._tail = b""

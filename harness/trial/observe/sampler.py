@@ -96,12 +96,7 @@ class Sampler:
             self.due = now + self._interval
 
     def end(self, at: float, rss: int | None) -> None:
-        """End the program's series with a last value: what follows is caused by the probe.
-
-        Args:
-            at: the monotonic clock, in seconds.
-            rss: resident bytes.
-        """
+        """End the program's series with a last value: what follows is caused by the probe."""
         self._close_statm()
         if rss:
             at -= self._started

@@ -66,11 +66,7 @@ class Tree:
         return any(child.own for _, child in self._found)
 
     def sample(self, at: float) -> int:
-        """Bytes resident in all children together.
-
-        Args:
-            at: seconds since the start of the trial.
-        """
+        """Bytes resident in all children together, ``at`` seconds after the start."""
         for pid, child in list(self._alive.items()):
             child.own = child.own or _has_own_memory(pid, child)
             try:

@@ -35,14 +35,7 @@ def generator_job(spec: LoadSpec, placeholders: Mapping[str, str], duration: flo
 
 
 class Load:
-    """A running load: a process tree of its own, not part of the trial's.
-
-    Args:
-        supervisor: the binary made from ``supervisor/main.go``.
-        command: program and arguments.
-        directory: the working directory.
-        cpus: CPUs to run on.
-    """
+    """A running load: a process tree of its own, not part of the trial's."""
 
     def __init__(
         self, supervisor: Path, command: Sequence[str], directory: Path, cpus: Sequence[int]
