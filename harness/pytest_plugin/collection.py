@@ -26,7 +26,7 @@ class MatrixItem(pytest.Function):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
-        if hasattr(self, "id"):  # pytest 9.2: the brackets are parameters, so that --lf finds it
+        if hasattr(self, "id"):  # pytest 9.2: parse the brackets as parameters, for --lf
             self._id = type(self.id).parse(self.nodeid)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -70,7 +70,7 @@ class MatrixFile(pytest.File):
                     failure = assignment.explain_failure(record)
             except HarnessError as error:
                 failure = str(error)
-            if failure is not None:  # out of the handler, so that pytest shows no chain
+            if failure is not None:  # outside the handler, so that pytest shows no exception chain
                 pytest.fail(visible(failure), pytrace=False)
 
         item: MatrixItem = MatrixItem.from_parent(self, name=trial.id, callobj=run_trial)

@@ -82,7 +82,9 @@ class Controller:
                         with user_errors():
                             verdict = run.conclude()
                         self._report_gates(path, verdict)
-                if not isinstance(sys.exception(), KeyboardInterrupt):  # it has its own status
+                if not isinstance(
+                    sys.exception(), KeyboardInterrupt
+                ):  # it has an exit status of its own
                     self._require_answers()
 
     @pytest.hookimpl(trylast=True)
@@ -146,7 +148,7 @@ class Controller:
         for run in self._runs.values():
             if run.take_complete():
                 session.testscollected += 1  # with nothing left to measure, pytest would fail
-                self._say(f"{run.directory} has all of its trials; it is judged anew")
+                self._say(f"{run.directory} has all of its trials; judging it again")
         if any(run.complete for run in self._runs.values()):
             self._tell_directories()
 
@@ -165,7 +167,7 @@ class Controller:
 
     def lost(self, node_id: str) -> None:
         """Report that a trial is run again because its worker died."""
-        self._say(f"{node_id}: its worker died; it is run again")
+        self._say(f"{node_id}: its worker died; running it again")
 
     def _require_selection(self, node_ids: Sequence[str]) -> None:
         """Refuse a selection of no trials: it is a mistake."""

@@ -115,7 +115,7 @@ def user_errors() -> Iterator[None]:
     except HarnessError as error:
         messages = re.split(
             r"\n(?! )", visible(str(error))
-        )  # an indented line belongs to that before it
+        )  # an indented line continues the one before
         raise pytest.UsageError(*messages) from None
 
 

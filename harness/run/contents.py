@@ -27,7 +27,7 @@ class Reading:
             return []
         try:
             return read_series(self._run.path, trial.series, self._series)
-        except HarnessError:  # cut short when its writer was killed, or not the run's own
+        except HarnessError:  # truncated when its writer was killed, or outside the run
             return []
 
     def heap(self, trial: TrialRecord, kind: str = "inuse_space") -> dict[Stack, float] | None:

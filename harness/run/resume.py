@@ -1,4 +1,4 @@
-"""Whether measurements may be joined: a resumed or merged run must come from the same things."""
+"""Whether measurements may be joined: a resumed or merged run must have the same inputs."""
 
 import json
 from typing import Any
@@ -46,7 +46,7 @@ def _without_paths(build: BuildRecord) -> BuildRecord:
 
 
 _INSTEAD = {
-    "resumed": "start a new run, or take the change back",
+    "resumed": "start a new run, or undo the change",
     "merged": "measure both from the same matrix, sources and toolchains",
 }
 
@@ -75,7 +75,7 @@ def check_same_origin(
     difference = _first_difference(before, after, "")
     if difference:
         raise HarnessError(
-            f"{old.name} cannot be {purpose}, since it was made from something else: {difference}; "
+            f"{old.name} cannot be {purpose}: it was made from other inputs: {difference}; "
             f"{_INSTEAD[purpose]}"
         )
 

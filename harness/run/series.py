@@ -34,7 +34,7 @@ def read_series(
         points = zip(found["seconds"], found["rss"], strict=True)
         return thinned([(float(seconds), float(rss)) for seconds, rss in points], _POINTS)
     except (ValueError, KeyError, TypeError):
-        raise HarnessError(f"{path / name} holds no series") from None
+        raise HarnessError(f"{path / name} is not a series") from None
 
 
 def thinned(points: list[tuple[float, float]], most: int) -> list[tuple[float, float]]:

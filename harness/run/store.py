@@ -92,7 +92,9 @@ def read_manifest(path: Path) -> Manifest:
     manifest = parse_model(Manifest, data, str(path / MANIFEST), values=_MANIFEST_VALUES)
     contradiction = _contradiction(manifest.plan, manifest.matrix)
     if contradiction:
-        raise HarnessError(f"{path / MANIFEST}: {contradiction}; get the run anew from its origin")
+        raise HarnessError(
+            f"{path / MANIFEST}: {contradiction}; copy the run again from its origin"
+        )
     return manifest
 
 
@@ -162,7 +164,7 @@ def read_trials(path: Path, plan: Plan | None = None) -> list[TrialRecord]:
                 if cells is not None and (record.workload, record.variant) not in cells:
                     raise HarnessError(
                         f"{path / TRIALS}:{number}: is a trial of a cell that the run's plan does "
-                        "not have; remove the line, or get the run anew from its origin"
+                        "not have; remove the line, or copy the run again from its origin"
                     )
                 records.append(record)
     except MissingError:

@@ -128,7 +128,7 @@ class Invocation:
             say: told of builds.
 
         Raises:
-            HarnessError: the run to resume was made from something else, or the run directory
+            HarnessError: the run to resume was made from other inputs, or the run directory
                 cannot be written.
         """
         prepared, directory = self.prepared, self.directory
@@ -143,7 +143,7 @@ class Invocation:
         if self._resumed:
             manifest = continued(read_manifest(directory), manifest)
         with writing(directory, ELSEWHERE):
-            remove_inside(directory, TEMPORARY)  # a run that is resumed may come from a stranger
+            remove_inside(directory, TEMPORARY)  # a resumed run may come from elsewhere
             write_json(directory / MANIFEST, manifest)
         self._chosen = trials
         self._progress = Progress(prepared.plan, trials)

@@ -46,7 +46,7 @@ def merge_and_judge(paths: Sequence[Path], destination: Path) -> Verdict:
     """
     with whole_directory(destination) as directory:
         runs = [Run.load(path) for path in paths]
-        question_of(runs[0])  # an error of it names the run, and not what is not there yet
+        question_of(runs[0])  # its errors name the stored run, not the directory to be written
         join_into(runs, directory, destination.name)
         with writing(destination, OTHERWISE):
             return judge(directory)

@@ -50,7 +50,7 @@ def _quotas(group: Path) -> Iterator[float]:
         if limit != "max":
             yield int(limit) / int(period)
     except (OSError, ValueError):
-        pass  # another version, or no such controller here
+        pass  # another version, or no such controller
     try:
         quota = int((group / "cpu.cfs_quota_us").read_text(encoding="utf-8"))
         if quota > 0:

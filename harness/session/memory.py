@@ -70,7 +70,7 @@ def _reclaimable(group: Path) -> int:
     except OSError:
         return 0
     counts = dict(zip(words[::2], words[1::2], strict=False))
-    prefix = "total_" if "total_inactive_file" in counts else ""  # version 1 says both
+    prefix = "total_" if "total_inactive_file" in counts else ""  # version 1 has both
     found = [counts.get(f"{prefix}{kind}", "") for kind in ("inactive_file", "active_file")]
     return sum(int(count) for count in found if count.isdecimal())
 
@@ -136,7 +136,7 @@ class Ledger:
     def _read(self) -> dict[str, Any]:
         try:
             content: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):  # new, or cut short when its writer was killed
+        except (FileNotFoundError, ValueError):  # new, or truncated when its writer was killed
             return {"claims": {}, "peaks": {}}
         return content
 

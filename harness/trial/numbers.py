@@ -102,7 +102,7 @@ def of_tree(ended: Ended | None, end: Snapshot | None, tree_series: Series) -> V
     bounds = [rss for _, rss in tree_series] + [usage.maxrss for usage in usages[1:]]
     if end is not None:
         bounds += [end.kernel.status.get("VmHWM", 0), end.pause.get("children_maxrss", 0)]
-    else:  # then the workload's own peak and its children's cannot be told apart
+    else:  # usage does not separate the workload's own peak from its children's
         bounds += [usage.maxrss for usage in usages[:1]]
     return {
         "tree.rss.peak": max(bounds, default=None),

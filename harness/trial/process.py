@@ -187,5 +187,5 @@ class Supervised:
 
     def _send(self, line: str) -> None:
         assert self._process.stdin is not None  # noqa: S101 - Popen was asked for a pipe
-        with suppress(BrokenPipeError):  # it has ended; its answers say how
+        with suppress(BrokenPipeError):  # it has ended; its answers tell how
             self._process.stdin.write(line.encode() + b"\n")

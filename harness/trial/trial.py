@@ -163,7 +163,7 @@ def _write_profile(request: TrialRequest, error: str | None) -> str:
     try:
         if not error:
             records = parse_records(request.records.read_bytes())
-            if records.rate <= 0:  # then no record does not mean that nothing was allocated
+            if records.rate <= 0:  # without records, but not without allocations
                 return "the program has turned the memory profiler off"
             request.profile.write_bytes(encode_profile(records))
     except (OSError, ValueError) as failure:
@@ -182,7 +182,7 @@ def _result(
         observed, signal.Signals[server.stop] if server and served.stopped else None
     )
     if server and outcome == "ok" and not served.stopped:
-        outcome = "exit 0"  # it ended before anybody told it to
+        outcome = "exit 0"  # it ended before it was told to
     end = served.marks.get("after") if server else observed.end
     classes = numbers.classes_of(end, executable) if end else {}
     at_end = numbers.of_snapshot(end, classes) if end else {}

@@ -91,6 +91,6 @@ def test_a_complete_run_that_is_resumed_is_judged(project: Project) -> None:
         tool, *arguments = command.split()
         done = getattr(project, tool)(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "has all of its trials; it is judged anew" in done.stdout
+        assert "has all of its trials; judging it again" in done.stdout
         assert (run / "report.html").exists()
     assert (project.root / "told").read_text() == f"{run}\n"

@@ -208,7 +208,7 @@ CASES = {
     ),
     "resuming another matrix's run": Case(
         "gomatrix run && sed -i s/hello,/hallo,/ matrix.yaml && gomatrix run --resume",
-        "cannot be resumed, since it was made from something else", "start a new run",
+        "cannot be resumed: it was made from other inputs", "start a new run",
     ),
     "nothing to resume": Case("gomatrix run --resume", "reports/latest", "gomatrix run"),
     "a corrupt manifest": Case(

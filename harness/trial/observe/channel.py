@@ -61,7 +61,7 @@ class ProbeChannel:
         for line in self._lines.feed(data):
             try:
                 message = json.loads(line)
-            except ValueError:  # cut short by the program's death
+            except ValueError:  # truncated by the program's death
                 continue
             self._receive(message)
 

@@ -96,7 +96,7 @@ def _class_of(
         return "go heap"
     if before is not None and before.end == mapping.start:
         if class_before == "data":
-            return "data"  # bss follows the binary's own data without a name
+            return "data"  # bss follows the binary's data and has no name
         if foreign and _is_guard(before) and "w" in mapping.permissions:
             return "thread stack"
     return "other" if foreign else "go metadata"

@@ -178,7 +178,7 @@ def test_a_plan_that_contradicts_itself_is_refused(
              and key in {"cells", "variants"}}  # fmt: skip
     changed = plan.model_copy(update=change | twice)
     write_json(tmp_path / "run" / MANIFEST, run.manifest.model_copy(update={"plan": changed}))
-    with pytest.raises(HarnessError, match=r"run\.json: .*; get the run anew"):
+    with pytest.raises(HarnessError, match=r"run\.json: .*; copy the run again"):
         Run.load(tmp_path / "run")
 
 
