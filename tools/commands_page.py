@@ -11,9 +11,8 @@ _PAGE = """\
 
 Made from the commands' own help by `tools/reference.py`.
 
-A user's mistake ends a command with one message and a status of 2; `NO_COLOR` turns colours off.
-Commands that scripts may want to read have `--json`. Shells complete commands and options after
-`gomatrix completion`.
+Mistakes end a command with one message and exit status 2. `NO_COLOR` turns colours off. Commands
+whose output scripts may read have `--json`. For shell completion see `gomatrix completion`.
 
 {sections}"""
 

@@ -54,15 +54,16 @@ _PAGE = """\
 Made from `harness/matrix/models/`; change it there. `gomatrix schema` prints the same as a JSON
 Schema, for editors.
 
-Unknown keys, duplicate keys and wrong types are errors that name file, line and column. Scalars
-stay what you typed, whatever YAML 1.1 makes of `1.20`, `off` or `010`. Paths are relative to the
-matrix file; `~/` is your own home. Every text but arguments, values of variables and bodies of
-requests stands on one line, in characters that can be seen. `gomatrix init` writes a first one.
+`gomatrix init` writes a first one.
 
-What is too much for one run is refused before anything is read, crossed or downloaded: a file of
-more than 256 KiB or 20,000 keys and values (aliases count with all that they stand for), axes that
-make more than 1,000 variants or, with the workloads, more than 5,000 cells, and more than 20,000
-planned trials (cells × `trials.max`). The message names the numbers and what to take away.
+Unknown keys, duplicate keys and wrong types are errors that name file, line and column. Scalars
+stay as you typed them: `1.20`, `off` and `010` are not converted as in YAML 1.1. Paths are relative
+to the matrix file; `~/` is your home directory. All texts must be on one line and printable, except
+arguments, values of variables and bodies of requests.
+
+Limits: a file has at most 256 KiB and 20,000 keys and values (aliases count in full), its axes make
+at most 1,000 variants and 5,000 cells, and `trials.max` at most 20,000 trials in all. Larger ones
+are refused at once, with the numbers and what to remove.
 
 ```yaml
 go: [go1.23.9, go1.24.3]
@@ -78,12 +79,12 @@ gates: [{{metric: rss.peak, max_increase: 5%}}]
 
 `TOOLCHAIN[~PATCH][+SETTING[,SETTING…]][ KEY=VALUE…]`, as `go1.24.3+noswissmap race=true GOGC=50`:
 experiment settings in the toolchain's own order, then the axes of `build:`, then the variables of
-`env:`. A value that is empty, or holds spaces, `=`, quotes, backslashes or characters that do not
-print, stands in double quotes, as in JSON: `GODEBUG="madvdontneed=1"`. A variable that is called
-like a build setting has `env.` before it.
+`env:`. Values that are empty or hold spaces, `=`, quotes, backslashes or unprintable characters are
+quoted as in JSON: `GODEBUG="madvdontneed=1"`. A variable with the name of a build setting gets the
+prefix `env.`.
 
 Where you name a variant, settings and pairs may come in any order, and only values with spaces need
-their quotes: `go1.24.3 GODEBUG=madvdontneed=1 race=true`.
+quotes: `go1.24.3 GODEBUG=madvdontneed=1 race=true`.
 
 {sections}"""
 

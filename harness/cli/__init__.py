@@ -1,7 +1,7 @@
 """The command ``gomatrix``: thin commands over the functions of the package.
 
 Each module here holds a few commands, and imports what they need; it is itself imported when one of
-them is used, so that ``gomatrix --version`` and the shell's completion do not wait for scipy.
+them is used, so that ``gomatrix --version`` and shell completion do not wait for scipy.
 """
 
 import errno
@@ -22,35 +22,35 @@ from harness.version import provenance
 
 COMMANDS = {
     "init": ("project", "Write a commented matrix.yaml for the Go module in this directory."),
-    "plan": ("project", "Show what a run would do: cells, builds, rounds and time."),
+    "plan": ("project", "Show what a run would do and how long it would take."),
     "run": ("run", "Measure a matrix and write its report."),
-    "merge": ("run", "Join runs of one matrix, from shards or several machines."),
+    "merge": ("run", "Merge runs of one matrix from shards or several machines."),
     "doctor": (
         "project",
-        "Check whether this machine is fit to measure, with a remedy for each finding.",
+        "Check whether this machine is fit to measure, and say what to change.",
     ),
     "bisect": (
         "bisect",
         "Find what made a workload worse: the release, the experiment, the function, the commit.",
     ),
-    "report": ("report", "Write the report of a run; of several, how they compare over time."),
-    "verdict": ("report", "Conclude anew from a stored run."),
-    "compare": ("report", "Compare any two variants of a stored run on every metric."),
-    "profile": ("report", "Show which functions' objects hold a variant's heap at its end."),
-    "runs": ("runs", "Keep the directory of runs in hand."),
-    "cache": ("runs", "Keep the cache of toolchains and builds in hand."),
-    "experiments": ("experiments", "List the experiments of toolchains."),
-    "schema": ("schemas", "Print the JSON Schema of matrix.yaml, or of a file of a run."),
-    "completion": ("completion", "Print what makes a shell complete gomatrix's commands."),
+    "report": ("report", "Write the report of a run, or the history of several."),
+    "verdict": ("report", "Analyze a stored run again and print the conclusions."),
+    "compare": ("report", "Compare two variants of a stored run on every metric."),
+    "profile": ("report", "Show which functions allocated the live heap of a variant."),
+    "runs": ("runs", "List and prune runs."),
+    "cache": ("runs", "List and prune cached toolchains and builds."),
+    "experiments": ("experiments", "List the experiments that each toolchain knows."),
+    "schema": ("schemas", "Print the JSON Schema of matrix.yaml or of a file of a run."),
+    "completion": ("completion", "Print a shell completion script."),
 }
-"""By name: the module that holds a command, and what it does, for the list of commands."""
+"""Each command's module and summary, by name."""
 
 
 class Commands(click.Group):
-    """Loads a command when it is used, and prints a user's mistake without a traceback."""
+    """Loads commands on first use, and prints users' mistakes without a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """All names, in the order in which they are told of."""
+        """All names, in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
@@ -64,19 +64,19 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does; an unknown name gets a suggestion."""
+        """Resolve as click does; suggest the nearest name for an unknown one."""
         close = closest(args[0], COMMANDS)
         if args[0] not in COMMANDS and close:
             ctx.fail(f"No such command {args[0]!r}; did you mean {close!r}?")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
-        """The list of commands, without loading them."""
+        """List the commands without loading them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Names of commands, without loading them; and options."""
+        """Complete names of commands, without loading them, and options."""
         names = [
             CompletionItem(name, help=text)
             for name, (_, text) in COMMANDS.items()
@@ -85,12 +85,12 @@ class Commands(click.Group):
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click does; what was typed is shown with its control characters spelt out."""
+        """Parse as click does; spell out control characters in what was typed."""
         with _seen_mistakes():
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; a user's mistake ends it with its message and a status of 2."""
+        """Run a command; exit with status 2 and one message on a user's mistake."""
         try:
             with _seen_mistakes():
                 return super().invoke(ctx)
@@ -106,7 +106,7 @@ class Commands(click.Group):
 
 @contextmanager
 def _seen_mistakes() -> Iterator[None]:
-    """Click's own complaints repeat the words of the command line, which a script may have made."""
+    """Spell out control characters in click's messages, which repeat the command line."""
     try:
         yield
     except click.ClickException as error:
@@ -123,7 +123,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: obje
 @click.group(cls=Commands)
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
-    help="Show version, commit, Python and system.",
+    help="Show the version, commit, Python and system.",
 )  # fmt: skip
 def main() -> None:
     """Which Go feature is to blame? Measure a matrix of Go versions and experiments."""

@@ -1,4 +1,4 @@
-"""The command that makes a shell complete the others."""
+"""Shell completion."""
 
 import click
 from click.shell_completion import get_completion_class
@@ -17,7 +17,7 @@ from harness.cli.output import say
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete gomatrix's commands."""
+    """Print a shell completion script."""
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"click knows no completion for {shell}")

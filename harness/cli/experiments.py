@@ -22,18 +22,18 @@ from harness.golang.toolchains.resolve import parse_toolchain, resolve
 )
 @click.option(
     "--go", "names", multiple=True, metavar="VERSION",
-    help="A toolchain, as in matrix.yaml or a path; repeatable. By default all that are at hand.",
+    help="A Go version or the path of a GOROOT; may be repeated. Default: all installed or cached.",
 )  # fmt: skip
 @json_option
 def experiments(names: tuple[str, ...], *, as_json: bool) -> None:
-    """List the experiments of toolchains.
+    """List the experiments that each toolchain knows.
 
     Each is on by default, off by default, or absent.
     """
     cache = default_cache()
     specs = [parse_toolchain(name) for name in names or at_hand(cache)]
     if not specs:
-        raise HarnessError("there is no Go at hand; name one, such as --go stable")
+        raise HarnessError("no Go is installed or cached; name one, such as --go stable")
     found = resolve(specs, cache, lambda line: say(line, err=True))
     states = experiment_table({name: toolchain.experiments for name, toolchain in found.items()})
     if as_json:

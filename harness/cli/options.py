@@ -1,4 +1,4 @@
-"""What several commands share: options, and how help shows examples."""
+"""Options that several commands share, and examples in help."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from harness.matrix.models import Fraction
 
 
 def examples(*lines: str) -> str:
-    """For ``epilog=``: command lines, which click leaves as they are."""
+    """Format command lines for ``epilog=``, so that click does not wrap them."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
@@ -44,7 +44,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def parse_fraction(
     _ctx: click.Context, _parameter: click.Parameter, value: str | None
 ) -> float | None:
-    """A share, as ``5%`` or ``0.05``, for an option's ``callback=``."""
+    """Parse a share, as ``5%`` or ``0.05``, for an option's ``callback=``."""
     try:
         return None if value is None else TypeAdapter(Fraction).validate_python(value)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Commands for the time before a measurement: is this machine fit, what would be done."""
+"""Commands to run before a measurement: doctor, init and plan."""
 
 import json
 import sys
@@ -27,9 +27,9 @@ _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 @reports_option
 @json_option
 def doctor(reports: Path, *, as_json: bool) -> None:
-    """Check whether this machine is fit to measure, with a remedy for each finding.
+    """Check whether this machine is fit to measure, and say what to change.
 
-    Exits with 0 if runs can work here, warnings or not, and with 1 if one cannot.
+    Exit with 0 if runs can work here, even with warnings, and with 1 if they cannot.
     """
     findings = judge_host(gather(default_cache(), reports))
     if as_json:
@@ -55,10 +55,9 @@ def _print_findings(findings: list[Finding]) -> None:
 def init() -> None:
     """Write a commented matrix.yaml for the Go module in this directory.
 
-    It finds main packages and benchmarks, takes go.mod's version as baseline and the newest stable
-    one as candidate, and toggles the experiments that differ. It asks nothing, and leaves a
-    matrix.yaml that is there as it is. Go need not be installed; toolchains that are not at hand
-    are downloaded, since only they know the module and their experiments.
+    It lists the main packages and benchmarks, compares go.mod's Go version with the newest stable
+    one, and toggles the experiments that differ. It never overwrites a matrix.yaml. Go need not be
+    installed: missing toolchains are downloaded.
     """
     path = Path("matrix.yaml")
     present = next((p for p in (path, Path("matrix.yml")) if p.exists()), None)
@@ -80,10 +79,10 @@ def init() -> None:
 @reports_option
 @json_option
 def plan(matrix: Path, reports: Path, *, as_json: bool) -> None:
-    """Show what a run would do: cells, builds, rounds and time.
+    """Show what a run would do and how long it would take.
 
-    Nothing is built or measured. Toolchains that are not at hand are downloaded, since only they
-    know their experiments. Earlier runs of the same workloads tell how long trials take.
+    Nothing is built or measured. Missing toolchains are downloaded, to learn their experiments.
+    Times come from earlier runs of the same workloads.
     """
     prepared = prepare(load(matrix), seed=None, say=lambda line: say(line, err=True))
     found = preview(prepared, reports, lambda line: say(line, err=True))
@@ -118,12 +117,12 @@ def _time_lines(estimate: Estimate) -> Iterator[str]:
     else:
         yield f"time: {_duration(estimate.least)} to {most}"
     if estimate.builds:
-        yield f"  builds: about {_duration(estimate.builds)}, less where Go has compiled before"
+        yield f"  builds: about {_duration(estimate.builds)}, less what Go has compiled before"
     for time in estimate.trials:
         basis = {
             "earlier run": f"as in {time.run}",
             "phases": "by its phases",
-            "timeout": "its timeout, since no earlier run tells more",
+            "timeout": "its timeout; no earlier run has measured it",
         }[time.basis]
         yield f"  a trial of {time.workload}: {time.seconds:.3g} s, {basis}"
 

@@ -1,4 +1,4 @@
-"""Commands that read a stored run, on any machine."""
+"""Commands that read stored runs, on any machine."""
 
 import json
 import sys
@@ -36,14 +36,15 @@ from harness.run.store import MEASURED, Run
 @runs_argument
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    default=Path("-"), show_default="standard output",
+    default=Path("-"), show_default="standard output", help="Where to write it.",
 )  # fmt: skip
-@click.option("--format", "style", type=click.Choice(list(FORMATS)), default="html")
+@click.option("--format", "style", type=click.Choice(list(FORMATS)), default="html",
+              show_default=True, help="The format; several runs need html.")  # fmt: skip
 def report(runs: tuple[Path, ...], output: Path, style: str) -> None:
-    """Write the report of a run; of several, how they compare over time."""
+    """Write the report of a run, or the history of several."""
     if len(runs) > 1:
         if style != "html":
-            raise HarnessError(f"several runs make an HTML page only, not {style}; name one run")
+            raise HarnessError(f"a history of runs is HTML only, not {style}; name one run")
         text = render_history(list(_judged(runs)))
     else:
         stored = Run.load(runs[0])
@@ -56,7 +57,7 @@ def report(runs: tuple[Path, ...], output: Path, style: str) -> None:
 
 
 def _judged(paths: Sequence[Path]) -> Iterator[tuple[Run, Verdict]]:
-    """Each run with its verdict; one that cannot be judged is named, and does not stop the rest."""
+    """Yield each run with its verdict; name and leave out those that cannot be read."""
     judged = 0
     for path in paths:
         try:
@@ -77,13 +78,17 @@ def _judged(paths: Sequence[Path]) -> Iterator[tuple[Run, Verdict]]:
     )
 )
 @run_argument
-@click.option("--margin", callback=parse_fraction, help="Ratios within 1 ± margin are equivalent.")
+@click.option(
+    "--margin",
+    callback=parse_fraction,
+    help="Treat ratios within 1 ± margin as equivalent.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json instead of sentences.")
 def verdict(run: Path, *, margin: float | None, as_json: bool) -> None:
-    """Conclude anew from a stored run.
+    """Analyze a stored run again and print the conclusions.
 
-    Nothing is measured or written. Exits as gomatrix run does: with 1 if a gate failed or a trial
-    went wrong, and with 2 if nothing could be measured.
+    Nothing is measured or written. Exit as gomatrix run does: with 1 if a gate or a trial failed,
+    and with 2 if nothing could be measured.
     """
     stored = Run.load(run)
     found = conclude(stored, margin=margin, evidence=read_evidence(stored))
@@ -105,7 +110,7 @@ def verdict(run: Path, *, margin: float | None, as_json: bool) -> None:
 @click.argument("baseline")
 @json_option
 def compare(run: Path, candidate: str, baseline: str, *, as_json: bool) -> None:
-    """Compare any two variants of a stored run on every metric."""
+    """Compare two variants of a stored run on every metric."""
     found = compare_variants(Run.load(run), candidate, baseline)
     if as_json:
         rows = [comparison.model_dump(mode="json") for comparison in found]
@@ -126,13 +131,13 @@ def compare(run: Path, candidate: str, baseline: str, *, as_json: bool) -> None:
 @click.argument("variant")
 @click.argument("baseline", required=False)
 @click.option("--merged", type=click.Path(dir_okay=False, path_type=Path),
-              help="Also write the variant's profiles, added up, to this file.")  # fmt: skip
+              help="Also write the sum of the variant's profiles to this file.")  # fmt: skip
 def profile(
     run: Path, workload: str, variant: str, baseline: str | None, merged: Path | None
 ) -> None:
-    """Show which functions' objects hold a variant's heap at its end.
+    """Show which functions allocated the live heap of a variant.
 
-    With a baseline: what changed. Bytes are per trial. Needs no Go.
+    With a baseline, show the difference. Bytes are per trial. Go need not be installed.
     """
     stored = Run.load(run)
     own = stored.profiles(workload, variant_of(stored, variant))
@@ -141,10 +146,8 @@ def profile(
         write_chosen(merged, merge_profiles(own), [run], MEASURED)
     holders = top(own, base)
     if not holders:
-        what = (
-            "no function holds more or less in one of them" if base else "nothing is live in them"
-        )
-        say(f"the profiles are there, and {what}")
+        what = "no function's live heap differs between them" if base else "nothing in them is live"
+        say(f"the profiles can be read, but {what}")
         return
     grid = Table("flat", "cumulative", "function", box=None)
     for holder in holders:

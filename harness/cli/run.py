@@ -1,4 +1,4 @@
-"""Commands that measure, and join what was measured."""
+"""Commands that measure and merge runs."""
 
 import os
 import sys
@@ -17,12 +17,12 @@ from harness.run.store import Run
 from harness.session.judge import merge_and_judge
 
 _NEWEST = "@newest"
-"""What ``--resume`` says without an argument."""
+"""The value of ``--resume`` without an argument."""
 
 
 def _parse_lanes(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
     if value != "auto" and not value.isdecimal():
-        raise click.BadParameter(f"{value!r} is wrong; write a number, or auto")
+        raise click.BadParameter(f"{value!r} is neither a number nor auto")
     return value
 
 
@@ -37,25 +37,25 @@ def _parse_lanes(_ctx: click.Context, _parameter: click.Parameter, value: str) -
     "--lanes",
     default="auto",
     callback=_parse_lanes,
-    help="Trials at a time: a number, or auto.",
+    help="Run this many trials at a time, or auto.",
 )
-@click.option("-k", "select", metavar="EXPRESSION", help="Only the trials whose names match.")
-@click.option("--seed", type=int, help="For the order of trials within rounds.")
-@click.option("--shard", metavar="K/N", help="Do only every N-th round, from the K-th on.")
+@click.option("-k", "select", metavar="EXPRESSION", help="Run only trials whose names match.")
+@click.option("--seed", type=int, help="Seed of the order of trials within rounds.")
+@click.option("--shard", metavar="K/N", help="Run only every N-th round, starting with the K-th.")
 @click.option(
     "--resume",
     is_flag=False,
     flag_value=_NEWEST,
     metavar="[RUN]",
-    help="Go on with a run directory, by default the newest of this matrix.",
+    help="Continue a run; by default the newest of this matrix.",
 )
 @click.option(
     "--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"),
-    show_default=True, help="Where the run directory is put.",
+    show_default=True, help="Where the run directory is created.",
 )  # fmt: skip
 @click.option(
     "--run-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-    help="Write the run directory's path to this file, for the next command of a script.",
+    help="Write the path of the run directory to this file, for scripts.",
 )  # fmt: skip
 def run(
     *,
@@ -70,8 +70,8 @@ def run(
 ) -> None:
     """Measure a matrix and write its report.
 
-    Exits with 0 if all gates held, with 1 if a gate failed or a trial went wrong, and with 2 or
-    above if nothing could be measured.
+    Exit with 0 if all gates held, with 1 if a gate or a trial failed, and with 2 or above if
+    nothing could be measured.
     """
     resumed = (
         newest_run(reports, matrix, load(matrix).text, lambda line: say(line, err=True))
@@ -87,7 +87,7 @@ def run(
 
 
 def _isolated_pytest(arguments: list[str]) -> int:
-    """Run pytest untouched by the configuration, conftest files and plugins of this directory."""
+    """Run pytest without the configuration, conftest files and plugins of this directory."""
     for variable in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(variable, None)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
@@ -103,13 +103,13 @@ def _isolated_pytest(arguments: list[str]) -> int:
 @runs_argument
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path),
-    help="The run directory to make.",
+    help="The run directory to create.",
 )  # fmt: skip
 def merge(runs: tuple[Path, ...], output: Path) -> None:
-    """Join runs of one matrix, from shards or several machines.
+    """Merge runs of one matrix from shards or several machines.
 
-    Their trials are judged together, and the new run has a report of its own. Exits as gomatrix
-    run does.
+    All trials are analyzed together, and the merged run gets its own report. Exit as gomatrix run
+    does.
     """
     verdict = merge_and_judge(runs, output)
     for line in terminal_summary(verdict):

@@ -1,4 +1,4 @@
-"""Commands that keep the directory of runs and the cache in hand."""
+"""Commands that list and prune runs and the cache."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -20,14 +20,14 @@ _DAYS = click.IntRange(min=0, max=1_000_000)
 
 @click.group()
 def runs() -> None:
-    """Keep the directory of runs in hand."""
+    """List and prune runs."""
 
 
 @runs.command("list", epilog=examples("gomatrix runs list", "gomatrix runs list --json"))
 @reports_option
 @json_option
 def list_command(reports: Path, *, as_json: bool) -> None:
-    """List the runs, oldest first."""
+    """List runs, oldest first."""
     found = list_runs(reports, _say)
     if as_json:
         rows = [{"path": str(run.path), "created": run.created.isoformat(),
@@ -43,10 +43,12 @@ def list_command(reports: Path, *, as_json: bool) -> None:
 
 @runs.command("prune", epilog=examples("gomatrix runs prune --keep 10 --older-than 30"))
 @reports_option
-@click.option("--keep", type=click.IntRange(min=0), default=5, show_default=True)
-@click.option("--older-than", type=_DAYS, default=0, metavar="DAYS")
+@click.option("--keep", type=click.IntRange(min=0), default=5, show_default=True,
+              help="Keep the newest runs, however old they are.")  # fmt: skip
+@click.option("--older-than", type=_DAYS, default=0, metavar="DAYS",
+              help="Remove only runs older than this.")  # fmt: skip
 def prune_command(reports: Path, keep: int, older_than: int) -> None:
-    """Remove old runs; the newest ones stay."""
+    """Remove old runs and keep the newest."""
     age = timedelta(days=older_than)
     for run in prune_runs(reports, datetime.now(UTC), _say, keep=keep, older_than=age):
         say(f"removed {run.path.name}")
@@ -58,13 +60,13 @@ def _say(line: str) -> None:
 
 @click.group()
 def cache() -> None:
-    """Keep the cache of toolchains and builds in hand."""
+    """List and prune cached toolchains and builds."""
 
 
 @cache.command("list", epilog=examples("gomatrix cache list", "gomatrix cache list --json"))
 @json_option
 def cache_list(*, as_json: bool) -> None:
-    """List what the cache holds, the longest unused first."""
+    """List cache entries, least recently used first."""
     entries = list_entries(default_cache())
     if as_json:
         rows = [entry.model_dump(mode="json") for entry in entries]
@@ -80,10 +82,14 @@ def cache_list(*, as_json: bool) -> None:
     "prune",
     epilog=examples("gomatrix cache prune --older-than 30", "gomatrix cache prune --max-size 5GiB"),
 )
-@click.option("--older-than", type=_DAYS, metavar="DAYS", help="Unused for so long.")
-@click.option("--max-size", metavar="SIZE", help="Leave no more than that, as 5GiB.")
+@click.option(
+    "--older-than", type=_DAYS, metavar="DAYS", help="Remove entries not used for this long."
+)
+@click.option(
+    "--max-size", metavar="SIZE", help="Remove entries until the cache is no larger, such as 5GiB."
+)
 def cache_prune(older_than: int | None, max_size: str | None) -> None:
-    """Remove toolchains and builds, the longest unused first; everything, if no limit is given."""
+    """Remove cache entries, least recently used first. Without a limit, remove all of them."""
     removed = prune_cache(
         default_cache(),
         older_than=None if older_than is None else timedelta(days=older_than),

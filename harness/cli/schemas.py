@@ -1,4 +1,4 @@
-"""The command about file formats, and the schemas that it prints."""
+"""JSON Schemas of files, and the command that prints them."""
 
 import json
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class _AsWritten(GenerateJsonSchema):
 
 
 def json_schema(name: str) -> dict[str, Any]:
-    """The schema of ``matrix.yaml`` as a user writes it, or of a file as the harness writes it."""
+    """Return the schema of ``matrix.yaml`` as users write it, or of a file as the harness does."""
     if name == "matrix":
         schema = MatrixSpec.model_json_schema(schema_generator=_AsWritten)
     else:
@@ -59,5 +59,5 @@ def json_schema(name: str) -> dict[str, Any]:
 @click.command(epilog=examples("gomatrix schema > matrix.schema.json", "gomatrix schema verdict"))
 @click.argument("name", type=click.Choice(list(SCHEMAS)), default="matrix")
 def schema(name: str) -> None:
-    """Print the JSON Schema of matrix.yaml, or of a file of a run."""
+    """Print the JSON Schema of matrix.yaml or of a file of a run."""
     say_json(json.dumps(json_schema(name), indent=2))

@@ -31,11 +31,11 @@ class BuildSpec(Frozen):
         return self.cgo or self.race
 
     def texts(self) -> dict[str, str]:
-        """Every setting by what it is called in variants' names, with its value as text."""
+        """Every setting by its name in variants' names, with its value as text."""
         return {called(key): _text(value) for key, value in self}
 
     def given(self) -> dict[str, str]:
-        """The same, of settings that are not Go's own."""
+        """The same, without settings at Go's defaults."""
         own = BuildSpec().texts()
         return {key: value for key, value in self.texts().items() if value != own[key]}
 
@@ -52,16 +52,16 @@ def _text(value: bool | str | tuple[str, ...]) -> str:  # noqa: FBT001 - a value
 
 
 class BuildPattern(Frozen):
-    """Settings of a build; those that are not given are left open."""
+    """Settings of a build; those not given match anything."""
 
     tags: Annotated[list[Value], BeforeValidator(one_or_many)] | None = None
     """All of these, in this order."""
     gcflags: Value | None = None
-    """For the compiler."""
+    """Flags for the compiler."""
     ldflags: Value | None = None
-    """For the linker."""
+    """Flags for the linker."""
     race: bool | None = None
-    """Whether the race detector is built in."""
+    """Whether to build with the race detector."""
     cgo: bool | None = None
     """Whether C code may be compiled."""
     pgo: LocalPath | None = None
@@ -69,7 +69,7 @@ class BuildPattern(Frozen):
     goamd64: GoAmd64 | None = None
     """The instruction set on amd64."""
     goarm64: GoArm64 | None = None
-    """The same on arm64."""
+    """The instruction set on arm64."""
 
     def matches(self, build: BuildSpec) -> bool:
         """Whether a build has all settings that are given."""
@@ -80,21 +80,21 @@ class BuildPattern(Frozen):
         )
 
     def applied_to(self, build: BuildSpec) -> BuildSpec:
-        """A build with the settings that are given instead of its own."""
+        """Return a build with the given settings in place of its own."""
         return BuildSpec.model_validate(build.model_dump() | self.model_dump(exclude_none=True))
 
 
 class BuildAxesSpec(Frozen):
-    """What a user writes under ``build:``; a list of several values makes an axis of the matrix."""
+    """What a user writes under ``build:``; a list of values makes an axis of the matrix."""
 
     tags: Annotated[list[Value], BeforeValidator(one_or_many)] = []
-    """All of these; the one setting that a list does not make an axis of."""
+    """All of these together; a list here makes no axis."""
     gcflags: OneOrMany[Value] = [""]
-    """For the compiler, as for ``go build -gcflags``."""
+    """Flags for the compiler, as for ``go build -gcflags``."""
     ldflags: OneOrMany[Value] = [""]
-    """For the linker."""
+    """Flags for the linker."""
     race: OneOrMany[bool] = [False]
-    """Whether the race detector is built in; it needs a C compiler."""
+    """Whether to build with the race detector, which needs a C compiler."""
     cgo: OneOrMany[bool] = [False]
     """Whether C code may be compiled."""
     pgo: OneOrMany[LocalPath] = ["off"]
@@ -103,7 +103,7 @@ class BuildAxesSpec(Frozen):
     goamd64: OneOrMany[GoAmd64] = [""]
     """The instruction set on amd64, as ``v3``; empty for Go's default."""
     goarm64: OneOrMany[GoArm64] = [""]
-    """The same on arm64, as ``v8.1``."""
+    """The instruction set on arm64, as ``v8.1``."""
 
     def axes(self) -> dict[str, list[Any]]:
         """The settings that a list makes an axis of, with their values."""

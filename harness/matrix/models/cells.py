@@ -7,28 +7,28 @@ from harness.models import Frozen
 
 
 class CellSpec(Frozen):
-    """A pattern over cells: every field that is given must match (``exclude``)."""
+    """A pattern over cells (``exclude``); every given field must match."""
 
     go: Line | None = None
     """A toolchain's name."""
     experiments: list[Setting] | None = None
     """Exactly these settings, in any order; ``[]`` for a toolchain's default."""
     env: dict[EnvName, Value] | None = None
-    """These values of the run environment, among others."""
+    """Values of the run environment; others may have any value."""
     build: BuildPattern = BuildPattern()
-    """These settings of the build, among others."""
+    """Settings of the build; others may have any value."""
     workload: Line | None = None
     """A workload's name."""
 
 
 class IncludedCell(Frozen):
-    """A variant added to the product of the axes (``include``)."""
+    """A variant to add to the product of the axes (``include``)."""
 
     go: Toolchain
-    """As in ``go:``; it need not be listed there."""
+    """A toolchain, as in ``go:``; it need not be listed there."""
     experiments: list[Setting] = []
-    """Experiment settings."""
+    """Its experiment settings."""
     env: dict[EnvName, Value] = {}
-    """Run environment."""
+    """Its run environment."""
     build: BuildPattern = BuildPattern()
-    """Settings of its build; those not given are as under ``build:``, each value of an axis."""
+    """Its build settings; those not given are taken from ``build:``, one variant for each value."""

@@ -19,32 +19,33 @@ class MatrixSpec(Frozen):
     """A whole ``matrix.yaml``."""
 
     name: Name | None = None
-    """What run directories are called; by default the directory or the file."""
+    """The name of run directories; by default that of the directory or the file."""
     go: Annotated[list[Toolchain], BeforeValidator(one_or_many), Field(min_length=1)]
     """Toolchains to compare."""
     experiments: Annotated[
         list[Annotated[list[Setting], BeforeValidator(one_or_many)]], Field(min_length=1)
     ] = [[]]
-    """Sets of experiment settings, each crossed with every toolchain; ``[]`` is a
-    toolchain's own default."""
+    """Sets of experiment settings to cross with every toolchain; ``[]`` is the toolchain's
+    default."""
     env: dict[EnvName, OneOrMany[Value]] = {}
-    """Run-time axes: variables with the values that each variant gets one of; no rebuild."""
+    """Run-time axes: variables with lists of values, one of which each variant gets. They need no
+    rebuild."""
     build: BuildAxesSpec = BuildAxesSpec()
     """Settings of every build; a list of values makes an axis."""
     include: list[IncludedCell] = []
-    """Variants beside the product of the axes."""
+    """Variants to add to the product of the axes."""
     exclude: list[CellSpec] = []
-    """Cells to leave out; each entry is a pattern."""
+    """Patterns of cells to leave out."""
     question: QuestionSpec | None = None
-    """What the run is to answer."""
+    """What the run should answer."""
     workloads: Annotated[list[WorkloadSpec], Field(min_length=1)]
     """Programs to measure."""
     trials: Annotated[TrialsSpec, BeforeValidator(expand_trials)] = TrialsSpec()
-    """How often and within which limits; a number stands for ``min`` and ``max``."""
+    """How often to measure, and within which limits; a number sets ``min`` and ``max``."""
     gates: list[GateSpec] = []
-    """Limits that the run must keep, or it fails."""
+    """Limits; the run fails where one is exceeded."""
     probe: Literal["full", "metrics", "off"] = "full"
-    """What is added to each binary: a probe with heap profiles, one without, or nothing."""
+    """What to add to each binary: a probe with heap profiles, one without, or nothing."""
 
     @property
     def measures_time(self) -> bool:

@@ -22,22 +22,22 @@ VariantName = Annotated[str, StringConstraints(max_length=100_000), AfterValidat
 
 
 class QuestionSpec(Frozen):
-    """What the run is to answer."""
+    """What the run should answer."""
 
     baseline: VariantName | None = None
-    """A variant's name; by default the first toolchain's default variant, in the conditions (build
-    settings and run environment) of the candidate."""
+    """A variant's name. Default: the first toolchain's, without experiment settings and with the
+    candidate's build settings and run environment."""
     candidate: VariantName | None = None
-    """A variant's name; by default the last other toolchain's default variant, in the conditions of
-    the baseline."""
+    """A variant's name. Default: the last other toolchain's, without experiment settings and with
+    the baseline's build settings and run environment."""
     suspects: list[Setting] | None = None
-    """Experiments that may explain a change; by default all that the matrix toggles."""
+    """Experiments that may explain a change. Default: all that the matrix toggles."""
     metrics: Annotated[list[Value], Field(min_length=1, max_length=100)] = ["rss.peak"]
-    """Primary metrics; all others are reported as secondary."""
+    """Primary metrics; all others are secondary."""
     margin: Fraction = 0.03
     """Ratios within 1 ± margin count as equivalent."""
     limit: Annotated[Fraction, Field(le=0.5)] = 0.2
-    """A suspect is ruled out where it is shown to explain less than this part of the change."""
+    """A suspect is ruled out if it is shown to explain less than this share of the change."""
 
 
 def check_highest(value: Any, info: ValidationInfo) -> Any:
@@ -64,24 +64,26 @@ def _check_written(value: Any, info: ValidationInfo, parse: Callable[[str, str],
 
 
 class GateSpec(Frozen):
-    """A limit on candidate against baseline, or on the candidate itself, that the run must keep.
+    """A limit on the candidate, alone or against the baseline.
 
-    Where several limits are given, each must be kept.
+    If both limits are given, both must hold.
     """
 
     metric: Value
     """A metric's name."""
     max: Annotated[str, BeforeValidator(check_highest)] | None = None
-    """The run fails where the whole interval of the candidate's own value is above this."""
+    """The run fails if the whole interval of the candidate's value is above this."""
     max_increase: Annotated[str, BeforeValidator(check_increase)] | None = None
-    """The run fails where the whole interval of the increase is above this. Of a baseline that is
-    zero every part is zero. A plain number is an amount, but of bytes and seconds a share."""
+    """The run fails if the whole interval of the increase is above this. A plain number is an
+    amount, but a share for metrics in bytes or seconds. A share of a zero baseline is zero."""
     workload: Line | None = None
-    """Only this workload; by default every one."""
+    """The workload to check. Default: all."""
     baseline: VariantName | None = None
-    """A variant's name; by default the question's, in the conditions of the one that is named."""
+    """A variant's name. Default: the question's, with the build settings and run environment of the
+    other variant if that is named here."""
     candidate: VariantName | None = None
-    """A variant's name; by default the question's, in the conditions of the one that is named."""
+    """A variant's name. Default: the question's, with the build settings and run environment of the
+    other variant if that is named here."""
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> Self:

@@ -51,12 +51,13 @@ Url = Annotated[Line, AfterValidator(_check_url)]
 
 
 class ReadySpec(Frozen):
-    """When a server counts as ready; exactly one field is given."""
+    """When a server is ready. Give exactly one key."""
 
     url: Url | None = None
-    """``http`` and ``https``: a request succeeds; ``tcp://HOST:PORT``: a connection is accepted."""
+    """Ready when a request to it succeeds (``http``, ``https``) or a connection is accepted
+    (``tcp://HOST:PORT``)."""
     log: Pattern | None = None
-    """A regular expression that a line of its output matches."""
+    """Ready when a line of output matches this regular expression."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -76,26 +77,26 @@ HeaderName = Annotated[
 
 
 class LoadSpec(Frozen):
-    """What a server is put under: a command, or requests at a fixed rate."""
+    """The load on a server: a command, or requests at a fixed rate."""
 
     command: list[Text] = []
-    """Program and arguments. Its output is kept, and its exit status matters."""
+    """Program and arguments. Its output is kept; another exit status than 0 fails the load."""
     url: Url | None = None
     """Where the built-in generator sends its requests."""
     rate: Annotated[float, Field(gt=0, le=1_000_000)] = 100.0
-    """Requests a second; they leave on time whether or not earlier ones were answered."""
+    """Requests per second, sent on time whether or not earlier ones were answered."""
     duration: Seconds | None = None
-    """How long the load lasts. Needed for ``url``; a command that runs longer is stopped."""
+    """How long the load lasts. Required with ``url``; a command that runs longer is stopped."""
     method: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,20}$")] = "GET"
-    """Of each request."""
+    """The method of each request."""
     headers: dict[HeaderName, Line] = {}
-    """Of each request."""
+    """The headers of each request."""
     body: Text = ""
-    """Of each request."""
+    """The body of each request."""
     request_timeout: Seconds = 10.0
     """A request that takes longer counts as failed."""
     max_in_flight: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
-    """Requests that may be unanswered at once; one that is due beyond that counts as failed."""
+    """Most requests in flight; further ones that are due count as failed."""
     max_failed: Fraction = 0.01
     """Share of requests that may fail before the load counts as failed."""
 
@@ -111,29 +112,29 @@ class LoadSpec(Frozen):
 
 
 class ServerSpec(Frozen):
-    """How a workload is served under load, and when it is looked at.
+    """How to run a workload as a server under load, and when to take snapshots.
 
     Its arguments, environment and every text here may hold ``{port}``, ``{port.NAME}``,
     ``{tmp}`` (the trial's own directory) and ``{here}`` (the matrix file's).
     """
 
     ready: Annotated[ReadySpec, BeforeValidator(expand_ready)]
-    """When it is ready: a URL that is asked until it answers, or a line of its output."""
+    """When it is ready: a URL to poll until it answers, or a line of output."""
     ready_within: Seconds = 30.0
-    """How long that may take; after it, the outcome is ``not ready``."""
+    """How long that may take; after that, the outcome is ``not ready``."""
     ports: Annotated[
         list[Name], BeforeValidator(one_or_many), Field(min_length=1, max_length=100)
     ] = ["http"]
-    """A free port for each name; ``{port}`` is the first."""
+    """Names of ports; each gets a free one, and ``{port}`` is the first."""
     idle: NonNegativeSeconds = 0.5
     """Time between ready and the ``idle`` snapshot."""
     warmup: NonNegativeSeconds = 0.0
-    """How long the load runs before the one that is measured."""
+    """How long to run the load before it is measured."""
     load: LoadSpec
-    """What it is put under."""
+    """The load."""
     settle: NonNegativeSeconds = 1.0
     """Time between the end of the load and the ``after`` snapshot."""
     stop: Annotated[str, AfterValidator(_check_signal)] = "SIGTERM"
-    """The signal that asks it to stop."""
+    """The signal to stop it with."""
     stop_within: Seconds = 10.0
-    """Time after which it is killed; unless ``stop`` is KILL, that is outcome ``timeout``."""
+    """Time after which it is killed. That is outcome ``timeout``, unless ``stop`` is KILL."""

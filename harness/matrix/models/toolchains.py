@@ -40,17 +40,17 @@ class ToolchainSpec(Frozen):
     """One entry of ``go:``."""
 
     go: Release | None = None
-    """A released version, such as ``go1.24.3``, or ``go1.24``, ``stable``, ``oldstable``."""
+    """A release: ``go1.24.3``, ``go1.24`` (the newest of 1.24), ``stable`` or ``oldstable``."""
     path: LocalPath | None = None
-    """A GOROOT; relative to the matrix file."""
+    """The path of a GOROOT, relative to the matrix file."""
     git: GitUrl | None = None
     """A Go source repository: a path relative to the matrix file, or a URL."""
     ref: GitRef | None = None
     """The commit, branch or tag of ``git`` to build; ``HEAD`` if not given."""
     patch: Annotated[list[LocalPath], BeforeValidator(one_or_many)] = []
-    """Unified diffs against the GOROOT, applied in this order; relative to the matrix file."""
+    """Paths of unified diffs against the GOROOT, applied in this order."""
     label: Name | None = Field(default=None, alias="name")
-    """By what name variants call it, instead of the one made from the fields above."""
+    """Its name in variants, in place of the one made from the keys above."""
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> Self:

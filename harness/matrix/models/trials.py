@@ -12,22 +12,22 @@ class TrialsSpec(Frozen):
     """How often and within which limits each variant runs."""
 
     min: Annotated[int, Field(ge=1, le=1_000_000)] = 5
-    """Rounds before the question may count as decided."""
+    """Fewest rounds before the run may stop."""
     max: Annotated[int, Field(ge=1, le=1_000_000)] = 10
-    """Rounds after which the run ends in any case."""
+    """Most rounds."""
     cpus: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """CPUs of a trial, which is pinned to them; also its ``GOMAXPROCS``."""
+    """CPUs that each trial is pinned to; also its ``GOMAXPROCS``."""
     lanes: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """Trials at a time at most; by default as many as there are CPUs for."""
+    """Most trials at a time. Default: as many as there are CPUs for."""
     timeout: Seconds = 60.0
-    """A trial that takes longer is ended; a server's phases come on top."""
+    """Longest time of a trial; a server's phases come on top."""
     sample_every: Annotated[Seconds, Field(ge=0.001, le=1)] = 0.010
-    """Time between two samples of a trial's resident memory."""
+    """Time between samples of resident memory."""
     memory_limit: Bytes | None = None
-    """A trial whose processes together hold more is ended; also what is set aside for it
-    before its first peak is known."""
+    """Most memory that a trial's processes may hold together. Also reserved for the trial until
+    its first peak is known."""
     seed: Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)] | None = None
-    """For the order of trials within rounds; by default a new one for each run."""
+    """Seed of the order of trials within rounds. Default: a new one for each run."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

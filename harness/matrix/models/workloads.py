@@ -26,7 +26,7 @@ ModuleVersion = Annotated[
 
 
 class BenchmarkSpec(Frozen):
-    """Go benchmarks as a workload: a test binary that runs ``testing.B``."""
+    """Go benchmarks as a workload."""
 
     package: LocalPath
     """An import path, or a path that begins with ``./`` relative to the matrix file."""
@@ -36,7 +36,7 @@ class BenchmarkSpec(Frozen):
         str,
         StringConstraints(pattern=r"^[0-9]{1,9}x$|^([0-9]{1,9}(\.[0-9]{1,9})?(h|m|s|ms)){1,4}$"),
     ] = "1s"
-    """How long, or how often (``100x``), as for ``go test -benchtime``."""
+    """How long or how often (``100x``), as for ``go test -benchtime``."""
 
 
 class WorkloadSpec(Frozen):
@@ -51,18 +51,18 @@ class WorkloadSpec(Frozen):
     benchmark: BenchmarkSpec | None = None
     """Go benchmarks instead of a program."""
     args: list[Text] = []
-    """May hold ``{tmp}`` (the trial's own directory), ``{here}`` (the matrix file's), ``{port}``.
-    """
+    """Arguments. Placeholders: ``{tmp}`` (the trial's directory), ``{here}`` (the matrix file's),
+    ``{port}``."""
     env: dict[EnvName, Text] = {}
-    """Environment variables; nothing of the caller's passes. May hold placeholders."""
+    """Environment variables, with the same placeholders; nothing is inherited."""
     server: ServerSpec | None = None
-    """For a program that does not end by itself."""
+    """How to run a program that does not end by itself."""
     snapshots: Annotated[list[Seconds], Field(max_length=1000)] = []
-    """Times after the start at which to look at the program as at its end."""
+    """Times after the start at which to take snapshots, as at the end."""
     profile_at: Seconds | None = None
-    """Time after the start at which its heap profile is written, instead of at the end of main."""
+    """Time after the start at which to write the heap profile, instead of at the end of main."""
     gctrace: bool = False
-    """Runs it with ``GODEBUG=gctrace=1`` and makes metrics ``gctrace.*`` of what that prints."""
+    """Whether to run with ``GODEBUG=gctrace=1``, for the metrics ``gctrace.*``."""
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
@@ -72,10 +72,10 @@ class WorkloadSpec(Frozen):
                 f"workload {self.name!r} needs one of package:, module: and benchmark:"
             )
         if self.benchmark is not None and (self.server or self.args):
-            raise ValueError(f"workload {self.name!r} is a benchmark: it has no server: or args:")
+            raise ValueError(f"workload {self.name!r} is a benchmark: it takes no server: or args:")
         if self.server is not None and (self.snapshots or self.profile_at is not None):
             raise ValueError(
-                f"workload {self.name!r} is a server, which is looked at in each phase: it has no "
-                "snapshots: or profile_at:"
+                f"workload {self.name!r} is a server, which has a snapshot in each phase: "
+                "it takes no snapshots: or profile_at:"
             )
         return self

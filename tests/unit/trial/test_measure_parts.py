@@ -336,5 +336,5 @@ def test_a_server_that_cannot_be_meant(server: object, complaint: str) -> None:
 @pytest.mark.parametrize("also", [{"snapshots": ["1s"]}, {"profile_at": "1s"}])
 def test_a_server_has_phases_of_its_own(also: dict[str, object]) -> None:
     server = {"ready": "tcp://h:1", "load": {"command": ["x"]}}
-    with pytest.raises(ValueError, match="looked at in each phase"):
+    with pytest.raises(ValueError, match="snapshot in each phase"):
         WorkloadSpec.model_validate({"name": "w", "package": "./w", "server": server} | also)
