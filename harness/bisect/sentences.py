@@ -6,6 +6,7 @@ from harness.bisect.compare import EndsEffect
 from harness.bisect.points import Effect, Finding
 from harness.bisect.record import Bisection, Request, Stage
 from harness.bisect.source.answer import SourceAnswer
+from harness.bisect.source.patch import ChangedDeclaration
 from harness.bisect.span import Span
 from harness.text.words import amount, listed, percent, span
 
@@ -81,8 +82,7 @@ def of_source(found: SourceAnswer, ends: Span) -> str:
     tried = found.edits - found.untried
     match found.outcome:
         case "found":
-            names = [f"{c.name} in {c.path.removeprefix('src/')}" for c in found.culprits]
-            return f"the difference is made by {listed(names)}{_one_way(found)}"
+            return f"the difference is made by {_by_file(found.culprits)}{_one_way(found)}"
         case "no difference":
             return "no code differs in the files of the standard library that the workload uses"
         case "elsewhere":
@@ -101,6 +101,13 @@ def of_source(found: SourceAnswer, ends: Span) -> str:
         f"no part of the standard library makes {ends.bad.name} bad: all {tried} "
         "differences were tried, in groups"
     )
+
+
+def _by_file(culprits: Sequence[ChangedDeclaration]) -> str:
+    files: dict[str, list[str]] = {}
+    for culprit in culprits:
+        files.setdefault(culprit.path.removeprefix("src/"), []).append(culprit.name)
+    return listed([f"{', '.join(names)} in {path}" for path, names in files.items()])
 
 
 def of_confirmation(found: SourceAnswer, ends: Span) -> Iterator[str]:
