@@ -8,7 +8,8 @@ other, so both directions have their turn.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from harness.bisect.points import Finding
@@ -93,14 +94,19 @@ class GroupTest:
         self._used, self._limit = _Count(), _Count()
         self._known: dict[tuple[Direction, _Edits], Finding] = {}
 
-    def run(self, directions: Sequence[Direction]) -> GroupResult:
-        """Search until a hybrid has the effect, or nothing is left to try."""
+    def run(
+        self, directions: Sequence[Direction], among: AbstractSet[Edit] | None = None
+    ) -> GroupResult:
+        """Search until a hybrid has the effect, or nothing is left to try.
+
+        What is known is not tried again.
+        """
         spent = False
         for number, direction in enumerate(directions):
             side = self._sides[direction]
             self._limit = self._used.limit(len(directions) - number)
             try:
-                found = self._search(side, side.needs.blocks(side.left))
+                found = self._search(side, side.needs.blocks(side.left if among is None else among))
             except _Spent:
                 spent = True
             else:
@@ -158,10 +164,16 @@ class GroupTest:
         return alone or side.with_kept(group)
 
     def _alone(self, side: _Side, block: _Edits) -> _Edits | None:
-        """Take over a block and what it needs, and nothing else; edits if they have the effect."""
-        for edits, finding in completions(lambda e: self._try(side, e), side.needs, block):
+        """Take over a block with what it needs, and with what the compiler misses; nothing else."""
+        for _ in range(_REPAIRS):
+            if not side.needs.possible(block):
+                break
+            edits = side.needs.close(block)
+            finding = self._try(side, edits)
             if finding.state == WANTED[side.direction]:
                 return edits
+            if finding.state != "unresolved" or not side.needs.learn(finding.reason or "", edits):
+                break
         return None
 
     def _try(self, side: _Side, edits: _Edits) -> Finding:
@@ -180,17 +192,3 @@ class GroupTest:
         elif finding.state == "doubtful":
             side.unclear |= edits - side.kept
         return finding
-
-
-def completions(
-    ask: Callable[[_Edits], Finding], needs: Needs, edits: _Edits
-) -> Iterator[tuple[_Edits, Finding]]:
-    """Try edits with what they need, and then with what the compiler misses, until they build."""
-    for _ in range(_REPAIRS):
-        if not needs.possible(edits):
-            return
-        closed = needs.close(edits)
-        finding = ask(closed)
-        yield closed, finding
-        if finding.state != "unresolved" or not needs.learn(finding.reason or "", closed):
-            return

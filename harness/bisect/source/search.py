@@ -9,11 +9,11 @@ from types import MappingProxyType
 from harness.bisect.points import Classify, Finding
 from harness.bisect.source.answer import DIRECTIONS, WANTED, Direction, Outcome, SourceAnswer
 from harness.bisect.source.changes import Edit, compare
-from harness.bisect.source.grouptest import GroupResult, GroupTest, completions
+from harness.bisect.source.grouptest import GroupResult, GroupTest
 from harness.bisect.source.hybrids import Changes, Ends, Hybrids
 from harness.bisect.source.minimise import Answer, ddmin, halve
 from harness.bisect.source.needs import Needs
-from harness.bisect.source.patch import changed_declarations, unified_diff
+from harness.bisect.source.patch import ChangedDeclaration, changed_declarations, unified_diff
 from harness.bisect.source.split import Splitter, make_splitter
 from harness.bisect.source.used import (
     differences,
@@ -202,11 +202,11 @@ class _Search:
             again = self._hybrids.ask(other, part.changes, part.whole)
             if again.state == WANTED[other]:
                 part, confirmed = replace(part, edits=part.whole), again
-        findings = {other: confirmed, direction: self._ask(direction, part)}
-        fields: dict[str, object] = {"outcome": "found"}
-        fields |= self._describe(part) | findings
+        names, diff = self._patch("forward", part)
+        fields: dict[str, object] = {"outcome": "found", "culprits": names, "diff": diff}
+        fields |= {other: confirmed, direction: self._ask(direction, part)}
         if confirmed.state != WANTED[other]:
-            fields |= self._completed(other, part) or self._unconfirmed(other, confirmed, part)
+            fields |= self._unconfirmed(other, confirmed, part)
         elif part.spent:
             fields["stopped"] = (
                 f"the search ended after {self._hybrids.asked} hybrids; "
@@ -276,60 +276,43 @@ class _Search:
         questions.needs = None
         return frozenset(ddmin(sorted(left), questions)), questions.spent
 
-    def _describe(self, part: _Part) -> dict[str, object]:
-        """The patch on the good toolchain, and what it changes."""
-        old = {path: change.good for path, change in part.changes.items()}
-        new = self._hybrids.texts("forward", part.changes, part.edits)
-        return {
-            "culprits": changed_declarations(old, new, self._split),
-            "diff": unified_diff(old, new),
-        }
-
-    def _completed(self, other: Direction, part: _Part) -> dict[str, object]:
-        """Confirm in the other direction with what its build needs besides, if that helps."""
-
-        def ask(edits: frozenset[Edit]) -> Finding:
-            return self._hybrids.ask(other, self._changes, edits)
-
-        tried = completions(ask, self._needs[other], part.declarations)
-        found = next((c for c in tried if c[1].state == WANTED[other]), None)
-        if found is None:
-            return {}
-        edits, finding = found
-        sides = {"forward": [c.good for c in self._changes.values()],
-                 "reverse": [c.bad for c in self._changes.values()]}  # fmt: skip
-        old = dict(zip(self._changes, sides[other], strict=True))
-        new = self._hybrids.texts(other, self._changes, edits)
-        names, diff = changed_declarations(old, new, self._split), unified_diff(old, new)
-        if other == "forward":
-            return {other: finding, "besides": names, "diff": diff}
-        return {other: finding, "remedy": names, "remedy_diff": diff}
+    def _patch(
+        self, direction: Direction, part: _Part
+    ) -> tuple[tuple[ChangedDeclaration, ...], str]:
+        """What a part changes in the toolchain that a direction starts from, and the patch."""
+        sides = {path: (c.good, c.bad) for path, c in part.changes.items()}
+        old = {path: both[direction == "reverse"] for path, both in sides.items()}
+        new = self._hybrids.texts(direction, part.changes, part.edits)
+        return changed_declarations(old, new, self._split), unified_diff(old, new)
 
     def _unconfirmed(self, other: Direction, finding: Finding, part: _Part) -> dict[str, object]:
-        """Say why the patch does not work both ways, and what does."""
+        """Find what works in the other direction, where the part itself does not."""
+        if finding.state == "unresolved":  # it may need other declarations there
+            related = self._needs[other].close(part.declarations)
+            test = GroupTest(self._hybrids, self._changes, self._needs)
+            result = test.run((other,), related)
+            if result.direction is not None:
+                return self._found_otherwise(other, self._smallest(other, result.edits))
         if other == "forward":
             return {
                 "stopped": "reverting these differences makes the bad toolchain good, but the good "
                 f"one with them is {_said(finding)}"
             }
         stopped = f"with the patch reverted, the bad toolchain is {_said(finding)}"
-        related = self._needs["reverse"].close(part.declarations)
-        for among in (related, self._edits):
-            if self._hybrids.ask("reverse", self._changes, among).state == "good":
-                break
-        else:
-            return {"stopped": f"{stopped}, even with all used files of the good one"}
-        remedy = self._smallest("reverse", among)
-        old = {path: change.bad for path, change in remedy.changes.items()}
-        new = self._hybrids.texts("reverse", remedy.changes, remedy.edits)
+        if self._hybrids.ask("reverse", self._changes, self._edits).state != "good":
+            return {"stopped": f"{stopped}; no other patch was found that makes it good"}
+        fields = self._found_otherwise(other, self._smallest(other, self._edits))
         cause = (
             "there is more than one cause" if finding.state == "bad" else "it takes another patch"
         )
-        return {
-            "stopped": f"{stopped}: {cause}, see the remedy",
-            "remedy": changed_declarations(old, new, self._split),
-            "remedy_diff": unified_diff(old, new),
-        }
+        return fields | {other: finding, "stopped": f"{stopped}: {cause}, see the remedy"}
+
+    def _found_otherwise(self, other: Direction, part: _Part) -> dict[str, object]:
+        names, diff = self._patch(other, part)
+        finding = self._ask(other, part)
+        if other == "forward":
+            return {other: finding, "besides": names, "diff": diff}
+        return {other: finding, "remedy": names, "remedy_diff": diff}
 
 
 def _ended(outcome: Outcome, why: str) -> dict[str, object]:
