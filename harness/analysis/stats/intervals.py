@@ -348,7 +348,8 @@ def _t(sample: Sample, why: str, others: Others | None) -> Estimate:
 def _words(n: int, guard: Guard, why: str) -> str:
     skew = max(guard.left, guard.right)
     reason = f" ({why})" if why else ""
-    return f"Student's t on {n} paired rounds{reason}, widened for skewness up to {skew:.1f}"
+    wider = f"widened for skewness up to {skew:.1f} and for a rare mode"
+    return f"Student's t on {n} paired rounds{reason}, {wider}"
 
 
 def _trimmed(sample: Sample, far: int, others: Others | None) -> Estimate:
