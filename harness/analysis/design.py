@@ -151,7 +151,7 @@ def _why_not(
     ]  # fmt: skip
     if not flipping and any(name not in barred for name in setting):
         state = "on" if suspect in on else "off"
-        return f"{suspect} is {state} in {candidate.name} already: setting it so changes nothing"
+        return f"{suspect} is already {state} in {candidate.name}: the setting changes nothing"
     if flipping or setting:
         simplest = min(flipping or setting, key=lambda n: len(plan.variant(n).settings))
         return f"{simplest} does not apply: {barred[simplest]}"

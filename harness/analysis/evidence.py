@@ -1,4 +1,4 @@
-"""What diagnosis needs beyond the trials' records: heap profiles and series, read from a run."""
+"""Evidence for diagnosis besides the trials' records: heap profiles and series of a run."""
 
 from collections import defaultdict
 
@@ -13,7 +13,7 @@ _NOT_THE_PROGRAM = ("runtime.", "internal/runtime/", "runtime/internal/")
 
 
 def read_evidence(run: Run) -> Evidence:
-    """The profiles and series of the question's baseline and candidate, as far as readable."""
+    """Read profiles and series of the question's baseline and candidate, those that can be read."""
     question = question_of(run)
     wanted = {question.baseline, question.candidate}
     functions: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
@@ -41,7 +41,7 @@ def read_evidence(run: Run) -> Evidence:
 
 
 def by_function(stacks: dict[Stack, float]) -> dict[str, float]:
-    """Bytes in use by the innermost function that is not the runtime's own."""
+    """Sum bytes in use by the innermost function outside the runtime."""
     result: dict[str, float] = defaultdict(float)
     for stack, size in stacks.items():
         own = (name for name in reversed(stack) if not name.startswith(_NOT_THE_PROGRAM))

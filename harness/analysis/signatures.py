@@ -96,7 +96,7 @@ def _fragmentation(change: MemoryChange) -> Iterator[tuple[str, str]]:
 
 
 def _pacing(change: MemoryChange) -> Iterator[tuple[str, str]]:
-    """The collector lets more garbage gather on the same live heap."""
+    """The collector lets more garbage accumulate on the same live heap."""
     parts = ("heap.objects", "heap.unused", "heap.free")
     heap = sum((change.metric(name) for name in parts), np.zeros(1))
     if change.material(change.metric(change.live)) or not change.material(heap):
@@ -113,7 +113,7 @@ def _pacing(change: MemoryChange) -> Iterator[tuple[str, str]]:
         (
             f"the live heap explains little of it ({change.level(change.live)}), "
             f"but {told}: the collector runs {'less' if change.sign > 0 else 'more'} often "
-            f"and lets {change.more} garbage gather"
+            f"and lets {change.more} garbage accumulate"
         ),
     )
 
@@ -159,7 +159,7 @@ def _metadata(change: MemoryChange) -> Iterator[tuple[str, str]]:
 
 
 def _outside(change: MemoryChange) -> Iterator[tuple[str, str]]:
-    """Anonymous memory that belongs neither to the Go heap nor to the runtime's structures."""
+    """Anonymous memory outside the Go heap and the runtime's own structures."""
     kinds = {"c heap": "C heap", "other": "other mappings", "stack": "the first thread's stack",
              "thread stack": "stacks of C threads", "go metadata": "unnamed mappings"}  # fmt: skip
     classes = {name: change.mappings([name]) for name in kinds}
@@ -179,7 +179,7 @@ def _outside(change: MemoryChange) -> Iterator[tuple[str, str]]:
         f"memory outside the Go heap {change.verb}",
         (
             f"{size_of(outside)} {change.more} is resident in mappings that are not the Go heap's "
-            f"({told or 'several kinds'}), unknown to the runtime: C code, mmap or the like"
+            f"({told or 'several kinds'}), unknown to the runtime: C code, mmap and the like"
         ),
     )
 
@@ -249,7 +249,7 @@ def _growth(change: MemoryChange) -> Iterator[tuple[str, str]]:
 
 
 def _functions(change: MemoryChange, whole: float) -> str:
-    """The functions whose bytes in use make most of a change, with amounts."""
+    """Name the functions that make most of a change, with their bytes."""
     key = change.table.workload
     base = change.evidence.functions.get((key, change.baseline))
     cand = change.evidence.functions.get((key, change.candidate))
@@ -270,10 +270,10 @@ def _functions(change: MemoryChange, whole: float) -> str:
 
 
 def late_growth(series: Series) -> tuple[float, float] | None:
-    """Slope in bytes per second over the second half of a series, and that half's seconds.
+    """Slope over the second half of a series, in bytes per second, and the length of that half.
 
-    Theil and Sen's estimator, the median of the slopes between pairs (Sen, JASA 63, 1968): a single
-    collection or a spike does not move it.
+    Theil and Sen's estimator is the median of the slopes between all pairs (Sen, JASA 63, 1968): a
+    single collection or spike does not change it. ``None`` if there are too few points.
     """
     if not series:
         return None
