@@ -51,7 +51,7 @@ def search_source(
 
     Returns:
         What was found, and where and why the search ended early if it did. Equal arguments and
-        answers of the classify lead to equal questions in the same order.
+        findings lead to equal questions in the same order.
     """
     newest = max(good, bad, key=lambda toolchain: GoVersion.parse(toolchain.version))
     split = make_splitter(newest, cache)
@@ -175,9 +175,9 @@ class _Search:
                 return self._minimised(direction, self._edits)
             if wholes[-1].state != "unresolved":
                 return _beside(direction, wholes[-1])
-        return self._by_parts(wholes)
+        return self._in_groups(wholes)
 
-    def _by_parts(self, wholes: Sequence[Finding]) -> dict[str, object]:
+    def _in_groups(self, wholes: Sequence[Finding]) -> dict[str, object]:
         """Search where neither whole library builds on the other toolchain."""
         test = GroupTest(self._hybrids, self._changes, self._needs)
         result = test.run(DIRECTIONS)
