@@ -1,4 +1,4 @@
-"""What this machine says of itself; nothing here judges."""
+"""Gather facts about this machine, without judging them."""
 
 import os
 import platform
@@ -64,13 +64,13 @@ class HostFacts(Frozen):
     ``none``."""
     places: tuple[Place, ...] = ()
     toolchains: tuple[str, ...] = ()
-    """Releases of Go at hand: installed, or in the cache."""
+    """Go releases that are installed or cached."""
     supplies: tuple[Supply, ...] = ()
     """What the providers that need the network answer."""
 
 
 def gather(cache: Path, reports: Path) -> HostFacts:
-    """Look at this machine, and ask the providers of toolchains.
+    """Gather facts about this machine and the providers of toolchains.
 
     Args:
         cache: the harness's cache directory.

@@ -1,4 +1,4 @@
-"""From facts about a machine to findings, each with a remedy. Pure functions."""
+"""Turn facts about a machine into findings with remedies. Pure functions."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -34,7 +34,7 @@ class Finding(Frozen):
 
 
 def judge_host(facts: HostFacts) -> list[Finding]:
-    """What the facts mean for a measurement, in the order in which they were gathered."""
+    """Say what the facts mean for a measurement."""
     return [
         _system(facts),
         _load(facts),
@@ -65,8 +65,8 @@ def _load(facts: HostFacts) -> Finding:
     if facts.load <= _BUSY * facts.cpus:
         return Finding(check="load", level="ok", says=says)
     return Finding(
-        check="load", level="warning", says=f"{says}: they disturb wall and CPU time",
-        remedy="wait until the machine is idle, or end what runs beside; memory suffers less",
+        check="load", level="warning", says=f"{says}; they disturb wall and CPU time",
+        remedy="wait until the machine is idle, or stop other processes; memory suffers less",
     )  # fmt: skip
 
 
@@ -78,16 +78,16 @@ def _quota(facts: HostFacts) -> Finding:
         return Finding(check="CPU quota", level="ok", says=says)
     return Finding(
         check="CPU quota", level="warning",
-        says=f"{says}: the kernel stops a process that has used up its time, which wall times and "
-        "latencies show",
-        remedy="give the container whole CPUs (docker run --cpuset-cpus=0-1) and no --cpus limit",
+        says=f"{says}; a process that exceeds this is stopped for a while, which shows in wall "
+        "times and latencies",
+        remedy="give the container whole CPUs (docker run --cpuset-cpus=0-1), not a --cpus limit",
     )  # fmt: skip
 
 
 def _governor(facts: HostFacts) -> Finding:
     if not facts.governors:
         return Finding(
-            check="CPU frequency", level="ok", says="not for this system to choose (no cpufreq)"
+            check="CPU frequency", level="ok", says="not set by this system (no cpufreq)"
         )
     says = f"governor {', '.join(facts.governors)}"
     if facts.governors == ("performance",):
@@ -106,7 +106,7 @@ def _memory(facts: HostFacts) -> Finding:
     return Finding(
         check="memory", level="warning",
         says=f"{says}: trials wait for each other, and the kernel may end them",
-        remedy="end what holds memory, or measure on a machine with more",
+        remedy="free memory, or measure on a machine with more",
     )  # fmt: skip
 
 
@@ -115,8 +115,8 @@ def _swap(facts: HostFacts) -> Finding:
         return Finding(check="swap", level="ok", says="none")
     return Finding(
         check="swap", level="warning",
-        says=f"{facts.swap / _GIB:.1f} GiB, {facts.swap_used / _GIB:.1f} GiB in use: pages "
-        "that are swapped out are missing from the resident set",
+        says=f"{facts.swap / _GIB:.1f} GiB, {facts.swap_used / _GIB:.1f} GiB in use: swapped-out "
+        "pages are missing from the resident set",
         remedy="swapoff -a while you measure",
     )  # fmt: skip
 
@@ -129,7 +129,7 @@ def _overcommit(facts: HostFacts) -> Finding:
     return Finding(
         check="overcommit", level="warning",
         says="vm.overcommit_memory=2: Go reserves more address space than it uses, which the "
-        "kernel may refuse then",
+        "kernel may then refuse",
         remedy="sysctl vm.overcommit_memory=0",
     )  # fmt: skip
 
@@ -142,8 +142,8 @@ def _huge_pages(facts: HostFacts) -> Finding:
     return Finding(
         check="transparent huge pages", level="warning",
         says=f"always (max_ptes_none {facts.max_ptes_none}): the kernel makes untouched memory "
-        "resident, at times of its own",
-        remedy="measure as production has it; if that is madvise: "
+        "resident, at unpredictable times",
+        remedy="use production's setting; if that is madvise: "
         "echo madvise > /sys/kernel/mm/transparent_hugepage/enabled",
     )  # fmt: skip
 
@@ -156,7 +156,7 @@ def _aslr(facts: HostFacts) -> Finding:
         )  # fmt: skip
     return Finding(
         check="address layout", level="warning",
-        says="the same in every process: a lucky or unlucky layout looks like an effect of Go",
+        says="the same in every process, so a lucky or unlucky layout looks like an effect of Go",
         remedy="sysctl kernel.randomize_va_space=2",
     )  # fmt: skip
 
@@ -166,9 +166,9 @@ def _cgroup(facts: HostFacts) -> Finding:
         return Finding(check="control groups", level="ok", says="version 2, delegated to this user")
     return Finding(
         check="control groups", level="warning",
-        says=f"{facts.cgroup}, not delegated to this user: trials.memory_limit is kept by "
-        "sampling, up to 10 ms late",
-        remedy="on systemd: systemd-run --user --scope -p Delegate=yes gomatrix run; harmless "
+        says=f"{facts.cgroup}, not delegated to this user: trials.memory_limit is enforced "
+        "by sampling, up to 10 ms late",
+        remedy="on systemd: systemd-run --user --scope -p Delegate=yes gomatrix run; not needed "
         "without trials.memory_limit",
     )  # fmt: skip
 
@@ -196,12 +196,12 @@ def _place(place: Place) -> Finding:
 def _toolchains(facts: HostFacts) -> Iterator[Finding]:
     reachable = [supply for supply in facts.supplies if supply.error is None]
     if facts.toolchains or reachable:
-        here = f"at hand: {', '.join(facts.toolchains) or 'none'}"
+        here = f"installed or cached: {', '.join(facts.toolchains) or 'none'}"
         yield Finding(check="Go", level="ok", says=here)
     else:
         yield Finding(
-            check="Go", level="error", says="none at hand, and no provider of it can be reached",
-            remedy="see the providers below; or install Go, or name a local one: {path: /opt/go}",
+            check="Go", level="error", says="not installed, and no provider can be reached",
+            remedy="see the providers below, install Go, or name a local one: {path: /opt/go}",
         )  # fmt: skip
     for supply in facts.supplies:
         yield _supply(supply)

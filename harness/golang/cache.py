@@ -1,4 +1,4 @@
-"""The cache directory: an entry is complete or absent, whoever asks and whenever one is killed.
+"""The cache directory. An entry is complete or absent, even if a process is killed.
 
 Layout: ``KIND/KEY`` holds an entry; beside it ``.KEY.lock`` is its lock, and ``.KEY~…`` a directory
 in which it is being made or from which it is being removed. The kind ``go-build`` is different:
@@ -41,7 +41,7 @@ def default_cache() -> Path:
 
 
 def obtain(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> tuple[Path, bool]:
-    """The directory of an entry, made by ``fill`` if it is not there yet.
+    """Return the directory of an entry; have ``fill`` make it if it is absent.
 
     Processes that ask for the same entry at once wait for the first; ``fill`` works in a temporary
     directory that becomes the entry by a rename when it returns. What a killed process left of an
@@ -101,7 +101,7 @@ def in_use(cache: Path) -> Iterator[None]:
 
 
 def list_entries(cache: Path) -> list[Entry]:
-    """Every complete entry, the one longest unused first."""
+    """List complete entries, least recently used first."""
     found = [
         Entry(
             kind=kind.name,
@@ -120,12 +120,12 @@ def list_entries(cache: Path) -> list[Entry]:
 def prune(
     cache: Path, *, older_than: timedelta | None = None, max_size: int | None = None
 ) -> list[Entry]:
-    """Remove entries, and everything that killed processes left unfinished.
+    """Remove entries and leftovers of killed processes.
 
     Args:
         cache: the cache directory.
-        older_than: remove entries that nobody has asked for during this time.
-        max_size: then remove those longest unused until no more than so many bytes are left.
+        older_than: remove entries not used for this long.
+        max_size: then remove the least recently used until no more than so many bytes are left.
             With neither limit, remove everything.
 
     Returns:

@@ -71,7 +71,7 @@ def parse_meanings(source: str) -> dict[str, str]:
 
 
 def experiment_meanings(goroot: Path) -> dict[str, str]:
-    """What a toolchain's source says of its experiments, by name; empty if it says nothing."""
+    """The documentation of experiments in a toolchain's source, by name."""
     path = goroot / "src" / "internal" / "goexperiment" / "flags.go"
     try:
         return parse_meanings(path.read_text(encoding="utf-8"))
@@ -80,13 +80,13 @@ def experiment_meanings(goroot: Path) -> dict[str, str]:
 
 
 def parse_tool_tags(tags: str) -> frozenset[str]:
-    """The experiments that are on, from the go command's build tags (``goexperiment.NAME,…``)."""
+    """Read the experiments that are on from the go command's tags (``goexperiment.NAME,…``)."""
     prefix = "goexperiment."
     return frozenset(t.removeprefix(prefix) for t in tags.split(",") if t.startswith(prefix))
 
 
 def explain_unknown(setting: str, toolchains: Iterable[Experiments]) -> str:
-    """What to say of a setting that no toolchain knows: how it is read, and the nearest that is.
+    """Explain a setting that no toolchain knows: how Go reads it, and the nearest valid one.
 
     Args:
         setting: as the user wrote it.

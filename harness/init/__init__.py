@@ -1,4 +1,4 @@
-"""A first ``matrix.yaml`` for a Go module: what its files tell, which Go versions, and the text."""
+"""Write a first ``matrix.yaml`` for a Go module."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ def draft(directory: Path, cache: Path, say: Callable[[str], None]) -> tuple[str
     Args:
         directory: where the file will lie.
         cache: the harness's cache directory.
-        say: told of toolchains that are fetched to learn their experiments.
+        say: called for toolchains that are fetched.
 
     Returns:
         The text, and remarks on what was found and guessed, one line each.

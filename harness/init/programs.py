@@ -1,7 +1,6 @@
-"""What a program's source gives away: does it serve, where, and does it need arguments?
+"""Guess from a program's source whether it serves, on which port, and whether it needs arguments.
 
-These are guesses from patterns. A wrong one costs the user a line of matrix.yaml; every one of them
-is marked there by a comment.
+A wrong guess costs the user an edit of matrix.yaml, where a comment marks each guess.
 """
 
 import re
@@ -67,11 +66,11 @@ class Program(Frozen):
     def doubt(self) -> str | None:
         """Why it may not run as it is."""
         if self.server is not None and self.server.port is None:
-            return "it seems to serve, but the port that it listens on was not found"
+            return "it seems to be a server, but its port was not found"
         if self.needs_arguments:
             return "it seems to need arguments"
         if self.endless:
-            return "it seems to run until it is stopped, and serves nothing"
+            return "it seems to run until it is stopped, but is no server"
         return None
 
 

@@ -32,17 +32,17 @@ def remarks(found: Survey, versions: Versions) -> list[str]:
             what = "edit its entry" if active else "it is left as a comment"
             lines.append(f"{program.directory}: {program.doubt}; {what}")
         elif program.server is not None and active:
-            lines.append(f"{program.directory}: it serves; look through the load in its entry")
+            lines.append(f"{program.directory}: it is a server; check the load in its entry")
     return lines
 
 
 def _head(found: Survey, versions: Versions) -> Iterator[str]:
-    yield "# Written by gomatrix init; change what you like. The keys are explained in the"
-    yield "# documentation (docs/matrix.md), and gomatrix plan shows what a run would do."
+    yield "# Written by gomatrix init; edit it as you like. docs/matrix.md explains the keys,"
+    yield "# and gomatrix plan shows what a run would do."
     if versions.remark:
         yield f"# {_comment(versions.remark)}"
     if versions.baseline == versions.candidate:
-        yield f"go: [{versions.baseline}] # the module asks for the newest Go already"
+        yield f"go: [{versions.baseline}] # the module already asks for the newest Go"
     else:
         origin = (
             "toolchain line" if found.toolchain else "go line" if found.go else "absent go line"
@@ -54,13 +54,13 @@ def _head(found: Survey, versions: Versions) -> Iterator[str]:
         meaning = f" # {_comment(suspect.meaning)}" if suspect.meaning else ""
         yield f"  - [{suspect.setting}]{meaning}"
     if len(versions.suspects) > 1:
-        yield "  # all together, since they may add up or hide each other:"
+        yield "  # all together: they may add up or hide each other"
         yield f"  - [{_all_settings(versions)}]"
     if not versions.suspects:
         yield "  # - [noswissmap] # see gomatrix experiments"
     changeless = list(_changeless(versions))
     if changeless:
-        yield f"exclude: # what {versions.baseline} has off by default anyway"
+        yield f"exclude: # off by default in {versions.baseline}"
         yield from (
             f"  - {{go: {versions.baseline}, experiments: [{names}]}}" for names in changeless
         )
@@ -90,7 +90,7 @@ def _question(found: Survey, versions: Versions) -> Iterator[str]:
     else:
         yield f"  baseline: {versions.baseline}"
         yield f"  candidate: {versions.candidate}"
-    yield f"  metrics: [{metrics}] # what decides; all others are reported too"
+    yield f"  metrics: [{metrics}] # primary; all others are reported too"
 
 
 def _metrics(found: Survey) -> list[str]:
@@ -107,7 +107,7 @@ def _workloads(found: Survey) -> Iterator[str]:
     for workload in active:
         yield from (f"  {line}" for line in _entry(workload))
     if passive:
-        yield "  # Also there; remove the # to measure it:"
+        yield "  # Remove the # to measure these too:"
     for workload in passive:
         yield from (f"  # {line}" for line in _entry(workload))
 
@@ -152,11 +152,11 @@ def _server_entry(server: Server) -> Iterator[str]:
     if server.env:
         yield f"  env: {_json(server.env)} # {{port}} is a free port of each trial"
     if server.fixed_port:
-        yield "  # it always listens on one port, so that trials.lanes is 1 below"
+        yield "  # its port is fixed, so trials.lanes is 1 below"
     ready = f"{base}{server.ready}" if server.ready else f"tcp://127.0.0.1:{port}"
-    yield "  server: # it is served under load, and looked at before, during and after"
+    yield "  server: # run under load, with snapshots before, during and after"
     yield f"    ready: {_json(ready)}"
-    yield "    load: # a guess: name a request that matters, then lower max_failed to 1%"
+    yield "    load: # a guess: use a request that matters, then lower max_failed to 1%"
     yield f"      url: {_json(f'{base}{server.path}')}"
     yield "      rate: 100 # requests a second"
     yield "      duration: 5s"
@@ -182,10 +182,10 @@ def _trials(found: Survey) -> Iterator[str]:
     active = _chosen(found)[0]
     fixed = any(isinstance(w, Program) and w.server and w.server.fixed_port for w in active)
     lanes = ", lanes: 1" if fixed else ""
-    yield "# Rounds of all variants go on until the question is decided, or max is reached."
+    yield "# Rounds go on until the question is decided or max is reached."
     yield f"trials: {{min: 5, max: 10, timeout: 60s{lanes}}}"
     yield ""
-    yield "# To fail where memory grows, as in CI:"
+    yield "# To fail if memory grows, as in CI:"
     yield "# gates: [{metric: rss.peak, max_increase: 5%}]"
 
 

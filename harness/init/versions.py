@@ -33,11 +33,11 @@ class Versions(Frozen):
     """The same as the baseline where the module asks for the newest Go."""
     suspects: tuple[Suspect, ...] = ()
     remark: str = ""
-    """Why it is not what was to be expected; empty if it is."""
+    """Why it differs from what one would expect; empty if it does not."""
 
 
 def any_go(cache: Path, say: Callable[[str], None]) -> Toolchain:
-    """The newest Go at hand, or else the newest that can be fetched.
+    """Get the newest Go on this machine, or else the newest available.
 
     Raises:
         HarnessError: there is none.
@@ -52,10 +52,10 @@ def any_go(cache: Path, say: Callable[[str], None]) -> Toolchain:
 def choose_versions(
     go: str | None, toolchain: str | None, cache: Path, say: Callable[[str], None]
 ) -> tuple[Versions, Toolchain | None]:
-    """The module's own Go against the newest stable one, out of what can be had.
+    """Choose the module's Go version and the newest stable one, of those available.
 
-    Where no provider can be reached, what is at hand has to do; where a toolchain cannot be
-    fetched, suspects stay open.
+    If no provider can be reached, use what is on this machine. If a toolchain cannot be fetched,
+    leave the suspects open.
 
     Args:
         go: the module's go line, as ``1.24``.
@@ -75,17 +75,17 @@ def choose_versions(
     available = every_release(here, ask_providers(cache))
     newest = expand_shorthand("stable", available)
     if newest is None:
-        raise HarnessError("no release of Go is at hand or can be fetched; see gomatrix doctor")
+        raise HarnessError("no Go release is installed or can be fetched; see gomatrix doctor")
     if GoVersion.parse(wanted) > GoVersion.parse(newest) and wanted not in available:
         raise HarnessError(
-            f"the module asks for {wanted}, and the newest Go that can be had is {newest}; see "
+            f"the module asks for {wanted}, and the newest available Go is {newest}; see "
             "gomatrix doctor, or lower the go line of go.mod"
         )
     baseline = _closest(wanted, available)
     remark = ""
     asked = expand_shorthand(wanted, [baseline]) if is_shorthand(wanted) else wanted
     if baseline != asked:
-        remark = f"{baseline} stands for {wanted}, which cannot be had"
+        remark = f"{baseline} stands for {wanted}, which is not available"
     try:
         found = resolve([parse_toolchain(name) for name in (baseline, newest)], cache, say)
     except HarnessError as error:
@@ -106,7 +106,7 @@ def _closest(wanted: str, available: Sequence[str]) -> str:
 
 
 def _suspects(baseline: Toolchain, candidate: Toolchain) -> list[Suspect]:
-    """Experiments that are on in one of the two only; of one Go, all that are on.
+    """Experiments that are on in only one of the two; for a single Go, all that are on.
 
     What the candidate does not know any more cannot be toggled in it, so it is no suspect. The
     settings ``regabi…`` are accepted and ignored where the register ABI is the only one.

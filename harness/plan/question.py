@@ -1,4 +1,4 @@
-"""What the run is to answer: the question of the matrix, with its defaults filled in."""
+"""The question of a matrix, with its defaults filled in."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()
     """
     asked = matrix.question or QuestionSpec()
     if not plan.variants:
-        raise QuestionError(("question",), "the plan has no variant, so that nothing can be asked")
+        raise QuestionError(("question",), "the plan has no variant to ask about")
     for index, gate in enumerate(matrix.gates):
         _check_gate(matrix, gate, index, plan)
     for index, metric in enumerate(asked.metrics):
@@ -187,7 +187,7 @@ def _check_sides(gate: GateSpec, index: int, question: Question, plan: Plan) -> 
 
 
 def _check_metric(matrix: MatrixSpec, metric: str, location: Location) -> None:
-    """A benchmark may report units of its own, which only its trials can tell."""
+    """Check a metric; a benchmark may report any unit, so its metrics are not checked."""
     if not any(workload.benchmark for workload in matrix.workloads) and not metric.startswith("/"):
         _check(metric, CATALOGUE, location, "metric")
 

@@ -1,4 +1,4 @@
-"""Variants: what each is, what it was run in, and by which toggles two of them differ."""
+"""Variants: their conditions, and the toggles by which two of them differ."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Toggle:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a variant was run in: all that is neither toolchain nor experiment."""
+    """What a variant runs in: everything but toolchain and experiments."""
 
     build: BuildSpec
     env: tuple[tuple[str, str], ...]
@@ -53,12 +53,12 @@ class Variant(Frozen):
 
     @property
     def conditions(self) -> Conditions:
-        """What it was run in. Toolchains and experiments are told apart where that is equal."""
+        """What it runs in. Only variants with equal conditions show the effect of other toggles."""
         return Conditions(self.build, tuple(sorted(self.env.items())))
 
     @property
     def identity(self) -> tuple[str, tuple[str, ...], Conditions]:
-        """All that makes it what it is; its name is for people."""
+        """What makes it the same as another variant; its name is for people."""
         return self.toolchain, self.settings, self.conditions
 
 
@@ -118,7 +118,7 @@ def _differing(
 
 
 def state_of(toggle: Toggle, variant: Variant) -> str:
-    """What a variant has a build setting or a variable at, in words: ``GOGC=50``."""
+    """A variant's state of a build setting or variable: ``GOGC=50``."""
     pairs = variant.build.texts() if toggle.kind == "build" else environment_pairs(variant.env)
     if toggle.name not in pairs:
         return f"without {toggle.name}"
@@ -137,7 +137,7 @@ def counterpart(variants: Iterable[Variant], of: Variant, conditions: Conditions
 
 
 def find_variant(name: str, variants: Iterable[Variant]) -> Variant | None:
-    """The variant that a user means.
+    """Find the variant that a user names.
 
     Settings and pairs may come in any order. A build setting that is the same in all variants may
     be named, and need not.
@@ -154,7 +154,7 @@ def find_variant(name: str, variants: Iterable[Variant]) -> Variant | None:
 
 
 def _fits(asked: VariantName, variant: Variant, own: VariantName | None) -> bool:
-    """Whether all that was asked for holds, and all that is in the variant's name was asked for."""
+    """Whether all that was named holds, and all in the variant's own name was named."""
     everything = variant.build.texts() | environment_pairs(variant.env)
     return (
         asked.toolchain == variant.toolchain

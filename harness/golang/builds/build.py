@@ -25,7 +25,7 @@ from harness.golang.toolchains.resolve import Toolchain
 def build_all(
     requests: Sequence[BuildRequest], cache: Path, say: Callable[[str], None]
 ) -> list[BuildRecord]:
-    """Build everything, as many at a time as there are CPUs; a failure is that build's alone.
+    """Build everything, one build per CPU at a time. A failure is recorded, not raised.
 
     The first build of a toolchain with its settings compiles the standard library, which the others
     then share; so they wait for it while other toolchains' builds fill the CPUs.
@@ -33,7 +33,7 @@ def build_all(
     Args:
         requests: what to build.
         cache: the harness's cache directory.
-        say: told of each build that was not in the cache.
+        say: called for each build that was not in the cache.
     """
     groups: dict[tuple[object, ...], list[int]] = {}
     for index, request in enumerate(requests):
@@ -63,7 +63,7 @@ def build_all(
 
 
 def is_cached(request: BuildRequest, cache: Path) -> bool:
-    """Whether a build is in the cache; one that cannot be made is not."""
+    """Whether a build is in the cache."""
     try:
         inputs = inputs_of(request.cell, cache)
         if inputs.unknown or reads_unknown_files(request.build):
@@ -74,7 +74,7 @@ def is_cached(request: BuildRequest, cache: Path) -> bool:
 
 
 def build_tool(source: Path, toolchain: Toolchain, cache: Path) -> Path:
-    """A program of the harness's own, built once for a toolchain.
+    """Build one of the harness's own programs, once per toolchain.
 
     Args:
         source: its only file.
@@ -121,7 +121,7 @@ def _build(request: BuildRequest, cache: Path) -> BuildRecord:
 
 
 def _command(request: BuildRequest, entry: Path) -> str:
-    """For the report: a shell command that makes the same binary, without the probe."""
+    """Return a shell command that makes the same binary without the probe, for the report."""
     toolchain, source, build = request.toolchain, request.source, request.build
     variables = {
         "GOROOT": str(toolchain.goroot), "GOTOOLCHAIN": "local", "GOENV": "off", "GOFLAGS": "",

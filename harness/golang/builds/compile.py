@@ -35,11 +35,11 @@ class Compilation(NamedTuple):
     directory: Path
     """Where it is made."""
     mark: str
-    """Has packages compiled anew whose files the go command does not watch, when it is another."""
+    """A change of it recompiles packages with files that the go command does not track."""
 
     @property
     def scratch(self) -> Path:
-        """For what is not kept."""
+        """Scratch directory."""
         return self.directory / "scratch"
 
 
@@ -80,7 +80,7 @@ def compile_verified(job: Compilation) -> None:
 def _overlay(
     job: Compilation, name: str, mode: OverlayMode, pads: Collection[str] = ()
 ) -> list[str]:
-    """The flag that adds the probe, patches, and marks; none where there is nothing to add."""
+    """The flag that adds probe, patches and marks, if there are any."""
     request = job.request
     toolchain = request.toolchain
     marked = _marked(job)
@@ -105,7 +105,7 @@ def _marked(job: Compilation) -> dict[Path, bytes]:
 
 
 def _compile(job: Compilation, more: Sequence[str]) -> None:
-    """Run the go command with further flags, of which a later one overrides the user's."""
+    """Run the go command with more flags; later ones override the user's."""
     request = job.request
     source, toolchain = request.source, request.toolchain
     marked = {"CC": _marked_compiler(job)} if job.inputs.unknown else {}
@@ -136,8 +136,8 @@ def _temporary(job: Compilation) -> Iterator[str]:
 def _marked_compiler(job: Compilation) -> str:
     """The C compiler with a definition that nothing uses.
 
-    The go command knows which flags C is compiled with, and not which files that reads: headers
-    and libraries from elsewhere. With other flags it compiles anew.
+    The go command tracks the flags of C compilation, but not the headers and libraries that it
+    reads from elsewhere. With other flags it compiles anew.
     """
     toolchain = job.request.toolchain
     compiler = run_go(

@@ -1,4 +1,4 @@
-"""Whether a binary is what was asked for: its toolchain's, with its experiments on."""
+"""Check that a binary comes from its cell's toolchain and experiments."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,11 +38,11 @@ def parse_build_info(binary: Path, text: str) -> BuildInfo:
 def effective_experiments(
     request: BuildRequest, cache: Path, overlay: Sequence[str]
 ) -> frozenset[str]:
-    """The experiments that will be on; checks that the go command sees the overlay where it is.
+    """Return the experiments that will be on; check that the go command will see the overlay.
 
     Raises:
-        HarnessError: it would read the standard library from elsewhere, so that probe and patches
-            would be left out in silence.
+        HarnessError: it reads the standard library from elsewhere, so probe and patches would
+            silently be left out.
     """
     toolchain = request.toolchain
     form = '{{.Dir}}|{{join context.ToolTags ","}}'
@@ -61,7 +61,7 @@ def effective_experiments(
 
 
 def verify(request: BuildRequest, info: BuildInfo, effective: frozenset[str]) -> None:
-    """Refuse a binary that does not say it was made by the cell's own toolchain and settings.
+    """Refuse a binary that does not come from the cell's toolchain and settings.
 
     Three statements must agree: the toolchain's version; ``GOEXPERIMENT`` as it was set; and the
     experiments by which the binary deviates from its version's baseline.

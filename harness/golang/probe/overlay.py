@@ -22,8 +22,8 @@ _ATOMIC = ('"internal/runtime/atomic"', '"runtime/internal/atomic"')
 """Where the package is from Go 1.23 on, and where it was before."""
 _DEATH = "\tif flags&_SigKill != 0 {\n\t\tdieFromSignal(sig)\n"
 _CATCH = "\tif flags&_SigKill != 0 {\n\t\tgomatrixDie(sig)\n"
-"""What ``sighandler`` does with a signal that nobody handles, from Go 1.21 to 1.27, and what it
-does with the probe: as many bytes of code, so that what follows it stays in its place."""
+"""What ``sighandler`` does with an unhandled signal in Go 1.21 to 1.27, and what it does with the
+probe: the same number of bytes of code, so that what follows stays in place."""
 _NEEDED = {
     "proc.go": ("func entersyscallblock() {", "func exitsyscall() {", "func checkdead() {",
                 "\trun := mcount() - sched.nmidle - sched.nmidlelocked - sched.nmsys\n"),
@@ -32,8 +32,8 @@ _NEEDED = {
     "stubs2.go": ("func read(fd int32, p unsafe.Pointer, n int32) int32",),
     "signal_unix.go": ("func dieFromSignal(sig uint32) {", _DEATH),
 }  # fmt: skip
-"""What ``wait.go`` uses of the runtime, from Go 1.21 to 1.27. With one that has it not, a patched
-or a future one, programs see the probe's goroutine, and signals kill without a snapshot."""
+"""What ``wait.go`` needs of the runtime, as in Go 1.21 to 1.27. Fallback for others (patched or
+future ones): programs see the probe's goroutine, and signals kill without a snapshot."""
 _HOMES = ("runtime", "runtime/debug", "syscall")
 """Packages that the probe's code is added to, which no package of a user's can be named like."""
 _IMPORTER = """package main
@@ -91,7 +91,7 @@ def write_overlay(
 
 
 def probe_digest(mode: ProbeMode = "full") -> str:
-    """A digest of all that the probe adds to a build in this mode: part of each build key."""
+    """Digest what the probe adds to a build in this mode; part of each build key."""
     digest = hashlib.sha256(mode.encode())
     if mode != "off":
         digest.update(f"{_IMPORTER}{_CATCH}{_NEEDED}".encode())
@@ -122,7 +122,7 @@ def _probe(
     patched: Mapping[str, str | None],
     pads: Collection[str],
 ) -> dict[str, str]:
-    """The probe's files for this toolchain: their places in its source, and where they are."""
+    """Write the probe's files for this toolchain; return their targets in its source, and paths."""
     handler, hides = _handler(source, patched)
     runtime, debug = source / "runtime", source / "runtime" / "debug"
     texts = {runtime / f"{pad.name}_gomatrix_pad.go": layout.pad_source(pad) for pad in layout.PADS}
@@ -146,7 +146,7 @@ def _probe(
 
 
 def _text(name: str, source: Path) -> str:
-    """One of the probe's files as this toolchain takes it."""
+    """Return one of the probe's files as this toolchain accepts it."""
     text = (_SOURCES / name).read_text(encoding="utf-8")
     if (source / "internal" / "runtime" / "atomic").is_dir():
         return text
@@ -154,7 +154,7 @@ def _text(name: str, source: Path) -> str:
 
 
 def _handler(source: Path, patched: Mapping[str, str | None]) -> tuple[str, bool]:
-    """The runtime's signal handler with the probe's line, and whether the runtime is as known."""
+    """Return the runtime's signal handler with the probe's line, and whether it is known."""
     texts = {}
     for name in _NEEDED:
         path = source / "runtime" / name
@@ -165,7 +165,7 @@ def _handler(source: Path, patched: Mapping[str, str | None]) -> tuple[str, bool
 
 
 def _unused_name(package_dir: Path) -> Path:
-    """A file name that the package does not use yet."""
+    """Return a file name that the package does not use."""
     path = package_dir / "zz_gomatrix_probe.go"
     number = 2
     while path.exists():

