@@ -1,4 +1,4 @@
-"""Running the go command of a toolchain, isolated from the caller."""
+"""Run the go command of a toolchain, isolated from the caller."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ def run_go(
     build: BuildSpec | None = None,
     extra: Mapping[str, str] | None = None,
 ) -> str:
-    """The standard output of a go command.
+    """Run a go command and return its standard output.
 
     Args:
         goroot: the toolchain.

@@ -1,4 +1,4 @@
-"""What an ELF binary is made of: its sections and its functions (System V ABI, chapter 4)."""
+"""Sections and functions of an ELF binary (System V ABI, chapter 4)."""
 
 import hashlib
 import mmap
@@ -96,7 +96,7 @@ _Data = bytes | mmap.mmap
 
 @contextmanager
 def _mapped(path: Path) -> Iterator[_Data]:
-    """A file's content, of which only what is looked at is read."""
+    """A file's content, read only where it is needed."""
     with path.open("rb") as file:
         if not path.stat().st_size:  # nothing to map
             yield b""

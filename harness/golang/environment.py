@@ -1,4 +1,4 @@
-"""The environment of every Go command: nothing of the caller's that changes a result gets in."""
+"""The environment of Go commands, without anything of the caller's that changes a result."""
 
 import os
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ def go_environment(
     build: BuildSpec | None = None,
     caller: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
-    """The whole environment for running ``goroot``'s go command.
+    """Return the whole environment for ``goroot``'s go command.
 
     Args:
         goroot: the toolchain.

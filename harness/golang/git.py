@@ -1,4 +1,4 @@
-"""Running git on a Go source repository."""
+"""Run git on a Go source repository."""
 
 import os
 import shutil

@@ -24,7 +24,7 @@ class Hunk(Frozen):
 
 
 class FilePatch(Frozen):
-    """All that a diff does to one file."""
+    """The changes of a diff to one file."""
 
     line: int
     """Where it begins in the patch file, counted from 1."""
@@ -36,7 +36,7 @@ class FilePatch(Frozen):
 
 
 def apply_patches(goroot: Path, patches: Iterable[Path]) -> dict[str, str | None]:
-    """The files of a GOROOT after patches, one after the other.
+    """Apply patches to the files of a GOROOT, one after the other.
 
     Args:
         goroot: the toolchain.
@@ -234,7 +234,7 @@ def _apply_hunks(patch: Path, name: str, text: str, hunks: Iterable[Hunk]) -> st
 
 
 def _find(lines: list[str], old: tuple[str, ...], expected: int, begin: int) -> int | None:
-    """The place nearest to the expected one where the old lines are, each of them exactly."""
+    """The place nearest to the expected one where exactly the old lines are."""
     last = len(lines) - len(old)
     places = sorted(range(begin, last + 1), key=lambda at: abs(at - expected))
     return next((at for at in places if tuple(lines[at : at + len(old)]) == old), None)

@@ -1,4 +1,4 @@
-"""What a run keeps of its toolchains and builds, for whoever reads it without them."""
+"""What a run records of its toolchains and builds."""
 
 from harness.matrix.models import BuildSpec
 from harness.matrix.names import variant_name
@@ -36,9 +36,9 @@ class BuildRecord(Frozen):
     sections: dict[str, int] = {}
     """Bytes of each section of it that is loaded into memory."""
     command: str
-    """To copy into a shell: makes the same binary, without the probe."""
+    """A shell command that makes the same binary without the probe."""
     directory: str = ""
-    """The package's own: where its benchmarks run."""
+    """The package's directory, where its benchmarks run."""
     seconds: float
     cached: bool
     error: str | None = None

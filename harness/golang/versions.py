@@ -53,7 +53,7 @@ def is_shorthand(name: str) -> bool:
 
 
 def expand_shorthand(name: str, versions: Iterable[str]) -> str | None:
-    """The newest release that a shorthand stands for, out of those that can be had.
+    """The newest available release that a shorthand stands for.
 
     ``stable`` is the newest release, ``oldstable`` the newest of the minor version before it, and
     ``go1.24`` the newest patch release of 1.24.
@@ -69,7 +69,7 @@ def expand_shorthand(name: str, versions: Iterable[str]) -> str | None:
 
 
 def nearest_versions(name: str, versions: Iterable[str], count: int = 5) -> list[str]:
-    """Those of ``versions`` nearest to a name, in their order."""
+    """The versions nearest to a name, in their order."""
     wanted = GoVersion.parse(name)
     known = sorted({(GoVersion.parse(v), v) for v in versions})
 

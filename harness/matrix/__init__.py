@@ -1,1 +1,1 @@
-"""What the user wrote: models of ``matrix.yaml``, and how it is read."""
+"""``matrix.yaml``: its models, and how it is read."""

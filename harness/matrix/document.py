@@ -76,7 +76,7 @@ class Document:
 
 
 def _read(path: Path) -> str:
-    """The text of a matrix file, which must be an ordinary file of an ordinary size."""
+    """Read a matrix file, which must be a regular file of reasonable size."""
     if first_unseen(path.name) or re.search("[\ud800-\udfff]", str(path.absolute())):
         raise HarnessError(
             f"{path}: its name or its directory's cannot be printed; rename it, in UTF-8"
@@ -100,7 +100,7 @@ def _read(path: Path) -> str:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Opens a pipe that nobody writes to without waiting for somebody."""
+    """Open without waiting, in case it is a pipe that nobody writes to."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
@@ -109,7 +109,7 @@ def _end_of(text: str) -> str:
 
 
 def shortened(text: str, most: int = _SENTENCE) -> str:
-    """A text with its middle left out if it is too long."""
+    """Leave out the middle of a text that is too long."""
     return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 2 + 1 :]}"
 
 
@@ -135,7 +135,7 @@ def _compose(path: Path, text: str) -> yaml.Node:
 
 
 def _check_events(path: Path, text: str) -> None:
-    """Refuse what is too deep or too much before nodes are made of it, which is recursive."""
+    """Refuse what is too deep or too large before making nodes, which is recursive."""
     depth = nodes = 0
     for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, yaml.CollectionEndEvent):

@@ -38,13 +38,13 @@ class Matrix:
 
     @property
     def name(self) -> str:
-        """What its runs are named after: itself, or the directory of a plain ``matrix.yaml``."""
+        """The name of its runs: its own, or its directory's for a plain ``matrix.yaml``."""
         stem = self.path.name.removesuffix(".yaml").removesuffix(".yml").removesuffix(".matrix")
         here = self.path.resolve().parent.name
         return self.spec.name or shortened(here if stem == "matrix" else stem, 100)
 
     def error(self, location: Location, message: str) -> SpecError:
-        """An error about one place of the file, to be raised by whoever found it."""
+        """Return an error about one place of the file, for the caller to raise."""
         return self.document.error(location, message)
 
 
@@ -67,7 +67,7 @@ def load(path: Path) -> Matrix:
 
 
 def _check_names(matrix: Matrix) -> None:
-    """Names that must be unique, and references between parts of the file."""
+    """Check unique names and references between parts of the file."""
     spec = matrix.spec
     for key, names in (
         ("workloads", [w.name for w in spec.workloads]),
@@ -91,7 +91,7 @@ def _check_names(matrix: Matrix) -> None:
 
 
 def _check_size(matrix: Matrix) -> None:
-    """Refuse by arithmetic what could not be crossed, held in memory or measured."""
+    """Refuse what is too large to cross, hold in memory or measure, before crossing it."""
     spec = matrix.spec
     builds: dict[Location, int] = {
         ("build", key): len(values) for key, values in spec.build.axes().items()

@@ -1,4 +1,4 @@
-"""What is wrong with a matrix file, in words: pydantic's errors with places and suggestions."""
+"""Explain what is wrong with a matrix file: pydantic's errors, with places and suggestions."""
 
 from collections.abc import Callable
 from functools import cache
@@ -13,7 +13,7 @@ from harness.matrix.models import MatrixSpec
 from harness.text.suggestions import did_you_mean
 
 _MOST = 20
-"""Mistakes that are told at a time."""
+"""Mistakes that are reported at once."""
 
 
 def explain(document: Document, error: ValidationError) -> str:
@@ -76,7 +76,7 @@ def _schema() -> dict[str, Any]:
 
 
 def _valid_keys(location: Location) -> list[str]:
-    """The keys that the models allow in the mapping at a location, by way of their JSON Schema."""
+    """The keys that the models' JSON Schema allows at a location."""
     schema = _schema()
     definitions = schema.get("$defs", {})
     candidates = [schema]

@@ -1,4 +1,4 @@
-"""Names of variants: written so that no two are alike, and read in any order of their parts.
+"""Names of variants: each unique when written, and read in any order of their parts.
 
 ``TOOLCHAIN[~PATCH][+SETTING[,SETTING…]][ KEY=VALUE…]``. A value that is empty, or holds spaces,
 ``=``, quotes, backslashes or characters that do not print, stands in double quotes, as in JSON.
@@ -26,7 +26,7 @@ class VariantName:
 
 
 def quoted(value: str) -> str:
-    """A value as it stands in a name."""
+    """Format a value for a name."""
     if value and value.isprintable() and not _SPECIAL & set(value):
         return value
     plain = (c if c.isprintable() and c not in '"\\' else json.dumps(c)[1:-1] for c in value)

@@ -1,4 +1,4 @@
-"""Paths that a matrix names, which start at the directory of its file."""
+"""Paths in a matrix, relative to its file."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from harness.errors import HarnessError
 
 
 def beside(base: Path, said: str) -> Path:
-    """Where a path leads, links followed; whether anything is there is for the caller to see.
+    """Resolve a path and its links; it need not exist.
 
     Args:
         base: the directory of the matrix file.

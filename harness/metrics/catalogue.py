@@ -1,4 +1,4 @@
-"""The metric catalogue: the one place that says what each metric is called and means."""
+"""The metric catalogue: names and meanings."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,7 +16,7 @@ class Metric:
     unit: Unit
     direction: Direction
     source: str
-    """Who says so: the kernel, the Go runtime, or both."""
+    """Who reports it: the kernel, the Go runtime, or both."""
     meaning: str
     caveat: str = ""
     scope: Literal["any", "server", "gctrace"] = "any"
@@ -29,7 +29,7 @@ class Metric:
 
     @property
     def exact(self) -> bool:
-        """Whether it has no noise by nature, so that any difference is a real one."""
+        """Whether it has no noise, so that any difference is real."""
         return self.source == _ELF
 
 
@@ -196,7 +196,7 @@ def benchmark_metric(benchmark: str, unit: str) -> tuple[str, float]:
 
 
 def describe(name: str) -> Metric:
-    """What is known of any metric: of the catalogue, of a benchmark, or of ``runtime/metrics``.
+    """Describe any metric: of the catalogue, of a benchmark, or of ``runtime/metrics``.
 
     A benchmark's unit that ends in ``/op`` is better when lower and one that ends in ``/s`` when
     higher, as in ``golang.org/x/perf/benchunit``; of any other, nothing is known.

@@ -1,4 +1,4 @@
-"""Heap profiles of several trials: added up, and what one variant's heap holds more than another's.
+"""Heap profiles of several trials: their sum, and the difference between two variants.
 
 They are read by the package's own parser. Nothing is started for it: a run may come from elsewhere,
 and must not choose what is executed.

@@ -1,1 +1,1 @@
-"""Reports of a run: made from the run directory alone, on any machine, without a network."""
+"""Reports, made from a run directory alone, on any machine and without a network."""

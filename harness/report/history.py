@@ -1,4 +1,4 @@
-"""Several runs in one page: the same matrix over time, as on new releases of Go."""
+"""One page for several runs of a matrix over time."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -38,13 +38,13 @@ class Row:
 
     workload: str
     variant: str
-    """Its name; with all that it was run in where a run has another variant of that name."""
+    """Its name, with its conditions if a run has another variant of that name."""
     metric: str
     medians: tuple[float | None, ...]
 
     @property
     def ratio(self) -> float | None:
-        """The last known median over the first; ``None`` where no ratio says anything."""
+        """The last known median over the first; ``None`` where a ratio is meaningless."""
         first, last = self._ends
         if first is None or last is None or why_no_ratio(self.metric, first, last):
             return None
@@ -77,7 +77,7 @@ class Trend:
 
 
 def render_history(judged: Sequence[tuple[Run, Verdict]]) -> str:
-    """A page that sets runs side by side, oldest first. The same runs give the same bytes."""
+    """Render runs side by side, oldest first. The same runs give the same bytes."""
     ordered = sorted(judged, key=lambda item: (item[0].manifest.created, item[0].path.name))
     entries = [
         Entry(
@@ -120,7 +120,7 @@ def _by_name(run: Run) -> dict[str, Variant]:
 
 
 def _names(entries: Sequence[Entry]) -> dict[_Identity, str]:
-    """What to call each variant: a name leaves out what is the same in all of *one* matrix."""
+    """Name each variant; its own name leaves out what is constant in *one* matrix."""
     names = {v.identity: v.name for e in entries for v in e.run.manifest.plan.variants}
     shared = Counter(names.values())
     return {

@@ -1,4 +1,4 @@
-"""The run as JUnit XML: one test a trial, and one a gate."""
+"""A run as JUnit XML: a test for each trial and each gate."""
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -9,7 +9,7 @@ from harness.text.visible import visible
 
 
 def render_junit(run: Run, verdict: Verdict) -> str:
-    """Suites by workload, then the gates; a trial that failed is an error with its log."""
+    """Render suites of workloads and gates; failed trials are errors with their logs."""
     root = Element("testsuites", name=visible(run.manifest.name))
     skipped = [cell for cell in verdict.cells if cell.status == "not applicable"]
     for workload in dict.fromkeys(cell.workload for cell in run.manifest.plan.cells):

@@ -1,4 +1,4 @@
-"""The verdict as Markdown that fits a comment on a pull request."""
+"""The verdict as Markdown, short enough for a comment on a pull request."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,13 +13,13 @@ LIMIT = 60_000
 """Bytes; GitHub cuts a comment at 65,536 characters."""
 
 _RESERVE = 500
-"""For the headings and last lines of the tables that follow."""
+"""Bytes kept for headings and last lines of the tables that follow."""
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
 
 
 def render_markdown(run: Run, verdict: Verdict) -> str:
-    """Verdict, line-up, gates, changed metrics and cells that failed; at most ``LIMIT`` bytes."""
+    """Render verdict, suspects, gates, changed metrics, failed cells; at most ``LIMIT`` bytes."""
     text = "\n".join([f"## {plain(run.manifest.name)}", "", *_answers(verdict), *_gates(verdict)])
     parts = (_suspects(verdict), _changes(verdict), _cells(verdict))
     for title, head, rows in parts:
@@ -28,7 +28,7 @@ def render_markdown(run: Run, verdict: Verdict) -> str:
 
 
 def plain(text: str) -> str:
-    """Foreign text that no Markdown, HTML or mention can come out of, on one line."""
+    """Escape foreign text so that it makes no Markdown, HTML or mention; on one line."""
     line = " ".join(visible(text).split())
     for character, entity in _HTML.items():
         line = line.replace(character, entity)
@@ -36,7 +36,7 @@ def plain(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Foreign text as a code span, also within a table."""
+    """Format foreign text as a code span, also within a table."""
     line = " ".join(visible(text).split())
     if not line:
         return ""
@@ -99,7 +99,7 @@ def _cells(verdict: Verdict) -> _Table:
 
 
 def _append(text: str, title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """With a table, as much of it as the limit allows."""
+    """Append as much of a table as the limit allows."""
     if not rows:
         return text
     lines = ["", f"### {title}", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]

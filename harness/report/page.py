@@ -23,7 +23,7 @@ from harness.text.visible import visible
 
 
 def render_html(run: Run, verdict: Verdict) -> str:
-    """The whole page. The same run and verdict give the same bytes."""
+    """Render the page. The same run and verdict give the same bytes."""
     question = question_of(run)
     samples = sections.Samples(run.trials)
     remarkable, folded = sections.split_rows(sections.metric_rows(verdict), question)
@@ -53,14 +53,14 @@ def render_html(run: Run, verdict: Verdict) -> str:
 
 
 def again(run: Run) -> str:
-    """The command that measures the same matrix in the same order."""
+    """Return the command that measures the same matrix in the same order."""
     manifest = run.manifest
     words = ("gomatrix", "run", manifest.matrix_path, "--seed", str(manifest.plan.seed))
     return shlex.join(words)
 
 
 def render_page(template: str, **values: object) -> str:
-    """A template with our style sheet, our script and the policy that allows nothing else."""
+    """Render a template with our style sheet, our script and a policy that allows nothing else."""
     style, script = _static("report.css"), _static("report.js")
     return (
         _environment()
@@ -75,7 +75,7 @@ def render_page(template: str, **values: object) -> str:
 
 
 def _figures(run: Run, question: Question, samples: sections.Samples) -> Iterator[Figure]:
-    """Every chart between the matrix and the metrics, in the order of the page."""
+    """Every chart, in the order of the page."""
     workloads = list(dict.fromkeys(cell.workload for cell in run.manifest.plan.cells))
     pair = [("baseline", question.baseline)]
     if question.candidate is not None:
@@ -103,7 +103,7 @@ def _figures(run: Run, question: Question, samples: sections.Samples) -> Iterato
 
 
 def content_security_policy(style: str, script: str) -> str:
-    """Nothing may load or run but this very style sheet and script, known by their hashes."""
+    """Allow only this style sheet and script, by their hashes."""
     return (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
@@ -149,7 +149,7 @@ def _environment() -> Environment:
 
 
 def _visible(value: object) -> object:
-    """Applied to every expression of the templates: no invisible character reaches the page."""
+    """Keep invisible characters out of the page; applied to every template expression."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return visible(value)
     return value

@@ -1,4 +1,4 @@
-"""What each section of a report says, worked out from a run and its verdict. Pure functions."""
+"""The content of a report's sections, from a run and its verdict. Pure functions."""
 
 import statistics
 from collections import Counter, defaultdict
@@ -26,7 +26,7 @@ from harness.run.store import Run
 
 @dataclass(frozen=True)
 class Answer:
-    """All that the top of the report says of one workload."""
+    """What the top of the report says of one workload."""
 
     headline: Headline
     tone: str
@@ -61,7 +61,7 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class MetricRow:
-    """One comparison with what its row says beside the numbers."""
+    """One comparison, with what its row says beside the numbers."""
 
     comparison: Comparison
     direction: str
@@ -77,7 +77,7 @@ class MetricRow:
 
 @dataclass(frozen=True)
 class Trouble:
-    """A cell with no samples, or fewer than planned, and what is known of it."""
+    """A cell with fewer samples than planned, and why."""
 
     cell: CellStatus
     outcomes: tuple[tuple[str, int], ...]
@@ -87,7 +87,7 @@ class Trouble:
 
 
 class Samples:
-    """The values of a run's trials that count, by workload, variant and metric."""
+    """Values of the trials that count, by workload, variant and metric."""
 
     def __init__(self, trials: Iterable[TrialRecord]) -> None:
         self._values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
@@ -213,19 +213,19 @@ def glossary(verdict: Verdict) -> list[Metric]:
 
 
 def methods(verdict: Verdict) -> list[tuple[str, int]]:
-    """How intervals were made, with the number of comparisons, the most frequent first."""
+    """The methods of intervals, with their number of comparisons, most frequent first."""
     counted = Counter(c.method for c in verdict.comparisons if c.ci is not None)
     return counted.most_common()
 
 
 def corrections(verdict: Verdict) -> list[str]:
-    """Procedures that p-values were corrected with, primary comparisons first."""
+    """The corrections of p-values, primary comparisons first."""
     ordered = sorted(verdict.comparisons, key=lambda c: not c.primary)
     return list(dict.fromkeys(c.correction for c in ordered if c.correction))
 
 
 def gates_by_state(verdict: Verdict) -> list[GateResult]:
-    """Those that failed first."""
+    """Gates, failed ones first."""
     return sorted(verdict.gates, key=lambda gate: gate.passed)
 
 

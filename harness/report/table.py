@@ -21,7 +21,7 @@ _UNIT_SUFFIX = {"bytes": "bytes", "seconds": "sec", "count": "count"}
 
 
 def render_json(run: Run) -> str:
-    """Every trial with its metrics, as in ``trials.jsonl``, and what its variant means."""
+    """Render trials with their metrics, as in ``trials.jsonl``, and their variants' parts."""
     variants = [variant.model_dump(mode="json") for variant in run.manifest.plan.variants]
     trials = [trial.model_dump(mode="json") for trial in run.trials]
     document = {"schema": 1, "run": run.manifest.name, "variants": variants, "trials": trials}
@@ -29,7 +29,7 @@ def render_json(run: Run) -> str:
 
 
 def render_csv(run: Run) -> str:
-    """One line a trial and metric; a trial without metrics has one line with an empty value."""
+    """Render a line for each trial and metric, or one with an empty value if there is none."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -48,13 +48,13 @@ def render_csv(run: Run) -> str:
 
 
 def _csv_text(text: str) -> str:
-    """Foreign text that no spreadsheet takes for a formula: one gets an apostrophe in front."""
+    """Put an apostrophe before foreign text that a spreadsheet would take for a formula."""
     shown = visible(text)
     return f"'{shown}" if shown.startswith(("=", "+", "-", "@", "\t")) else shown
 
 
 def render_benchfmt(run: Run) -> str:
-    """The Go benchmark format, one line a trial that counts.
+    """Render the Go benchmark format, a line for each trial that counts.
 
     The keys ``toolchain``, ``experiments``, ``build`` and ``env`` tell variants apart:
     ``benchstat -col toolchain,experiments FILE`` (with the others, where the matrix has several).

@@ -8,7 +8,7 @@ from harness.text.words import amount, change, difference, listed, span
 
 
 def terminal_summary(verdict: Verdict) -> list[str]:
-    """The headline of each workload, the gates, and the cells that failed; one line each."""
+    """One line for each headline, gate and failed cell."""
     lines = [f"{h.workload}: {h.sentence}" for h in verdict.headlines]
     lines += [f"gate {'passed' if g.passed else 'FAILED'}: {g.message}" for g in verdict.gates]
     for cell in verdict.cells:
@@ -23,7 +23,7 @@ def terminal_summary(verdict: Verdict) -> list[str]:
 
 
 def full_summary(verdict: Verdict) -> list[str]:
-    """The summary with what it rests on: suspects, where the memory sits, doubtful data."""
+    """The summary with suspects, where the memory sits, and doubtful data."""
     lines = terminal_summary(verdict)
     for suspect in verdict.suspects:
         names = " with ".join(suspect.experiments)
@@ -41,7 +41,7 @@ def full_summary(verdict: Verdict) -> list[str]:
 
 
 def comparison_lines(comparisons: Sequence[Comparison]) -> list[str]:
-    """One aligned line for each metric of two variants, then how intervals and p were made."""
+    """One aligned line for each metric of two variants, then the methods."""
     rows = [_HEADER, *map(_row, comparisons)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
     lines = [

@@ -1,4 +1,4 @@
-"""Numbers and effects as a reader sees them. Pure functions."""
+"""Format numbers and effects for readers. Pure functions."""
 
 import math
 
@@ -7,7 +7,7 @@ from harness.metrics.catalogue import describe
 from harness.text import words
 
 NOTHING = "–"
-"""Stands where there is no number."""
+"""Printed where there is no number."""
 
 _LARGE_RATIO = 3.0
 """Beyond it, a factor is easier to read than per cent."""

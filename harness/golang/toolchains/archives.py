@@ -1,4 +1,4 @@
-"""Unpacking toolchains: every byte checked, nothing outside of the target, run bits restored."""
+"""Unpack toolchains: check every byte, stay inside the target, restore run bits."""
 
 import base64
 import csv

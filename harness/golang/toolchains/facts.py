@@ -1,4 +1,4 @@
-"""What a GOROOT says of itself, asked once for each content and remembered."""
+"""A GOROOT's version and experiments, asked once for each content and remembered."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a GOROOT is made of, as a digest: a toolchain is known by its content and not by its name.
+"""The digest of a GOROOT: a toolchain is identified by its content, not by its name.
 
 A release's tools report nothing but the version, and the go command's own cache believes them. So
 a compiler that somebody rebuilt or patched in place looks like the original, unless its bytes are

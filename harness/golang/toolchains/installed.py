@@ -1,4 +1,4 @@
-"""Toolchains that are on the machine already: on PATH, in ~/sdk, in the module cache."""
+"""Installed toolchains: on PATH, in ~/sdk, in the module cache."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ class Installed(Frozen):
     version: str
     goroot: Path
     provider: str
-    """Where it was found, for the record."""
+    """Where it was found."""
 
 
 def find(caller: Mapping[str, str] = os.environ) -> list[Installed]:
@@ -69,7 +69,7 @@ def _candidates(caller: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
 
 
 def _goroot_of(go: Path, caller: Mapping[str, str]) -> Path:
-    """The GOROOT of a go command: where it lies or, for a script in its place, what it says."""
+    """The GOROOT of a go command: where it is or, for a version manager's script, what it says."""
     around = go.resolve().parent.parent
     if (around / "VERSION").is_file():
         return around

@@ -55,7 +55,7 @@ def fetch(version: str, gateway: Path, destination: Path) -> str:
 
 
 def versions(gateway: Path) -> list[str]:
-    """Every release that the proxy lists.
+    """List the releases that the proxy has.
 
     Raises:
         HarnessError: the proxy cannot be reached.

@@ -46,7 +46,7 @@ def fetch(version: str, destination: Path) -> str:
 
 
 def versions() -> list[str]:
-    """Every release that the index has for this platform.
+    """List the releases that the index has for this platform.
 
     Raises:
         HarnessError: the index cannot be asked.
@@ -84,7 +84,7 @@ def _explain(version: str, message: str) -> str:
 
 
 def _why_nothing(message: str) -> str:
-    """Why pip found no release at all; of a broken connection only its warnings speak."""
+    """Why pip found no release; only its warnings mention broken connections."""
     broken = re.findall(r"after connection broken by '(.*)': /", message)
     if broken:
         reason = broken[-1].rsplit(": ", 1)[-1].rstrip("')\"")
