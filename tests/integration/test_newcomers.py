@@ -123,7 +123,7 @@ CASES = {
         {"endless/main.go": ENDLESS}, trial=True,
     ),
     "memory limit": Case(
-        "gomatrix run", "memory limit", "more than trials.memory_limit: raise it",
+        "gomatrix run", "memory limit", "exceeded trials.memory_limit: raise it",
         workload("package: ./greedy").replace(
             "trials: 1", "trials: {min: 1, max: 1, memory_limit: 40MiB}"
         ), {"greedy/main.go": GREEDY}, trial=True,
