@@ -133,8 +133,8 @@ class Needs:
         before = sum(map(len, self._needs.values())) + len(self.barred)
         for package, name in astray(complaint):
             for key in sorted(self._keys[name]):
-                where = key.partition(".")[0] if "/" not in key else key.rpartition("/")[2]
-                if package.rpartition("/")[2] == where.partition(".")[0]:
+                own = key.rpartition("/")[2].partition(".")[0]
+                if package.rpartition("/")[2] == own:
                     self._missed(key, chosen)
         return sum(map(len, self._needs.values())) + len(self.barred) > before
 
