@@ -1,5 +1,6 @@
 """Names of gates as tests, for those who report them without judging."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from harness.analysis.models import GateResult
@@ -13,14 +14,14 @@ def name_gates(gates: Sequence[GateResult]) -> list[str]:
     What it limits and against what is added where another gate is on the same metric.
     """
     names = [f"{gate.workload}-{gate.metric}-{gate.candidate}" for gate in gates]
-    names = [
-        name if names.count(name) == 1 else f"{name}-{_limits(gate)}"
-        for name, gate in zip(names, gates, strict=True)
-    ]
-    return [
-        f"gate[{name}{f'-{again}' if (again := names[:i].count(name)) else ''}]"
-        for i, name in enumerate(names)
-    ]
+    plain = Counter(names)
+    told: Counter[str] = Counter()
+    found = []
+    for name, gate in zip(names, gates, strict=True):
+        own = name if plain[name] == 1 else f"{name}-{_limits(gate)}"
+        found.append(f"gate[{own}-{told[own]}]" if told[own] else f"gate[{own}]")
+        told[own] += 1
+    return found
 
 
 def _limits(gate: GateResult) -> str:

@@ -1,11 +1,13 @@
 """Warnings about rounds: too few of them, or trials that are not paired."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from harness.analysis.interleaving import out_of_turn
 from harness.analysis.models import Caution
 from harness.analysis.samples import Table, span_of
 from harness.plan.question import Question
+from harness.run.records import TrialRecord
 from harness.run.store import Run
 
 _FEW = 5
@@ -16,11 +18,49 @@ _OVERHEAD = 1.0
 _IN_TURNS = "measure all variants in one run; gomatrix run --resume after -k starts rounds again"
 
 
-def round_cautions(run: Run, table: Table, question: Question) -> Iterator[Caution]:
+class Pace(NamedTuple):
+    """How long trials of a run take."""
+
+    lanes: int
+    timeout: float
+    """Seconds that a failed trial may have taken."""
+    longest: Mapping[str, float]
+    """Seconds of the longest trial, by host."""
+
+    def seconds(self, trial: TrialRecord) -> float:
+        """How long a trial took at most."""
+        start, end = span_of(trial)
+        return end - start if trial.ok else self.timeout
+
+
+def pace_of(run: Run) -> Pace:
+    """The pace of a run, from all of its trials."""
+    longest: dict[str, float] = {}
+    pace = Pace(
+        lanes=len({(trial.host, trial.lane) for trial in run.trials}),
+        timeout=run.manifest.matrix.trials.timeout,
+        longest=longest,
+    )
+    for trial in run.trials:
+        longest[trial.host] = max(pace.seconds(trial), longest.get(trial.host, 0.0))
+    return pace
+
+
+def trials_by_workload(run: Run) -> dict[str, list[TrialRecord]]:
+    """The trials of a run, in one pass: a run may have a thousand workloads."""
+    found: dict[str, list[TrialRecord]] = {}
+    for trial in run.trials:
+        found.setdefault(trial.workload, []).append(trial)
+    return found
+
+
+def round_cautions(
+    trials: Iterable[TrialRecord], table: Table, question: Question, pace: Pace
+) -> Iterator[Caution]:
     """Every warning about one workload's rounds."""
     yield from _few_rounds(table, question)
     torn = list(_torn_rounds(table))
-    yield from torn or _separated_pairs(run, table, question)
+    yield from torn or _separated_pairs(trials, table, question, pace)
     yield from _different_machines(table, question)
 
 
@@ -54,20 +94,21 @@ def _torn_rounds(table: Table) -> Iterator[Caution]:
         )
 
 
-def _separated_pairs(run: Run, table: Table, question: Question) -> Iterator[Caution]:
+def _separated_pairs(
+    trials: Iterable[TrialRecord], table: Table, question: Question, pace: Pace
+) -> Iterator[Caution]:
     """Warn about pairs often measured far apart, though in too few rounds not to be paired."""
-    patience = _patience(run, table)
-    lanes = len({(trial.host, trial.lane) for trial in run.trials})
+    patience = _patience(trials, pace)
     found = []
     references = (question.baseline, question.candidate or question.baseline)
     for one in references:
         for other in (references[1], *table.cells):
             cells = [table.cells.get(name, {}) for name in (one, other)]
-            both = [block for block in table.blocks if all(block in cell for cell in cells)]
+            both = sorted(cells[0].keys() & cells[1].keys())
             count = out_of_turn(
                 [(span_of(cells[0][b]), span_of(cells[1][b])) for b in both],
                 [patience[b.host, b.round] for b in both],
-                lanes,
+                pace.lanes,
             )
             found.append((count / max(1, len(both)), count, len(both), one, other))
     share, count, rounds, one, other = max(found, key=lambda pair: pair[0])
@@ -81,18 +122,13 @@ def _separated_pairs(run: Run, table: Table, question: Question) -> Iterator[Cau
         )
 
 
-def _patience(run: Run, table: Table) -> dict[tuple[str, int], float]:
+def _patience(trials: Iterable[TrialRecord], pace: Pace) -> dict[tuple[str, int], float]:
     """Seconds that may lie between two trials of one round, by host and round."""
     took: dict[tuple[str, int], float] = {}
-    longest: dict[str, float] = {}
-    for trial in run.trials:
-        start, end = span_of(trial)
-        seconds = end - start if trial.ok else run.manifest.matrix.trials.timeout
-        longest[trial.host] = max(seconds, longest.get(trial.host, 0.0))
-        if trial.workload == table.workload:
-            key = (trial.host, trial.round)
-            took[key] = took.get(key, _OVERHEAD) + seconds + _OVERHEAD
-    return {(host, number): 2 * (s + longest[host]) for (host, number), s in took.items()}
+    for trial in trials:
+        key = (trial.host, trial.round)
+        took[key] = took.get(key, _OVERHEAD) + pace.seconds(trial) + _OVERHEAD
+    return {(host, number): 2 * (s + pace.longest[host]) for (host, number), s in took.items()}
 
 
 def _different_machines(table: Table, question: Question) -> Iterator[Caution]:

@@ -42,7 +42,7 @@ class MatrixSpec(Frozen):
     """Programs to measure."""
     trials: Annotated[TrialsSpec, BeforeValidator(expand_trials)] = TrialsSpec()
     """How often to measure, and within which limits; a number sets ``min`` and ``max``."""
-    gates: list[GateSpec] = []
+    gates: Annotated[list[GateSpec], Field(max_length=1000)] = []
     """Limits; the run fails where one is exceeded."""
     probe: Literal["full", "metrics", "off"] = "full"
     """What to add to each binary: a probe with heap profiles, one without, or nothing."""

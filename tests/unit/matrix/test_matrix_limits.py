@@ -97,6 +97,13 @@ def test_cells_and_patterns_are_counted(path: Path) -> None:
     assert "these make 1,620,000 comparisons of cells with patterns" in said
 
 
+def test_gates_are_counted(path: Path) -> None:
+    """Each is held against every workload, of a run that a stranger sent too."""
+    path.write_text(GOOD + "gates:\n" + "- {metric: rss.peak, max: 1GiB}\n" * 1001)
+    with pytest.raises(SpecError, match="at most 1000 items"):
+        load(path)
+
+
 def test_trials_max_100000_is_refused_with_what_would_do(path: Path) -> None:
     path.write_text(GOOD + "trials: {min: 5, max: 100000}\n")
     matrix = load(path)
