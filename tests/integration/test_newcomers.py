@@ -222,7 +222,7 @@ CASES = {
     "not a run directory": Case(
         "gomatrix report hello", "hello is not a run directory", "gomatrix runs list"
     ),
-    "lanes that are no number": Case("gomatrix run -n many", "'many'", "a number, or auto"),
+    "lanes that are no number": Case("gomatrix run -n many", "'many'", "neither a number nor auto"),
     "an unknown workload selected": Case(
         "gomatrix run -k nothing", "no trial matches 'nothing'", "workloads: hello"
     ),
