@@ -11,6 +11,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,16 +48,15 @@ class Call:
         )
 
 
-def calls_since_mark(trace: Path) -> list[Call]:
-    lines = trace.read_text(errors="replace").splitlines()
-    begin = next(number for number, line in enumerate(lines) if MARK in line)
-    found = []
-    for line in lines[begin + 1 :]:
-        name = re.match(r"(?:\d+ +)?(\w+)\(", line)
-        paths = [path for path in re.findall(r'"((?:[^"\\]|\\.)*)"', line) if path]
-        if name and paths:
-            found.append(Call(line, name[1], paths[:1] if name[1] == "execve" else paths))
-    return found
+def calls_since_mark(trace: Path) -> Iterator[Call]:
+    """One by one: a trace of thousands of files does not fit into memory."""
+    with trace.open(errors="replace") as lines:
+        assert any(MARK in line for line in lines)
+        for line in lines:
+            name = re.match(r"(?:\d+ +)?(\w+)\(", line)
+            paths = [path for path in re.findall(r'"((?:[^"\\]|\\.)*)"', line) if path]
+            if name and paths:
+                yield Call(line, name[1], paths[:1] if name[1] == "execve" else paths)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
-def take(action: str, files: list[Path]) -> list[Call]:
+def take(action: str, files: list[Path]) -> Iterator[Call]:
     """Let another process take each file, and check what it says; its calls that name paths."""
     print(f"GOMATRIX_FUZZ={COUNT} GOMATRIX_FUZZ_SEED={SEED} makes these files again")  # noqa: T201 - on failure
     directory = files[0].parent
@@ -81,8 +81,9 @@ def take(action: str, files: list[Path]) -> list[Call]:
         pytest.skip("strace is not installed")
     calls = "%file" if action == "read" else WRITING
     done = subprocess.run(
-        [strace, "-f", "-qq", "-s", "5000", "-e", f"trace={calls}", "-o", directory / "trace",
-         sys.executable, ROOT / "tests" / "support" / "fuzzed_matrices.py", action, *files],
+        [strace, "-f", "--seccomp-bpf", "-qq", "-s", "5000", "-e", f"trace={calls}",
+         "-o", directory / "trace", sys.executable,
+         ROOT / "tests" / "support" / "fuzzed_matrices.py", action, *files],
         cwd=directory, env=os.environ | OFFLINE | {"TMPDIR": str(directory)}, capture_output=True,
         text=True, check=False,
     )  # fmt: skip
