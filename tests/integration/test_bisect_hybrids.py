@@ -232,7 +232,7 @@ def test_a_leaf_package_is_found_where_the_whole_libraries_cannot_be_mixed(
     assert_confirmed(answer)
     assert "slices.Sorted(maps.Keys(v))" in answer.diff
     assert [step.finding.state for step in answer.steps[:2]] == ["unresolved", "unresolved"]
-    assert answer.hybrids < 80
+    assert answer.hybrids < 20
 
 
 def _link(source: str, target: str) -> None:

@@ -2,9 +2,9 @@
 
 A group of declarations is taken over with all that it needs. If the hybrid builds and makes no
 difference, the group is kept, so that causes in several places are found as well; if it does not
-build, the group is halved, down to single declarations. Large groups come first, and among equals
-leaf packages, which no other one imports. What does not build on one toolchain may build on the
-other, so both directions have their turn.
+build, the group is halved, down to single declarations. Leaf packages, which no other one imports,
+come first, and then large groups before small ones. What does not build on one toolchain may build
+on the other, so both directions have their turn.
 """
 
 from collections import deque
@@ -122,7 +122,8 @@ class GroupTest:
 
     def _search(self, side: _Side, blocks: Sequence[_Edits]) -> _Edits | None:
         """Take over whatever builds; edits with the effect, once there are any."""
-        pending = deque([blocks])
+        leaves = [block for block in blocks if block & side.needs.leaves]
+        pending = deque([leaves, [block for block in blocks if block not in leaves]])
         while pending:
             group = [block for block in pending.popleft() if side.needs.possible(block)]
             if not group:

@@ -70,6 +70,8 @@ class Needs:
         ranks, backwards = _ranks(changes), direction == "reverse"
         edits = sorted((e for c in changes.values() for e in c.edits), reverse=backwards)
         self._edits = tuple(sorted(edits, key=lambda e: ranks[changes[e.path].package]))
+        self.leaves = frozenset(e for e in edits if not ranks[changes[e.path].package][0])
+        """Edits in packages that no other one imports."""
         self._pieces = {edit: changes[edit.path].pieces[edit.piece] for edit in self._edits}
         self._definers: dict[str, set[Edit]] = defaultdict(set)
         self._users: dict[str, set[Edit]] = defaultdict(set)
