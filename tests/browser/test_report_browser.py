@@ -1,6 +1,5 @@
 """The report in a real browser: what a reader sees, and that nothing hostile comes alive."""
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from profiles import field, profile, varint
+from services import missing
 from synthetic import ORIGIN, make_run
 
 from harness.analysis.conclusion import conclude
@@ -83,10 +83,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser() -> Iterator[Browser]:
     path = shutil.which(CHROMIUM) or shutil.which("chromium-browser")
     if path is None:
-        message = "Chromium is not installed; on Debian: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+        missing("Chromium is not installed; on Debian: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=Path(path), args=list(FLAGS))
         yield browser

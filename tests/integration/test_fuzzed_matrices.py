@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from fuzzed_matrices import LIMITS, MARK, ROOT, mutated
+from services import missing
 
 from harness.golang.cache import default_cache
 
@@ -78,7 +79,7 @@ def take(action: str, files: list[Path]) -> Iterator[Call]:
     directory = files[0].parent
     strace = shutil.which("strace")
     if strace is None:
-        pytest.skip("strace is not installed")
+        missing("strace is not installed")
     calls = "%file" if action == "read" else WRITING
     done = subprocess.run(
         [strace, "-f", "--seccomp-bpf", "-qq", "-s", "5000", "-e", f"trace={calls}",

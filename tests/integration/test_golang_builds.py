@@ -23,6 +23,7 @@ from golang_support import (
     write_module,
 )
 from projects import Project
+from services import missing, needs_c
 
 from harness.errors import HarnessError
 from harness.golang.builds.build import build_all, build_tool, is_cached
@@ -222,7 +223,7 @@ def test_embedded_files_tags_and_linker_flags(tmp_path: Path, cache: Path, new: 
     assert output_of(tmp_path / "program") == "two yes it is true"
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no C compiler")
+@needs_c
 def test_cgo_and_the_race_detector(tmp_path: Path, cache: Path, new: Toolchain) -> None:
     program = (
         "package main\n\n// int answer(void) { return 42; }\n"
@@ -282,7 +283,7 @@ def test_a_program_out_of_the_module_proxy(tmp_path: Path, cache: Path, new: Too
         text=True, check=False,
     )  # fmt: skip
     if probe.returncode != 0:
-        pytest.skip(f"the module proxy cannot be reached: {probe.stderr}")
+        missing(f"the module proxy cannot be reached: {probe.stderr}")
     # with the probe, which the go command refuses to add to files of its module cache
     record = build(new, tmp_path, cache, probe="metrics", module=PUBLISHED)
     assert record.error is None

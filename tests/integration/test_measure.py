@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from services import needs_c
 from trials import trial_request
 
 from harness.golang.builds.build import build_all, build_tool
@@ -365,7 +365,7 @@ def test_a_runtime_in_other_words(lab: Lab) -> None:
     assert (killed.outcome, killed.go_version) == ("signal SIGHUP", None)
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="the race detector needs a C compiler")
+@needs_c
 def test_race_detector_and_c(lab: Lab) -> None:
     workload = WorkloadSpec(name="awkward", package="./go_fixtures/awkward")
     binary = lab.build(workload, NEWEST, build=BuildSpec(race=True))

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from services import missing
 from trials import trial_request
 
 from harness.errors import HarnessError
@@ -37,13 +38,13 @@ class Shop:
         try:
             source = locate(workload, ROOT, self.newest, self.cache)
         except HarnessError as error:
-            pytest.skip(f"the module proxy cannot be reached, or does not have it: {error}")
+            missing(f"the module proxy cannot be reached, or does not have it: {error}")
         request = BuildRequest(
             source=source, toolchain=self.toolchains[version], settings=(), build=BuildSpec()
         )
         (record,) = build_all([request], self.cache, print)
         if record.error and "dial tcp" in record.error:
-            pytest.skip(f"the module proxy cannot be reached: {record.error}")
+            missing(f"the module proxy cannot be reached: {record.error}")
         assert record.error is None, record.error
         return Path(record.binary)
 

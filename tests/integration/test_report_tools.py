@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from services import missing
 from synthetic import make_run
 from verdicts import make_verdict
 
@@ -55,7 +56,7 @@ def test_medians_of_benchstat_are_ours(go: str, tmp_path: Path) -> None:
     package = "golang.org/x/perf/cmd/benchstat@latest"
     installed = run_tool(go, "install", package, GOBIN=str(tmp_path))
     if installed.returncode:
-        pytest.skip(f"benchstat cannot be had here: {installed.stderr.splitlines()[-1]}")
+        missing(f"benchstat cannot be had here: {installed.stderr.splitlines()[-1]}")
 
     def measure(_workload: str, variant: str, number: int) -> dict[str, float | None]:
         base = 422 if variant.startswith("go1.24.3") else 270

@@ -1,13 +1,13 @@
 """No binary is taken from the cache that a change of any file would have made another."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from golang_support import NEW, build, get, output_of, shared_cache, write_module
+from services import needs_c
 
 from harness.golang.sources import inputs
 from harness.golang.toolchains.resolve import Toolchain
@@ -189,7 +189,7 @@ def test_what_only_a_test_binary_embeds(tmp_path: Path, cache: Path, new: Toolch
         assert (output_of(record.binary), record.cached) == (text, cached)
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="there is no C compiler")
+@needs_c
 def test_headers_and_libraries_of_c_are_never_taken_on_trust(
     tmp_path: Path, cache: Path, new: Toolchain
 ) -> None:
