@@ -53,7 +53,8 @@ def start_oddly(supervisor: Path) -> Iterator[Start]:
             [v.strip() for n, _, v in pairs if n == "descriptor"],
         )
 
-    with tempfile.TemporaryDirectory() as directory:  # pytest's own are closed to other users
+    # pytest's own directories, and perhaps $TMPDIR, are closed to other users
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
         place = Path(directory)
         place.chmod(0o777)
         yield start
