@@ -123,7 +123,8 @@ class GroupTest:
     def _search(self, side: _Side, blocks: Sequence[_Edits]) -> _Edits | None:
         """Take over whatever builds; edits with the effect, once there are any."""
         leaves = [block for block in blocks if block & side.needs.leaves]
-        pending = deque([leaves, [block for block in blocks if block not in leaves]])
+        others = [block for block in blocks if not block & side.needs.leaves]
+        pending = deque([leaves, others])
         while pending:
             group = [block for block in pending.popleft() if side.needs.possible(block)]
             if not group:
