@@ -16,6 +16,7 @@ from pathlib import Path
 import platformdirs
 
 from harness.errors import HarnessError, remedy
+from harness.files.inside import write_inside
 from harness.files.locks import hold_lock, try_lock
 from harness.models import Frozen
 
@@ -41,20 +42,11 @@ def default_cache() -> Path:
 
 
 def obtain(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> tuple[Path, bool]:
-    """Return the directory of an entry; have ``fill`` make it if it is absent.
+    """Return the directory of an entry, and whether it was there; else have ``fill`` make it.
 
     Processes that ask for the same entry at once wait for the first; ``fill`` works in a temporary
     directory that becomes the entry by a rename when it returns. What a killed process left of an
-    earlier attempt is removed first.
-
-    Args:
-        cache: the cache directory.
-        kind: the kind of entry, a directory of its own.
-        key: names the entry within its kind; holds no ``~`` and no ``/``.
-        fill: makes the content in the directory it is given; what it raises is passed on.
-
-    Returns:
-        The entry, and whether it was there already.
+    earlier attempt is removed first. A key holds no ``~`` and no ``/``.
 
     Raises:
         HarnessError: the cache directory cannot be written.
@@ -64,32 +56,24 @@ def obtain(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> tu
         return entry, True
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
+        with in_use(cache), hold_lock(entry.parent / f".{key}.lock"):
+            if _touch(entry):
+                return entry, True
+            _remove_unfinished(entry.parent, f".{key}~")
+            temporary = Path(tempfile.mkdtemp(prefix=f".{key}~", dir=entry.parent))
+            try:
+                fill(temporary)
+                temporary.rename(entry)
+            except BaseException:
+                shutil.rmtree(temporary, ignore_errors=True)
+                raise
     except OSError as error:
-        raise _unwritable(cache, error) from None
-    with in_use(cache), hold_lock(_lock_path(entry)):
-        if _touch(entry):
-            return entry, True
-        for leftover in _unfinished(entry):
-            shutil.rmtree(leftover, ignore_errors=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{key}~", dir=entry.parent))
-        try:
-            fill(temporary)
-            temporary.rename(entry)
-        except OSError as error:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise _unwritable(cache, error) from None
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+        place = f"{error.filename}: " if error.filename else ""
+        raise HarnessError(
+            f"the cache directory {cache} cannot be written ({place}{error.strerror}); "
+            f"{remedy(error)}, or set GOMATRIX_CACHE to one that can"
+        ) from None
     return entry, False
-
-
-def _unwritable(cache: Path, error: OSError) -> HarnessError:
-    place = f"{error.filename}: " if error.filename else ""
-    return HarnessError(
-        f"the cache directory {cache} cannot be written ({place}{error.strerror}); "
-        f"{remedy(error)}, or set GOMATRIX_CACHE to one that can"
-    )
 
 
 @contextmanager
@@ -120,27 +104,21 @@ def list_entries(cache: Path) -> list[Entry]:
 def prune(
     cache: Path, *, older_than: timedelta | None = None, max_size: int | None = None
 ) -> list[Entry]:
-    """Remove entries and leftovers of killed processes.
+    """Remove entries and leftovers of killed processes; return the entries.
 
-    Args:
-        cache: the cache directory.
-        older_than: remove entries not used for this long.
-        max_size: then remove the least recently used until no more than so many bytes are left.
-            With neither limit, remove everything.
-
-    Returns:
-        What was removed.
+    Entries go that were not used for ``older_than``; then the least recently used, until no more
+    than ``max_size`` bytes are left. With neither limit all go.
 
     Raises:
         HarnessError: a run is using the cache, or something is just being put there.
     """
     if not cache.is_dir():
         return []
-    with _alone(cache):
+    with try_lock(cache / _IN_USE) as held:
+        if not held:
+            raise HarnessError(f"a run is using the cache {cache}; prune it when the run has ended")
         for kind in _directories(cache):
-            for path in _directories(kind):
-                if path.name.startswith(".") and "~" in path.name:
-                    shutil.rmtree(path, ignore_errors=True)
+            _remove_unfinished(kind)
         entries = list_entries(cache)
         total = sum(entry.size for entry in entries)
         now = datetime.now(UTC)
@@ -156,12 +134,10 @@ def prune(
         return removed
 
 
-@contextmanager
-def _alone(cache: Path) -> Iterator[None]:
-    with try_lock(cache / _IN_USE) as held:
-        if not held:
-            raise HarnessError(f"a run is using the cache {cache}; prune it when the run has ended")
-        yield
+def remember(path: Path, text: str) -> None:
+    """Write a file of the cache that needs no lock: whole, and the same whoever writes it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_inside(path.parent, path.name, text)
 
 
 def _remove(entry: Path) -> None:
@@ -171,12 +147,10 @@ def _remove(entry: Path) -> None:
     shutil.rmtree(doomed, ignore_errors=True)
 
 
-def _lock_path(entry: Path) -> Path:
-    return entry.parent / f".{entry.name}.lock"
-
-
-def _unfinished(entry: Path) -> list[Path]:
-    return [p for p in _directories(entry.parent) if p.name.startswith(f".{entry.name}~")]
+def _remove_unfinished(kind: Path, prefix: str = ".") -> None:
+    for path in _directories(kind):
+        if path.name.startswith(prefix) and "~" in path.name:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _directories(path: Path) -> list[Path]:
@@ -190,12 +164,9 @@ def _touch(entry: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except PermissionError:  # another user's cache, shared read-only
-        return True
+        pass
     return True
 
 
 def _size(path: Path) -> int:
-    return sum(
-        f.lstat().st_blocks * 512  # st_blocks counts units of 512 bytes (stat(2))
-        for f in path.rglob("*")
-    )
+    return sum(f.lstat().st_blocks * 512 for f in path.rglob("*"))  # units of 512 bytes (stat(2))

@@ -23,6 +23,17 @@ def build_cache(cache: Path, digest: str) -> Path:
     return path
 
 
+def capture(
+    command: Sequence[str | Path], environment: Mapping[str, str] | None = None,
+    directory: Path | None = None, *, timeout: float | None = None,
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
+    """Run a command without input, and keep what it prints; ``timeout`` is in seconds."""
+    return subprocess.run(
+        command, env=environment, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, errors="replace", timeout=timeout, check=False,
+    )  # fmt: skip
+
+
 def run_go(
     goroot: Path,
     caches: Path,
@@ -35,33 +46,18 @@ def run_go(
 ) -> str:
     """Run a go command and return its standard output.
 
-    Args:
-        goroot: the toolchain.
-        caches: Go's build cache for it.
-        arguments: what follows ``go``.
-        directory: where it runs; the GOROOT if not given.
-        settings: experiment settings.
-        build: build settings.
-        extra: further variables, which win over all others.
+    It runs in the GOROOT if no directory is given; ``caches`` is Go's build cache for the
+    toolchain. Variables of ``extra`` win over all others.
 
     Raises:
         HarnessError: it failed; the message is what it wrote to its standard error.
     """
     environment = go_environment(goroot, caches, settings=settings, build=build)
+    go = goroot / "bin" / "go"
     try:
-        done = subprocess.run(
-            [goroot / "bin" / "go", *arguments],
-            env=environment | dict(extra or {}),
-            cwd=directory or goroot,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        done = capture([go, *arguments], environment | dict(extra or {}), directory or goroot)
     except OSError as error:
-        raise HarnessError(f"{goroot / 'bin' / 'go'} cannot be run: {error.strerror}") from None
+        raise HarnessError(f"{go} cannot be run: {error.strerror}") from None
     if done.returncode != 0:
-        message = done.stderr.strip() or f"exit status {done.returncode}, and no message"
-        raise HarnessError(message)
+        raise HarnessError(done.stderr.strip() or f"exit status {done.returncode}, and no message")
     return done.stdout

@@ -6,46 +6,22 @@ from pathlib import Path
 
 from harness.matrix.models import BuildSpec
 
-PASSED = {
-    "HOME": "netrc and version-control credentials",
-    "XDG_CONFIG_HOME": "version-control settings",
-    "PATH": "git, and the C compiler where cgo is on",
-    "USER": "version-control tools",
-    "SSH_AUTH_SOCK": "private modules by ssh",
-    "GIT_ASKPASS": "private modules by https",
-    "GIT_CONFIG_GLOBAL": "version-control settings",
-    "GIT_SSH": "private modules by ssh",
-    "GIT_SSH_COMMAND": "private modules by ssh",
-    "GIT_SSL_CAINFO": "certificates of private modules",
-    "GIT_TERMINAL_PROMPT": "version control must not ask where nobody answers",
-    "NETRC": "credentials for private modules",
-    "HTTP_PROXY": "network proxy",
-    "HTTPS_PROXY": "network proxy",
-    "NO_PROXY": "network proxy",
-    "ALL_PROXY": "network proxy",
-    "http_proxy": "network proxy",
-    "https_proxy": "network proxy",
-    "no_proxy": "network proxy",
-    "all_proxy": "network proxy",
-    "SSL_CERT_FILE": "certificates",
-    "SSL_CERT_DIR": "certificates",
-}
-"""Variables that pass from the caller to Go commands, each with its reason."""
+_PASSED = frozenset({
+    *("PATH", "HOME", "USER", "XDG_CONFIG_HOME", "NETRC"),  # git, the C compiler, credentials
+    *("GIT_ASKPASS", "GIT_CONFIG_GLOBAL", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO"),
+    *("GIT_TERMINAL_PROMPT", "SSH_AUTH_SOCK"),  # private modules
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+    *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),
+})  # fmt: skip
+"""Variables that pass from the caller to Go commands. No others pass, but for Go's own below."""
 
-PASSED_GO = {
-    "GOPATH": "where the module cache is",
-    "GOMODCACHE": "where the module cache is",
-    "GOPROXY": "the module proxy",
-    "GONOPROXY": "modules not asked of the proxy",
-    "GOSUMDB": "the checksum database",
-    "GONOSUMDB": "modules not asked of the checksum database",
-    "GOPRIVATE": "private modules",
-    "GOINSECURE": "modules fetched without TLS",
-    "GOVCS": "version-control systems allowed",
-    "GOAUTH": "credentials for private modules",
-}
+_PASSED_GO = frozenset({
+    *("GOPATH", "GOMODCACHE", "GOPROXY", "GONOPROXY", "GOSUMDB", "GONOSUMDB"),
+    *("GOPRIVATE", "GOINSECURE", "GOVCS", "GOAUTH"),
+})  # fmt: skip
 """Go's own variables that pass, from the environment or from the file of ``go env -w``: they say
-where modules come from, and never what is made of them. No other variable passes."""
+where modules come from, and never what is made of them."""
 
 
 def go_environment(
@@ -58,13 +34,8 @@ def go_environment(
 ) -> dict[str, str]:
     """Return the whole environment for ``goroot``'s go command.
 
-    Args:
-        goroot: the toolchain.
-        build_cache: Go's build cache. It must belong to this toolchain's content alone: the go
-            command knows a release's compiler by its version only.
-        settings: experiment settings.
-        build: build settings; the defaults if there are none.
-        caller: where the variables in ``PASSED`` and ``PASSED_GO`` come from.
+    The build cache must belong to this toolchain's content alone: the go command knows a release's
+    compiler by its version only.
     """
     build = build or BuildSpec()
     passed = passed_environment(caller)
@@ -86,8 +57,8 @@ def go_environment(
 
 def passed_environment(caller: Mapping[str, str]) -> dict[str, str]:
     """What passes of the caller's environment and of the file that ``go env -w`` writes."""
-    stored = {k: v for k, v in _read_go_env(caller).items() if k in PASSED_GO}
-    own = {k: v for k, v in caller.items() if k in PASSED or (k in PASSED_GO and v)}
+    stored = {k: v for k, v in _read_go_env(caller).items() if k in _PASSED_GO}
+    own = {k: v for k, v in caller.items() if k in _PASSED or (k in _PASSED_GO and v)}
     return {"HOME": str(Path.home())} | stored | own
 
 

@@ -37,9 +37,7 @@ def experiment_of(setting: str) -> str:
     Go strips a leading ``no`` before it looks a name up (``internal/buildcfg.ParseGOEXPERIMENT``),
     so ``notaflag`` is the experiment ``taflag``, turned off.
     """
-    if setting == "none":
-        return setting
-    return setting.removeprefix("no")
+    return setting if setting == "none" else setting.removeprefix("no")
 
 
 def turns_on(setting: str) -> bool:
@@ -86,12 +84,7 @@ def parse_tool_tags(tags: str) -> frozenset[str]:
 
 
 def explain_unknown(setting: str, toolchains: Iterable[Experiments]) -> str:
-    """Explain a setting that no toolchain knows: how Go reads it, and the nearest valid one.
-
-    Args:
-        setting: as the user wrote it.
-        toolchains: the experiments of every toolchain of the matrix.
-    """
+    """Explain a setting that no toolchain knows: how Go reads it, and the nearest valid one."""
     known = sorted({name for toolchain in toolchains for name in toolchain.known})
     valid = [s for name in known for s in (name, f"no{name}") if experiment_of(s) == name]
     read = f" (no + {experiment_of(setting)!r})" if setting != experiment_of(setting) else ""

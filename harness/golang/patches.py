@@ -36,15 +36,10 @@ class FilePatch(Frozen):
 
 
 def apply_patches(goroot: Path, patches: Iterable[Path]) -> dict[str, str | None]:
-    """Apply patches to the files of a GOROOT, one after the other.
+    """Apply unified diffs, as of ``diff -u`` and ``git diff``, to the files of a GOROOT in turn.
 
-    Args:
-        goroot: the toolchain.
-        patches: unified diffs against it, as ``diff -u`` and ``git diff`` write them.
-
-    Returns:
-        Paths relative to the GOROOT (``src/runtime/malloc.go``) with their new text, or with
-        ``None`` for files that go away.
+    Return paths relative to the GOROOT (``src/runtime/malloc.go``) with their new text, or with
+    ``None`` for files that go away.
 
     Raises:
         HarnessError: a file is no diff, a hunk does not apply (with file and line, all of them), or
@@ -163,9 +158,7 @@ def _apply_file(
 def _target(goroot: Path, place: str, file: FilePatch, source: str | None) -> str | None:
     if file.new is None:
         return None
-    if file.old is None:
-        return _new_name(goroot, place, file.new)
-    if _tail(file.old) == _tail(file.new):
+    if file.old is not None and _tail(file.old) == _tail(file.new):
         return source
     return _new_name(goroot, place, file.new)
 

@@ -143,15 +143,13 @@ def _from_source(
 
 def _tools_alone(repository: Path, commit: str, cache: Path, say: Say) -> Path:
     def fill(directory: Path) -> None:
-        with source.exported(
-            source.Repository(directory=repository, commit=commit), directory
-        ) as tree:
-            wanted = source.bootstrap_release(tree)
-            spec = ToolchainSpec(go=expand_shorthand(wanted, at_hand(cache)) or wanted)
-            bootstrap = resolve([spec], cache, say)[spec.name]
-            say(f"building the tools of {commit[:12]} with {bootstrap.version}")
-            caches = build_cache(cache, bootstrap.digest)
-            source.build(tree, commit, bootstrap.goroot, caches, directory, whole=False)
+        tree = source.export(source.Repository(directory=repository, commit=commit), directory)
+        wanted = source.bootstrap_release(tree)
+        spec = ToolchainSpec(go=expand_shorthand(wanted, at_hand(cache)) or wanted)
+        bootstrap = resolve([spec], cache, say)[spec.name]
+        say(f"building the tools of {commit[:12]} with {bootstrap.version}")
+        caches = build_cache(cache, bootstrap.digest)
+        source.build(tree, commit, bootstrap.goroot, caches, directory, whole=False)
 
     entry, _ = obtain(cache, "toolchains", f"tools-{commit}", fill)
     return (entry / "go").resolve()

@@ -27,14 +27,9 @@ def sha256_of(path: Path) -> str:
 
 
 def unpack_wheel(wheel: Path, top: str, destination: Path) -> None:
-    """Unpack the members below one top directory of a wheel.
+    """Unpack the members below the directory ``top`` of a wheel.
 
     Each is checked against the sha256 that the wheel's ``RECORD`` gives for it.
-
-    Args:
-        wheel: the file.
-        top: name of the directory.
-        destination: where it goes.
 
     Raises:
         HarnessError: the file is no wheel, a member's content is not what ``RECORD`` says, or its
@@ -71,9 +66,8 @@ def unpack_tar(path: Path, destination: Path) -> None:
 
 def restore_run_bits(goroot: Path) -> None:
     """Make a toolchain's programs executable; zip archives made elsewhere lose that."""
-    for pattern in ("bin/*", "pkg/tool/*/*"):
-        for tool in goroot.glob(pattern):
-            tool.chmod(0o755)
+    for tool in (*goroot.glob("bin/*"), *goroot.glob("pkg/tool/*/*")):
+        tool.chmod(0o755)
 
 
 def _check_member(archive: str, member: zipfile.ZipInfo) -> None:

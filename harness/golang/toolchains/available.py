@@ -11,6 +11,9 @@ from harness.golang.versions import GoVersion
 from harness.matrix.releases import RELEASE
 from harness.models import Frozen
 
+_FIRST_GATEWAY = 21
+"""The first minor version with GOTOOLCHAIN, which fetches others."""
+
 
 class Supply(Frozen):
     """What one provider that needs the network answered."""
@@ -20,11 +23,6 @@ class Supply(Frozen):
     error: str | None = None
     """Why it could not be asked."""
     remedy: str = ""
-
-    @property
-    def said(self) -> str:
-        """For a message."""
-        return f"{len(self.versions)} releases" if self.error is None else self.error
 
 
 def at_hand(cache: Path, caller: Mapping[str, str] = os.environ) -> list[str]:
@@ -55,9 +53,9 @@ def every_release(at_hand: Sequence[str], supplies: Sequence[Supply]) -> list[st
 
 def find_gateway(cache: Path) -> Path | None:
     """Find a Go that can fetch others: an installed one, or else the newest in the cache."""
-    here = installed.gateways(installed.find())
-    if here:
-        return here[0].goroot
+    for here in installed.find():
+        if GoVersion.parse(here.version).minor >= _FIRST_GATEWAY:
+            return here.goroot
     goroots = [path / "go" for path in cached(cache)]
     return max(goroots, key=lambda goroot: GoVersion.parse(goroot.parent.name), default=None)
 

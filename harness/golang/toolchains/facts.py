@@ -2,17 +2,16 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from harness.errors import HarnessError
-from harness.files.inside import write_inside
+from harness.golang.cache import remember
 from harness.golang.command import ALONE, run_go
 from harness.golang.experiments import Experiments, parse_flag_names, parse_tool_tags
 from harness.models import Frozen
-
-_ASKED = ("GOVERSION", "GOROOT", "GOTOOLDIR", "GOFLAGS", "GOEXPERIMENT", "GOOS", "GOARCH")
 
 
 class Facts(Frozen):
@@ -24,13 +23,7 @@ class Facts(Frozen):
 
 
 def inspect(goroot: Path, digest: str, caches: Path, cache: Path) -> Facts:
-    """Ask a toolchain for its version and its experiments.
-
-    Args:
-        goroot: the toolchain.
-        digest: its content digest; the answers are remembered under it.
-        caches: Go's build cache for it.
-        cache: the harness's cache directory.
+    """Ask a toolchain for its version and its experiments; remember them under its digest.
 
     Raises:
         HarnessError: it cannot run here, or its parts do not belong together.
@@ -41,8 +34,7 @@ def inspect(goroot: Path, digest: str, caches: Path, cache: Path) -> Facts:
     except (FileNotFoundError, ValidationError):
         pass
     facts = _ask(goroot, caches)
-    memory.parent.mkdir(parents=True, exist_ok=True)
-    write_inside(memory.parent, memory.name, facts.model_dump_json())
+    remember(memory, facts.model_dump_json())
     return facts
 
 
@@ -62,7 +54,7 @@ def _ask(goroot: Path, caches: Path) -> Facts:
     def go(*arguments: str) -> str:
         return run_go(goroot, caches, arguments, extra=ALONE)
 
-    environment = json.loads(go("env", "-json", *_ASKED))
+    environment = json.loads(go("env", "-json", "GOVERSION", "GOFLAGS", "GOEXPERIMENT"))
     version: str = environment["GOVERSION"]
     for name in ("GOFLAGS", "GOEXPERIMENT"):
         if environment[name]:
@@ -91,9 +83,4 @@ def _ask(goroot: Path, caches: Path) -> Facts:
 
 def _plain(version: str) -> str:
     """A version without the experiments and the build identity that some tools add."""
-    return (
-        version.split(" X:", maxsplit=1)[0]
-        .split("-X:", maxsplit=1)[0]
-        .split(" buildID=", maxsplit=1)[0]
-        .strip()
-    )
+    return re.split(r" X:|-X:| buildID=", version, maxsplit=1)[0].strip()

@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.files.inside import write_inside
+from harness.golang.cache import remember
 
 _PARTS = ("bin", "pkg/tool", "pkg/include", "src", "lib/fips140")
-_FILES = ("VERSION", "go.env")
 _SETTLED = 2.0
 """Seconds after which a further write to a file surely shows in its times."""
 
@@ -35,10 +34,6 @@ def content_digest(goroot: Path, cache: Path) -> str:
     """The sha256 over names and contents of everything in a GOROOT that a build can depend on.
 
     Tests and their data are left out. Equal content gives an equal digest wherever it lies.
-
-    Args:
-        goroot: the toolchain's root.
-        cache: the harness's cache directory, where digests of unchanged trees are remembered.
     """
     files = sorted(_files(goroot))
     fingerprint = hashlib.sha256(repr(files).encode()).hexdigest()[:32]
@@ -47,28 +42,22 @@ def content_digest(goroot: Path, cache: Path) -> str:
         return memory.read_text(encoding="ascii")
     except FileNotFoundError:
         pass
-    digest = _read_all(goroot, files)
-    newest = max((file.changed for file in files), default=0)
-    if time.time() - newest / 1e9 > _SETTLED and sorted(_files(goroot)) == files:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        write_inside(memory.parent, memory.name, digest)
-    return digest
-
-
-def _read_all(goroot: Path, files: list[_File]) -> str:
-    digest = hashlib.sha256()
+    whole = hashlib.sha256()
     for entry in files:
         with (goroot / entry.name).open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"{entry.name}\0{content}\n".encode())
-    return digest.hexdigest()
+        whole.update(f"{entry.name}\0{content}\n".encode())
+    digest = whole.hexdigest()
+    newest = max((file.changed for file in files), default=0)
+    if time.time() - newest / 1e9 > _SETTLED and sorted(_files(goroot)) == files:
+        remember(memory, digest)
+    return digest
 
 
 def _files(goroot: Path) -> Iterator[_File]:
-    for name in _FILES:
-        path = goroot / name
-        if path.is_file():
-            yield _describe(name, path.stat())
+    for name in ("VERSION", "go.env"):
+        if (goroot / name).is_file():
+            yield _describe(name, (goroot / name).stat())
     for part in _PARTS:
         yield from _walk(goroot, part, set())
 

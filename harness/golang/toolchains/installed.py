@@ -7,28 +7,37 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.golang.command import capture
 from harness.golang.environment import passed_environment
 from harness.golang.toolchains.facts import read_version
 from harness.golang.versions import GoVersion
 from harness.models import Frozen
 
-NAME = "installed"
 _PATIENCE = 10.0
 """Seconds that a version manager's script may take to answer."""
 
 
-class Installed(Frozen):
-    """A toolchain found on the machine."""
+class Origin(Frozen):
+    """Where a GOROOT comes from; ``origin.json`` beside one in the cache."""
 
     version: str
-    goroot: Path
+    """A release, or the commit that it was built from."""
     provider: str
-    """Where it was found."""
+    sha256: str | None = None
+    """Of the archive."""
+    digest: str | None = None
+    """What its content was when it was put into the cache."""
 
 
-def find(caller: Mapping[str, str] = os.environ) -> list[Installed]:
+class Located(Origin):
+    """A GOROOT before it has been looked into."""
+
+    goroot: Path
+
+
+def find(caller: Mapping[str, str] = os.environ) -> list[Located]:
     """Every installed toolchain, in the order of preference."""
-    found: dict[Path, Installed] = {}
+    found: dict[Path, Located] = {}
     for goroot, provider in _candidates(caller):
         try:
             resolved = goroot.resolve(strict=True)
@@ -37,15 +46,9 @@ def find(caller: Mapping[str, str] = os.environ) -> list[Installed]:
         except (OSError, HarnessError, ValueError):
             continue
         if os.access(resolved / "bin" / "go", os.X_OK) and (resolved / "src" / "runtime").is_dir():
-            found.setdefault(
-                resolved, Installed(version=version, goroot=resolved, provider=provider)
-            )
+            located = Located(version=version, goroot=resolved, provider=provider)
+            found.setdefault(resolved, located)
     return list(found.values())
-
-
-def gateways(found: list[Installed]) -> list[Installed]:
-    """Those that can fetch another toolchain: Go 1.21 and newer."""
-    return [i for i in found if GoVersion.parse(i.version).minor >= 21]  # noqa: PLR2004 - first with GOTOOLCHAIN
 
 
 def module_cache(caller: Mapping[str, str]) -> Path:
@@ -75,10 +78,7 @@ def _goroot_of(go: Path, caller: Mapping[str, str]) -> Path:
         return around
     variables = passed_environment(caller) | {"GOENV": "off", "GOTOOLCHAIN": "local"}
     try:
-        done = subprocess.run(
-            [go, "env", "GOROOT"], env=variables, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, errors="replace", timeout=_PATIENCE, check=False,
-        )  # fmt: skip
+        done = capture([go, "env", "GOROOT"], variables, timeout=_PATIENCE)
     except (OSError, subprocess.TimeoutExpired):
         return around
     return Path(done.stdout.strip() or around)

@@ -17,15 +17,9 @@ NAME = "module proxy"
 
 
 def fetch(version: str, gateway: Path, destination: Path) -> str:
-    """Put the GOROOT of a release into ``destination / "go"``.
+    """Have a Go of 1.21 or newer put the GOROOT of a release into ``destination / "go"``.
 
-    Args:
-        version: as ``go1.24.3``.
-        gateway: GOROOT of a Go of 1.21 or newer that does the fetching.
-        destination: an empty directory.
-
-    Returns:
-        The sha256 of the archive, which the go command checked against the checksum database.
+    Return the sha256 of the archive, which the go command checked against the checksum database.
 
     Raises:
         HarnessError: the proxy does not have it, or cannot be reached.

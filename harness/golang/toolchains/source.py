@@ -45,11 +45,8 @@ class Repository(Frozen):
     def open(cls, url: str, ref: str, base: Path, cache: Path) -> Self:
         """Find the commit, and fetch it if the repository is elsewhere.
 
-        Args:
-            url: a path, relative to ``base``, or anything that ``git fetch`` takes.
-            ref: a branch, tag or commit; of a repository elsewhere, a commit in full.
-            base: the directory of the matrix file.
-            cache: the harness's cache directory.
+        ``url`` is a path, relative to ``base``, or anything that ``git fetch`` takes; ``ref`` a
+        branch, tag or commit, and of a repository elsewhere a commit in full.
 
         Raises:
             HarnessError: there is no git, no such repository, or no such commit.
@@ -67,9 +64,8 @@ class Repository(Frozen):
         return cls(directory=mirror, commit=_commit(mirror, "FETCH_HEAD"))
 
 
-@contextmanager
-def exported(repository: Repository, directory: Path) -> Iterator[Path]:
-    """The source tree at the commit, as ``directory / "go"``.
+def export(repository: Repository, directory: Path) -> Path:
+    """Write the source tree at the commit to ``directory / "go"``.
 
     Raises:
         HarnessError: it is not a Go source tree.
@@ -84,7 +80,7 @@ def exported(repository: Repository, directory: Path) -> Iterator[Path]:
             f"commit {repository.commit[:12]} of {repository.directory} is no Go source tree: "
             "it has no src/cmd/dist"
         )
-    yield tree
+    return tree
 
 
 def bootstrap_release(tree: Path) -> str:
@@ -101,16 +97,10 @@ def bootstrap_release(tree: Path) -> str:
 def build(
     tree: Path, commit: str, bootstrap: Path, caches: Path, directory: Path, *, whole: bool = True
 ) -> None:
-    """Build a source tree in place, into a GOROOT.
+    """Build a source tree in place, into a GOROOT, with the Go in ``bootstrap``.
 
-    Args:
-        tree: the source tree.
-        commit: becomes part of the toolchain's version.
-        bootstrap: GOROOT of the Go to build with.
-        caches: Go's build cache for it.
-        directory: a scratch directory beside it; ``build.log`` is left there.
-        whole: whether it gets all that a matrix may ask for. Without, it is compiler, assembler,
-            linker and a go command that cannot reach the network.
+    ``build.log`` and scratch files go to ``directory``. A build that is not ``whole`` has compiler,
+    assembler, linker and a go command that cannot reach the network.
 
     Raises:
         HarnessError: it does not build; the message ends with the last lines of the log.
@@ -125,25 +115,32 @@ def build(
         "CGO_ENABLED": "0", "LC_ALL": "C",
     }  # fmt: skip
     src = tree / "src"
-    with log.open("wb") as sink:
 
-        def run(command: list[str | Path], cwd: Path, **variables: str) -> None:
-            _run(command, environment | variables, cwd, sink.fileno(), log, commit)
+    def run(cwd: Path, *command: str | Path, **variables: str) -> None:
+        with log.open("ab") as sink:
+            done = subprocess.run(
+                command, env=environment | variables, cwd=cwd, stdin=subprocess.DEVNULL,
+                stdout=sink, stderr=subprocess.STDOUT, check=False,
+            )  # fmt: skip
+        if done.returncode != 0:
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            tail = "\n".join(f"  {line}" for line in lines[-_LOG_TAIL:])
+            raise HarnessError(f"commit {commit[:12]} does not build; the log ends with\n{tail}")
 
-        old = {"GO111MODULE": "off", "GOCACHE": str(caches)}
-        dist = scratch / "dist"
-        with _stopped_early(src / "cmd" / "dist" / "build.go") as stopped:
-            compiler: list[str | Path] = [bootstrap / "bin" / "go", "build", "-o", dist]
-            run(compiler, src / "cmd" / "dist", **old, GOROOT=str(bootstrap))
-        run([dist, "bootstrap", "-a", "-no-banner"], src, **old, GOROOT=str(tree))
-        bootstrapped = next((tree / "pkg" / "tool").glob("*/go_bootstrap"), None)
-        if stopped and bootstrapped and not whole:
-            (tree / "bin").mkdir(exist_ok=True)
-            shutil.copy(bootstrapped, tree / "bin" / "go")
-        elif stopped and bootstrapped:
-            packages = [f"cmd/{name}" for name in _COMMANDS if (src / "cmd" / name).is_dir()]
-            new = {"GOCACHE": str(scratch / "cache"), "GOROOT": str(tree)}
-            run([bootstrapped, "install", "-pgo=off", *packages], src, **new)
+    old = {"GO111MODULE": "off", "GOCACHE": str(caches)}
+    dist = scratch / "dist"
+    with _stopped_early(src / "cmd" / "dist" / "build.go") as stopped:
+        go = bootstrap / "bin" / "go"
+        run(src / "cmd" / "dist", go, "build", "-o", dist, **old, GOROOT=str(bootstrap))
+    run(src, dist, "bootstrap", "-a", "-no-banner", **old, GOROOT=str(tree))
+    bootstrapped = next((tree / "pkg" / "tool").glob("*/go_bootstrap"), None)
+    if stopped and bootstrapped and not whole:
+        (tree / "bin").mkdir(exist_ok=True)
+        shutil.copy(bootstrapped, tree / "bin" / "go")
+    elif stopped and bootstrapped:
+        packages = [f"cmd/{name}" for name in _COMMANDS if (src / "cmd" / name).is_dir()]
+        new = {"GOCACHE": str(scratch / "cache"), "GOROOT": str(tree)}
+        run(src, bootstrapped, "install", "-pgo=off", *packages, **new)
     for leftover in (scratch, tree / "pkg" / "obj", tree / "pkg" / "bootstrap"):
         shutil.rmtree(leftover, ignore_errors=True)
 
@@ -159,20 +156,6 @@ def _stopped_early(source: Path) -> Iterator[bool]:
         yield count == 1
     finally:
         source.write_bytes(original)
-
-
-def _run(
-    command: list[str | Path], environment: dict[str, str], cwd: Path, sink: int, log: Path,
-    commit: str,
-) -> None:  # fmt: skip
-    done = subprocess.run(
-        command, env=environment, cwd=cwd, stdin=subprocess.DEVNULL, stdout=sink,
-        stderr=subprocess.STDOUT, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        tail = "\n".join(f"  {line}" for line in lines[-_LOG_TAIL:])
-        raise HarnessError(f"commit {commit[:12]} does not build; the log ends with\n{tail}")
 
 
 def _minor(tree: Path) -> int:
