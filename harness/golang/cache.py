@@ -140,6 +140,14 @@ def remember(path: Path, text: str) -> None:
     write_inside(path.parent, path.name, text)
 
 
+def copy_writable(source: Path, destination: Path) -> None:
+    """Copy a directory out of Go's module cache, where all is read-only."""
+    shutil.copytree(source, destination, symlinks=True)
+    for path in (destination, *destination.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | 0o200)
+
+
 def _remove(entry: Path) -> None:
     """Remove an entry, so that it is never seen in part."""
     doomed = Path(tempfile.mkdtemp(prefix=f".{entry.name}~", dir=entry.parent))

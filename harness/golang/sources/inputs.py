@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from harness.errors import HarnessError
-from harness.files.inside import write_inside
+from harness.golang.cache import remember
 from harness.golang.command import run_go
 from harness.golang.sources.digests import Seen
 from harness.golang.sources.locate import Source
@@ -36,9 +36,7 @@ _COMPILED = (
 """All that the go command makes a package from (``go help list``)."""
 _LEFT_OUT = ("IgnoredGoFiles", "IgnoredOtherFiles")
 """What it has read and left out: another content may bring it in."""
-_FIELDS = (
-    *("Dir", "ImportPath", "Standard", "Module", "EmbedPatterns", *_COMPILED, *_LEFT_OUT),
-)  # fmt: skip
+_FIELDS = ("Dir", "ImportPath", "Standard", "Module", "EmbedPatterns", *_COMPILED, *_LEFT_OUT)
 _OF_MODULES = ("go.mod", "go.sum", "go.work", "go.work.sum", "vendor/modules.txt")
 _FACTS = ("Path", "Version", "Sum", "GoVersion")
 """Of a module, what gets into a binary."""
@@ -69,8 +67,7 @@ class _Memory(Frozen):
     """An answer of the go command, and all that it may depend on."""
 
     inputs: Inputs
-    files: dict[str, str]
-    directories: dict[str, str]
+    states: dict[str, str]
 
 
 class Cell(NamedTuple):
@@ -95,7 +92,7 @@ def inputs_of(cell: Cell, cache: Path) -> Inputs:
         stored = _Memory.model_validate_json(memory.read_bytes())
     except (OSError, ValidationError):
         stored = None
-    if stored is not None and seen.holds(stored.files, stored.directories):
+    if stored is not None and seen.holds(stored.states):
         return stored.inputs
     started, fresh = time.time(), Seen()
     inputs = ask(cell, cache, fresh)
@@ -103,17 +100,14 @@ def inputs_of(cell: Cell, cache: Path) -> Inputs:
     if changed:
         raise HarnessError(f"{changed[0]} was changed since this run began; run it again")
     if started - fresh.newest > _SETTLED:
-        _remember(memory, _Memory(inputs=inputs, files=fresh.files, directories=fresh.directories))
+        remember(memory, _Memory(inputs=inputs, states=fresh.states).model_dump_json())
     return inputs
 
 
 def ask(cell: Cell, cache: Path, seen: Seen) -> Inputs:
     """What the build reads, as the go command says it now.
 
-    Args:
-        cell: what is built.
-        cache: the harness's cache directory.
-        seen: gets all that the answer may depend on.
+    ``seen`` gets all that the answer may depend on.
 
     Raises:
         HarnessError: the go command cannot tell.
@@ -130,7 +124,7 @@ def ask(cell: Cell, cache: Path, seen: Seen) -> Inputs:
             more, found = _includes(cell, package)
             unknown += more
             if found:
-                included += [os.path.join(package["Dir"], name) for name in package["SFiles"]]  # noqa: PTH118 - paths are text here
+                included += [_path(package, name) for name in package["SFiles"]]
             names = [*names, *(("include", name) for name in found)]
         states = [(kind, name, seen.file(_path(package, name))) for kind, name in names]
         module = package.get("Module") or {}
@@ -177,11 +171,6 @@ def _name(cell: Cell) -> str:
     return hashlib.sha256(json.dumps([*parts, _FIELDS]).encode()).hexdigest()[:32]
 
 
-def _remember(place: Path, memory: _Memory) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    write_inside(place.parent, place.name, memory.model_dump_json())
-
-
 def _list(cell: Cell, cache: Path) -> list[dict[str, Any]]:
     source, build, toolchain = cell.source, cell.build, cell.toolchain
     text = run_go(
@@ -208,10 +197,10 @@ def _names(package: dict[str, Any]) -> list[tuple[str, str]]:
 
     A test's main file, which the go command writes, is named by where it is in a cache.
     """
-    names = [(kind, name) for kind in _COMPILED for name in package.get(kind) or ()]
     return [
         (kind, name)
-        for kind, name in names
+        for kind in _COMPILED
+        for name in package.get(kind) or ()
         if not os.path.isabs(name)  # noqa: PTH117 - paths are text here
         and (not package.get("Standard") or name.endswith("_test.go") or "testdata" in name)
     ]
@@ -245,8 +234,14 @@ def _watch(source: Source, packages: Sequence[dict[str, Any]], seen: Seen) -> No
     roots = [str(root) for root in (source.module, *source.roots)]
     for package in packages:
         _watch_package(package, roots, seen)
-    for place in _hiding(packages, roots):
-        seen.directory(place)
+    # directories of local modules where a package would hide another module's, or clash
+    modules = {p["ImportPath"]: p.get("Module") or {} for p in packages}
+    local = {m["Path"]: m["Dir"] for m in modules.values() if m.get("Dir") in roots}
+    for name, module in modules.items():
+        for path, place in local.items():
+            rest = name.partition(" ")[0].removeprefix(path)
+            if rest.startswith("/") and module.get("Dir") != place:
+                seen.directory(place + rest)
 
 
 def _watch_package(package: dict[str, Any], roots: Sequence[str], seen: Seen) -> None:
@@ -262,17 +257,6 @@ def _watch_package(package: dict[str, Any], roots: Sequence[str], seen: Seen) ->
             seen.directory(place)
     if file := (package.get("Module") or {}).get("GoMod"):
         seen.file(file)
-
-
-def _hiding(packages: Sequence[dict[str, Any]], roots: Sequence[str]) -> Iterator[str]:
-    """Directories of local modules where a package would hide another module's, or clash."""
-    modules = {p["ImportPath"]: p.get("Module") or {} for p in packages}
-    local = {m["Path"]: m["Dir"] for m in modules.values() if m.get("Dir") in roots}
-    for name, module in modules.items():
-        for path, place in local.items():
-            rest = name.partition(" ")[0].removeprefix(path)
-            if rest.startswith("/") and module.get("Dir") != place:
-                yield place + rest
 
 
 def _embedding(directory: Path, pattern: str) -> Iterator[str]:

@@ -7,7 +7,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from pydantic import PrivateAttr
 
 from harness.errors import HarnessError
-from harness.golang.cache import obtain
+from harness.golang.cache import copy_writable, obtain
 from harness.golang.command import run_go
 from harness.golang.sources.digests import Seen
 from harness.golang.toolchains.installed import module_cache
@@ -29,6 +28,7 @@ from harness.text.suggestions import closest
 _GO_LINE = re.compile(r"^go\s+(\d\S*)", re.MULTILINE)
 _RELEASE = re.compile(r"v\d+\.\d+\.\d+([-+].*)?")
 _MODULE = "module.json"
+_OUTSIDE = {"GOWORK": "off"}
 
 
 class Source(Frozen):
@@ -58,7 +58,7 @@ class Source(Frozen):
     @property
     def workspace(self) -> dict[str, str]:
         """The variable that keeps a published module out of a workspace around the cache."""
-        return {"GOWORK": "off"} if self.published else {}
+        return _OUTSIDE if self.published else {}
 
     @property
     def seen(self) -> Seen:
@@ -90,23 +90,42 @@ def locate(
 ) -> Source:
     """Find a workload's package with the go command.
 
-    Args:
-        workload: as the user wrote it.
-        base: the directory of the matrix file.
-        toolchain: the newest of the matrix, so that every go.mod can be read.
-        cache: the harness's cache directory.
-        tags: the build tags of each kind of cell; any of them may be what makes it a package.
+    The toolchain is the newest of the matrix, so that every go.mod can be read. ``tags`` are the
+    build tags of each kind of cell; any of them may be what makes it a package.
 
     Raises:
         HarnessError: there is no such main package.
     """
-    search = _Search(workload.name, base.resolve(), toolchain, cache, tags)
+    search = _Search(workload.name, base.resolve(), _Go(toolchain, cache), tags)
     if workload.module is not None:
-        start = _published(workload.module, toolchain, cache)
+        start = _published(workload.module, search.go)
         return search.find(workload.module, start, ".", published=True)
     if workload.benchmark is not None:
         return search.locate(workload.benchmark.package, test=True)
     return search.locate(str(workload.package))
+
+
+@dataclass(frozen=True)
+class _Go:
+    """The go command of a toolchain."""
+
+    toolchain: Toolchain
+    cache: Path
+
+    def __call__(
+        self, directory: Path, *arguments: str, extra: Mapping[str, str], cgo: bool = False
+    ) -> str:
+        caches, build = self.toolchain.build_cache(self.cache), BuildSpec(cgo=cgo)
+        return run_go(
+            self.toolchain.goroot, caches, arguments, directory=directory, build=build, extra=extra
+        )
+
+    def anywhere(self, *arguments: str) -> dict[str, Any]:
+        """What a command says that belongs to no module."""
+        with tempfile.TemporaryDirectory() as directory:
+            text = self(Path(directory), *arguments, extra=_OUTSIDE | {"GO111MODULE": "on"})
+        found: dict[str, Any] = json.loads(text)
+        return found
 
 
 @dataclass(frozen=True)
@@ -115,8 +134,7 @@ class _Search:
 
     workload: str
     base: Path
-    toolchain: Toolchain
-    cache: Path
+    go: _Go
     tags: Sequence[Sequence[str]]
 
     def locate(self, package: str, *, test: bool = False) -> Source:
@@ -137,11 +155,11 @@ class _Search:
         base = {
             "workload": self.workload, "base": self.base, "test": test, "published": published
         }  # fmt: skip
-        outside = {"GOWORK": "off"} if published else {}
+        outside = _OUTSIDE if published else {}
         try:
-            found = self._with_any_tags(start, argument, outside)
+            found = self._list(start, argument, outside)
         except HarnessError as error:
-            needed = _asks_for_newer(start, self.toolchain.version)
+            needed = _asks_for_newer(start, self.go.toolchain.version)
             if needed is None:
                 raise HarnessError(f"package {said!r}: {' '.join(str(error).split())}") from None
             return Source(**base, package=said, directory=start, module=start, go=needed)
@@ -157,7 +175,7 @@ class _Search:
             )
         module = found.get("Module") or {}
         root = Path(module["Dir"]) if module.get("Main") else start
-        neighbours, lines = _neighbours(self.toolchain, self.cache, root, outside)
+        neighbours, lines = _neighbours(self.go, root, outside)
         lines += [module["GoVersion"]] if "GoVersion" in module else []
         return Source(
             **base,
@@ -168,35 +186,25 @@ class _Search:
             roots=tuple(neighbours),
         )
 
-    def _with_any_tags(
-        self, start: Path, argument: str, extra: Mapping[str, str]
-    ) -> dict[str, Any]:
+    def _list(self, start: Path, argument: str, outside: Mapping[str, str]) -> dict[str, Any]:
         """Facts about a package, with the first tags that make it one; or why there is none."""
-        first, *others = self.tags
-        try:
-            return self._list(start, argument, extra, first)
-        except HarnessError:
-            for tags in others:
-                with suppress(HarnessError):
-                    return self._list(start, argument, extra, tags)
-            raise
-
-    def _list(
-        self, start: Path, argument: str, extra: Mapping[str, str], tags: Sequence[str]
-    ) -> dict[str, Any]:
-        """Facts about a package; with cgo, so that one that is all C bindings is found too."""
-        build = BuildSpec(cgo=True)
-        flag = [f"-tags={','.join(tags)}"] if tags else []
-        arguments = ["list", *flag, "-find", "-json=Dir,ImportPath,Name,Module", "--", argument]
-        caches = self.toolchain.build_cache(self.cache)
-        text = run_go(
-            self.toolchain.goroot, caches, arguments, directory=start, build=build, extra=extra
-        )
-        try:
-            found: dict[str, Any] = json.loads(text)
-        except ValueError:  # one document for each package
-            raise HarnessError("is not one package, but several or none; name one") from None
-        return found
+        errors = []
+        for tags in self.tags:
+            flag = [f"-tags={','.join(tags)}"] if tags else []
+            query = ["list", *flag, "-find", "-json=Dir,ImportPath,Name,Module", "--", argument]
+            try:
+                found: dict[str, Any] = json.loads(
+                    self.go(
+                        start, *query, extra=outside, cgo=True
+                    )  # C bindings alone are found too
+                )
+            except HarnessError as error:
+                errors.append(error)
+            except ValueError:  # one document for each package
+                errors.append(HarnessError("is not one package, but several or none; name one"))
+            else:
+                return found
+        raise errors[0]
 
 
 def _near(package: str, start: Path) -> str:
@@ -222,35 +230,29 @@ def _asks_for_newer(start: Path, version: str) -> str | None:
 
 
 def _neighbours(
-    toolchain: Toolchain, cache: Path, root: Path, extra: Mapping[str, str]
-) -> tuple[list[Path], list[str]]:
+    go: _Go, root: Path, outside: Mapping[str, str]
+) -> tuple[list[Path], list[str]]:  # fmt: skip
     """What else on this machine a module is built from: modules of its workspace, replacements.
 
     Returns:
         Their directories, with those of the workspace file; and the workspace's go line, if any.
     """
-
-    def go(*arguments: str) -> str:
-        return run_go(
-            toolchain.goroot, toolchain.build_cache(cache), arguments, directory=root, extra=extra
-        ).strip()
-
-    workspace = go("env", "GOWORK")
+    workspace = go(root, "env", "GOWORK", extra=outside).strip()
     pending = [root]
     directories: dict[Path, None] = {}
     lines = []
     if workspace and workspace != "off":
-        facts = json.loads(go("work", "edit", "-json", workspace))
+        facts = json.loads(go(root, "work", "edit", "-json", workspace, extra=outside))
         home = Path(workspace).parent
         directories[Path(workspace)] = None
-        used = [Path(use["DiskPath"]) for use in facts.get("Use") or []]
-        pending += [(home / path).resolve() for path in used]
+        pending += [(home / use["DiskPath"]).resolve() for use in facts.get("Use") or []]
         directories.update(dict.fromkeys(_replacements(facts, home)))
         lines += [facts["Go"]] if facts.get("Go") else []
     for module in pending:
         directories.setdefault(module, None)
         if (module / "go.mod").is_file():
-            facts = json.loads(go("mod", "edit", "-json", str(module / "go.mod")))
+            text = go(root, "mod", "edit", "-json", str(module / "go.mod"), extra=outside)
+            facts = json.loads(text)
             directories.update(dict.fromkeys(_replacements(facts, module)))
     return [path for path in directories if path != root], lines
 
@@ -261,7 +263,7 @@ def _replacements(facts: dict[str, Any], home: Path) -> list[Path]:
     return [(home / new["Path"]).resolve() for new in news if "Version" not in new]
 
 
-def _published(module: str, toolchain: Toolchain, cache: Path) -> Path:
+def _published(module: str, go: _Go) -> Path:
     """Directory of a main package in a copy of its module, as it is published.
 
     The module is its own main module there, as in its repository, so that its own ``replace`` lines
@@ -270,51 +272,45 @@ def _published(module: str, toolchain: Toolchain, cache: Path) -> Path:
     """
     path, _, version = module.partition("@")
     if not _RELEASE.fullmatch(version):
-        path, version = _published_version(path, version, toolchain, cache)
+        version = _published_version(path, version, go)
 
     def fill(directory: Path) -> None:
-        found = _download(path, version, toolchain, cache, directory / "source")
-        _complete(directory / "source", found, toolchain, cache)
+        found = _download(path, version, go, directory / "source")
+        _complete(directory / "source", found, go)
         (directory / _MODULE).write_text(found.model_dump_json(), encoding="utf-8")
 
     key = hashlib.sha256(f"{path}@{version}".encode()).hexdigest()[:32]
-    entry, _ = obtain(cache, "modules", key, fill)
+    entry, _ = obtain(go.cache, "modules", key, fill)
     facts = _Module.model_validate_json((entry / _MODULE).read_bytes())
     return (entry / "source" / facts.package).resolve()
 
 
-def _published_version(path: str, query: str, toolchain: Toolchain, cache: Path) -> tuple[str, str]:
+def _published_version(path: str, query: str, go: _Go) -> str:
     """The release that a query such as ``latest`` stands for now."""
     errors = []
     for prefix in _prefixes(path):
         try:
-            facts = _module_facts(prefix, query, toolchain, cache)
+            return str(go.anywhere("list", "-m", "-json", f"{prefix}@{query}")["Version"])
         except HarnessError as error:
-            errors.append(str(error))
-        else:
-            return path, facts["Version"]
+            errors.append(error)
     raise HarnessError(f"module {path}@{query}: {errors[-1]}")
 
 
-def _download(path: str, version: str, toolchain: Toolchain, cache: Path, target: Path) -> _Module:
+def _download(path: str, version: str, go: _Go, target: Path) -> _Module:
     """Copy a module out of the module cache, into which the go command downloads it if need be."""
     errors = []
     for prefix in _prefixes(path):
         package = path.removeprefix(prefix).strip("/")
         try:
-            exact = _module_facts(prefix, version, toolchain, cache)["Version"]
-            facts = json.loads(
-                _anywhere(toolchain, cache, "mod", "download", "-json", f"{prefix}@{exact}")
-            )
+            exact = go.anywhere("list", "-m", "-json", f"{prefix}@{version}")["Version"]
+            facts = go.anywhere("mod", "download", "-json", f"{prefix}@{exact}")
         except HarnessError as error:
             errors.append(str(error))
             continue
         if not (Path(facts["Dir"]) / package).is_dir():
             errors.append(f"module {prefix}@{exact} has no package {path}")
             continue
-        shutil.copytree(facts["Dir"], target)
-        for copied in [target, *target.rglob("*")]:
-            copied.chmod(copied.stat().st_mode | 0o200)
+        copy_writable(Path(facts["Dir"]), target)
         if not (target / "go.mod").exists():
             shutil.copy(facts["GoMod"], target / "go.mod")
         return _Module(path=prefix, version=exact, package=package)
@@ -327,34 +323,14 @@ def _prefixes(path: str) -> list[str]:
     return ["/".join(parts[:n]) for n in range(len(parts), 0, -1) if n > 1 or len(parts) == 1]
 
 
-def _module_facts(prefix: str, query: str, toolchain: Toolchain, cache: Path) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(
-        _anywhere(toolchain, cache, "list", "-m", "-json", f"{prefix}@{query}")
-    )
-    return facts
-
-
-def _anywhere(toolchain: Toolchain, cache: Path, *arguments: str) -> str:
-    """A go command that belongs to no module."""
-    with tempfile.TemporaryDirectory() as directory:
-        return run_go(
-            toolchain.goroot, toolchain.build_cache(cache), arguments, directory=Path(directory),
-            extra={"GO111MODULE": "on", "GOWORK": "off"},
-        )  # fmt: skip
-
-
-def _complete(source: Path, found: _Module, toolchain: Toolchain, cache: Path) -> None:
+def _complete(source: Path, found: _Module, go: _Go) -> None:
     """Download what the package needs; a module without a whole go.sum gets one."""
 
     def dependencies(*flags: str) -> None:
-        run_go(
-            toolchain.goroot, toolchain.build_cache(cache),
-            ["list", *flags, "-deps", "-f", "", f"./{found.package}"], directory=source,
-            extra={"GOWORK": "off"},
-        )  # fmt: skip
+        go(source, "list", *flags, "-deps", "-f", "", f"./{found.package}", extra=_OUTSIDE)
 
     try:
         dependencies()
     except HarnessError:
-        if _asks_for_newer(source, toolchain.version) is None:
+        if _asks_for_newer(source, go.toolchain.version) is None:
             dependencies("-mod=mod")

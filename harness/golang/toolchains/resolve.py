@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.errors import HarnessError, told
-from harness.golang.cache import obtain
+from harness.golang.cache import copy_writable, obtain
 from harness.golang.command import build_cache
 from harness.golang.experiments import Experiments
 from harness.golang.patches import apply_patches
@@ -198,13 +198,9 @@ def _from_git(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Located
 def _copy(located: Located, cache: Path) -> Located:
     """A copy outside of the module cache, whose files the go command refuses to overlay."""
     digest = content_digest(located.goroot, cache)
-
-    def fill(directory: Path) -> None:
-        shutil.copytree(located.goroot, directory / "go", symlinks=True)
-        for path in [directory / "go", *(directory / "go").rglob("*")]:
-            if not path.is_symlink():
-                path.chmod(path.stat().st_mode | 0o200)
-
-    entry, _ = obtain(cache, "toolchains", f"copy-{digest[:32]}", fill)
+    entry, _ = obtain(
+        cache, "toolchains", f"copy-{digest[:32]}",
+        lambda directory: copy_writable(located.goroot, directory / "go"),
+    )  # fmt: skip
     goroot = (entry / "go").resolve()
     return located.model_copy(update={"goroot": goroot, "digest": digest})
