@@ -20,16 +20,17 @@ KINDS = {
     "inuse_objects": "count", "inuse_space": "bytes",
 }  # fmt: skip
 """What is measured of each stack, with units."""
-_MORE, _LOW7 = 0x80, 0x7F
+MORE, LOW7 = 0x80, 0x7F
+"""Of a byte of a number: whether another follows, and its share of the number."""
 
 
 class Frame(NamedTuple):
-    """A function as it was called: of an inlined one too."""
+    """A function as it was called, also where it was inlined."""
 
     address: int
     function: str
     file: str
-    line: int
+    line: int = 0
 
 
 class Record(NamedTuple):
@@ -82,17 +83,12 @@ def encode_profile(found: Records) -> bytes:
     that stacks of different versions compare. What the probe itself has allocated is left out.
     """
     probe = {n for n, frame in enumerate(found.frames) if is_probe(frame.function, frame.file)}
-    samples = [
-        (
-            [number + 1 for number in _shown(record.stack, found.frames)],
-            (
-                *_unsampled(*record.allocated, found.rate),
-                *_unsampled(*record.in_use, found.rate),
-            ),
-        )
-        for record in found.records
-        if probe.isdisjoint(record.stack)
-    ]
+    samples = []
+    for record in found.records:
+        if probe.isdisjoint(record.stack):
+            stack = [number + 1 for number in _shown(record.stack, found.frames)]
+            allocated = _unsampled(*record.allocated, found.rate)
+            samples.append((stack, allocated + _unsampled(*record.in_use, found.rate)))
     return encode(samples, found.frames, found.rate)
 
 
@@ -101,10 +97,8 @@ def encode(
 ) -> bytes:
     """A gzipped profile.
 
-    Args:
-        samples: numbers of frames, counted from 1, leaf first; and a value for each of ``KINDS``.
-        frames: all that occur.
-        rate: bytes allocated from one sample to the next, on average.
+    A sample is numbers of frames, counted from 1, leaf first; and a value for each of ``KINDS``.
+    ``rate`` is bytes allocated from one sample to the next, on average.
     """
     strings: dict[str, int] = {"": 0}
     functions: dict[tuple[str, str], int] = {}
@@ -170,8 +164,8 @@ def _packed(number: int, values: Iterable[int]) -> bytes:
 def _varint(value: int) -> bytes:
     value &= (1 << 64) - 1  # two's complement, as protocol buffers have it
     result = bytearray()
-    while value > _LOW7:
-        result.append(value & _LOW7 | _MORE)
+    while value > LOW7:
+        result.append(value & LOW7 | MORE)
         value >>= 7
     result.append(value)
     return bytes(result)

@@ -5,7 +5,8 @@ and must not choose what is executed.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -13,15 +14,7 @@ from harness.errors import HarnessError
 from harness.files.unpack import Allowance
 from harness.models import Frozen
 from harness.profiles import encode as heap
-from harness.profiles.pprof import (
-    COMPRESSED,
-    Frame,
-    Profile,
-    Stack,
-    parse_heap,
-    parse_profile,
-    whole_run,
-)
+from harness.profiles.pprof import COMPRESSED, Profile, parse_profile, whole_run
 
 
 class Holder(Frozen):
@@ -40,31 +33,28 @@ def merge(profiles: Iterable[Path]) -> bytes:
     Raises:
         HarnessError: one of them cannot be read.
     """
-    totals: dict[tuple[Frame, ...], list[int]] = {}
+    totals: dict[tuple[heap.Frame, ...], list[int]] = {}
     period = 0
     allowance = whole_run()
     for path in profiles:
         profile = _read(path, allowance)
-        columns = _columns(path, profile)
+        with _usable(path):
+            columns = [profile.column(kind) for kind in heap.KINDS]
         period = profile.period or period
         for stack, values in profile.samples:
             total = totals.setdefault(stack, [0] * len(columns))
             for place, column in enumerate(columns):
                 total[place] += values[column]
-    numbers: dict[Frame, int] = {}
-    for frame in chain.from_iterable(totals):
-        numbers.setdefault(frame, len(numbers) + 1)
+    frames = dict.fromkeys(chain.from_iterable(totals))
+    numbers = {frame: number for number, frame in enumerate(frames, 1)}
     samples = (([numbers[f] for f in stack], total) for stack, total in totals.items())
-    return heap.encode(samples, (heap.Frame(f.address, *f[:3]) for f in numbers), period)
+    return heap.encode(samples, frames, period)
 
 
 def top(profiles: Sequence[Path], base: Sequence[Path] = (), *, count: int = 20) -> list[Holder]:
-    """The functions whose objects hold most, largest change first.
+    """The functions whose objects hold most, largest change against ``base`` first.
 
-    Args:
-        profiles: of one variant, one a trial.
-        base: of the variant to compare with; none to see the first by itself.
-        count: how many functions.
+    Both are profiles of one variant, one a trial; without a base ``profiles`` stand by themselves.
 
     Raises:
         HarnessError: one of them cannot be read.
@@ -91,7 +81,9 @@ def _per_trial(
     flat: dict[str, float] = defaultdict(float)
     cumulative: dict[str, float] = defaultdict(float)
     for path in profiles:
-        for stack, size in _heap(path, allowance).items():
+        with _usable(path):
+            stacks = _read(path, allowance).by_stack()
+        for stack, size in stacks.items():
             flat[stack[-1] if stack else "?"] += size / len(profiles)
             for function in set(stack) or {"?"}:
                 cumulative[function] += size / len(profiles)
@@ -99,38 +91,20 @@ def _per_trial(
 
 
 def _read(path: Path, allowance: Allowance) -> Profile:
+    with _usable(path):
+        with path.open("rb") as file:
+            data = file.read(COMPRESSED + 1)
+        if len(data) > COMPRESSED:
+            raise ValueError(f"more than {COMPRESSED >> 20} MiB")
+        return parse_profile(data, allowance)
+
+
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
     try:
-        return parse_profile(_content(path), allowance)
+        yield
     except ValueError as error:
-        raise _unreadable(path, error) from None
-
-
-def _heap(path: Path, allowance: Allowance) -> dict[Stack, float]:
-    try:
-        return parse_heap(_content(path), allowance=allowance)
-    except ValueError as error:
-        raise _unreadable(path, error) from None
-
-
-def _content(path: Path) -> bytes:
-    """The file's bytes; one too many of a file that is too large."""
-    with path.open("rb") as file:
-        data = file.read(COMPRESSED + 1)
-    if len(data) > COMPRESSED:
-        raise ValueError(f"more than {COMPRESSED >> 20} MiB")
-    return data
-
-
-def _columns(path: Path, profile: Profile) -> list[int]:
-    """Where the kinds of a heap profile stand."""
-    try:
-        return [profile.kinds.index(kind) for kind in heap.KINDS]
-    except ValueError:
-        raise _unreadable(path, "it is no heap profile") from None
-
-
-def _unreadable(path: Path, why: object) -> HarnessError:
-    return HarnessError(
-        f"{path} cannot be used as a heap profile: {why}; get the run anew from where it was "
-        "measured, or remove the file"
-    )
+        raise HarnessError(
+            f"{path} cannot be used as a heap profile: {error}; get the run anew from where it was "
+            "measured, or remove the file"
+        ) from None

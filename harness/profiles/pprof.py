@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from harness.files.unpack import Allowance, TooLargeError, gunzip
 from harness.golang.probe.overlay import is_probe
+from harness.profiles.encode import LOW7, MORE, Frame
 
 Stack = tuple[str, ...]
 """Function names, the root first."""
@@ -28,17 +29,10 @@ _NAME = 1 << 16
 """Bytes of a name."""
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_MORE, _LOW7, _WIDTH = 0x80, 0x7F, 64
+_WIDTH = 64
 _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRING, _PERIOD = 1, 2, 4, 5, 6, 12
-
-
-class Frame(NamedTuple):
-    """A function as it was called, also where it was inlined."""
-
-    function: str
-    file: str = ""
-    line: int = 0
-    address: int = 0
+_Message = dict[int, list[int | bytes]]
+"""The values of each field."""
 
 
 class Sample(NamedTuple):
@@ -59,6 +53,31 @@ class Profile(NamedTuple):
     period: int
     """Bytes allocated from one sample to the next, on average."""
 
+    def column(self, kind: str) -> int:
+        """Where the values of a kind stand; ``ValueError`` where there are none."""
+        if kind not in self.kinds:
+            raise ValueError(f"a profile without {kind}")
+        return self.kinds.index(kind)
+
+    def by_stack(self, kind: str = "inuse_space") -> dict[Stack, float]:
+        """Bytes by stack: in use, or with ``alloc_space`` all that were ever allocated.
+
+        A stack of which nothing is left has zero bytes. What the probe allocates is left out.
+
+        Raises:
+            ValueError: it has no such kind of sample, or is damaged.
+        """
+        column = self.column(kind)
+        if any(values[column] < 0 for _, values in self.samples):
+            raise ValueError("a damaged profile: a stack has less than no bytes")
+        frames = {frame for stack, _ in self.samples for frame in stack}
+        probe = {frame for frame in frames if is_probe(frame.function, frame.file)}
+        stacks: dict[Stack, float] = defaultdict(float)
+        for stack, values in self.samples:
+            if probe.isdisjoint(stack):
+                stacks[tuple(frame.function for frame in reversed(stack))] += values[column]
+        return dict(stacks)
+
 
 def whole_run() -> Allowance:
     """What is read of all profiles of a run together, at most: some 6 s of CPU time."""
@@ -68,40 +87,12 @@ def whole_run() -> Allowance:
 def parse_heap(
     data: bytes, kind: str = "inuse_space", allowance: Allowance | None = None
 ) -> dict[Stack, float]:
-    """Bytes by stack: in use, or with ``alloc_space`` all that were ever allocated.
-
-    A stack of which nothing is left has zero bytes. What the probe itself allocates is left out.
-
-    Args:
-        data: the file's content.
-        kind: of sample.
-        allowance: as for ``parse_profile``.
-
-    Raises:
-        ValueError: this is no profile of a heap, one without that kind of sample, or one beyond a
-            limit.
-    """
-    profile = parse_profile(data, allowance)
-    if kind not in profile.kinds:
-        raise ValueError(f"a profile without {kind}")
-    column = profile.kinds.index(kind)
-    if any(values[column] < 0 for _, values in profile.samples):
-        raise ValueError("a damaged profile: a stack has less than no bytes")
-    frames = {frame for stack, _ in profile.samples for frame in stack}
-    probe = {frame for frame in frames if is_probe(frame.function, frame.file)}
-    stacks: dict[Stack, float] = defaultdict(float)
-    for stack, values in profile.samples:
-        if probe.isdisjoint(stack):
-            stacks[tuple(frame.function for frame in reversed(stack))] += values[column]
-    return dict(stacks)
+    """Read a profile by stack; see ``parse_profile`` and ``Profile.by_stack``."""
+    return parse_profile(data, allowance).by_stack(kind)
 
 
 def parse_profile(data: bytes, allowance: Allowance | None = None) -> Profile:
-    """Read a profile.
-
-    Args:
-        data: the file's content.
-        allowance: what is left for it and others; it is told what this one took.
+    """Read a profile; ``allowance``, what is left for it and others, is told what it took.
 
     Raises:
         ValueError: this is no profile, or one beyond a limit.
@@ -134,48 +125,54 @@ class _Reader:
         self._most = most
 
     def profile(self, content: bytes) -> Profile:
-        fields: dict[int, list[int | bytes]] = defaultdict(list)
-        for number, value in self._fields(content):
-            fields[number].append(value)
+        fields = self._message(content)
         strings = [_text(value) for value in fields[_STRING]]
-        kinds = tuple(strings[self._first(value, 1)] for value in fields[_SAMPLE_TYPE])
+        kinds = [self._message(value)[1] for value in fields[_SAMPLE_TYPE]]
         locations = self._locations(fields, strings)
         samples = tuple(self._sample(value, locations, len(kinds)) for value in fields[_SAMPLE])
         periods = [value for value in fields[_PERIOD] if isinstance(value, int)]
-        return Profile(kinds, samples, periods[-1] if periods else 0)
+        names = tuple(strings[self._first(kind)] for kind in kinds)
+        return Profile(names, samples, periods[-1] if periods else 0)
 
-    def _locations(
-        self, fields: dict[int, list[int | bytes]], strings: list[str]
-    ) -> dict[int, tuple[Frame, ...]]:
+    def _locations(self, fields: _Message, strings: list[str]) -> dict[int, tuple[Frame, ...]]:
         """The frames of each, inlined callees before their callers."""
         functions = {0: ("?", "")}
-        for message in fields[_FUNCTION]:
-            number, name, file = (self._first(message, field) for field in (1, 2, 4))
+        for value in fields[_FUNCTION]:
+            message = self._message(value)
+            number, name, file = (self._first(message[field]) for field in (1, 2, 4))
             functions[number] = (strings[name], strings[file])
         locations = {}
-        for message in fields[_LOCATION]:
-            number, address = (self._first(message, field) for field in (1, 3))
-            lines = [line for key, line in self._fields(_bytes(message)) if key == 4]  # noqa: PLR2004 - field "line"
+        for value in fields[_LOCATION]:
+            message = self._message(value)
+            number, address = (self._first(message[field]) for field in (1, 3))
+            lines = [self._message(line) for line in message[4]]
             frames = [
-                Frame(*functions[self._first(line, 1)], self._first(line, 2), address)
+                Frame(address, *functions[self._first(line[1])], self._first(line[2]))
                 for line in lines
             ]
-            locations[number] = tuple(frames) or (Frame(*functions[0], address=address),)
+            locations[number] = tuple(frames) or (Frame(address, *functions[0]),)
         return locations
 
     def _sample(
-        self, message: int | bytes, locations: dict[int, tuple[Frame, ...]], kinds: int
+        self, value: int | bytes, locations: dict[int, tuple[Frame, ...]], kinds: int
     ) -> Sample:
+        message = self._message(value)
         stack: list[Frame] = []
-        for key in self._repeated(message, 1):
+        for key in self._numbers(message[1]):
             stack += locations[key]
             self._count(len(locations[key]))
             if len(stack) > _DEPTH:
                 raise ValueError(f"a profile with a stack of more than {_DEPTH} frames")
-        values = tuple(_signed(value) for value in self._repeated(message, 2))
+        values = tuple(_signed(number) for number in self._numbers(message[2]))
         if len(values) != kinds:
             raise ValueError("a damaged profile: a sample without a value for each kind")
         return Sample(tuple(stack), values)
+
+    def _message(self, data: int | bytes) -> _Message:
+        fields: _Message = defaultdict(list)
+        for number, value in self._fields(_bytes(data)):
+            fields[number].append(value)
+        return fields
 
     def _fields(self, data: bytes) -> Iterator[tuple[int, int | bytes]]:
         position = 0
@@ -198,14 +195,12 @@ class _Reader:
             yield key >> 3, data[position : position + size]
             position += size
 
-    def _first(self, message: int | bytes, number: int) -> int:
-        return next(iter(self._repeated(message, number)), 0)
+    def _first(self, values: list[int | bytes]) -> int:
+        return next(self._numbers(values), 0)
 
-    def _repeated(self, message: int | bytes, number: int) -> Iterator[int]:
+    def _numbers(self, values: list[int | bytes]) -> Iterator[int]:
         """Integers of a field, packed or not."""
-        for key, value in self._fields(_bytes(message)):
-            if key != number:
-                continue
+        for value in values:
             if isinstance(value, int):
                 yield value
                 continue
@@ -227,8 +222,8 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
     while shift < _WIDTH:
         byte = data[position]
         position += 1
-        result |= (byte & _LOW7) << shift
-        if byte < _MORE:
+        result |= (byte & LOW7) << shift
+        if byte < MORE:
             return result & ((1 << _WIDTH) - 1), position
         shift += 7
     raise ValueError("a damaged profile: a number of more than 64 bits")
