@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.bisect.commits.builds import end_of
 from harness.bisect.commits.line import comes_after
-from harness.bisect.commits.released import end_of
 from harness.bisect.ends import End, check_conditions, parse_end
 from harness.bisect.measure import Say, TrialRunner
 from harness.bisect.points import Point

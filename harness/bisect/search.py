@@ -1,6 +1,7 @@
 """Binary search over ordered candidates, some of which may tell nothing. Pure functions."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -39,25 +40,42 @@ def first_change(
 
     A candidate that is unresolved or doubtful is passed over, as ``git bisect skip`` does, and the
     next nearest is tried. When only such ones are left, each doubtful one is tried once more, which
-    measures it further; if it stays doubtful, it is part of the answer.
-
-    Args:
-        candidates: in order, including both ends, which are not tried.
-        classify: tries a candidate.
-        last: the state of the last candidate; the first one's is the other.
-        choose: which candidate to try next.
+    measures it further; if it stays doubtful, it is part of the answer. Both ends of the candidates
+    are not tried: the last one is in state ``last``, and the first one in the other.
     """
     low, high = 0, len(candidates) - 1
     passed: dict[int, Finding] = {}
     while untried := [i for i in range(low + 1, high) if i not in passed]:
         index = choose(low, high, untried)
         low, high = _narrow(low, high, index, classify(candidates[index]), last, passed)
-    for index in _doubtful_between(low, high, passed):
-        if low < index < high:
-            finding = classify(candidates[index])
-            low, high = _narrow(low, high, index, finding, last, passed)
+    doubtful = {i for i, finding in passed.items() if finding.state == "doubtful"}
+    while again := [i for i in doubtful if low < i < high]:
+        index = nearest_to_middle(low, high, again)
+        doubtful.remove(index)
+        low, high = _narrow(low, high, index, classify(candidates[index]), last, passed)
     left = tuple((i, finding) for i, finding in sorted(passed.items()) if low < i < high)
     return Bracket(low, high, left)
+
+
+def find_commit(
+    count: int, relevant: AbstractSet[int], measure: Callable[[int], Finding], last: State
+) -> tuple[int, int]:
+    """Find the first commit after the change, and the last one before it; commits are positions.
+
+    Those that can matter are halved. Then the parent of what was found is measured too, which may
+    be one that cannot: if the change lies there after all, the commits between are halved as well.
+    The two are neighbours unless all between them tell nothing.
+    """
+    line = [0, *sorted(p for p in relevant if 0 < p < count - 1), count - 1]
+    found = first_change(line, measure, last)
+    rest = range(line[found.low], line[found.high] + 1)
+    parent = len(rest) - 2
+
+    def choose(low: int, high: int, untried: Sequence[int]) -> int:
+        return parent if parent in untried else nearest_to_middle(low, high, untried)
+
+    found = first_change(rest, measure, last, choose)
+    return rest[found.low], rest[found.high]
 
 
 def _narrow(
@@ -67,8 +85,3 @@ def _narrow(
         passed[index] = finding
         return low, high
     return (low, index) if finding.state == last else (index, high)
-
-
-def _doubtful_between(low: int, high: int, passed: dict[int, Finding]) -> Iterator[int]:
-    inside = [i for i in passed if low < i < high and passed[i].state == "doubtful"]
-    yield from sorted(inside, key=lambda index: (abs(2 * index - low - high), index))

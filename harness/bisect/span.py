@@ -40,10 +40,11 @@ def undecided(between: list[Finding]) -> str | None:
     """Why a search could not pin the change down; ``None`` if it could."""
     if not between:
         return None
-    names = [f"{f.point} ({_first_line(f.reason)})" for f in between]
+    names = [f"{f.point} ({first_line(f.reason)})" for f in between]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004 - enough to read
     return f"what lies between told nothing: {', '.join(names[:3])}{more}"
 
 
-def _first_line(text: str | None) -> str:
-    return (text or "no reason known").splitlines()[0]
+def first_line(text: str | None) -> str:
+    """The first line of a reason."""
+    return ((text or "").strip() or "no reason known").splitlines()[0]

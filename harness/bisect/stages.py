@@ -229,20 +229,14 @@ class Descent:
             yield self._not_searched("commits", _UNCLEAR)
             return
         try:
-            found = search_commits(
+            stage, findings = search_commits(
                 Path(setup.request.repository), span, runner.source, runner.build_settings,
                 classifier.classify, setup.cache, setup.say,
             )  # fmt: skip
         except HarnessError as error:
             yield self._stage("commits", "Commits", (), "no commit was found", stopped=str(error))
             return
-        stage = self._stage(
-            "commits", "Commits", found.findings, found.answer, stopped=found.stopped
-        )
-        yield stage.model_copy(update={
-            "culprit": found.culprit, "confirmed": found.confirmed, "again": found.again,
-            "passed_over": found.passed_over,
-        })  # fmt: skip
+        yield stage.model_copy(update={"steps": self._steps(findings)})
 
     def _between(self, span: Span) -> list[str]:
         """Releases between the toolchains of two points, in order; none if both are one version."""
@@ -283,10 +277,13 @@ class Descent:
         self, kind: StageKind, title: str, findings: Iterable[Finding], answer: str,
         span: Span | None = None, stopped: str | None = None,
     ) -> Stage:  # fmt: skip
-        runner, span = self.setup.runner, span or self.span
-        steps = tuple(Step(finding=f, command=runner.command(f.point)) for f in findings)
+        span = span or self.span
         return Stage(kind=kind, title=title, older=span.older.name, newer=span.newer.name,
-                     steps=steps, answer=answer, stopped=stopped)  # fmt: skip
+                     steps=self._steps(findings), answer=answer, stopped=stopped)  # fmt: skip
+
+    def _steps(self, findings: Iterable[Finding]) -> tuple[Step, ...]:
+        command = self.setup.runner.command
+        return tuple(Step(finding=f, command=command(f.point)) for f in findings)
 
 
 def is_worse(metric: str, effect: EndsEffect) -> bool:

@@ -1,15 +1,14 @@
 """Toolchains of commits: each built from its own source, or with tools of the same sources."""
 
+import hashlib
 import os
-import re
 import shutil
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.bisect.commits.history import Commit
-from harness.bisect.commits.tools import Sources, sources_at_commit, sources_in_goroot
+from harness.bisect.commits.history import Commit, commit_of, release_at
+from harness.bisect.commits.relevance import is_test
 from harness.bisect.points import Point
 from harness.errors import HarnessError
 from harness.golang.cache import obtain
@@ -22,18 +21,28 @@ from harness.golang.toolchains.resolve import Say, Toolchain, resolve
 from harness.golang.versions import expand_shorthand
 from harness.matrix.models import BuildSpec, ToolchainSpec
 from harness.matrix.names import variant_name
+from harness.matrix.paths import beside
 
 _TOOLS = ("asm", "cgo", "compile", "link", "preprofile")
+_TOOL_SOURCES = (
+    *("src/cmd/asm", "src/cmd/cgo", "src/cmd/compile", "src/cmd/go", "src/cmd/internal"),
+    *("src/cmd/link", "src/internal/buildcfg", "src/internal/goversion"),
+)
 _LEFT_OUT = (
     ":(exclude)src/cmd",
     ":(exclude,glob)**/testdata/**",
     ":(exclude,glob)**/*_test.go",
 )
+_GENERATED = ("zbootstrap.go", "zcgo.go", "zdefaultcc.go", "zversion.go")
+"""Files that ``cmd/dist`` writes while it builds; no repository has them."""
 _GENERATED_IN = {
     "zbootstrap.go": ("src/internal/buildcfg",),
     "zcgo.go": ("src/go/build",),
     "zversion.go": ("src/internal/runtime/sys", "src/runtime/internal/sys"),  # moved in Go 1.24
 }
+
+ToolSources = dict[str, str]
+"""Hashes of the files that tools are built from, as git computes them, by path."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +54,6 @@ class Built:
     """The toolchain whose tools it has, since their sources are the same; else it has its own."""
 
 
-@dataclass(frozen=True)
-class _Tools:
-    """Tools that commits with the same sources can have."""
-
-    toolchain: Toolchain
-    label: str
-    sources: Sources
-
-
 class CommitBuilds:
     """Toolchains for the commits of one line, each made once."""
 
@@ -61,20 +61,14 @@ class CommitBuilds:
         self, repository: Path, line: Sequence[Commit], bases: Sequence[Toolchain],
         settings: tuple[str, ...], build: BuildSpec, cache: Path, say: Say,
     ) -> None:  # fmt: skip
-        """Take what is there; nothing is built yet."""
         self._repository, self._line = repository, line
         self._whole = build.needs_cgo or build.pgo != "off"
         self._settings, self._cache, self._say = settings, cache, say
-        self._tools = [
-            _Tools(toolchain, _label(toolchain), sources_in_goroot(toolchain.goroot, repository))
-            for toolchain in bases
-        ]
-        self._made: dict[int, Built | str] = {}
-        """By position; where a commit does not build, why."""
+        self._tools = [(base, sources_in_goroot(base.goroot, repository)) for base in bases]
+        self._made: dict[int, Built | HarnessError] = {}
+        """By position."""
         self.count = 0
         """Toolchains that were built from their own source, or taken from the cache."""
-        self.seconds = 0.0
-        """Wall time that toolchains took."""
 
     def get(self, position: int) -> Built:
         """Make a commit's toolchain, if it is not there.
@@ -83,62 +77,108 @@ class CommitBuilds:
             HarnessError: it does not build.
         """
         if position not in self._made:
-            started = time.monotonic()
             try:
                 self._made[position] = self._make(self._line[position])
             except HarnessError as error:
-                self._made[position] = str(error)
-            self.seconds += time.monotonic() - started
+                self._made[position] = error
         made = self._made[position]
-        if isinstance(made, str):
-            raise HarnessError(made)
+        if isinstance(made, HarnessError):
+            raise made
         return made
 
     def _make(self, commit: Commit) -> Built:
         name = f"git-{commit.short}"
         sources = sources_at_commit(self._repository, commit.hash)
-        fitting = next((tools for tools in self._tools if tools.sources == sources), None)
-        if fitting is not None:
-            toolchain = with_tools(
-                self._repository, commit.hash, fitting.toolchain, name, self._cache
+        base = next((toolchain for toolchain, known in self._tools if known == sources), None)
+        if base is not None:
+            toolchain = _with_tools(self._repository, commit.hash, base, name, self._cache)
+        else:
+            toolchain = _from_source(
+                self._repository, commit.hash, name, self._cache, self._say, whole=self._whole
             )
-            return Built(self._point(name, toolchain), fitting.label)
-        toolchain = _from_source(
-            self._repository, commit.hash, name, self._cache, self._say, whole=self._whole
-        )
-        self.count += 1
-        self._tools.append(_Tools(toolchain, commit.short, sources))
-        return Built(self._point(name, toolchain), None)
-
-    def _point(self, name: str, toolchain: Toolchain) -> Point:
+            self.count += 1
+            self._tools.append((toolchain, sources))
         known = tuple(s for s in self._settings if toolchain.experiments.knows(s))
         settings = toolchain.experiments.in_order(known)
-        return Point(name=variant_name(name, settings, {}), toolchain=toolchain, settings=settings)
+        point = Point(name=variant_name(name, settings, {}), toolchain=toolchain, settings=settings)
+        return Built(point, base.name if base else None)
 
 
-def _label(toolchain: Toolchain) -> str:
-    """A release, or the beginning of a commit's hash."""
-    built = re.search(r"-([0-9a-f]{12})$", toolchain.version)
-    return built[1] if built else toolchain.version
+def end_of(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain | None:
+    """Make a commit whose VERSION names a release of its library and that release's tools.
+
+    ``None`` where the tools' sources are others, the toolchain is no commit of a repository here,
+    or it names no release that can be had.
+    """
+    repository = beside(base, spec.git) if spec.git else None
+    if repository is None or spec.patch or not repository.is_dir():
+        return None
+    commit = commit_of(repository, spec.ref or "HEAD")
+    release = release_named(repository, commit, cache, say)
+    if release is None:
+        return None
+    if sources_in_goroot(release.goroot, repository) != sources_at_commit(repository, commit):
+        return None
+    return _with_tools(repository, commit, release, spec.name, cache)
+
+
+def release_named(repository: Path, commit: str, cache: Path, say: Say) -> Toolchain | None:
+    """The release that a commit's VERSION names, if a provider has it."""
+    version = release_at(repository, commit)
+    if version is None:
+        return None
+    try:
+        return resolve([ToolchainSpec(go=version)], cache, say)[version]
+    except HarnessError:
+        return None
+
+
+def sources_in_goroot(goroot: Path, repository: Path) -> ToolSources:
+    """Hash the tools' sources of a toolchain."""
+    algorithm = run_git(repository, "rev-parse", "--show-object-format").strip()
+    hashes = {}
+    for name in _tool_files(goroot):
+        content = (goroot / name).read_bytes()
+        blob = b"blob %d\0" % len(content) + content
+        hashes[name] = hashlib.new(algorithm, blob, usedforsecurity=False).hexdigest()
+    return hashes
+
+
+def sources_at_commit(repository: Path, commit: str) -> ToolSources:
+    """Read the hashes of the tools' sources at a commit.
+
+    Raises:
+        HarnessError: there is no such commit.
+    """
+    text = run_git(repository, "ls-tree", "-r", "-z", commit, "--", *_TOOL_SOURCES)
+    entries = (entry.split("\t", maxsplit=1) for entry in text.split("\0") if entry)
+    return {name: facts.split()[2] for facts, name in entries if _is_tool_source(name)}
+
+
+def _tool_files(goroot: Path) -> Iterator[str]:
+    for place in _TOOL_SOURCES:
+        for file in (goroot / place).rglob("*"):
+            name = file.relative_to(goroot).as_posix()
+            if _is_tool_source(name) and file.is_file():
+                yield name
+
+
+def _is_tool_source(name: str) -> bool:
+    return not is_test(name) and not name.endswith((".md", *_GENERATED))
 
 
 def _from_source(
     repository: Path, commit: str, name: str, cache: Path, say: Say, *, whole: bool
 ) -> Toolchain:
-    """Build a commit's tools, or take those that were built before.
-
-    Raises:
-        HarnessError: the commit does not build.
-    """
+    """Build a commit's tools, or take those that were built before."""
     goroot = cache / "toolchains" / f"git-{commit}" / "go"
     if whole:
-        spec = ToolchainSpec(git=str(repository), ref=commit)
+        spec = ToolchainSpec(git=str(repository), ref=commit, label=name)
     else:
         if not goroot.is_dir():
             goroot = _tools_alone(repository, commit, cache, say)
-        spec = ToolchainSpec(path=str(goroot))
-    toolchain = resolve([spec], cache, say)[spec.name]
-    return toolchain.model_copy(update={"name": name, "provider": source.NAME})
+        spec = ToolchainSpec(path=str(goroot), label=name)
+    return resolve([spec], cache, say)[name].model_copy(update={"provider": source.NAME})
 
 
 def _tools_alone(repository: Path, commit: str, cache: Path, say: Say) -> Path:
@@ -155,14 +195,13 @@ def _tools_alone(repository: Path, commit: str, cache: Path, say: Say) -> Path:
     return (entry / "go").resolve()
 
 
-def with_tools(repository: Path, commit: str, base: Toolchain, name: str, cache: Path) -> Toolchain:
+def _with_tools(
+    repository: Path, commit: str, base: Toolchain, name: str, cache: Path
+) -> Toolchain:
     """Put a commit's standard library and tools of the same sources together.
 
     The result is what building the commit would give, and costs about a second: the tools are
     linked, and of the commit only the standard library is written out, without its tests.
-
-    Raises:
-        HarnessError: the commit is no Go source tree.
     """
 
     def fill(directory: Path) -> None:
@@ -173,10 +212,9 @@ def with_tools(repository: Path, commit: str, base: Toolchain, name: str, cache:
         _link_tools(base.goroot, tree)
 
     entry, _ = obtain(cache, "toolchains", f"mixed-{commit}-{base.digest[:16]}", fill)
-    spec = ToolchainSpec(path=str(entry / "go"))
-    toolchain = resolve([spec], cache, lambda _: None)[spec.name]
-    provider = f"library of git, tools of {base.name}"
-    return toolchain.model_copy(update={"name": name, "provider": provider})
+    spec = ToolchainSpec(path=str(entry / "go"), label=name)
+    toolchain = resolve([spec], cache, lambda _: None)[name]
+    return toolchain.model_copy(update={"provider": f"library of git, tools of {base.name}"})
 
 
 def _export(repository: Path, commit: str, directory: Path) -> None:

@@ -13,7 +13,7 @@ GOVERSION = "src/internal/goversion/goversion.go"
 """Its ``const Version`` is the minor version in development."""
 _VERSION = re.compile(r"^const Version = (\d+)$", re.MULTILINE)
 _MARK = "\x01"
-"""Begins a commit in git's output; no file name of a Go tree holds it."""
+"""Begins a commit in git's output."""
 
 
 class Commit(Frozen):
@@ -43,8 +43,6 @@ class Place(Frozen):
     """Whether the commit is the end itself, and not only where its branch left the main line."""
     how: str
     """How it was found, for the report."""
-    release: str | None
-    """The release that was asked for, or that the commit's VERSION file names."""
 
 
 def place(repository: Path, name: str, *, earlier: bool) -> Place:
@@ -52,13 +50,9 @@ def place(repository: Path, name: str, *, earlier: bool) -> Place:
 
     A release is its tag, or the commit that writes it into VERSION. If the repository has neither,
     such as a clone of the main line alone, the release's branch left the main line between the
-    commit that promotes the API of its minor version and the one that opens the next version.
-
-    Args:
-        repository: a directory of the repository.
-        name: what to find.
-        earlier: which of these two to take, so that everything that came into a later release by
-            the main line surely lies between two places.
+    commit that promotes the API of its minor version and the one that opens the next version. The
+    ``earlier`` of these two is taken for the older end, so that everything that came into a later
+    release by the main line surely lies between both ends.
 
     Raises:
         HarnessError: the repository does not have it.
@@ -66,10 +60,7 @@ def place(repository: Path, name: str, *, earlier: bool) -> Place:
     if RELEASE.fullmatch(name):
         return _place_release(repository, name, earlier=earlier)
     commit = commit_of(repository, name)
-    return Place(
-        name=name, commit=commit, exact=True, how=f"{name} is {commit[:12]}",
-        release=release_at(repository, commit),
-    )  # fmt: skip
+    return Place(name=name, commit=commit, exact=True, how=f"{name} is {commit[:12]}")
 
 
 def commit_of(repository: Path, ref: str) -> str:
@@ -78,19 +69,16 @@ def commit_of(repository: Path, ref: str) -> str:
     Raises:
         HarnessError: the repository does not have it.
     """
-    try:
-        return run_git(
-            repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
-        ).strip()
-    except HarnessError:
-        raise HarnessError(f"{repository} has no commit, branch or tag {ref!r}") from None
+    commit = _find(repository, ref)
+    if commit is None:
+        raise HarnessError(f"{repository} has no commit, branch or tag {ref!r}")
+    return commit
 
 
 def release_at(repository: Path, commit: str) -> str | None:
     """The release that a commit's VERSION file names, if it has one."""
-    text = _file(repository, commit, "VERSION")
-    first = text.split("\n", maxsplit=1)[0].strip() if text else ""
-    return first if RELEASE.fullmatch(first) else None
+    lines = (_file(repository, commit, "VERSION") or "").splitlines()
+    return lines[0].strip() if lines and RELEASE.fullmatch(lines[0].strip()) else None
 
 
 def merge_base(repository: Path, one: str, other: str) -> str:
@@ -99,13 +87,13 @@ def merge_base(repository: Path, one: str, other: str) -> str:
     Raises:
         HarnessError: they have nothing in common.
     """
-    try:
-        return run_git(repository, "merge-base", one, other).strip()
-    except HarnessError:
+    base = try_git(repository, "merge-base", one, other)
+    if base is None:
         raise HarnessError(
             f"{one[:12]} and {other[:12]} have no common history in {repository}; "
             "if it is a shallow clone, run git fetch --unshallow there"
-        ) from None
+        )
+    return base
 
 
 def parent_of(repository: Path, commit: str) -> str:
@@ -147,56 +135,53 @@ def diff_stat(repository: Path, commit: str) -> str:
     ).strip("\n")
 
 
+def try_git(repository: Path, *arguments: str) -> str | None:
+    """Run git and return what it prints, or ``None`` if it fails."""
+    try:
+        return run_git(repository, *arguments).strip()
+    except HarnessError:
+        return None
+
+
 def _place_release(repository: Path, name: str, *, earlier: bool) -> Place:
-    tagged = _tag(repository, name)
-    if tagged:
-        return Place(
-            name=name, commit=tagged, exact=True, how=f"{name} is its tag, {tagged[:12]}",
-            release=name,
-        )  # fmt: skip
-    written = _written(repository, name)
-    if written:
-        return Place(
-            name=name, commit=written, exact=True, release=name,
-            how=f"{name} is {written[:12]}, which writes it into VERSION",
-        )  # fmt: skip
+    if tagged := _find(repository, f"refs/tags/{name}"):
+        return Place(name=name, commit=tagged, exact=True, how=f"{name} is its tag, {tagged[:12]}")
+    if written := _written(repository, name):
+        how = f"{name} is {written[:12]}, which writes it into VERSION"
+        return Place(name=name, commit=written, exact=True, how=how)
     minor = GoVersion.parse(name).minor
     promoted = run_git(
         repository, "log", "--first-parent", "-n1", "--diff-filter=A", "--format=%H", "HEAD", "--",
         f"api/go1.{minor}.txt",
     ).strip()  # fmt: skip
     if earlier and promoted:
-        return Place(
-            name=name, commit=promoted, exact=False, release=name,
-            how=f"{name} has no tag there; its branch left the main line after "
-                f"{promoted[:12]}, which promotes the API of 1.{minor}",
-        )  # fmt: skip
-    opened = _opened(repository, minor + 1)
-    if opened:
-        last = parent_of(repository, opened)
-        return Place(
-            name=name, commit=last, exact=False, release=name,
-            how=f"{name} has no tag there; its branch left the main line before "
-                f"{opened[:12]}, which opens the development of 1.{minor + 1}",
-        )  # fmt: skip
-    if _opened(repository, minor):
-        head = commit_of(repository, "HEAD")
-        return Place(
-            name=name, commit=head, exact=False, release=name,
-            how=f"{name} has no tag there; {head[:12]} is the last commit, "
-                f"and leads to 1.{minor}",
-        )  # fmt: skip
-    raise HarnessError(
-        f"{repository} has neither {name} nor the development of 1.{minor}; fetch its tag "
-        f"(git fetch origin tag {name}), or name a commit"
+        commit = promoted
+        where = (
+            f"its branch left the main line after {commit[:12]}, which promotes the API of "
+            f"1.{minor}"
+        )
+    elif opened := _opened(repository, minor + 1):
+        commit = parent_of(repository, opened)
+        where = (
+            f"its branch left the main line before {opened[:12]}, which opens the development of "
+            f"1.{minor + 1}"
+        )
+    elif _opened(repository, minor):
+        commit = commit_of(repository, "HEAD")
+        where = f"{commit[:12]} is the last commit, and leads to 1.{minor}"
+    else:
+        raise HarnessError(
+            f"{repository} has neither {name} nor the development of 1.{minor}; fetch its tag "
+            f"(git fetch origin tag {name}), or name a commit"
+        )
+    how = f"{name} has no tag there; {where}"
+    return Place(name=name, commit=commit, exact=False, how=how)
+
+
+def _find(repository: Path, ref: str) -> str | None:
+    return try_git(
+        repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
     )
-
-
-def _tag(repository: Path, name: str) -> str | None:
-    try:
-        return commit_of(repository, f"refs/tags/{name}")
-    except HarnessError:
-        return None
 
 
 def _written(repository: Path, release: str) -> str | None:
@@ -235,15 +220,10 @@ def _leads_to(repository: Path, commit: str) -> int | None:
 
 
 def _last_change(repository: Path, start: str, path: str) -> str | None:
-    try:
-        text = run_git(repository, "log", "--first-parent", "-n1", "--format=%H", start, "--", path)
-    except HarnessError:  # before the first commit
-        return None
-    return text.strip() or None
+    """``None`` before the first commit too."""
+    arguments = ("log", "--first-parent", "-n1", "--format=%H", start, "--", path)
+    return try_git(repository, *arguments) or None
 
 
 def _file(repository: Path, commit: str, path: str) -> str | None:
-    try:
-        return run_git(repository, "cat-file", "blob", f"{commit}:{path}")
-    except HarnessError:
-        return None
+    return try_git(repository, "cat-file", "blob", f"{commit}:{path}")

@@ -44,10 +44,8 @@ def place_ends(repository: Path, span: Span) -> tuple[Place, Place]:
     Raises:
         HarnessError: the repository does not have them.
     """
-    return (
-        _place(repository, span.older, earlier=True),
-        _place(repository, span.newer, earlier=False),
-    )
+    older = _place(repository, span.older, earlier=True)
+    return older, _place(repository, span.newer, earlier=False)
 
 
 def comes_after(repository: Path, one: Point, other: Point) -> bool:
@@ -67,22 +65,15 @@ def lines_between(repository: Path, span: Span, older: Place, newer: Place) -> I
     """
     base = merge_base(repository, older.commit, newer.commit)
     first: State = "good" if span.regression else "bad"
-    forth = (span.older, span.newer)
-    if base != newer.commit:
-        known = (base == older.commit and older.exact, newer.exact)
-        commits = _history(repository, base, newer.commit)
-        known = (known[0] and commits[0].hash == base, known[1])
-        yield Line(commits, first, span.last, known, forth)
-    if base != older.commit:
-        known = (base == newer.commit and newer.exact, older.exact)
-        commits = _history(repository, base, older.commit)
-        known = (known[0] and commits[0].hash == base, known[1])
-        yield Line(commits, span.last, first, known, (forth[1], forth[0]))
-
-
-def _history(repository: Path, start: str, end: str) -> list[Commit]:
-    commits = path_between(repository, start, end)
-    return [commit_at(repository, parent_of(repository, commits[0].hash)), *commits]
+    forth = (older, newer, first, span.last, (span.older, span.newer))
+    back = (newer, older, span.last, first, (span.newer, span.older))
+    for start, end, before, after, points in (forth, back):
+        if base == end.commit:
+            continue
+        commits = path_between(repository, base, end.commit)
+        parent = commit_at(repository, parent_of(repository, commits[0].hash))
+        known = (base == start.commit == parent.hash and start.exact, end.exact)
+        yield Line([parent, *commits], before, after, known, points)
 
 
 def _place(repository: Path, point: Point, *, earlier: bool) -> Place:

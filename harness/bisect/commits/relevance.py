@@ -12,12 +12,11 @@ _TOOLS = (
     *("src/internal/buildcfg", "src/internal/goexperiment", "src/internal/goversion"),
 )
 """What decides how packages are compiled and linked; of the go command, what sets the flags."""
-_C_TOOLS = ("src/cmd/cgo",)
 
 
 def can_matter(files: Iterable[str], packages: frozenset[str], build: BuildSpec) -> bool:
     """Whether any of these files has a part in a binary of packages such as ``src/runtime``."""
-    tools = (*_TOOLS, *(_C_TOOLS if build.needs_cgo else ()))
+    tools = (*_TOOLS, *(["src/cmd/cgo"] if build.needs_cgo else []))
     return any(_matters(PurePosixPath(name), packages, tools) for name in files)
 
 
@@ -25,11 +24,8 @@ def relevant(
     commits: Sequence[Commit], packages: frozenset[str], build: BuildSpec
 ) -> frozenset[int]:
     """Positions of commits that can change the binary."""
-    return frozenset(
-        position
-        for position, commit in enumerate(commits)
-        if can_matter(commit.files, packages, build)
-    )
+    able = (can_matter(commit.files, packages, build) for commit in commits)
+    return frozenset(position for position, matters in enumerate(able) if matters)
 
 
 def is_test(name: str) -> bool:

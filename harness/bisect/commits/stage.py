@@ -1,22 +1,20 @@
 """From two points to the commit between them."""
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from harness.bisect.commits.answer import CommitsAnswer
-from harness.bisect.commits.builds import CommitBuilds
+from harness.bisect.commits.builds import CommitBuilds, release_named
 from harness.bisect.commits.history import Commit, diff_stat
 from harness.bisect.commits.line import Line, lines_between, place_ends
 from harness.bisect.commits.notes import release_note
-from harness.bisect.commits.released import release_named
 from harness.bisect.commits.relevance import relevant
-from harness.bisect.commits.search import find_commit
 from harness.bisect.points import Classify, Finding
-from harness.bisect.record import Culprit
+from harness.bisect.record import Culprit, Stage
+from harness.bisect.search import find_commit
 from harness.bisect.source.used import used_files
-from harness.bisect.span import Span
+from harness.bisect.span import Span, first_line
 from harness.errors import HarnessError
 from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Say, Toolchain
@@ -26,8 +24,10 @@ from harness.matrix.models import BuildSpec
 def search_commits(
     repository: Path, span: Span, source: Source, build: BuildSpec, classify: Classify, cache: Path,
     say: Say,
-) -> CommitsAnswer:  # fmt: skip
+) -> tuple[Stage, list[Finding]]:  # fmt: skip
     """Find the commit that makes the change between two points.
+
+    The stage has no steps yet; findings are in the order of history.
 
     Raises:
         HarnessError: the repository does not have the ends, or they are one commit.
@@ -38,20 +38,19 @@ def search_commits(
     packages = _packages(span, source, build, cache)
     settings = tuple(dict.fromkeys((*span.older.settings, *span.newer.settings)))
     places = tuple(p.how for p in (older, newer) if p.name != p.commit)
-    answer = None
     for line in lines_between(repository, span, older, newer):
         bases = _bases(repository, line, cache, say)
         builds = CommitBuilds(repository, line.commits, bases, settings, build, cache, say)
-        search = _Search(
-            repository, line, relevant(line.commits, packages, build), builds, classify
-        )
-        answer = search.run()
-        answer = answer.model_copy(update={"passed_over": (*places, *answer.passed_over)})
+        suspects = relevant(line.commits, packages, build)
+        search = _Search(repository, line, suspects, builds, classify)
+        fields = search.run()
         if not search.is_beside:
             break
-    if answer is None:
-        raise AssertionError("two commits have at least one line between them")
-    return answer
+    stage = Stage(
+        kind="commits", title="Commits", older=span.older.name, newer=span.newer.name,
+        passed_over=(*places, *search.passed_over()), **fields,
+    )  # fmt: skip
+    return stage, [finding for _, finding in sorted(search.findings.items())]
 
 
 def _packages(span: Span, source: Source, build: BuildSpec, cache: Path) -> frozenset[str]:
@@ -92,8 +91,11 @@ class _Search:
         """Whether the first commit is like the last one, so that the change is not on this line."""
         return 0 in self.findings and self.findings[0].state == self.line.last
 
-    def run(self) -> CommitsAnswer:
-        """Measure the ends where they are no known points, and search between them."""
+    def run(self) -> dict[str, Any]:
+        """Measure the ends where they are no known points, and search between them.
+
+        Returns the fields of a stage.
+        """
         line, last = self.line, len(self.line.commits) - 1
         for position, known, state in zip((0, last), line.known, (line.first, line.last),
                                           strict=True):  # fmt: skip
@@ -116,32 +118,26 @@ class _Search:
         self.findings[position] = found
         return found
 
-    def _answer(self, low: int, high: int, stopped: str | None) -> CommitsAnswer:
+    def _answer(self, low: int, high: int, stopped: str | None) -> dict[str, Any]:
         line, repository = self.line, self.repository
         before, after = line.commits[low], line.commits[high]
-        findings = tuple(finding for _, finding in sorted(self.findings.items()))
-        passed_over = tuple(self._passed_over())
         if stopped is not None:
             answer = f"the change lies after {before.short} and at {after.short} at the latest"
-            return CommitsAnswer(
-                answer=answer, stopped=stopped, findings=findings, passed_over=passed_over
-            )
+            return {"answer": answer, "stopped": stopped}
         culprit = Culprit(
             commit=after.hash, title=after.title, author=after.author, date=after.date,
             stat=diff_stat(repository, after.hash),
             note=release_note(repository, after, line.commits[-1].hash),
         )  # fmt: skip
-        return CommitsAnswer(
-            answer=f"the first {line.last} commit is {after.short}, “{after.title}”",
-            culprit=culprit,
-            confirmed=(
+        return {
+            "answer": f"the first {line.last} commit is {after.short}, “{after.title}”",
+            "culprit": culprit,
+            "confirmed": (
                 f"{after.short} is {line.last} {self._how(high)}",
                 f"{before.short}, its first parent, is {line.first} {self._how(low)}",
             ),
-            findings=findings,
-            passed_over=passed_over,
-            again=(shlex.join(["git", "-C", str(repository), "show", after.hash]),),
-        )
+            "again": (shlex.join(["git", "-C", str(repository), "show", after.hash]),),
+        }
 
     def _how(self, position: int) -> str:
         if position not in self.findings:
@@ -151,17 +147,18 @@ class _Search:
             return "when it is built by its own source"
         return f"with the tools of {tools}, whose sources are the same in it"
 
-    def _passed_over(self) -> Sequence[str]:
+    def passed_over(self) -> list[str]:
+        """What was left out, and which commits told nothing."""
         commits = self.line.commits
         measured = sum(f.rounds > 0 or f.state != "unresolved" for f in self.findings.values())
         effort = (
             f"{len(self.relevant - {0})} of the {len(commits) - 1} commits between can change the "
             f"workload's binary; {measured} were measured, and {self.builds.count} toolchains "
-            f"built from source, in {self.builds.seconds:.0f} s"
+            "built from source"
         )
         told_nothing = [
-            f"{commits[position].short} “{commits[position].title}”: {found.state}, {_line(found)}"
-            for position, found in sorted(self.findings.items())
+            f"{commit.short} “{commit.title}”: {found.state}, {first_line(found.reason)}"
+            for commit, found in ((commits[n], f) for n, f in sorted(self.findings.items()))
             if found.state not in ("good", "bad")
         ]
         return [effort, *told_nothing]
@@ -175,8 +172,3 @@ def _not_between(commit: Commit, finding: Finding, *, before: bool) -> str:
         f"{commit.short} is {finding.state}, so the change is {where}, on a branch that the "
         "repository does not have"
     )
-
-
-def _line(finding: Finding) -> str:
-    lines = [line.strip() for line in (finding.reason or "").splitlines() if line.strip()]
-    return lines[0] if lines else "no reason known"

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from bisecting import point
 
+from harness.bisect.commits.builds import sources_at_commit, sources_in_goroot
 from harness.bisect.commits.history import Commit, merge_base, parent_of, path_between, place
 from harness.bisect.commits.line import comes_after, lines_between, place_ends
 from harness.bisect.commits.notes import release_note
 from harness.bisect.commits.relevance import can_matter
-from harness.bisect.commits.search import find_commit
-from harness.bisect.commits.tools import sources_at_commit, sources_in_goroot
 from harness.bisect.points import Finding, State
+from harness.bisect.search import find_commit
 from harness.bisect.span import Span
 from harness.errors import HarnessError
 from harness.matrix.models import BuildSpec
@@ -61,7 +61,7 @@ class TestPlacing:
         repository.git("tag", "go1.24.3")
         repository.commit("two", {"VERSION": "go1.24.4\n"})
         found = place(repository.path, "go1.24.3", earlier=True)
-        assert (found.commit, found.exact, found.release) == (commit, True, "go1.24.3")
+        assert (found.commit, found.exact) == (commit, True)
 
     def test_without_a_tag_it_is_the_commit_that_writes_version(
         self, repository: Repository
