@@ -1,9 +1,10 @@
 """Measures points against both ends, round by round, until a sequential test decides."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from itertools import chain
+from typing import Literal, NamedTuple, Protocol
 
 from harness.bisect import decide
 from harness.bisect.points import Effect, Finding, Point
@@ -19,16 +20,12 @@ _MAX_FAILURES = 2
 """Trials of a point that may fail before it counts as unresolved."""
 
 
-class Outcome(Protocol):
-    """What one trial gave."""
+@dataclass(frozen=True)
+class Measured:
+    """The metric of one trial, or why there is none."""
 
-    @property
-    def value(self) -> float | None:
-        """The metric's value; ``None`` if the trial failed."""
-
-    @property
-    def problem(self) -> str | None:
-        """How it failed."""
+    value: float | None
+    problem: str | None = None
 
 
 class Runner(Protocol):
@@ -37,8 +34,8 @@ class Runner(Protocol):
     def build(self, point: Point) -> str | None:
         """Build a point once; returns what went wrong, if anything did."""
 
-    def rounds(self, points: Sequence[Point], count: int) -> Sequence[Mapping[str, Outcome]]:
-        """Measure new rounds of all the points; outcomes by the points' names."""
+    def rounds(self, points: Sequence[Point], count: int) -> Sequence[Mapping[str, Measured]]:
+        """Measure new rounds of all the points; values by the points' names."""
 
 
 class EndsEffect(Effect):
@@ -50,8 +47,7 @@ class EndsEffect(Effect):
     """A typical value of the larger end, in the metric's unit: differences are relative to it."""
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
     """One round."""
 
     good: float
@@ -60,7 +56,7 @@ class _Row:
 
     def contrast(self, scale: Scale) -> float:
         """What decides on a point; see ``harness.bisect.decide``."""
-        low, middle, high = (scale.place(value) for value in (self.good, self.point, self.bad))
+        low, middle, high = map(scale.place, self)
         return middle - (low + high) / 2
 
 
@@ -68,7 +64,7 @@ class Classifier:
     """Tells which of two ends a point is like."""
 
     def __init__(self, runner: Runner, good: Point, bad: Point, smallest: float) -> None:
-        """Take two ends, and the smallest relative change that counts; nothing is measured yet."""
+        """Take two ends, and the smallest relative change that counts."""
         self._runner = runner
         self._good, self._bad = good, bad
         self._smallest = smallest
@@ -97,12 +93,16 @@ class Classifier:
         decision = None
         while decision is None and len(self._ends) < decide.LAST_LOOK:
             count = decide.FIRST_LOOK if not self._ends else 2
-            for found in self._runner.rounds(pair, count):
-                good, bad = (_value(found, point) for point in pair)
+            for found in self._rounds(pair, count):
+                good, bad = (found[point.name].value for point in pair)
                 if good is None or bad is None:
                     failures += 1
                     if failures > _MAX_FAILURES:
-                        raise HarnessError(_explain_failure(found, pair))
+                        problems = [f"{n}: {m.problem}" for n, m in found.items() if m.problem]
+                        raise HarnessError(
+                            f"an end has no value, so nothing can be compared: "
+                            f"{'; '.join(problems)}"
+                        )
                 else:
                     self._ends.append((good, bad))
             scale = scale_of(self._ends)
@@ -130,13 +130,13 @@ class Classifier:
         while asked < MAX_ROUNDS:
             count = MIN_ROUNDS if not rows or len(rows) >= _PATIENCE else 1
             asked += count
-            for found in self._runner.rounds((self._good, self._bad, point), count):
-                mine = _value(found, point)
+            for found in self._rounds((self._good, self._bad, point), count):
+                mine = found[point.name].value
                 if mine is None:
                     failures += 1
                     if failures >= _MAX_FAILURES:
-                        return self._finding(point, "unresolved", _problem(found, point))
-                good, bad = _value(found, self._good), _value(found, self._bad)
+                        return self._finding(point, "unresolved", found[point.name].problem)
+                good, bad = (found[end.name].value for end in (self._good, self._bad))
                 if mine is not None and good is not None and bad is not None:
                     rows.append(_Row(good, mine, bad))
             side = self._side(rows)
@@ -146,16 +146,20 @@ class Classifier:
         reason = f"after {len(rows)} rounds it is like neither end, or too noisy to tell"
         return self._finding(point, "doubtful", reason)
 
+    def _rounds(self, points: Sequence[Point], count: int) -> Iterator[dict[str, Measured]]:
+        for found in self._runner.rounds(points, count):
+            yield {name: _comparable(measured) for name, measured in found.items()}
+
     def _side(self, rows: Sequence[_Row]) -> Literal["good", "bad"] | None:
         """The end that a point is like, on a scale that has a place for it and both ends."""
         if not rows:
             return None
-        scale = scale_of(self._ends, (v for row in rows for v in (row.good, row.point, row.bad)))
+        scale = scale_of(self._ends, chain.from_iterable(rows))
         differences = [scale.difference(pair) for pair in self._ends]
         spread = decide.spread_of_ends(differences)
         for name in self._sorted:
             known = self._rows[name]
-            if scale.holds(v for row in known for v in (row.good, row.point, row.bad)):
+            if scale.holds(chain.from_iterable(known)):
                 spread = spread.joined([row.contrast(scale) for row in known])
         gap = sum(differences) / len(differences)
         return decide.side([row.contrast(scale) for row in rows], gap, spread)
@@ -169,21 +173,7 @@ class Classifier:
         return Finding(point=point.name, state=state, rounds=len(rows), reason=reason, **effect)
 
 
-def _value(found: Mapping[str, Outcome], point: Point) -> float | None:
-    """A point's value in a round; ``None`` if it is not a finite number."""
-    value = found[point.name].value
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _problem(found: Mapping[str, Outcome], point: Point) -> str | None:
-    """Why there is no such value."""
-    outcome = found[point.name]
-    if outcome.problem or outcome.value is None or math.isfinite(outcome.value):
-        return outcome.problem
-    return f"its value is {outcome.value}, which cannot be compared"
-
-
-def _explain_failure(found: Mapping[str, Outcome], pair: Sequence[Point]) -> str:
-    known = {point.name: _problem(found, point) for point in pair}
-    problems = [f"{name}: {problem}" for name, problem in known.items() if problem]
-    return f"an end has no value, so nothing can be compared: {'; '.join(problems)}"
+def _comparable(found: Measured) -> Measured:
+    if found.value is None or math.isfinite(found.value):
+        return found
+    return Measured(None, f"its value is {found.value}, which cannot be compared")

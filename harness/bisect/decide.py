@@ -61,12 +61,8 @@ def side(
 
     A sequential probability ratio test (Wald, Sequential Analysis, 1947) of the two means; the
     unknown variance is integrated out with Jeffreys' prior, so that few rounds count for less.
-
-    Args:
-        contrasts: one for each round, in the unit of ``gap``.
-        gap: of the ends, bad - good.
-        spread: of contrasts in earlier rounds of other points.
-        error: probability of naming the wrong end.
+    ``gap`` is bad - good of the ends, in the unit of the contrasts; ``spread`` is that of other
+    points; ``error`` is the probability of naming the wrong end.
     """
     odds = log_odds(contrasts, gap, spread)
     if abs(odds) < math.log((1 - error) / error):
@@ -88,13 +84,9 @@ def log_odds(contrasts: Sequence[float], gap: float, spread: Spread) -> float:
 
 
 def change(differences: Sequence[float], bound: float) -> Literal["changed", "unchanged"] | None:
-    """Whether two variants differ; ``None`` where further rounds must tell.
+    """Whether two variants differ by more than the bound; ``None`` where further rounds must tell.
 
     Looked at after each round from ``FIRST_LOOK`` on, with the correction for repeated looks.
-
-    Args:
-        differences: of paired values, one for each round, on any scale.
-        bound: differences within ± this, on the same scale, are none.
     """
     found = estimate_of(differences)
     rounds = len(differences)

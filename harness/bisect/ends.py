@@ -30,11 +30,8 @@ class End(Frozen):
 def parse_end(text: str, matrix: MatrixSpec, repository: Path | None) -> End:
     """Parse one end: ``TOOLCHAIN[+SETTING[,SETTING…]][ KEY=VALUE…]``.
 
-    Args:
-        text: a toolchain of the matrix by its name; a release; the path of a GOROOT; any form that
-            ``go:`` of a matrix has, as ``{path: ../go, name: ours}``; with a repository, a commit.
-        matrix: the matrix.
-        repository: of Go's source.
+    The toolchain is one of the matrix by its name, a release, the path of a GOROOT, any form that
+    ``go:`` takes, as ``{path: ../go, name: ours}``, or, with Go's repository, a commit.
 
     Raises:
         HarnessError: it is none of these.

@@ -5,18 +5,19 @@ same order, and so continues where it stopped.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from harness.bisect.compare import Measured
 from harness.bisect.points import Point
 from harness.errors import HarnessError, writing
 from harness.golang.builds.build import build_all
 from harness.golang.builds.request import BuildRequest
 from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.golang.sources.locate import Source
+from harness.golang.toolchains.resolve import Say
 from harness.matrix.models import BuildSpec
 from harness.plan.plan import Cell, Trial
 from harness.plan.variants import Variant
@@ -27,16 +28,6 @@ from harness.run.store import MANIFEST, append_trial, read_trials, write_json
 from harness.session.execute import measure
 from harness.session.lanes import available_lanes
 from harness.session.prepare import record_of
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The metric of one trial."""
-
-    value: float | None
-    problem: str | None
 
 
 class TrialRunner:
@@ -50,9 +41,11 @@ class TrialRunner:
         build: BuildSpec, env: Mapping[str, str], cache: Path, say: Say,
     ) -> None:  # fmt: skip
         """Take a run directory that exists; what an earlier invocation measured there is kept."""
-        self._directory, self._manifest = directory, manifest
-        self._source, self._metric = source, metric
-        self._build, self._env = build, dict(env)
+        self.manifest = manifest
+        """With all points so far."""
+        self.source = source
+        self.build_settings = build
+        self._directory, self._metric, self._env = directory, metric, dict(env)
         self._cache, self._say = cache, say
         self._records = {(t.variant, t.round): t for t in read_trials(directory)}
         self._stored = {(b.toolchain, b.settings, b.build): b for b in manifest.builds}
@@ -63,27 +56,12 @@ class TrialRunner:
         """Trials that this bisection used so far, including those of earlier invocations."""
 
     @contextmanager
-    def open(self) -> Iterator["TrialRunner"]:
+    def open(self) -> Iterator[None]:
         """Start as many threads as there are lanes."""
-        limits = self._manifest.matrix.trials
+        limits = self.manifest.matrix.trials
         lanes = len(available_lanes(limits.cpus, limits.lanes))
         with ThreadPoolExecutor(max_workers=lanes) as self._pool:
-            yield self
-
-    @property
-    def manifest(self) -> Manifest:
-        """The run's manifest, with all points so far."""
-        return self._manifest
-
-    @property
-    def source(self) -> Source:
-        """The workload's source."""
-        return self._source
-
-    @property
-    def build_settings(self) -> BuildSpec:
-        """The settings of every build."""
-        return self._build
+            yield
 
     @property
     def builds(self) -> int:
@@ -92,10 +70,10 @@ class TrialRunner:
 
     def command(self, name: str) -> str:
         """The command that builds a point; empty if it was never built."""
-        variant = next((v for v in self._manifest.plan.variants if v.name == name), None)
+        variant = next((v for v in self.manifest.plan.variants if v.name == name), None)
         if variant is None:
             return ""
-        return self._manifest.build(self._source.workload, variant).command
+        return self.manifest.build(self.source.workload, variant).command
 
     def build(self, point: Point) -> str | None:
         """See ``harness.bisect.compare.Runner``.
@@ -108,17 +86,17 @@ class TrialRunner:
         return self._problems[point.name]
 
     def _make(self, point: Point) -> str | None:
-        name = point.name.partition("+")[0]
-        toolchain = point.toolchain.model_copy(update={"name": name})
-        newer = self._source.needs_newer(toolchain.version)
+        toolchain = point.toolchain
+        newer = self.source.needs_newer(toolchain.version)
         if newer:
             return newer
         request = BuildRequest(
-            source=self._source, toolchain=toolchain, settings=point.settings, build=self._build,
-            probe=self._manifest.matrix.probe, aligned=self._manifest.matrix.measures_time,
+            source=self.source, toolchain=toolchain, settings=point.settings,
+            build=self.build_settings, probe=self.manifest.matrix.probe,
+            aligned=self.manifest.matrix.measures_time,
         )  # fmt: skip
         record = build_all([request], self._cache, self._say)[0]
-        stored = self._stored.get((name, point.settings, self._build))
+        stored = self._stored.get((toolchain.name, point.settings, self.build_settings))
         if stored is not None and stored.sha256 != record.sha256:
             raise HarnessError(
                 f"{self._directory.name} cannot be resumed: {point.name} is another binary now "
@@ -129,14 +107,14 @@ class TrialRunner:
 
     def _grow(self, point: Point, build: BuildRecord, toolchain: ToolchainRecord) -> None:
         """Add a point to the plan, or replace what the run directory says of it."""
-        plan = self._manifest.plan
+        plan = self.manifest.plan
         variant = Variant(name=point.name, toolchain=build.toolchain, settings=point.settings,
-                          build=self._build, env=self._env)  # fmt: skip
-        cell = Cell(workload=self._source.workload, variant=point.name)
+                          build=self.build_settings, env=self._env)  # fmt: skip
+        cell = Cell(workload=self.source.workload, variant=point.name)
         variants = {v.name: v for v in (*plan.variants, variant)}
         cells = {c.variant: c for c in (*plan.cells, cell)}
-        builds = {(b.toolchain, b.settings, b.build): b for b in (*self._manifest.builds, build)}
-        known = {t.name: t for t in (*self._manifest.toolchains, toolchain)}
+        builds = {(b.toolchain, b.settings, b.build): b for b in (*self.manifest.builds, build)}
+        known = {t.name: t for t in (*self.manifest.toolchains, toolchain)}
         grown = plan.model_copy(
             update={"variants": tuple(variants.values()), "cells": tuple(cells.values())}
         )
@@ -153,7 +131,7 @@ class TrialRunner:
         """Measure new rounds of all the points; returns their trials, round by round."""
         numbers = range(self._round + 1, self._round + count + 1)
         self._round = numbers[-1]
-        plan = self._manifest.plan
+        plan = self.manifest.plan
         if self._round > plan.rounds:
             self._replace(plan=plan.model_copy(update={"rounds": self._round}))
         trials = [trial for number in numbers for trial in self._shuffled(points, number)]
@@ -176,13 +154,13 @@ class TrialRunner:
     def _measure(self, trials: Sequence[Trial]) -> Iterator[TrialRecord]:
         if self._pool is None:
             raise AssertionError("rounds are measured within open()")
-        return self._pool.map(lambda t: measure(self._directory, self._manifest, t), trials)
+        return self._pool.map(lambda t: measure(self._directory, self.manifest, t), trials)
 
     def _shuffled(self, points: Sequence[Point], number: int) -> list[Trial]:
         trials = [
-            Trial(workload=self._source.workload, variant=p.name, round=number) for p in points
+            Trial(workload=self.source.workload, variant=p.name, round=number) for p in points
         ]
-        order = random.Random(f"{self._manifest.plan.seed}/{number}")  # noqa: S311 - no secret
+        order = random.Random(f"{self.manifest.plan.seed}/{number}")  # noqa: S311 - no secret
         order.shuffle(trials)
         return trials
 
@@ -197,6 +175,6 @@ class TrialRunner:
         return Measured(value, None)
 
     def _replace(self, **fields: object) -> None:
-        self._manifest = self._manifest.model_copy(update=fields)
+        self.manifest = self.manifest.model_copy(update=fields)
         with writing(self._directory, ELSEWHERE):
-            write_json(self._directory / MANIFEST, self._manifest)
+            write_json(self._directory / MANIFEST, self.manifest)

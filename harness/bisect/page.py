@@ -7,11 +7,12 @@ import altair as alt
 
 from harness.bisect.points import Finding
 from harness.bisect.record import Bisection, Stage
+from harness.bisect.sentences import against
 from harness.files.inside import write_inside
 from harness.report.charts.drawing import PLAIN, Figure, draw, tip
 from harness.report.markdown import code, plain
 from harness.report.page import render_page
-from harness.report.wording import interval, percent, quantity, sentence
+from harness.report.wording import difference, interval, sentence
 from harness.text.visible import visible
 
 _COLORS = {"good": "#2e8b57", "bad": "#c9382e", "doubtful": "#b98a12", "unresolved": PLAIN}
@@ -34,7 +35,7 @@ def render_bisection(bisection: Bisection) -> str:
         bisection=bisection,
         request=bisection.request,
         figures={stage.kind: _path(stage, bisection) for stage in bisection.stages},
-        against=lambda finding: _against(finding, bisection.unit),
+        against=lambda finding: against(finding, bisection.unit),
         interval=lambda finding: _interval(finding, bisection.unit),
         again=again(bisection),
     )
@@ -62,35 +63,21 @@ def bisection_markdown(bisection: Bisection) -> str:
         lines += [f"Stopped: {plain(stage.stopped)}."] if stage.stopped else []
         lines += [f"- {plain(fact)}" for fact in (*stage.confirmed, *stage.passed_over)]
         if stage.steps:
-            lines += [
-                "",
-                "| Point | State | Against good | Interval | Rounds |",
-                "|---|---|---|---|---|",
-            ]
+            lines += ["", "| Point | State | Against good | Interval | Rounds |"]
+            lines += ["|---|---|---|---|---|"]
             lines += [_line(step.finding, bisection.unit) for step in stage.steps]
     return "\n".join(lines) + "\n"
 
 
 def _line(finding: Finding, unit: str) -> str:
-    cells = (code(finding.point), finding.state, _against(finding, unit), _interval(finding, unit))
+    cells = (code(finding.point), finding.state, against(finding, unit), _interval(finding, unit))
     return f"| {' | '.join(cells)} | {finding.rounds} |"
-
-
-def _against(finding: Finding, unit: str) -> str:
-    """The change against the good end; in the metric's unit if there is no ratio."""
-    if finding.ratio is not None or finding.difference is None:
-        return percent(finding.ratio)
-    return _signed(finding.difference, unit)
 
 
 def _interval(finding: Finding, unit: str) -> str:
     if finding.ratio is not None or finding.difference_ci is None:
         return interval(finding.ci)
-    return " to ".join(_signed(bound, unit) for bound in finding.difference_ci)
-
-
-def _signed(difference: float, unit: str) -> str:
-    return ("+" if difference > 0 else "") + quantity(difference, unit)
+    return " to ".join(difference(bound, unit) for bound in finding.difference_ci)
 
 
 def _path(stage: Stage, bisection: Bisection) -> Figure | None:
@@ -132,6 +119,6 @@ def _row(finding: Finding, unit: str, *, ratios: bool) -> dict[str, object] | No
         return None
     low, high = ends or (change, change)
     name = visible(finding.point)
-    words = f"{name}: {_against(finding, unit)}, {_interval(finding, unit)}, {finding.state}"
+    words = f"{name}: {against(finding, unit)}, {_interval(finding, unit)}, {finding.state}"
     return {"point": name, "change": change, "state": finding.state, "low": low, "high": high,
             "tip": tip("", f"{words}, {finding.rounds} rounds")}  # fmt: skip

@@ -1,9 +1,10 @@
 """Points of a bisection, and what measuring them tells."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from harness.golang.toolchains.resolve import Toolchain
+from harness.matrix.names import variant_name
 from harness.models import Frozen
 
 State = Literal["good", "bad", "doubtful", "unresolved"]
@@ -20,6 +21,14 @@ class Point(Frozen):
     """Its ``patched`` holds the files that a patch or hybrid replaces."""
     settings: tuple[str, ...] = ()
     """Experiments, in the toolchain's own order."""
+
+
+def point_of(toolchain: Toolchain, settings: Iterable[str]) -> Point:
+    """A toolchain with those of the settings that it knows, named as its variant is."""
+    experiments = toolchain.experiments
+    known = experiments.in_order(tuple(s for s in settings if experiments.knows(s)))
+    name = variant_name(toolchain.name, known, {})
+    return Point(name=name, toolchain=toolchain, settings=known)
 
 
 class Effect(Frozen):

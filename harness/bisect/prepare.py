@@ -11,8 +11,8 @@ from pathlib import Path
 from harness.bisect.commits.builds import end_of
 from harness.bisect.commits.line import comes_after
 from harness.bisect.ends import End, check_conditions, parse_end
-from harness.bisect.measure import Say, TrialRunner
-from harness.bisect.points import Point
+from harness.bisect.measure import TrialRunner
+from harness.bisect.points import Point, point_of
 from harness.bisect.record import RECORD, Bisection, Request
 from harness.bisect.span import Span
 from harness.errors import HarnessError, MissingError, writing
@@ -21,11 +21,10 @@ from harness.files.inside import read_inside, remove_inside
 from harness.golang.cache import default_cache
 from harness.golang.experiments import explain_unknown
 from harness.golang.sources.locate import locate
-from harness.golang.toolchains.resolve import Toolchain, resolve
+from harness.golang.toolchains.resolve import Say, Toolchain, resolve
 from harness.golang.versions import GoVersion
 from harness.matrix.load import Matrix, load
 from harness.matrix.models import QuestionSpec, ToolchainSpec, WorkloadSpec
-from harness.matrix.names import variant_name
 from harness.metrics.catalogue import CATALOGUE
 from harness.models import Frozen
 from harness.plan.plan import Plan
@@ -41,7 +40,7 @@ _RECORD_BYTES, _RECORD_VALUES = 32 << 20, 1_000_000
 
 
 class Arguments(Frozen):
-    """What the command line says; ``None`` for what the matrix decides, or for a random seed."""
+    """What the command line says; ``None`` for what the matrix decides, or a random seed."""
 
     good: str | None = None
     bad: str | None = None
@@ -80,17 +79,13 @@ def request_of(matrix: Matrix, arguments: Arguments) -> Request:
                 f"{matrix.path} has no question to take the {flag} end from; give --{flag}"
             )
     return Request(
-        matrix=str(matrix.path),
-        matrix_text=matrix.text,
+        matrix=str(matrix.path), matrix_text=matrix.text,
         workload=_workload(matrix, arguments.workload).name,
-        metric=_metric(matrix, arguments.metric),
-        good=str(ends["good"]),
-        bad=str(ends["bad"]),
+        metric=_metric(matrix, arguments.metric), good=str(ends["good"]), bad=str(ends["bad"]),
         repository=str(arguments.repository.resolve()) if arguments.repository else None,
-        fix=arguments.fix,
-        smallest=arguments.smallest,
+        fix=arguments.fix, smallest=arguments.smallest,
         seed=secrets.randbelow(1 << 31) if arguments.seed is None else arguments.seed,
-    )
+    )  # fmt: skip
 
 
 def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say) -> Setup:
@@ -136,7 +131,7 @@ def resume(
             raise HarnessError(
                 f"{directory} cannot be resumed with {flag} {said}: it was begun with {stored}"
             )
-        if said is None and name in _NAME_PROGRAMS and _is_place(stored):
+        if said is None and name in ("good", "bad", "repository") and _is_place(stored):
             raise HarnessError(
                 f"{directory} names a toolchain or repository of its own, which may not be yours: "
                 f"give it again, with {flag} {shlex.quote(stored)}"
@@ -152,9 +147,6 @@ def resuming(setup: Setup) -> str:
     given = [word for flag, text in flags.items() if _is_place(text) for word in (flag, str(text))]
     words = ["gomatrix", "bisect", request.matrix, *given, "--resume", str(setup.directory)]
     return shlex.join(words)
-
-
-_NAME_PROGRAMS = ("good", "bad", "repository")
 
 
 def _is_place(text: str | None) -> bool:
@@ -196,8 +188,7 @@ def _open(
         remove_inside(directory, TEMPORARY)
     runner = TrialRunner(
         directory, manifest, source, metric=request.metric, build=ends[0].build, env=ends[0].env,
-        cache=cache,
-        say=say,
+        cache=cache, say=say,
     )  # fmt: skip
     return Setup(request, matrix, directory, _span(good, bad, repository), runner, cache, say)
 
@@ -226,22 +217,19 @@ def _point(end: End, toolchains: Mapping[str, Toolchain]) -> Point:
         if not toolchain.experiments.knows(setting):
             unknown = explain_unknown(setting, [toolchain.experiments])
             raise HarnessError(f"{toolchain.name} does not know {unknown}")
-    settings = toolchain.experiments.in_order(end.settings)
-    name = variant_name(toolchain.name, settings, {})
-    return Point(name=name, toolchain=toolchain, settings=settings)
+    return point_of(toolchain, end.settings)
 
 
 def _manifest(
     directory: Path, matrix: Matrix, request: Request, ends: tuple[Point, Point],
     toolchains: Mapping[str, Toolchain], cache: Path, command: tuple[str, ...],
 ) -> Manifest:  # fmt: skip
-    spec = matrix.spec
     question = QuestionSpec(baseline=ends[0].name, candidate=ends[1].name,
                             metrics=[request.metric], suspects=[])  # fmt: skip
     plan = Plan(variants=(), cells=(), rounds=0, seed=request.seed)
     manifest = make_manifest(directory.name, matrix, plan, toolchains.values(),
                              cache=cache, command=command)  # fmt: skip
-    asked = spec.model_copy(update={"question": question, "gates": []})
+    asked = matrix.spec.model_copy(update={"question": question, "gates": []})
     manifest = manifest.model_copy(update={"matrix": asked, "toolchains": ()})  # points add theirs
     if (directory / MANIFEST).exists():
         return _continued(read_manifest(directory), manifest)
@@ -251,7 +239,7 @@ def _manifest(
 
 
 def _continued(old: Manifest, new: Manifest) -> Manifest:
-    """The manifest to continue with: its points, but nothing that could be executed.
+    """Keep an earlier manifest's points, but nothing of it that could be executed.
 
     Points are built again when their turn comes (``TrialRunner``), and then compared.
     """
@@ -267,12 +255,11 @@ def _continued(old: Manifest, new: Manifest) -> Manifest:
 
 def _workload(matrix: Matrix, name: str | None) -> WorkloadSpec:
     workloads = {workload.name: workload for workload in matrix.spec.workloads}
-    if name is None and len(workloads) == 1:
-        return next(iter(workloads.values()))
-    if name is None:
+    if name is None and len(workloads) > 1:
         raise HarnessError(
             f"{matrix.path} has several workloads; give --workload, one of {', '.join(workloads)}"
         )
+    name = name or next(iter(workloads))
     if name not in workloads:
         raise HarnessError(f"{matrix.path} has no workload {name!r}{did_you_mean(name, workloads)}")
     return workloads[name]

@@ -5,16 +5,10 @@ from collections.abc import Callable, Sequence
 from harness.bisect.compare import Classifier
 from harness.bisect.points import Finding, Point
 from harness.bisect.search import first_change
-from harness.bisect.span import Span, undecided
+from harness.bisect.sentences import of_undecided
+from harness.bisect.span import Span
 from harness.errors import HarnessError
 from harness.golang.versions import GoVersion
-
-PointOf = Callable[[str], Point]
-"""The point of a release, fetched if it is not at hand.
-
-Raises:
-    HarnessError: it cannot be had.
-"""
 
 
 def between(versions: Sequence[str], older: str, newer: str) -> list[str]:
@@ -24,27 +18,21 @@ def between(versions: Sequence[str], older: str, newer: str) -> list[str]:
     return [parsed[v] for v in sorted(parsed) if v.released and low < v < high]
 
 
-def first_of_each_minor(versions: Sequence[str], after: str) -> list[str]:
-    """Where each minor version begins, which is where most changes arrive.
-
-    Args:
-        versions: releases in order.
-        after: a release; its own minor version does not count.
-    """
+def first_of_each_minor(versions: Sequence[str], release: str) -> list[str]:
+    """Where each minor version after that of a release begins: most changes arrive there."""
     first: dict[int, str] = {}
     for version in versions:
         first.setdefault(GoVersion.parse(version).minor, version)
-    return [version for minor, version in first.items() if minor > GoVersion.parse(after).minor]
+    return [version for minor, version in first.items() if minor > GoVersion.parse(release).minor]
 
 
 def search_releases(
-    span: Span, versions: Sequence[str], classifier: Classifier, point_of: PointOf
+    span: Span, versions: Sequence[str], classifier: Classifier, point_of: Callable[[str], Point]
 ) -> tuple[Span, list[Finding], str | None]:
-    """Halve the releases between both ends.
+    """Halve the releases between both ends; ``point_of`` fetches one, or raises ``HarnessError``.
 
-    Returns:
-        The span that is left; the findings in order of version; and, where releases that told
-        nothing lie in it, why.
+    Returns the span that is left; the findings in order of version; and, where releases that told
+    nothing lie in it, why.
     """
     points = {span.older.name: span.older, span.newer.name: span.newer}
     found: dict[str, Finding] = {}
@@ -62,5 +50,5 @@ def search_releases(
     line = [span.older.name, *versions, span.newer.name]
     bracket = first_change(line, classify, span.last)
     narrowed = span.between(points[line[bracket.low]], points[line[bracket.high]])
-    why = undecided([finding for _, finding in bracket.undecided])
+    why = of_undecided([finding for _, finding in bracket.undecided])
     return narrowed, [found[name] for name in versions if name in found], why

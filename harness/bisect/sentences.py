@@ -8,7 +8,10 @@ from harness.bisect.record import Bisection, Request, Stage
 from harness.bisect.source.answer import SourceAnswer
 from harness.bisect.source.patch import ChangedDeclaration
 from harness.bisect.span import Span
+from harness.report import wording
 from harness.text.words import amount, listed, percent, span
+
+_REASON_LINES = 6
 
 
 def of_step(request: Request, change: EndsEffect, unit: str) -> str:
@@ -29,14 +32,10 @@ def of_step(request: Request, change: EndsEffect, unit: str) -> str:
 
 
 def against(effect: Effect, unit: str) -> str:
-    """``+59.9 %``; in the metric's unit if there is no ratio; empty if nothing is known."""
-    if effect.ratio is not None:
-        return _signed(percent(effect.ratio - 1))
-    return "" if effect.difference is None else _signed(amount(effect.difference, unit))
-
-
-def _signed(text: str) -> str:
-    return text.replace("-", "−") if text.startswith("-") else f"+{text}"
+    """``+59.9 %``; in the metric's unit if there is no ratio; a dash if nothing is known."""
+    if effect.ratio is not None or effect.difference is None:
+        return wording.percent(effect.ratio)
+    return wording.difference(effect.difference, unit)
 
 
 def of_ends(request: Request, ends: Span, change: EndsEffect, unit: str, *, worse: bool) -> str:
@@ -48,24 +47,27 @@ def of_ends(request: Request, ends: Span, change: EndsEffect, unit: str, *, wors
         if change.ratio is None:
             least = amount(request.smallest * change.size, unit)
         return (
-            f"{pair} do not differ in {what} by {least} or more ({_interval(change, unit)}"
-            f"{change.rounds} rounds): there is nothing to search for between them"
+            f"{pair} do not differ in {what} by {least} or more ({_rounds(change, unit)}): "
+            "there is nothing to search for between them"
         )
     if change.decision == "undecided":
         return (
-            f"no difference between {pair} in {what} could be shown in {change.rounds} rounds "
-            f"({_interval(change, unit).removesuffix(', ')}): a search would follow noise"
+            f"no difference between {pair} in {what} could be shown ({_rounds(change, unit)}): "
+            "a search would follow noise"
         )
-    if not worse:
-        return (
-            f"{_compared(request, ends, change, unit)}: it is not worse; swap the ends to find "
-            "what improved it"
-        )
-    return _compared(request, ends, change, unit)
+    step = f"with {ends.bad.name} {of_step(request, change, unit)} than with {ends.good.name}"
+    return step if worse else f"{step}: it is not worse; swap the ends to find what improved it"
 
 
-def _compared(request: Request, ends: Span, change: EndsEffect, unit: str) -> str:
-    return f"with {ends.bad.name} {of_step(request, change, unit)} than with {ends.good.name}"
+def _rounds(change: EndsEffect, unit: str) -> str:
+    """``−0.05 to 0.1 %, 12 rounds``."""
+    rounds = f"{change.rounds} rounds"
+    if change.ci is not None:
+        rounds = f"{span(*(bound - 1 for bound in change.ci))}, {rounds}"
+    elif change.difference_ci is not None:
+        low, high = (amount(bound, unit) for bound in change.difference_ci)
+        rounds = f"{low} to {high}, {rounds}"
+    return rounds.replace("-", "−")
 
 
 def of_survey(findings: Sequence[Finding]) -> str:
@@ -89,8 +91,6 @@ def of_source(found: SourceAnswer, ends: Span) -> str:
             return f"the standard library alone does not make {ends.bad.name} bad"
         case "doubtful":
             return "the standard library makes at most a part of the difference"
-        case "not searched":
-            return "the standard library was not searched"
         case "not found" if found.untried:
             return (
                 f"what makes {ends.bad.name} bad was not found in its standard library: "
@@ -113,7 +113,7 @@ def _by_file(culprits: Sequence[ChangedDeclaration]) -> str:
 def of_confirmation(found: SourceAnswer, ends: Span) -> Iterator[str]:
     """What the patch does on each end."""
     more = [c.name for c in found.besides if c not in found.culprits]
-    needs = f" and {_few(more)}, which it needs to build," if more else ""
+    needs = f" and {few(more, 5)}, which it needs to build," if more else ""
     if found.forward:
         yield f"{ends.good.name} with the patch{needs} is {found.forward.state}"
     if found.reverse:
@@ -134,32 +134,37 @@ def passed_over_in_source(found: SourceAnswer) -> Iterator[str]:
         yield f"{refused} hybrids that do not build or run"
 
 
-def _few(names: Sequence[str]) -> str:
-    return listed([*names[:_FEW], *([f"{len(names) - _FEW} more"] if len(names) > _FEW else [])])
+def of_undecided(between: Sequence[Finding]) -> str | None:
+    """Why a search could not pin the change down; ``None`` if it could."""
+    names = [f"{finding.point} ({first_line(finding.reason)})" for finding in between]
+    return f"what lies between told nothing: {few(names, 3)}" if names else None
+
+
+def few(names: Sequence[str], most: int, noun: str = "more") -> str:
+    """The first names, and how many others there are."""
+    rest = [f"{len(names) - most} {noun}"] if len(names) > most else []
+    return listed([*names[:most], *rest])
+
+
+def first_line(reason: str | None) -> str:
+    """The first line of a reason."""
+    return ((reason or "").strip() or "no reason known").splitlines()[0]
+
+
+def first_lines(reason: str | None) -> str | None:
+    """The beginning of a reason: what a compiler says may have hundreds of lines."""
+    lines = (reason or "").strip().splitlines()
+    more = ["…"] if len(lines) > _REASON_LINES else []
+    return "\n".join([*lines[:_REASON_LINES], *more]) or None
 
 
 def _one_way(found: SourceAnswer) -> str:
     """Where the patch is not shown to work both ways."""
     if found.forward is None or found.forward.state != "bad":
-        return f", as far as {_TAKEN_BACK} shows"
+        return ", as far as reverting it on the bad toolchain shows"
     if found.reverse is None or found.reverse.state != "good":
-        return f", as far as {_TAKEN_OVER} shows"
+        return ", as far as making it on the good toolchain shows"
     return ""
-
-
-def _interval(change: EndsEffect, unit: str) -> str:
-    if change.ci is not None:
-        low, high = (f"{(bound - 1) * 100:+.2f} %" for bound in change.ci)
-    elif change.difference_ci is not None:
-        low, high = (amount(bound, unit) for bound in change.difference_ci)
-    else:
-        return ""
-    return f"{low} to {high}, ".replace("-", "−")
-
-
-_FEW = 5
-_TAKEN_BACK = "reverting it on the bad toolchain"
-_TAKEN_OVER = "making it on the good toolchain"
 
 
 def headline(bisection: Bisection) -> str:

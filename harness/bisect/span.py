@@ -1,6 +1,6 @@
 """Two points, one before and one after the change."""
 
-from harness.bisect.points import Finding, Point, State
+from harness.bisect.points import Point, State
 from harness.models import Frozen
 
 
@@ -34,17 +34,3 @@ class Span(Frozen):
     def describe(self, noun: str) -> str:
         """``the first bad release is go1.24.0, after go1.23.12``."""
         return f"the first {self.last} {noun} is {self.newer.name}, after {self.older.name}"
-
-
-def undecided(between: list[Finding]) -> str | None:
-    """Why a search could not pin the change down; ``None`` if it could."""
-    if not between:
-        return None
-    names = [f"{f.point} ({first_line(f.reason)})" for f in between]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""  # noqa: PLR2004 - enough to read
-    return f"what lies between told nothing: {', '.join(names[:3])}{more}"
-
-
-def first_line(text: str | None) -> str:
-    """The first line of a reason."""
-    return ((text or "").strip() or "no reason known").splitlines()[0]

@@ -1,16 +1,18 @@
 """The stages of a bisection: ends, survey, releases, experiments, source, commits."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.bisect.commits.stage import search_commits
 from harness.bisect.compare import Classifier, EndsEffect
-from harness.bisect.points import Effect, Finding, Point, State
+from harness.bisect.points import Effect, Finding, Point, State, point_of
 from harness.bisect.prepare import Setup
 from harness.bisect.record import Bisection, Stage, StageKind, Step
 from harness.bisect.releases import between, first_of_each_minor, search_releases
 from harness.bisect.sentences import (
+    first_lines,
     headline,
     of_confirmation,
     of_ends,
@@ -19,17 +21,14 @@ from harness.bisect.sentences import (
     of_survey,
     passed_over_in_source,
 )
-from harness.bisect.source.search import first_lines, search_source
+from harness.bisect.source.search import search_source
 from harness.bisect.span import Span
 from harness.bisect.toggles import attribute_experiments, suspects_between, untried
 from harness.errors import HarnessError
-from harness.golang.toolchains.available import Supply, ask_providers, at_hand, every_release
+from harness.golang.toolchains.available import ask_providers, at_hand, every_release
 from harness.golang.toolchains.resolve import parse_toolchain, resolve
 from harness.golang.versions import GoVersion
-from harness.matrix.names import variant_name
 from harness.metrics.catalogue import describe
-
-_UNCLEAR = "the two points that are left do not differ clearly enough"
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,6 @@ class Descent:
     """Where the change is, as far as known by now."""
     changed: bool | None = None
     stages: list[Stage] = field(default_factory=list)
-    supplies: Sequence[Supply] = ()
-    """What the providers of releases answered, once they were asked."""
 
     @property
     def unit(self) -> str:
@@ -63,15 +60,10 @@ class Descent:
         """What is known so far."""
         setup = self.setup
         bisection = Bisection(
-            request=setup.request,
-            unit=self.unit,
+            request=setup.request, unit=self.unit, changed=self.changed, headline="",
             direction="regression" if self.span.regression else "fix",
-            changed=self.changed,
-            headline="",
-            stages=tuple(self.stages),
-            trials=setup.runner.trials,
-            builds=setup.runner.builds,
-        )
+            stages=tuple(self.stages), trials=setup.runner.trials, builds=setup.runner.builds,
+        )  # fmt: skip
         return bisection.model_copy(update={"headline": headline(bisection)})
 
     def run(self) -> Iterator[Stage]:
@@ -91,8 +83,18 @@ class Descent:
             classifier = found
         yield from self._releases(classifier)
         yield from self._experiments()
-        yield from self._source()
-        yield from self._commits()
+        yield from self._unless_stopped(
+            "source", self._source(), "the standard library was not searched"
+        )
+        yield from self._unless_stopped("commits", self._commits(), "the commits were not searched")
+
+    def _unless_stopped(
+        self, kind: StageKind, stages: Iterator[Stage], otherwise: str
+    ) -> Iterator[Stage]:
+        try:
+            yield from stages
+        except HarnessError as error:
+            yield self._stage(kind, (), otherwise, stopped=str(error))
 
     def _compare(self, span: Span) -> tuple[Classifier, EndsEffect]:
         setup = self.setup
@@ -102,19 +104,16 @@ class Descent:
     def _ends(self, effect: EndsEffect) -> Stage:
         worse = bool(self.changed)
         answer = of_ends(self.setup.request, self.span, effect, self.unit, worse=worse)
-        return self._stage("ends", "Both ends", _measured(self.span, effect), answer)
+        return self._stage("ends", _measured(self.span, effect), answer, title="Both ends")
 
     def _survey(self) -> Generator[Stage, None, Classifier | None]:
         """Nothing is worse at the end: has a change come and gone on the way?
 
-        Yields:
-            One stage, if minor versions begin between the ends.
-
-        Returns:
-            What classifies points between the step into the worst version, or out of it.
+        Yields one stage, if minor versions begin between the ends; returns what classifies points
+        between the step into the worst version, or out of it.
         """
         span, request = self.span, self.setup.request
-        versions = first_of_each_minor(self._between(span), after=span.older.toolchain.version)
+        versions = first_of_each_minor(self._between(span)[0], span.older.toolchain.version)
         if not versions:
             return None
         found = [self._against_older(version) for version in versions]
@@ -125,7 +124,7 @@ class Descent:
         ]
         title = "First releases of the minor versions between the ends"
         if not worse:
-            yield self._stage("survey", title, findings, of_survey(findings), span)
+            yield self._stage("survey", findings, of_survey(findings), title=title)
             return None
         worst = max(worse, key=lambda s: abs(s.effect.difference or 0.0))
         answer = (
@@ -139,7 +138,7 @@ class Descent:
             classifier, effect = self._compare(self.span)
             if not is_worse(request.metric, effect):
                 stopped = f"{worst.span.newer.name} is not shown to be worse than {span.newer.name}"
-        yield self._stage("survey", title, findings, answer, span, stopped)
+        yield self._stage("survey", findings, answer, span, title=title, stopped=stopped)
         return None if stopped else classifier
 
     def _against_older(self, version: str) -> _Surveyed | Finding:
@@ -152,15 +151,14 @@ class Descent:
 
     def _releases(self, classifier: Classifier) -> Iterator[Stage]:
         span = self.span
-        versions = self._between(span)
-        unlisted = self._unlisted()
+        versions, unlisted = self._between(span)
         if not versions and not unlisted:
             return
         self.span, findings, why = search_releases(span, versions, classifier, self._release)
         older, newer = _measured(span, classifier.effect)
         answer = self.span.describe("release") + (", of those that can be had" if unlisted else "")
-        stage = self._stage("releases", "Releases", (older, *findings, newer), answer, span, why)
-        yield stage.model_copy(update={"passed_over": unlisted})
+        yield self._stage("releases", (older, *findings, newer), answer, span, stopped=why,
+                          passed_over=unlisted)  # fmt: skip
 
     def _experiments(self) -> Iterator[Stage]:
         """What the newer toolchain turns on or off, or the matrix asks about."""
@@ -177,11 +175,9 @@ class Descent:
         answer = (
             verdict.attributions[0].sentence if verdict.attributions else "nothing was compared"
         )
-        stage = self._stage("experiments", "Experiments", findings, answer)
         unknown = (f"{n}: {span.newer.name} does not know it" for n in named if n not in suspects)
-        yield stage.model_copy(update={
-            "suspects": verdict.suspects, "passed_over": (*unknown, *untried(suspects)),
-        })  # fmt: skip
+        yield self._stage("experiments", findings, answer, suspects=verdict.suspects,
+                          passed_over=(*unknown, *untried(suspects)))  # fmt: skip
 
     def _source(self) -> Iterator[Stage]:
         """Which declarations of the standard library."""
@@ -189,71 +185,52 @@ class Descent:
         if span.good.toolchain.identity == span.bad.toolchain.identity:
             return  # not a question of source
         if span.good.settings != span.bad.settings:
-            why = "the points that are left have other settings: name ends with the same ones"
-            yield self._not_searched("source", why)
-            return
-        classifier, effect = self._compare(span)
-        if effect.decision != "changed":
-            yield self._not_searched("source", _UNCLEAR)
-            return
-        try:
-            found = search_source(
-                span.good.toolchain, span.bad.toolchain, runner.source, span.bad.settings,
-                runner.build_settings, classifier.classify, setup.cache, setup.say,
-            )  # fmt: skip
-        except HarnessError as error:
-            yield self._not_searched("source", str(error))
-            return
+            raise HarnessError(
+                "the points that are left have other settings: name ends with the same ones"
+            )
+        classifier = self._told_apart(span)
+        found = search_source(
+            span.good.toolchain, span.bad.toolchain, runner.source, span.bad.settings,
+            runner.build_settings, classifier.classify, setup.cache, setup.say,
+        )  # fmt: skip
         tried = {step.finding.point: step.edits for step in found.steps}
         measured = [classifier.findings[name] for name in tried if name in classifier.findings]
-        answer = of_source(found, span)
-        stage = self._stage("source", "Source", measured, answer, stopped=found.stopped)
-        steps = tuple(_shortened(step, tried[step.finding.point]) for step in stage.steps)
-        yield stage.model_copy(update={
-            "steps": steps,
-            "functions": tuple(culprit.name for culprit in found.culprits),
-            "files": tuple(dict.fromkeys(culprit.path for culprit in found.culprits)),
-            "confirmed": tuple(of_confirmation(found, span)),
-            "patch": found.diff or None,
-            "remedy": found.remedy_diff or None,
-            "passed_over": tuple(passed_over_in_source(found)),
-        })  # fmt: skip
+        steps = (_shortened(step, tried[step.finding.point]) for step in self._steps(measured))
+        yield self._stage(
+            "source", (), of_source(found, span), stopped=found.stopped, steps=tuple(steps),
+            functions=tuple(culprit.name for culprit in found.culprits),
+            files=tuple(dict.fromkeys(culprit.path for culprit in found.culprits)),
+            confirmed=tuple(of_confirmation(found, span)),
+            patch=found.diff or None, remedy=found.remedy_diff or None,
+            passed_over=tuple(passed_over_in_source(found)),
+        )  # fmt: skip
 
     def _commits(self) -> Iterator[Stage]:
         """With a repository: which commit between both toolchains."""
         span, setup, runner = self.span, self.setup, self.setup.runner
         if setup.request.repository is None:
             return
-        classifier, effect = self._compare(span)
-        if effect.decision != "changed":
-            yield self._not_searched("commits", _UNCLEAR)
-            return
-        try:
-            stage, findings = search_commits(
-                Path(setup.request.repository), span, runner.source, runner.build_settings,
-                classifier.classify, setup.cache, setup.say,
-            )  # fmt: skip
-        except HarnessError as error:
-            yield self._stage("commits", "Commits", (), "no commit was found", stopped=str(error))
-            return
+        stage, findings = search_commits(
+            Path(setup.request.repository), span, runner.source, runner.build_settings,
+            self._told_apart(span).classify, setup.cache, setup.say,
+        )  # fmt: skip
         yield stage.model_copy(update={"steps": self._steps(findings)})
 
-    def _between(self, span: Span) -> list[str]:
-        """Releases between the toolchains of two points, in order; none if both are one version."""
+    def _told_apart(self, span: Span) -> Classifier:
+        classifier, effect = self._compare(span)
+        if effect.decision != "changed":
+            raise HarnessError("the two points that are left do not differ clearly enough")
+        return classifier
+
+    def _between(self, span: Span) -> tuple[list[str], tuple[str, ...]]:
+        """Releases between two points, in order, and in words those that may lie there as well."""
         older, newer = (point.toolchain.version for point in (span.older, span.newer))
         if GoVersion.parse(older) == GoVersion.parse(newer):
-            return []
-        cache = self.setup.cache
-        self.supplies = ask_providers(cache)
-        return between(every_release(at_hand(cache), self.supplies), older, newer)
-
-    def _unlisted(self) -> tuple[str, ...]:
-        """Releases that may lie between as well."""
-        return tuple(
-            f"releases that only {supply.provider} has: {supply.error}"
-            for supply in self.supplies
-            if supply.error is not None
-        )
+            return [], ()
+        supplies = ask_providers(self.setup.cache)
+        silent = (supply for supply in supplies if supply.error is not None)
+        unlisted = tuple(f"releases that only {s.provider} has: {s.error}" for s in silent)
+        return between(every_release(at_hand(self.setup.cache), supplies), older, newer), unlisted
 
     def _release(self, version: str) -> Point:
         """Get a release with the settings of the ends that it knows.
@@ -261,25 +238,18 @@ class Descent:
         Raises:
             HarnessError: it cannot be had.
         """
-        setup = self.setup
-        toolchain = resolve([parse_toolchain(version)], setup.cache, setup.say)[version]
-        wanted = dict.fromkeys((*self.span.older.settings, *self.span.newer.settings))
-        known = tuple(setting for setting in wanted if toolchain.experiments.knows(setting))
-        settings = toolchain.experiments.in_order(known)
-        name = variant_name(version, settings, {})
-        return Point(name=name, toolchain=toolchain, settings=settings)
-
-    def _not_searched(self, kind: StageKind, why: str) -> Stage:
-        """A stage that cannot begin."""
-        return self._stage(kind, kind.capitalize(), (), f"{kind} was not searched", stopped=why)
+        toolchain = resolve([parse_toolchain(version)], self.setup.cache, self.setup.say)[version]
+        return point_of(toolchain, (*self.span.older.settings, *self.span.newer.settings))
 
     def _stage(
-        self, kind: StageKind, title: str, findings: Iterable[Finding], answer: str,
-        span: Span | None = None, stopped: str | None = None,
+        self, kind: StageKind, findings: Iterable[Finding], answer: str, span: Span | None = None,
+        **fields: Any,
     ) -> Stage:  # fmt: skip
         span = span or self.span
-        return Stage(kind=kind, title=title, older=span.older.name, newer=span.newer.name,
-                     steps=self._steps(findings), answer=answer, stopped=stopped)  # fmt: skip
+        fields = {"title": kind.capitalize(), "steps": self._steps(findings)} | fields
+        return Stage(
+            kind=kind, older=span.older.name, newer=span.newer.name, answer=answer, **fields
+        )
 
     def _steps(self, findings: Iterable[Finding]) -> tuple[Step, ...]:
         command = self.setup.runner.command

@@ -8,12 +8,11 @@ from harness.analysis.conclusion import compare, conclude
 from harness.analysis.models import Verdict
 from harness.analysis.stopping import undecided
 from harness.bisect.measure import TrialRunner
-from harness.bisect.points import Finding, Point, State
+from harness.bisect.points import Finding, Point, State, point_of
 from harness.bisect.span import Span
 from harness.golang.experiments import experiment_of
 from harness.matrix.models import QuestionSpec, TrialsSpec
-from harness.matrix.names import variant_name
-from harness.run.records import Manifest, TrialRecord
+from harness.run.records import TrialRecord
 from harness.run.store import Run
 
 _TRIALS = TrialsSpec(min=5, max=20)
@@ -43,16 +42,13 @@ def untried(suspects: Sequence[str]) -> tuple[str, ...]:
 
 
 def _flipped(point: Point, chosen: Sequence[str]) -> Point:
-    experiments = point.toolchain.experiments
     kept = {experiment_of(s): s for s in point.settings if experiment_of(s) not in chosen}
     toggled = {
         name: name if not _is_on(point, name) else f"no{name}"
         for name in chosen
         if f"no{name}" not in point.settings and name not in point.settings
     }  # an explicit setting is taken back by leaving it out
-    settings = experiments.in_order(tuple((kept | toggled).values()))
-    name = variant_name(point.name.partition("+")[0], settings, {})
-    return point.model_copy(update={"name": name, "settings": settings})
+    return point_of(point.toolchain, (kept | toggled).values())
 
 
 def _is_on(point: Point, experiment: str) -> bool:
@@ -64,25 +60,16 @@ def _is_on(point: Point, experiment: str) -> bool:
 def attribute_experiments(
     span: Span, suspects: Sequence[str], runner: TrialRunner, directory: Path, metric: str
 ) -> tuple[Verdict, list[Finding]]:
-    """Measure the newer point with suspects flipped, and classify them as a matrix would.
-
-    Returns:
-        The verdict over these points, and a finding for each of them.
-    """
-    findings: list[Finding] = []
-    points: list[Point] = []
+    """Measure the newer point with suspects flipped, and classify them as a matrix would."""
     ends = (span.older.name, span.newer.name)
-    for point in (p for p in flips(span.newer, suspects) if p.name not in ends):
-        problem = runner.build(point)
-        if problem:
-            findings.append(Finding(point=point.name, state="unresolved", reason=problem))
-        else:
-            points.append(point)
+    built = [(p, runner.build(p)) for p in flips(span.newer, suspects) if p.name not in ends]
+    points = [point for point, problem in built if problem is None]
+    broken = [Finding(point=p.name, state="unresolved", reason=why) for p, why in built if why]
     block = (span.older, span.newer, *points)
     records = runner.records_of(block, _TRIALS.min)
     while undecided(run := _run(span, suspects, runner, directory, metric, block, records)):
         records += runner.records_of(block, 2)
-    return conclude(run), [*(_finding(run, span, point, metric) for point in points), *findings]
+    return conclude(run), [*(_finding(run, span, point, metric) for point in points), *broken]
 
 
 def _finding(run: Run, span: Span, point: Point, metric: str) -> Finding:
@@ -96,8 +83,7 @@ def _finding(run: Run, span: Span, point: Point, metric: str) -> Finding:
     good = found["good"]
     return Finding(
         point=point.name, state=state, ratio=good.ratio, ci=good.ci, difference=good.difference,
-        rounds=good.n,
-        reason=_REASONS.get(len(alike)),
+        rounds=good.n, reason=_REASONS.get(len(alike)),
     )  # fmt: skip
 
 
@@ -107,18 +93,17 @@ def _run(
 ) -> Run:  # fmt: skip
     """These rounds as a run of their own: a question about the two ends and the suspects."""
     names = {point.name for point in block}
-    manifest = runner.manifest
+    manifest, whole = runner.manifest, runner.manifest.plan
     question = QuestionSpec(baseline=span.older.name, candidate=span.newer.name,
                             suspects=list(suspects), metrics=[metric])  # fmt: skip
     rounds = {number: rank for rank, number in enumerate(sorted({r.round for r in records}), 1)}
-    plan = manifest.plan.model_copy(update={
-        "variants": tuple(v for v in manifest.plan.variants if v.name in names),
-        "cells": tuple(c for c in manifest.plan.cells if c.variant in names),
+    plan = whole.model_copy(update={
+        "variants": tuple(v for v in whole.variants if v.name in names),
+        "cells": tuple(c for c in whole.cells if c.variant in names),
         "rounds": _TRIALS.max,
     })  # fmt: skip
-    matrix = manifest.matrix.model_copy(
-        update={"question": question, "trials": _TRIALS, "gates": []}
-    )
-    asked: Manifest = manifest.model_copy(update={"matrix": matrix, "plan": plan})
+    asked = {"question": question, "trials": _TRIALS, "gates": []}
+    matrix = manifest.matrix.model_copy(update=asked)
+    manifest = manifest.model_copy(update={"matrix": matrix, "plan": plan})
     renumbered = (r.model_copy(update={"round": rounds[r.round]}) for r in records)
-    return Run(directory, asked, tuple(renumbered))
+    return Run(directory, manifest, tuple(renumbered))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.bisect.compare import Classifier
+from harness.bisect.compare import Classifier, Measured
 from harness.bisect.points import Point
 from harness.golang.experiments import Experiments
 from harness.golang.toolchains.resolve import Toolchain
@@ -21,12 +21,6 @@ def point(name: str, version: str = "go1.24.3", on: frozenset[str] = frozenset()
 
 def line(count: int) -> list[Point]:
     return [point(f"v{number:02}") for number in range(count)]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    value: float | None
-    problem: str | None = None
 
 
 @dataclass
@@ -50,16 +44,18 @@ class Simulation:
     def build(self, point: Point) -> str | None:
         return self.broken.get(point.name)
 
-    def rounds(self, points: Sequence[Point], count: int) -> list[dict[str, Outcome]]:
+    def rounds(self, points: Sequence[Point], count: int) -> list[dict[str, Measured]]:
         return [self._round(points) for _ in range(count)]
 
-    def _round(self, points: Sequence[Point]) -> dict[str, Outcome]:
+    def _round(self, points: Sequence[Point]) -> dict[str, Measured]:
         self.trials += len(points)
         common = self.shared * self._random.normal()
         return {
-            p.name: Outcome(None, "exit 2\npanic: no")
+            p.name: Measured(None, "exit 2\npanic: no")
             if p.name in self.crashing
-            else Outcome(self.value(p) * float(np.exp(common + self.noise * self._random.normal())))
+            else Measured(
+                self.value(p) * float(np.exp(common + self.noise * self._random.normal()))
+            )
             for p in points
         }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.bisect.commits.history import Commit, commit_of, release_at
 from harness.bisect.commits.relevance import is_test
-from harness.bisect.points import Point
+from harness.bisect.points import Point, point_of
 from harness.errors import HarnessError
 from harness.golang.cache import obtain
 from harness.golang.command import build_cache
@@ -20,7 +20,6 @@ from harness.golang.toolchains.available import at_hand
 from harness.golang.toolchains.resolve import Say, Toolchain, resolve
 from harness.golang.versions import expand_shorthand
 from harness.matrix.models import BuildSpec, ToolchainSpec
-from harness.matrix.names import variant_name
 from harness.matrix.paths import beside
 
 _TOOLS = ("asm", "cgo", "compile", "link", "preprofile")
@@ -98,10 +97,7 @@ class CommitBuilds:
             )
             self.count += 1
             self._tools.append((toolchain, sources))
-        known = tuple(s for s in self._settings if toolchain.experiments.knows(s))
-        settings = toolchain.experiments.in_order(known)
-        point = Point(name=variant_name(name, settings, {}), toolchain=toolchain, settings=settings)
-        return Built(point, base.name if base else None)
+        return Built(point_of(toolchain, self._settings), base.name if base else None)
 
 
 def end_of(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain | None:

@@ -13,8 +13,9 @@ from harness.bisect.commits.relevance import relevant
 from harness.bisect.points import Classify, Finding
 from harness.bisect.record import Culprit, Stage
 from harness.bisect.search import find_commit
+from harness.bisect.sentences import first_line
 from harness.bisect.source.used import used_files
-from harness.bisect.span import Span, first_line
+from harness.bisect.span import Span
 from harness.errors import HarnessError
 from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Say, Toolchain

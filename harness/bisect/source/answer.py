@@ -14,7 +14,7 @@ WANTED: Mapping[Direction, State] = {"forward": "bad", "reverse": "good"}
 """The state of a hybrid that has the effect."""
 
 
-Outcome = Literal["found", "no difference", "elsewhere", "doubtful", "not found", "not searched"]
+Outcome = Literal["found", "no difference", "elsewhere", "doubtful", "not found"]
 """``elsewhere``: the whole library makes no difference; ``doubtful``: it makes a part of it; ``not
 found``: the whole library cannot be taken over, and no part that can makes a difference."""
 

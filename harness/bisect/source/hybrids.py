@@ -89,8 +89,7 @@ class Hybrids:
         self, direction: Direction, changes: Changes, edits: AbstractSet[Edit], finding: Finding
     ) -> Finding:
         words = describe(changes, edits)
-        size = against(finding, "")
-        size = f" ({size} against the good end)" if size else ""
+        size = f" ({against(finding, '')} against the good end)" if finding.rounds else ""
         self.steps.append(TriedHybrid(direction=direction, edits=words, finding=finding))
         self._say(f"{finding.point}, {words}: {finding.state}{size}")
         return finding

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from harness.bisect.points import Classify, Finding
+from harness.bisect.sentences import few, first_lines
 from harness.bisect.source.answer import DIRECTIONS, WANTED, Direction, Outcome, SourceAnswer
 from harness.bisect.source.changes import Edit, compare
 from harness.bisect.source.grouptest import GroupResult, GroupTest
@@ -22,19 +23,15 @@ from harness.bisect.source.used import (
     out_of_reach,
     used_files,
 )
-from harness.errors import HarnessError
 from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Toolchain
 from harness.golang.versions import GoVersion
 from harness.matrix.models import BuildSpec
-from harness.text.words import listed
 
 MOST_HYBRIDS = 80
 """Hybrids that are tried to minimise declarations: some six seconds each on two CPUs."""
 MOST_HUNKS = 16
 """Hybrids that are tried to minimise the patch within declarations."""
-REASON_LINES = 6
-"""Lines of a reason that are reported."""
 
 
 def search_source(
@@ -49,18 +46,14 @@ def search_source(
 ) -> SourceAnswer:
     """Find the smallest part of the standard library's differences that makes the difference.
 
-    Returns:
-        What was found, and where and why the search ended early if it did. Equal arguments and
-        findings lead to equal questions in the same order.
+    Equal arguments and findings lead to equal questions in the same order.
+
+    Raises:
+        HarnessError: the go command cannot list the workload's files.
     """
     newest = max(good, bad, key=lambda toolchain: GoVersion.parse(toolchain.version))
     split = make_splitter(newest, cache)
-    try:
-        used = [used_files(end, source, settings, build, cache) for end in (good, bad)]
-    except HarnessError as error:
-        return SourceAnswer(
-            outcome="not searched", used=0, differing=(), elsewhere=0, stopped=str(error)
-        )
+    used = [used_files(end, source, settings, build, cache) for end in (good, bad)]
     found = differences(good, bad, used[0] | used[1])
     say(
         f"the workload is made of {found.used} files of the standard library: "
@@ -237,7 +230,9 @@ class _Search:
                     f"{why} of those that were tried; the search ended after "
                     f"{self._hybrids.asked} hybrids"
                 )
-            lines.append(f"Not tried are {count} differences in {_some(where)}: {why}")
+            lines.append(
+                f"Not tried are {count} differences in {few(where, 12, 'other packages')}: {why}"
+            )
         lines += [
             f"The {end} toolchain with all used files of the {other} one is {_said(finding)}"
             for end, other, finding in zip(("good", "bad"), ("bad", "good"), wholes, strict=True)
@@ -330,12 +325,6 @@ def _beside(direction: Direction, finding: Finding) -> dict[str, object]:
                   "linker, or from files that are not text, at least in part")  # fmt: skip
 
 
-def _some(names: Sequence[str]) -> str:
-    most = 12
-    more = [f"{len(names) - most} other packages"] if len(names) > most else []
-    return listed([*names[:most], *more])
-
-
 def _halve(needs: Needs, questions: _Questions, edits: frozenset[Edit]) -> frozenset[Edit]:
     """Find few edits with the effect; start again when a failed build told something."""
     while True:
@@ -354,10 +343,3 @@ def _said(finding: Finding) -> str:
     """A state, with the beginning of its reason: compiler messages can be long."""
     reason = first_lines(finding.reason)
     return f"{finding.state}: {reason}" if reason else finding.state
-
-
-def first_lines(reason: str | None) -> str | None:
-    """The beginning of a reason, which may be hundreds of lines long."""
-    lines = (reason or "").strip().splitlines()
-    more = ["…"] if len(lines) > REASON_LINES else []
-    return "\n".join([*lines[:REASON_LINES], *more]) or None

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from bisecting import Outcome, line, point
+from bisecting import line, point
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.bisect.compare import Classifier, EndsEffect
+from harness.bisect.compare import Classifier, EndsEffect, Measured
 from harness.bisect.page import bisection_markdown, render_bisection
 from harness.bisect.points import Finding, Point
 from harness.bisect.record import Bisection, Request, Stage, Step
@@ -39,17 +39,17 @@ class Told:
     def build(self, _: Point) -> str | None:
         return None
 
-    def rounds(self, points: Sequence[Point], count: int) -> list[dict[str, Outcome]]:
+    def rounds(self, points: Sequence[Point], count: int) -> list[dict[str, Measured]]:
         found = []
         for _ in range(count):
             found.append({p.name: self._outcome(p) for p in points})
             self.rounds_asked += 1
         return found
 
-    def _outcome(self, point: Point) -> Outcome:
+    def _outcome(self, point: Point) -> Measured:
         values = self.values[point.name]
         value = values[self.rounds_asked % len(values)]
-        return Outcome(value, None if value is not None else "no such metric")
+        return Measured(value, None if value is not None else "no such metric")
 
 
 def bench_of(*values: Sequence[float | None]) -> tuple[Classifier, list[Point]]:
@@ -126,7 +126,7 @@ def test_nothing_against_a_million_objects_is_told_in_objects() -> None:
     assert (change.decision, change.ratio, change.difference) == ("changed", None, 1_000_010.0)
     assert "allocs.objects of w is 1,000 k more (exact in" in words_of(change)
     finding = classifier.classify(points[1])
-    assert (finding.state, finding.rounds, against(finding, "count")) == ("good", 2, "+0")
+    assert (finding.state, finding.rounds, against(finding, "count")) == ("good", 2, "0")
 
 
 def test_zeros_everywhere_are_no_change_and_say_so_in_the_unit() -> None:

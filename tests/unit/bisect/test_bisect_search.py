@@ -214,4 +214,4 @@ def test_releases_between_two_are_final_ones_in_order() -> None:
     ]
     assert between(versions, "go1.23.9", "go1.24.3") == ["go1.23.10", "go1.24.0"]
     line = ["go1.23.10", "go1.24.0", "go1.24.3", "go1.25.1", "go1.25.2"]
-    assert first_of_each_minor(line, after="go1.23.9") == ["go1.24.0", "go1.25.1"]
+    assert first_of_each_minor(line, "go1.23.9") == ["go1.24.0", "go1.25.1"]
