@@ -36,6 +36,8 @@ TRIAL_LIMIT = 1.6
 """CPU and wall of one warm trial, by those of an empty test."""
 COMMAND_LIMIT = 2.5
 """CPU of a small command, by that of its imports."""
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+"""With it each process would compile every module anew, which no user's does."""
 FIRST_LIMIT, LAST_LIMIT = 2.0, 2.5
 """Seconds before the first trial and after the last one."""
 
@@ -78,7 +80,9 @@ def main() -> int:
 
 def _cost(command: Sequence[str | Path], directory: Path) -> Cost:
     started = time.perf_counter()
-    with subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, cwd=directory, env=ENVIRONMENT, stdout=subprocess.DEVNULL
+    ) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - started
@@ -95,7 +99,7 @@ def _edges(scratch: Path) -> tuple[float, float]:
         BIN / "gomatrix", "run", ROOT / "matrix.yaml", "--reports", reports,
     ]  # fmt: skip
     started = time.time()
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL)
     ended = time.time()
     lines = (reports / "latest" / "trials.jsonl").read_text(encoding="utf-8").splitlines()
     trials = [json.loads(line) for line in lines]

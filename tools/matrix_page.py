@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from harness.matrix import models
 from harness.matrix.models import question, scalars, servers, toolchains, trials
-from harness.models import Frozen
+from harness.models import Frozen, field_docs
 from harness.text import units
 
 _SECTIONS: dict[type[Frozen], str] = {
@@ -96,9 +96,10 @@ def markdown() -> str:
 
 def _section(model: type[Frozen], title: str) -> str:
     intro = _plain(model.__doc__ or "")
+    docs = field_docs(model)
     rows = [
         f"| `{field.alias or name}` | {_kind(field.annotation, field.metadata)} | "
-        f"{_default(field)} | {_plain(field.description or '')} |"
+        f"{_default(field)} | {_plain(docs.get(field.alias or name, ''))} |"
         for name, field in model.model_fields.items()
     ]
     head = ["| key | value | default | meaning |", "|---|---|---|---|"]

@@ -27,7 +27,7 @@ from harness.run.records import Manifest, TrialRecord
 from harness.run.store import MANIFEST, append_trial, read_trials, write_json
 from harness.session.execute import measure
 from harness.session.lanes import available_lanes
-from harness.session.prepare import record_of
+from harness.session.manifest import record_of
 
 
 class TrialRunner:

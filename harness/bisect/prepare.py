@@ -32,7 +32,8 @@ from harness.run.directory import ELSEWHERE, reserve
 from harness.run.records import Manifest
 from harness.run.store import MANIFEST, read_manifest, write_json
 from harness.session.execute import TEMPORARY
-from harness.session.prepare import make_manifest, require_linux
+from harness.session.manifest import make_manifest
+from harness.session.prepare import require_linux
 from harness.text.suggestions import did_you_mean
 
 _RECORD_BYTES, _RECORD_VALUES = 32 << 20, 1_000_000

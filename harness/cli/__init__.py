@@ -1,7 +1,7 @@
 """The command ``gomatrix``: thin commands over the functions of the package.
 
-Each module here holds a few commands, and imports what they need; it is itself imported when one of
-them is used, so that ``gomatrix --version`` and shell completion do not wait for scipy.
+Each command has a module of its name, which is imported when it is used: neither ``gomatrix runs
+list`` nor shell completion waits for numpy.
 """
 
 import errno
@@ -21,29 +21,23 @@ from harness.text.visible import visible
 from harness.version import provenance
 
 COMMANDS = {
-    "init": ("project", "Write a commented matrix.yaml for the Go module in this directory."),
-    "plan": ("project", "Show what a run would do and how long it would take."),
-    "run": ("run", "Measure a matrix and write its report."),
-    "merge": ("run", "Merge runs of one matrix from shards or several machines."),
-    "doctor": (
-        "project",
-        "Check whether this machine is fit to measure, and say what to change.",
-    ),
-    "bisect": (
-        "bisect",
-        "Find what made a workload worse: the release, the experiment, the function, the commit.",
-    ),
-    "report": ("report", "Write the report of a run, or the history of several."),
-    "verdict": ("report", "Analyze a stored run again and print the conclusions."),
-    "compare": ("report", "Compare two variants of a stored run on every metric."),
-    "profile": ("report", "Show which functions allocated the live heap of a variant."),
-    "runs": ("runs", "List and prune runs."),
-    "cache": ("runs", "List and prune cached toolchains and builds."),
-    "experiments": ("experiments", "List the experiments that each toolchain knows."),
-    "schema": ("schemas", "Print the JSON Schema of matrix.yaml or of a file of a run."),
-    "completion": ("completion", "Print a shell completion script."),
+    "init": "Write a commented matrix.yaml for the Go module in this directory.",
+    "plan": "Show what a run would do and how long it would take.",
+    "run": "Measure a matrix and write its report.",
+    "merge": "Merge runs of one matrix from shards or several machines.",
+    "doctor": "Check whether this machine is fit to measure, and say what to change.",
+    "bisect": "Find what made a workload worse: the release, experiment, function and commit.",
+    "report": "Write the report of a run, or the history of several.",
+    "verdict": "Analyze a stored run again and print the conclusions.",
+    "compare": "Compare two variants of a stored run on every metric.",
+    "profile": "Show which functions allocated the live heap of a variant.",
+    "runs": "List and prune runs.",
+    "cache": "List and prune cached toolchains and builds.",
+    "experiments": "List the experiments that each toolchain knows.",
+    "schema": "Print the JSON Schema of matrix.yaml or of a file of a run.",
+    "completion": "Print a shell completion script.",
 }
-"""Each command's module and summary, by name."""
+"""Each command's summary, by name; the module of that name here has the command."""
 
 
 class Commands(click.Group):
@@ -57,7 +51,7 @@ class Commands(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"harness.cli.{COMMANDS[cmd_name][0]}")
+        module = import_module(f"harness.cli.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
 
@@ -73,13 +67,13 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """List the commands without loading them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete names of commands, without loading them, and options."""
         names = [
             CompletionItem(name, help=text)
-            for name, (_, text) in COMMANDS.items()
+            for name, text in COMMANDS.items()
             if name.startswith(incomplete)
         ]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]

@@ -6,7 +6,8 @@ import click
 from rich.table import Table
 
 from harness.cli.options import examples, json_option
-from harness.cli.output import plain, say, say_json, show
+from harness.cli.output import say, say_json
+from harness.cli.tables import plain, show
 from harness.errors import HarnessError
 from harness.golang.cache import default_cache
 from harness.golang.experiments import table as experiment_table

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import TypeAdapter, ValidationError
 
-from harness.matrix.models import Fraction
+from harness.text.units import parse_fraction as parse_share
 
 
 def examples(*lines: str) -> str:
@@ -38,6 +37,7 @@ reports_option = click.option(
     "--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"),
     show_default=True, help="The directory of runs.",
 )  # fmt: skip
+days = click.IntRange(min=0, max=1_000_000)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -46,7 +46,6 @@ def parse_fraction(
 ) -> float | None:
     """Parse a share, as ``5%`` or ``0.05``, for an option's ``callback=``."""
     try:
-        return None if value is None else TypeAdapter(Fraction).validate_python(value)
-    except ValidationError as error:
-        message = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise click.BadParameter(message) from None
+        return None if value is None else float(str(parse_share(value)))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None

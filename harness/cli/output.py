@@ -4,12 +4,7 @@ Whatever came from a program, a file name, a matrix or a run directory is shown 
 characters spelt out, so that it can neither move the cursor nor pass for something else.
 """
 
-import sys
-
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from harness.text.visible import visible, visible_json
 
@@ -27,18 +22,3 @@ def say(text: str, *, err: bool = False) -> None:
 def say_json(text: str) -> None:
     """Print JSON, which reads back the same."""
     click.echo(visible_json(text))
-
-
-def plain(text: str) -> str:
-    """Foreign text for a table, without markup."""
-    return escape(visible(text))
-
-
-def show(grid: Table, width: int) -> None:
-    """Print a table whose foreign texts are ``plain``.
-
-    Args:
-        grid: the table.
-        width: of a line where the output is no terminal.
-    """
-    Console(width=None if sys.stdout.isatty() else width).print(grid)

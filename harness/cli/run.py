@@ -1,4 +1,4 @@
-"""Commands that measure and merge runs."""
+"""The command ``gomatrix run``."""
 
 import os
 import sys
@@ -7,14 +7,10 @@ from pathlib import Path
 import click
 import pytest
 
-from harness.analysis.unanswered import exit_status
-from harness.cli.options import examples, matrix_argument, runs_argument
+from harness.cli.options import examples, matrix_argument
 from harness.cli.output import say
 from harness.matrix.load import load
-from harness.report.terminal import terminal_summary
 from harness.run.directory import newest_run
-from harness.run.store import Run
-from harness.session.judge import merge_and_judge
 
 _NEWEST = "@newest"
 """The value of ``--resume`` without an argument."""
@@ -97,21 +93,3 @@ def _isolated_pytest(arguments: list[str]) -> int:
         "-p", "xdist.plugin", "-p", "harness.pytest_plugin.plugin", "--no-header",
     ]  # fmt: skip
     return int(pytest.main([*isolation, *arguments]))
-
-
-@click.command(epilog=examples("gomatrix merge reports/shard-1 reports/shard-2 -o reports/whole"))
-@runs_argument
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path),
-    help="The run directory to create.",
-)  # fmt: skip
-def merge(runs: tuple[Path, ...], output: Path) -> None:
-    """Merge runs of one matrix from shards or several machines.
-
-    All trials are analyzed together, and the merged run gets its own report. Exit as gomatrix run
-    does.
-    """
-    verdict = merge_and_judge(runs, output)
-    for line in terminal_summary(verdict):
-        say(line)
-    sys.exit(exit_status(Run.load(output), verdict))

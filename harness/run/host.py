@@ -5,8 +5,6 @@ import os
 import platform
 from pathlib import Path
 
-import psutil
-
 from harness.models import Frozen
 
 
@@ -29,6 +27,8 @@ class Host(Frozen):
 
 def describe_host() -> Host:
     """Describe this machine."""
+    import psutil  # noqa: PLC0415 - whoever reads a run need not wait for it
+
     return Host(
         id=host_id(),
         name=platform.node(),

@@ -29,7 +29,8 @@ from harness.run.store import (
 )
 from harness.session.execute import TEMPORARY, Assignment, clean
 from harness.session.judge_apart import judge_apart
-from harness.session.prepare import Prepared, Say, build_requests, make_manifest, prepare
+from harness.session.manifest import make_manifest
+from harness.session.prepare import Prepared, Say, build_requests, prepare
 from harness.session.progress import Progress
 from harness.session.stopping import Stopping
 

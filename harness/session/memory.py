@@ -6,13 +6,12 @@ whoever reads it next drops the claims of processes that have died.
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from harness.files.locks import hold_lock
 from harness.session.controlgroups import MEMBERSHIP, ROOT, control_groups
@@ -32,6 +31,8 @@ def memory_budget() -> int:
 
 def available_memory() -> int:
     """Bytes that are free or can be reclaimed, on this machine and in our control groups."""
+    import psutil  # noqa: PLC0415 - a worker, which claims memory, does not ask for this
+
     return int(min(psutil.virtual_memory().available, memory_room()))
 
 
@@ -123,12 +124,12 @@ class Ledger:
             others = {
                 key: claim
                 for key, claim in content["claims"].items()
-                if key != str(lane) and psutil.pid_exists(claim["pid"])
+                if key != str(lane) and Path("/proc", str(claim["pid"])).exists()
             }
             need = content["peaks"].get(workload, declared or 0)
             if others and need + sum(claim["bytes"] for claim in others.values()) > self._budget:
                 return False
-            mine = {"pid": psutil.Process().pid, "bytes": need}
+            mine = {"pid": os.getpid(), "bytes": need}
             content["claims"] = others | {str(lane): mine}
             self._write(content)
             return True

@@ -1,20 +1,15 @@
-"""Prepare a run: resolve toolchains, locate workloads, make the plan, write the manifest."""
+"""Prepare a run: resolve toolchains, locate workloads, make the plan, list the builds."""
 
 import secrets
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.resources import as_file, files
 from pathlib import Path
 
-import harness
 from harness.errors import HarnessError
-from harness.golang.builds.build import build_tool
 from harness.golang.builds.request import BuildRequest
 from harness.golang.cache import default_cache
 from harness.golang.experiments import explain_unknown
-from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.golang.sources.locate import Source, locate
 from harness.golang.toolchains.resolve import Toolchain, ToolchainError, resolve
 from harness.golang.versions import GoVersion
@@ -22,10 +17,7 @@ from harness.matrix.load import Matrix, load
 from harness.plan.feasible import check_trials, require_sides
 from harness.plan.plan import Cell, Plan, make_plan
 from harness.plan.question import QuestionError, resolve_question
-from harness.run.host import describe_host
-from harness.run.records import Manifest
 from harness.session.lanes import available_lanes
-from harness.session.memory import memory_budget
 
 Say = Callable[[str], None]
 """Called with one line of progress at a time."""
@@ -119,61 +111,9 @@ def build_requests(prepared: Prepared, cells: Iterable[tuple[str, str]]) -> list
     return list(requests.values())
 
 
-def make_manifest(
-    name: str,
-    matrix: Matrix,
-    plan: Plan,
-    toolchains: Iterable[Toolchain],
-    *,
-    builds: Iterable[BuildRecord] = (),
-    cache: Path,
-    command: Sequence[str],
-) -> Manifest:
-    """Describe a run on this machine, now; build the helper programs that its trials need."""
-    spec = matrix.spec
-    used = tuple(toolchains)
-    served = any(w.server is not None and w.server.load.url for w in spec.workloads)
-    return Manifest(
-        name=name,
-        created=datetime.now(UTC),
-        harness=harness.__version__,
-        matrix_path=str(matrix.path),
-        matrix_text=matrix.text,
-        matrix=spec,
-        toolchains=tuple(record_of(toolchain) for toolchain in used),
-        builds=tuple(builds),
-        supervisor=str(build_helper("supervisor", used, cache)),
-        load_generator=str(build_helper("loadgen", used, cache)) if served else "",
-        plan=plan,
-        host=describe_host(),
-        lanes=len(available_lanes(spec.trials.cpus, spec.trials.lanes)),
-        memory_budget=memory_budget(),
-        command=tuple(command),
-    )
-
-
-def build_helper(name: str, toolchains: Iterable[Toolchain], cache: Path) -> Path:
-    """Build ``supervisor`` or ``loadgen`` of ``harness.trial`` with the newest toolchain."""
-    with as_file(files("harness.trial") / name / "main.go") as source:
-        return build_tool(source, newest(toolchains), cache)
-
-
 def newest(toolchains: Iterable[Toolchain]) -> Toolchain:
     """The toolchain with the highest version."""
     return max(toolchains, key=lambda toolchain: GoVersion.parse(toolchain.version))
-
-
-def record_of(toolchain: Toolchain) -> ToolchainRecord:
-    """Describe a toolchain for ``run.json``."""
-    return ToolchainRecord(
-        name=toolchain.name,
-        version=toolchain.version,
-        provider=toolchain.provider,
-        goroot=str(toolchain.goroot),
-        sha256=toolchain.sha256,
-        digest=toolchain.identity,
-        on=tuple(name for name in toolchain.experiments.known if name in toolchain.experiments.on),
-    )
 
 
 def _toolchains(matrix: Matrix, cache: Path, say: Say) -> dict[str, Toolchain]:

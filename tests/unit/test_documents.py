@@ -15,7 +15,7 @@ import yaml
 from documents import DOCUMENTS, ROOT, Block, blocks, every_block, inline_commands
 
 from harness.cli import main
-from harness.cli.schemas import json_schema
+from harness.cli.schema import json_schema
 from harness.golang.experiments import Experiments, experiment_of
 from harness.matrix.load import load
 from harness.plan.plan import make_plan

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-HEAVY = ("altair", "jinja2", "numpy", "pip", "pydantic", "pytest", "rich", "scipy", "scipy.stats",
-         "vl_convert")  # fmt: skip
+HEAVY = ("altair", "jinja2", "numpy", "pip", "psutil", "pydantic", "pytest", "rich", "scipy",
+         "scipy.stats", "vl_convert")  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -14,9 +14,11 @@ HEAVY = ("altair", "jinja2", "numpy", "pip", "pydantic", "pytest", "rich", "scip
     [
         ("import harness", ""),
         ("import harness.pytest_plugin.plugin", "pytest"),
-        ("from harness.cli import main; main(['--help'], standalone_mode=False)", "rich"),
-        ("import harness.cli.project", "pydantic rich"),
-        ("import harness.cli.runs", "pydantic rich"),
+        ("from harness.cli import main; main(['--help'], standalone_mode=False)", ""),
+        ("import harness.cli.plan", "pydantic"),
+        ("import harness.cli.runs", "pydantic"),
+        ("import harness.cli.run", "pydantic pytest"),
+        ("import harness.cli.verdict", "numpy pydantic scipy"),
         ("import harness.pytest_plugin.collection", "pydantic pytest"),
         ("import harness.session.execute", "pydantic"),
         ("import harness.pytest_plugin.controller", "pydantic pytest"),

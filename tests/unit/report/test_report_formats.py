@@ -20,7 +20,7 @@ from verdicts import make_verdict
 
 from harness.analysis.conclusion import conclude
 from harness.cli import main
-from harness.cli.schemas import SCHEMAS, json_schema
+from harness.cli.schema import SCHEMAS, json_schema
 from harness.profiles.pprof import parse_heap
 from harness.report.formats import FORMATS, write_reports
 from harness.report.history import Row, render_history

@@ -1,75 +1,16 @@
-"""Commands to run before a measurement: doctor, init and plan."""
+"""The command ``gomatrix plan``."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from rich.table import Table
-from rich.text import Text
 
 from harness.cli.options import examples, json_option, matrix_argument, reports_option
-from harness.cli.output import say, say_json, show
-from harness.doctor import Finding, gather, judge_host
-from harness.errors import writing
-from harness.golang.cache import default_cache
-from harness.init import draft
+from harness.cli.output import say, say_json
 from harness.matrix.load import load
 from harness.session.prepare import prepare
 from harness.session.preview import Estimate, Preview, preview
-from harness.text.visible import visible
-
-_COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
-
-
-@click.command(epilog=examples("gomatrix doctor", "gomatrix doctor --json"))
-@reports_option
-@json_option
-def doctor(reports: Path, *, as_json: bool) -> None:
-    """Check whether this machine is fit to measure, and say what to change.
-
-    Exit with 0 if runs can work here, even with warnings, and with 1 if they cannot.
-    """
-    findings = judge_host(gather(default_cache(), reports))
-    if as_json:
-        dumped = [finding.model_dump() for finding in findings]
-        say_json(json.dumps({"schema": 1, "findings": dumped}, indent=1))
-    else:
-        _print_findings(findings)
-    sys.exit(1 if any(finding.level == "error" for finding in findings) else 0)
-
-
-def _print_findings(findings: list[Finding]) -> None:
-    grid = Table(box=None, show_header=False, pad_edge=False)
-    for finding in findings:
-        words = Text(visible(finding.says))
-        if finding.remedy:
-            words.append(f"\n→ {visible(finding.remedy)}", style="bold")
-        level = Text(finding.level, style=_COLOURS[finding.level])
-        grid.add_row(level, Text(visible(finding.check)), words)
-    show(grid, 100)
-
-
-@click.command(epilog=examples("gomatrix init", "gomatrix init && gomatrix run"))
-def init() -> None:
-    """Write a commented matrix.yaml for the Go module in this directory.
-
-    It lists the main packages and benchmarks, compares go.mod's Go version with the newest stable
-    one, and toggles the experiments that differ. It never overwrites a matrix.yaml. Go need not be
-    installed: missing toolchains are downloaded.
-    """
-    path = Path("matrix.yaml")
-    present = next((p for p in (path, Path("matrix.yml")) if p.exists()), None)
-    if present:
-        say(f"{present} is there already; it is left as it is")
-        return
-    text, remarks = draft(Path.cwd(), default_cache(), lambda line: say(line, err=True))
-    with writing(path, "go to a directory of your own"):
-        path.write_text(text, encoding="utf-8")
-    for line in remarks:
-        say(line)
-    say(f"wrote {path}; see what it does with gomatrix plan, and measure with gomatrix run")
 
 
 @click.command(

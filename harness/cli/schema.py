@@ -15,6 +15,7 @@ from harness.bisect.record import Bisection
 from harness.cli.options import examples
 from harness.cli.output import say_json
 from harness.matrix.models import MatrixSpec
+from harness.models import field_docs
 from harness.run.records import Manifest, TrialRecord
 
 SCHEMAS: Mapping[str, type[BaseModel]] = MappingProxyType(
@@ -28,7 +29,19 @@ SCHEMAS: Mapping[str, type[BaseModel]] = MappingProxyType(
 )
 
 
-class _AsWritten(GenerateJsonSchema):
+class _Described(GenerateJsonSchema):
+    """Adds the docstrings below fields."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        full = super().model_schema(schema)
+        docs = field_docs(schema["cls"])
+        for name, field in full.get("properties", {}).items():
+            if name in docs:
+                field["description"] = docs[name]
+        return full
+
+
+class _AsWritten(_Described):
     """Describes what a user may write, where the models say what it becomes.
 
     A validator that runs before a field's own takes a shorthand: one item for a list of them, text
@@ -52,7 +65,7 @@ def json_schema(name: str) -> dict[str, Any]:
     if name == "matrix":
         schema = MatrixSpec.model_json_schema(schema_generator=_AsWritten)
     else:
-        schema = SCHEMAS[name].model_json_schema(mode="serialization")
+        schema = SCHEMAS[name].model_json_schema(mode="serialization", schema_generator=_Described)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
 
 

@@ -1,0 +1,32 @@
+"""The command ``gomatrix init``."""
+
+from pathlib import Path
+
+import click
+
+from harness.cli.options import examples
+from harness.cli.output import say
+from harness.errors import writing
+from harness.golang.cache import default_cache
+from harness.init import draft
+
+
+@click.command(epilog=examples("gomatrix init", "gomatrix init && gomatrix run"))
+def init() -> None:
+    """Write a commented matrix.yaml for the Go module in this directory.
+
+    It lists the main packages and benchmarks, compares go.mod's Go version with the newest stable
+    one, and toggles the experiments that differ. It never overwrites a matrix.yaml. Go need not be
+    installed: missing toolchains are downloaded.
+    """
+    path = Path("matrix.yaml")
+    present = next((p for p in (path, Path("matrix.yml")) if p.exists()), None)
+    if present:
+        say(f"{present} is there already; it is left as it is")
+        return
+    text, remarks = draft(Path.cwd(), default_cache(), lambda line: say(line, err=True))
+    with writing(path, "go to a directory of your own"):
+        path.write_text(text, encoding="utf-8")
+    for line in remarks:
+        say(line)
+    say(f"wrote {path}; see what it does with gomatrix plan, and measure with gomatrix run")

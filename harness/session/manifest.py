@@ -1,0 +1,70 @@
+"""Make the manifest of a run on this machine, and the helper programs that its trials need."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import harness
+from harness.golang.builds.build import build_tool
+from harness.golang.records import BuildRecord, ToolchainRecord
+from harness.golang.toolchains.resolve import Toolchain
+from harness.matrix.load import Matrix
+from harness.plan.plan import Plan
+from harness.run.host import describe_host
+from harness.run.records import Manifest
+from harness.session.lanes import available_lanes
+from harness.session.memory import memory_budget
+from harness.session.prepare import newest
+
+
+def make_manifest(
+    name: str,
+    matrix: Matrix,
+    plan: Plan,
+    toolchains: Iterable[Toolchain],
+    *,
+    builds: Iterable[BuildRecord] = (),
+    cache: Path,
+    command: Sequence[str],
+) -> Manifest:
+    """Describe a run on this machine, now; build the helper programs that its trials need."""
+    spec = matrix.spec
+    used = tuple(toolchains)
+    served = any(w.server is not None and w.server.load.url for w in spec.workloads)
+    return Manifest(
+        name=name,
+        created=datetime.now(UTC),
+        harness=harness.__version__,
+        matrix_path=str(matrix.path),
+        matrix_text=matrix.text,
+        matrix=spec,
+        toolchains=tuple(record_of(toolchain) for toolchain in used),
+        builds=tuple(builds),
+        supervisor=str(build_helper("supervisor", used, cache)),
+        load_generator=str(build_helper("loadgen", used, cache)) if served else "",
+        plan=plan,
+        host=describe_host(),
+        lanes=len(available_lanes(spec.trials.cpus, spec.trials.lanes)),
+        memory_budget=memory_budget(),
+        command=tuple(command),
+    )
+
+
+def build_helper(name: str, toolchains: Iterable[Toolchain], cache: Path) -> Path:
+    """Build ``supervisor`` or ``loadgen`` of ``harness.trial`` with the newest toolchain."""
+    with as_file(files("harness.trial") / name / "main.go") as source:
+        return build_tool(source, newest(toolchains), cache)
+
+
+def record_of(toolchain: Toolchain) -> ToolchainRecord:
+    """Describe a toolchain for ``run.json``."""
+    return ToolchainRecord(
+        name=toolchain.name,
+        version=toolchain.version,
+        provider=toolchain.provider,
+        goroot=str(toolchain.goroot),
+        sha256=toolchain.sha256,
+        digest=toolchain.identity,
+        on=tuple(name for name in toolchain.experiments.known if name in toolchain.experiments.on),
+    )
