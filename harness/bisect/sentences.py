@@ -128,7 +128,7 @@ def passed_over_in_source(found: SourceAnswer) -> Iterator[str]:
     if found.untried:
         yield f"{found.untried} of {found.edits} differences, see where it stopped"
     if found.binary:
-        yield f"{len(found.binary)} files that differ, but are not text"
+        yield f"{found.binary} files that differ, but are not text"
     refused = sum(step.finding.state == "unresolved" for step in found.steps)
     if refused:
         yield f"{refused} hybrids that do not build or run"

@@ -188,16 +188,13 @@ class Descent:
             raise HarnessError(
                 "the points that are left have other settings: name ends with the same ones"
             )
-        classifier = self._told_apart(span)
         found = search_source(
             span.good.toolchain, span.bad.toolchain, runner.source, span.bad.settings,
-            runner.build_settings, classifier.classify, setup.cache, setup.say,
+            runner.build_settings, self._told_apart(span).classify, setup.cache, setup.say,
         )  # fmt: skip
-        tried = {step.finding.point: step.edits for step in found.steps}
-        measured = [classifier.findings[name] for name in tried if name in classifier.findings]
-        steps = (_shortened(step, tried[step.finding.point]) for step in self._steps(measured))
+        steps = tuple(map(self._shortened, found.steps))
         yield self._stage(
-            "source", (), of_source(found, span), stopped=found.stopped, steps=tuple(steps),
+            "source", (), of_source(found, span), stopped=found.stopped, steps=steps,
             functions=tuple(culprit.name for culprit in found.culprits),
             files=tuple(dict.fromkeys(culprit.path for culprit in found.culprits)),
             confirmed=tuple(of_confirmation(found, span)),
@@ -251,6 +248,12 @@ class Descent:
             kind=kind, older=span.older.name, newer=span.newer.name, answer=answer, **fields
         )
 
+    def _shortened(self, step: Step) -> Step:
+        """With the command, and of what a compiler says the beginning."""
+        finding = step.finding.model_copy(update={"reason": first_lines(step.finding.reason)})
+        command = self.setup.runner.command(finding.point)
+        return Step(finding=finding, what=step.what, command=command)
+
     def _steps(self, findings: Iterable[Finding]) -> tuple[Step, ...]:
         command = self.setup.runner.command
         return tuple(Step(finding=f, command=command(f.point)) for f in findings)
@@ -287,9 +290,3 @@ def _of_survey(surveyed: _Surveyed, *, worse: bool) -> Finding:
     if surveyed.effect.decision == "undecided":
         state, reason = "doubtful", f"no difference is shown in {surveyed.effect.rounds} rounds"
     return _finding(surveyed.span.newer, state, surveyed.effect, reason)
-
-
-def _shortened(step: Step, what: str) -> Step:
-    """A hybrid in words, and of what a compiler says the beginning."""
-    finding = step.finding.model_copy(update={"reason": first_lines(step.finding.reason)})
-    return step.model_copy(update={"what": what, "finding": finding})

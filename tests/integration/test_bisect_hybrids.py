@@ -65,9 +65,7 @@ def search(
     def run(bad: Toolchain) -> SourceAnswer:
         source = find(good, module, cache)
         classify = TrialClassifier(source, (good, bad), cache)
-        answer = search_source(good, bad, source, (), BuildSpec(), classify, cache, quiet)
-        assert answer.hybrids == len(classify.asked)
-        return answer
+        return search_source(good, bad, source, (), BuildSpec(), classify, cache, quiet)
 
     return run
 
@@ -144,7 +142,6 @@ def test_a_field_its_uses_and_an_added_file_are_found_together(
     ]  # fmt: skip
     assert_confirmed(answer)
     assert answer.elsewhere == 1  # container/heap
-    assert "src/container/heap/heap.go" not in answer.differing
     assert "unused" not in answer.diff
     assert_applies(answer.diff, good, tmp_path)
 
@@ -232,7 +229,7 @@ def test_a_leaf_package_is_found_where_the_whole_libraries_cannot_be_mixed(
     assert_confirmed(answer)
     assert "slices.Sorted(maps.Keys(v))" in answer.diff
     assert [step.finding.state for step in answer.steps[:2]] == ["unresolved", "unresolved"]
-    assert answer.hybrids < 20
+    assert len(answer.steps) < 20
 
 
 def _link(source: str, target: str) -> None:

@@ -4,41 +4,28 @@ from collections.abc import Mapping
 from typing import Literal
 
 from harness.bisect.points import Finding, State
+from harness.bisect.record import Step
 from harness.bisect.source.patch import ChangedDeclaration
 from harness.models import Frozen
 
 Direction = Literal["forward", "reverse"]
 """``forward``: files of the bad toolchain on the good one; ``reverse``: the other way."""
 DIRECTIONS: tuple[Direction, ...] = ("forward", "reverse")
+OTHER: Mapping[Direction, Direction] = {"forward": "reverse", "reverse": "forward"}
 WANTED: Mapping[Direction, State] = {"forward": "bad", "reverse": "good"}
 """The state of a hybrid that has the effect."""
-
-
 Outcome = Literal["found", "no difference", "elsewhere", "doubtful", "not found"]
 """``elsewhere``: the whole library makes no difference; ``doubtful``: it makes a part of it; ``not
 found``: the whole library cannot be taken over, and no part that can makes a difference."""
-
-
-class TriedHybrid(Frozen):
-    """A hybrid that was tried."""
-
-    direction: Direction
-    edits: str
-    """Which differences were taken over, in words."""
-    finding: Finding
 
 
 class SourceAnswer(Frozen):
     """Which differences of the standard library have the effect."""
 
     outcome: Outcome
-    used: int
-    """Files of the standard library that the workload is built from."""
-    differing: tuple[str, ...]
-    """Used files that differ, as paths within the GOROOT."""
     elsewhere: int
     """Files of the standard library that differ but are not used, and so never tried."""
-    binary: tuple[str, ...] = ()
+    binary: int = 0
     """Used files that differ but are not text, and so never tried."""
     edits: int = 0
     """Declarations that differ in used files."""
@@ -58,9 +45,7 @@ class SourceAnswer(Frozen):
     """What makes the bad toolchain good, if reverting the patch does not."""
     remedy_diff: str = ""
     """The patch that does so."""
-    steps: tuple[TriedHybrid, ...] = ()
+    steps: tuple[Step, ...] = ()
     """All hybrids, in the order in which they were tried."""
-    hybrids: int = 0
-    """How many of them were built and measured, or refused by the compiler."""
     stopped: str | None = None
     """Where and why the search ended early; ``None`` if both directions are confirmed."""

@@ -61,9 +61,7 @@ class FileChange(Frozen):
     @cached_property
     def differing(self) -> frozenset[int]:
         """Pieces with another text."""
-        return frozenset(
-            number for number, piece in enumerate(self.pieces) if piece.good != piece.bad
-        )
+        return frozenset(n for n, piece in enumerate(self.pieces) if piece.good != piece.bad)
 
     @cached_property
     def edits(self) -> tuple[Edit, ...]:
@@ -89,22 +87,19 @@ class FileChange(Frozen):
         return piece.good.code != piece.bad.code
 
     def refined(self, chosen: AbstractSet[int]) -> tuple["FileChange", dict[int, tuple[int, ...]]]:
-        """The same change with some pieces taken apart into hunks.
-
-        Returns:
-            The change, and for each chosen piece its pieces in it.
-        """
+        """Take some pieces apart into hunks; also returns what each chosen piece became."""
         pieces: list[Piece] = []
         places = {}
         for number, piece in enumerate(self.pieces):
+            before = len(pieces)
             both = piece.good.text and piece.bad.text
-            parts = list(_hunks(piece)) if number in chosen and both else [piece]
-            places[number] = tuple(range(len(pieces), len(pieces) + len(parts)))
-            pieces += parts
+            pieces += _hunks(piece) if number in chosen and both else [piece]
+            if number in chosen:
+                places[number] = tuple(range(before, len(pieces)))
         change = FileChange(
             path=self.path, good=self.good, bad=self.bad, splits=self.splits, pieces=tuple(pieces)
         )
-        return change, {number: places[number] for number in sorted(chosen)}
+        return change, places
 
 
 class Unparsable(Exception):  # noqa: N818 - an outcome of a combination, not a fault
@@ -116,26 +111,26 @@ def compare(
 ) -> dict[str, FileChange]:
     """Compare files, in the order of their paths.
 
-    Args:
-        good: texts of files by path within the GOROOT; ``None`` for one that is not there.
-        bad: the other side, with the same paths.
-        split: takes files of the good and of the bad side apart.
+    Both sides have the same paths within the GOROOT, with ``None`` for a file that is not there;
+    the first splitter is for files of the good side.
     """
     paths = [path for path in sorted(good) if good[path] != bad[path]]
-    splits = zip(
-        *(
-            one([(path, side[path] or "") for path in paths])
-            for one, side in zip(split, (good, bad), strict=True)
-        ),
-        strict=True,
-    )
+    sides = [_split(side, paths, one) for side, one in zip((good, bad), split, strict=True)]
     changes = {}
-    for path, both in zip(paths, splits, strict=True):
-        pieces = tuple(_align(*both, absent=(good[path] is None, bad[path] is None)))
+    for path in paths:
+        splits = sides[0][path], sides[1][path]
         changes[path] = FileChange(
-            path=path, good=good[path], bad=bad[path], splits=both, pieces=pieces
+            path=path, good=good[path], bad=bad[path], splits=splits, pieces=tuple(_align(*splits))
         )
     return changes
+
+
+def _split(
+    texts: Mapping[str, str | None], paths: Sequence[str], split: Splitter
+) -> dict[str, Split]:
+    present = [(path, text) for path in paths if (text := texts[path]) is not None]
+    found = zip(present, split(present), strict=True)
+    return dict.fromkeys(paths, Split(segments=())) | {path: one for (path, _), one in found}
 
 
 def combine(
@@ -150,26 +145,18 @@ def combine(
     mixed = {}
     for path, change in changes.items():
         numbers = frozenset(edit.piece for edit in chosen if edit.path == path)
-        whole = _whole(change, numbers)
-        if whole is None:
-            mixed[path] = numbers
+        wanted = frozenset(edit.piece for edit in change.edits) or change.differing
+        if not numbers or (change.one_sided and not numbers & wanted):
+            texts[path] = change.good
+        elif numbers >= (wanted if change.one_sided else change.differing):
+            texts[path] = change.bad
         else:
-            texts[path] = whole[0]
+            mixed[path] = numbers
     drafts = {path: _assemble(changes[path], numbers) for path, numbers in mixed.items()}
     splits = split([(path, "".join(draft)) for path, draft in drafts.items()])
     for path, found in zip(drafts, splits, strict=True):
         texts[path] = _with_imports(changes[path], mixed[path], drafts[path], found)
     return texts
-
-
-def _whole(change: FileChange, numbers: AbstractSet[int]) -> tuple[str | None] | None:
-    """The file as it is on one side, if that is what the edits make it."""
-    wanted = frozenset(edit.piece for edit in change.edits) or change.differing
-    if not numbers or (change.one_sided and not numbers & wanted):
-        return (change.good,)
-    if numbers >= (wanted if change.one_sided else change.differing):
-        return (change.bad,)
-    return None
 
 
 def _assemble(change: FileChange, numbers: AbstractSet[int]) -> list[str]:
@@ -203,17 +190,12 @@ def _with_imports(
     return "".join([*draft[:number], text, *draft[number + 1 :]])
 
 
-def _align(good: Split, bad: Split, *, absent: tuple[bool, bool]) -> Iterator[Piece]:
+def _align(good: Split, bad: Split) -> Iterator[Piece]:
     """Pair the segments that declare the same."""
-    sides = [
-        () if missing else split.segments
-        for split, missing in zip((good, bad), absent, strict=True)
-    ]
-    if any(len(side) == 1 and side[0].kind == "text" for side in sides) and not any(absent):
-        whole = [
-            Segment(kind="text", text=t, code=t)
-            for t in ("".join(s.text for s in side) for side in sides)
-        ]
+    sides = good.segments, bad.segments
+    if all(sides) and any(len(side) == 1 and side[0].kind == "text" for side in sides):
+        texts = ["".join(segment.text for segment in side) for side in sides]
+        whole = [Segment(kind="text", text=text, code=text) for text in texts]
         yield Piece(good=whole[0], bad=whole[1])
         return
     keys = _keys(sides[0], {})
@@ -225,9 +207,8 @@ def _align(good: Split, bad: Split, *, absent: tuple[bool, bool]) -> Iterator[Pi
     matcher = difflib.SequenceMatcher(None, keys, _keys(sides[1], groups), autojunk=False)
     for tag, a, b, c, d in matcher.get_opcodes():
         if tag == "equal":
-            yield from (
-                Piece(good=x, bad=y) for x, y in zip(sides[0][a:b], sides[1][c:d], strict=True)
-            )
+            pairs = zip(sides[0][a:b], sides[1][c:d], strict=True)
+            yield from (Piece(good=one, bad=other) for one, other in pairs)
         else:
             yield from (Piece(good=segment, bad=_NOTHING) for segment in sides[0][a:b])
             yield from (Piece(good=_NOTHING, bad=segment) for segment in sides[1][c:d])
@@ -247,16 +228,12 @@ def _hunks(piece: Piece) -> Iterator[Piece]:
     """The lines of a declaration that both sides have, and what differs between them."""
     good, bad = split_lines(piece.good.text), split_lines(piece.bad.text)
     literal = any(mark in piece.good.text + piece.bad.text for mark in ("`", "/*"))
+
+    def part(side: Segment, lines: Sequence[str]) -> Segment:
+        text = "".join(lines)
+        code = text if literal else without_comments(text)
+        return Segment(kind=piece.kind, text=text, code=code, symbols=side.symbols)
+
     matcher = difflib.SequenceMatcher(None, good, bad, autojunk=False)
     for _, a, b, c, d in matcher.get_opcodes():
-        sides = ["".join(good[a:b]), "".join(bad[c:d])]
-        segments = [
-            Segment(
-                kind=piece.kind,
-                text=text,
-                code=text if literal else without_comments(text),
-                symbols=side.symbols,
-            )
-            for text, side in zip(sides, (piece.good, piece.bad), strict=True)
-        ]
-        yield Piece(good=segments[0], bad=segments[1])
+        yield Piece(good=part(piece.good, good[a:b]), bad=part(piece.bad, bad[c:d]))

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from harness.bisect.points import Classify, Finding, Point
+from harness.bisect.points import Classify, Finding, point_of
+from harness.bisect.record import Step
 from harness.bisect.sentences import against
-from harness.bisect.source.answer import Direction, TriedHybrid
+from harness.bisect.source.answer import Direction
 from harness.bisect.source.changes import Edit, FileChange, Unparsable, combine
 from harness.bisect.source.split import Splitter
 from harness.golang.toolchains.resolve import Toolchain
-from harness.matrix.names import variant_name
 
 _FEW = 3
 """So many declarations are named one by one."""
@@ -35,42 +35,30 @@ class Hybrids:
     def __init__(
         self, ends: Ends, classify: Classify, split: Splitter, say: Callable[[str], None]
     ) -> None:
-        self.steps: list[TriedHybrid] = []
+        self.steps: list[Step] = []
         self.asked = 0
         """Hybrids that were built, or that the compiler refused."""
-        self._ends = ends
-        self._classify = classify
-        self._split = split
-        self._say = say
+        self._ends, self._classify, self._split, self._say = ends, classify, split, say
         self._known: dict[str, Finding] = {}
 
     def ask(self, direction: Direction, changes: Changes, edits: AbstractSet[Edit]) -> Finding:
-        """What becomes of one end when some differences are taken over from the other.
-
-        Args:
-            direction: ``forward`` starts from the good end and ``reverse`` from the bad one.
-            changes: all differences.
-            edits: which are taken over.
-        """
+        """What becomes of one end when some differences are taken over from the other."""
         base = self._ends.good if direction == "forward" else self._ends.bad
         try:
             texts = self.texts(direction, changes, edits)
         except Unparsable as error:
             name = _name(base, sorted(edits))
-            finding = Finding(point=name, state="unresolved", reason=str(error))
-            return self._note(direction, changes, edits, finding)
+            refused = Finding(point=name, state="unresolved", reason=str(error))
+            return self._known.get(name) or self._note(name, changes, edits, refused)
         own = {c.path: c.good if direction == "forward" else c.bad for c in changes.values()}
         mixed = {path: text for path, text in texts.items() if text != own[path]}
         name = _name(base, sorted(mixed.items()))
-        if name not in self._known:
-            toolchain = base.model_copy(update={"name": name, "patched": {**base.patched, **mixed}})
-            variant = variant_name(name, self._ends.settings, {})
-            self.asked += 1
-            self._known[name] = self._classify(
-                Point(name=variant, toolchain=toolchain, settings=self._ends.settings)
-            )
-            self._note(direction, changes, edits, self._known[name])
-        return self._known[name]
+        if name in self._known:
+            return self._known[name]
+        toolchain = base.model_copy(update={"name": name, "patched": {**base.patched, **mixed}})
+        self.asked += 1
+        finding = self._classify(point_of(toolchain, self._ends.settings))
+        return self._note(name, changes, edits, finding)
 
     def texts(
         self, direction: Direction, changes: Changes, edits: AbstractSet[Edit]
@@ -86,24 +74,24 @@ class Hybrids:
         return combine(changes, chosen, self._split)
 
     def _note(
-        self, direction: Direction, changes: Changes, edits: AbstractSet[Edit], finding: Finding
+        self, name: str, changes: Changes, edits: AbstractSet[Edit], finding: Finding
     ) -> Finding:
         words = describe(changes, edits)
         size = f" ({against(finding, '')} against the good end)" if finding.rounds else ""
-        self.steps.append(TriedHybrid(direction=direction, edits=words, finding=finding))
+        self.steps.append(Step(finding=finding, what=words))
         self._say(f"{finding.point}, {words}: {finding.state}{size}")
+        self._known[name] = finding
         return finding
 
 
 def describe(changes: Changes, edits: AbstractSet[Edit]) -> str:
     """Edits in words: by name if they are few, else by where they are."""
-    found = sorted(edits)
-    if len(found) <= _FEW:
-        return ", ".join(dict.fromkeys(_label(changes[e.path], e.piece) for e in found))
-    paths = {edit.path for edit in found}
+    if len(edits) <= _FEW:
+        return ", ".join(dict.fromkeys(_label(changes[e.path], e.piece) for e in sorted(edits)))
+    paths = {edit.path for edit in edits}
     packages = sorted({changes[path].package for path in paths})
     where = ", ".join(packages) if len(packages) <= _FEW else f"{len(packages)} packages"
-    return f"{len(found)} differences in {len(paths)} files of {where}"
+    return f"{len(edits)} differences in {len(paths)} files of {where}"
 
 
 def _label(change: FileChange, number: int) -> str:

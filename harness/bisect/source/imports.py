@@ -21,14 +21,9 @@ def unnamed(imports: Iterable[Import]) -> frozenset[str]:
 def fit_imports(first: _Side, second: _Side, needed: AbstractSet[str]) -> str:
     """The text of imports that neither lack what is needed nor hold what is not.
 
-    Args:
-        first: the side to take them from if they fit, whose unnamed imports are kept in any case.
-        second: the other side.
-        needed: names that the file qualifies other names with; other names than those of packages
-            may be among them.
-
-    Returns:
-        The text of one of the sides, or, if neither fits, a text with imports from both.
+    It is that of one side, of the first if it fits; if neither fits, it has imports from both. The
+    unnamed imports of the first side are kept in any case. What is ``needed`` may hold other names
+    than those of packages.
     """
     offered = {name for side in (first, second) for name in _named(side[0])}
     wanted = needed & offered

@@ -26,10 +26,8 @@ def halve(
 ) -> frozenset[T]:
     """Find a small set of changes that has the effect, which all of them together have.
 
-    Args:
-        blocks: all changes, in blocks that belong together; no block needs a later one.
-        ask: answers questions.
-        close: adds to a set what it needs.
+    Blocks hold changes that belong together, and none needs a later one; ``close`` adds to a set
+    what it needs.
     """
     kept: frozenset[T] = frozenset()
     high = len(blocks)

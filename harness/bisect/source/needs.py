@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from graphlib import TopologicalSorter
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from harness.bisect.source.answer import Direction
-from harness.bisect.source.changes import Edit, FileChange, Piece
+from harness.bisect.source.changes import Edit, FileChange
 
 _COMPLAINTS = (
     r"undefined: (?:\w+\.)?(\w+)",
@@ -32,8 +33,6 @@ _COMPLAINTS = (
     r"(?:symbol|definition of) (?:[\w./]+\.)?(\w+)",
 )
 """How the Go compiler and linker say that a name is missing, or is there twice."""
-
-
 _PACKAGE = re.compile(r"^# ([\w./-]+)")
 """The line above the compiler's messages about a package."""
 _QUALIFIED = re.compile(r"(?:undefined:|relocation target|symbol|definition of) ([\w./]+)\.\w+")
@@ -61,11 +60,8 @@ class Needs:
     ) -> None:  # fmt: skip
         """Start with references.
 
-        Args:
-            changes: all differences.
-            direction: ``forward`` to make edits on the good side, ``reverse`` to revert them on the
-                bad side.
-            unreachable: packages that cannot be added to that side's toolchain.
+        ``forward`` makes edits on the good side, ``reverse`` reverts them on the bad side.
+        Packages that are ``unreachable`` cannot be added to that side's toolchain.
         """
         ranks, backwards = _ranks(changes), direction == "reverse"
         edits = sorted((e for c in changes.values() for e in c.edits), reverse=backwards)
@@ -116,17 +112,15 @@ class Needs:
     def blocks(self, edits: AbstractSet[Edit]) -> list[frozenset[Edit]]:
         """Group edits that need each other, in an order in which no block needs a later one."""
         chosen = [edit for edit in self._edits if edit in edits]
-        labels = self._components(chosen)
+        labels = dict(zip(chosen, self._components(chosen), strict=True))
         members: dict[int, set[Edit]] = defaultdict(set)
-        for edit, label in zip(chosen, labels, strict=True):
+        first: dict[int, int] = {}
+        for rank, (edit, label) in enumerate(labels.items()):
             members[label].add(edit)
-        place = dict(zip(chosen, labels, strict=True))
+            first.setdefault(label, rank)
         needed = {
-            label: {place[n] for e in group for n in self._needs[e] if n in place} - {label}
+            label: {labels[n] for e in group for n in self._needs[e] if n in labels} - {label}
             for label, group in members.items()
-        }
-        first = {
-            label: chosen.index(next(e for e in chosen if e in members[label])) for label in members
         }
         return [frozenset(members[label]) for label in _in_order(needed, first)]
 
@@ -168,7 +162,15 @@ class Needs:
 
     def _introduced_and_removed(self, changes: Mapping[str, FileChange]) -> None:
         """A name that only one side has: its users need its declaration, or its removal them."""
-        known = [frozenset[str]().union(*_names(changes, side)) for side in (0, 1)]
+        known = [
+            {
+                n
+                for c in changes.values()
+                for s in c.splits[side].segments
+                for n in s.uses | s.defines
+            }
+            for side in (0, 1)
+        ]
         for edit, piece in self._pieces.items():
             for name in piece.bad.defines - known[0]:
                 for user in self._users[name] - {edit}:
@@ -182,9 +184,12 @@ class Needs:
             lambda: (set(), set())
         )
         for edit, piece in self._pieces.items():
-            for names, side in ((_symbols(piece, 0), 0), (_symbols(piece, 1), 1)):
-                for name in names - _symbols(piece, 1 - side):
-                    places[edit.path.rpartition("/")[0], name][side].add(edit)
+            names = [
+                {symbol.name for symbol in side.symbols} - {"init", "_"}
+                for side in (piece.good, piece.bad)
+            ]
+            for name in names[0] ^ names[1]:
+                places[edit.path.rpartition("/")[0], name][name in names[1]].add(edit)
         for left, came in places.values():
             if left and came:
                 self._tie(left | came)
@@ -206,33 +211,17 @@ def _named(signatures: AbstractSet[str]) -> dict[str, set[str]]:
     return found
 
 
-def _names(changes: Mapping[str, FileChange], side: int) -> Iterator[frozenset[str]]:
-    for change in changes.values():
-        for segment in change.splits[side].segments:
-            yield segment.uses | segment.defines
-
-
-def _symbols(piece: Piece, side: int) -> set[str]:
-    symbols = (piece.bad if side else piece.good).symbols
-    return {s.name for s in symbols} - {"init", "_"}
-
-
 def _in_order(needed: Mapping[int, AbstractSet[int]], place: Mapping[int, int]) -> Iterator[int]:
     """Sort topologically, and otherwise by place."""
-    missing = {label: len(others) for label, others in needed.items()}
-    needing = defaultdict(set)
-    for label, others in needed.items():
-        for other in others:
-            needing[other].add(label)
-    ready = [(place[label], label) for label, count in missing.items() if not count]
-    heapq.heapify(ready)
-    while ready:
+    sorter = TopologicalSorter(needed)
+    sorter.prepare()
+    ready: list[tuple[int, int]] = []
+    while sorter:
+        for label in sorter.get_ready():
+            heapq.heappush(ready, (place[label], label))
         _, label = heapq.heappop(ready)
         yield label
-        for other in needing[label]:
-            missing[other] -= 1
-            if not missing[other]:
-                heapq.heappush(ready, (place[other], other))
+        sorter.done(label)
 
 
 def _ranks(changes: Mapping[str, FileChange]) -> dict[str, tuple[bool, int, int]]:

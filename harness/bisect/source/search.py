@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 
 from harness.bisect.points import Classify, Finding
 from harness.bisect.sentences import few, first_lines
-from harness.bisect.source.answer import DIRECTIONS, WANTED, Direction, Outcome, SourceAnswer
+from harness.bisect.source.answer import DIRECTIONS, OTHER, WANTED, Direction, Outcome, SourceAnswer
 from harness.bisect.source.changes import Edit, compare
 from harness.bisect.source.grouptest import GroupResult, GroupTest
 from harness.bisect.source.hybrids import Changes, Ends, Hybrids
@@ -35,15 +34,9 @@ MOST_HUNKS = 16
 
 
 def search_source(
-    good: Toolchain,
-    bad: Toolchain,
-    source: Source,
-    settings: tuple[str, ...],
-    build: BuildSpec,
-    classify: Classify,
-    cache: Path,
-    say: Callable[[str], None],
-) -> SourceAnswer:
+    good: Toolchain, bad: Toolchain, source: Source, settings: tuple[str, ...], build: BuildSpec,
+    classify: Classify, cache: Path, say: Callable[[str], None],
+) -> SourceAnswer:  # fmt: skip
     """Find the smallest part of the standard library's differences that makes the difference.
 
     Equal arguments and findings lead to equal questions in the same order.
@@ -56,7 +49,7 @@ def search_source(
     used = [used_files(end, source, settings, build, cache) for end in (good, bad)]
     found = differences(good, bad, used[0] | used[1])
     say(
-        f"the workload is made of {found.used} files of the standard library: "
+        f"the workload is made of {len(used[0] | used[1])} files of the standard library: "
         f"{len(found.good)} of them differ, and {found.elsewhere} that it does not use"
     )
     moved = moved_packages(*used)
@@ -67,21 +60,13 @@ def search_source(
     changes = compare(found.good, found.bad, (sides[0], sides[1]))
     hybrids = Hybrids(Ends(good, bad, settings), classify, split, say)
     packages = {change.package for change in changes.values()}
-    unreachable = {
-        direction: out_of_reach(end, packages)
-        for direction, end in zip(DIRECTIONS, (good, bad), strict=True)
-    }
+    unreachable: dict[Direction, frozenset[str]] = {
+        "forward": out_of_reach(good, packages), "reverse": out_of_reach(bad, packages)
+    }  # fmt: skip
     fields = _Search(hybrids, changes, split, unreachable).run()
-    return SourceAnswer(
-        used=found.used,
-        differing=tuple(found.good),
-        elsewhere=found.elsewhere,
-        binary=found.binary,
-        edits=sum(len(change.edits) for change in changes.values()),
-        steps=tuple(hybrids.steps),
-        hybrids=hybrids.asked,
-        **fields,
-    )
+    edits = sum(len(change.edits) for change in changes.values())
+    return SourceAnswer(elsewhere=found.elsewhere, binary=found.binary, edits=edits,
+                        steps=tuple(hybrids.steps), **fields)  # fmt: skip
 
 
 class _Learned(Exception):  # noqa: N818 - a signal, not a fault
@@ -92,9 +77,8 @@ class _Questions:
     """Answers questions of delta debugging, within a budget."""
 
     def __init__(self, hybrids: Hybrids, direction: Direction, changes: Changes, most: int) -> None:
-        self._hybrids = hybrids
+        self._hybrids, self._changes = hybrids, changes
         self._direction: Direction = direction
-        self._changes = changes
         self._last = hybrids.asked + most
         self._known: dict[frozenset[Edit], Answer] = {}
         self.needs: Needs | None = None
@@ -108,16 +92,13 @@ class _Questions:
                 self.spent = True
                 return "unresolved"
             finding = self._hybrids.ask(self._direction, self._changes, edits)
-            self._known[edits] = self._answer(finding)
-            unresolved = finding.state == "unresolved"
-            if unresolved and self.needs and self.needs.learn(finding.reason or "", edits):
+            if finding.state != "unresolved":
+                self._known[edits] = "yes" if finding.state == WANTED[self._direction] else "no"
+                return self._known[edits]
+            self._known[edits] = "unresolved"
+            if self.needs and self.needs.learn(finding.reason or "", edits):
                 raise _Learned
         return self._known[edits]
-
-    def _answer(self, finding: Finding) -> Answer:
-        if finding.state == "unresolved":
-            return "unresolved"
-        return "yes" if finding.state == WANTED[self._direction] else "no"
 
     @property
     def smallest(self) -> frozenset[Edit] | None:
@@ -145,13 +126,11 @@ class _Search:
 
     def __init__(
         self, hybrids: Hybrids, changes: Changes, split: Splitter,
-        unreachable: Mapping[Direction, frozenset[str]] = MappingProxyType({}),
+        unreachable: Mapping[Direction, frozenset[str]],
     ) -> None:  # fmt: skip
-        self._hybrids = hybrids
-        self._changes = changes
-        self._split = split
+        self._hybrids, self._changes, self._split = hybrids, changes, split
         self._edits = frozenset(edit for change in changes.values() for edit in change.edits)
-        self._needs = {d: Needs(changes, d, unreachable.get(d, frozenset())) for d in DIRECTIONS}
+        self._needs = {d: Needs(changes, d, unreachable[d]) for d in DIRECTIONS}
 
     def run(self) -> dict[str, object]:
         """Fields of the answer."""
@@ -177,7 +156,7 @@ class _Search:
         if result.direction is None:
             return self._in_vain(result, wholes)
         fields = self._minimised(result.direction, result.edits)
-        other: Direction = "reverse" if result.direction == "forward" else "forward"
+        other = OTHER[result.direction]
         shown = fields[other]
         if isinstance(shown, Finding) and shown.state not in ("unresolved", WANTED[other]):
             result = test.run((other,))  # these are not all: find the others in the other direction
@@ -189,7 +168,7 @@ class _Search:
     def _minimised(self, direction: Direction, among: frozenset[Edit]) -> dict[str, object]:
         """Minimise edits that have the effect in one direction, and confirm in the other."""
         part = self._smallest(direction, among)
-        other: Direction = "reverse" if direction == "forward" else "forward"
+        other = OTHER[direction]
         confirmed = self._hybrids.ask(other, part.changes, part.edits)
         if confirmed.state != WANTED[other] and part.edits != part.whole:
             again = self._hybrids.ask(other, part.changes, part.whole)
@@ -214,22 +193,22 @@ class _Search:
         """Nothing was found: what was tried, what was not, and why."""
         count = len(result.untried)
         told = len(self._edits) - count - len(result.unclear)
-        words = (
-            "neither standard library builds as a whole on the other toolchain, so declarations "
-            f"were taken over in groups; {told} of {len(self._edits)} differences are in hybrids "
-            "that build and run, and no such hybrid makes the difference or removes it"
-        )
-        lines = [words]
+        lines = [
+            (
+                "neither standard library builds as a whole on the other toolchain, so "
+                f"declarations were taken over in groups; {told} of {len(self._edits)} differences "
+                "are in hybrids that build and run, and no such hybrid makes the difference or "
+                "removes it"
+            )
+        ]
         if result.unclear:
             lines.append(f"{len(result.unclear)} are only in hybrids that are like neither end")
         if count:
             where = sorted({self._changes[edit.path].package for edit in result.untried})
             why = "no hybrid with them builds and runs"
             if result.spent:
-                why = (
-                    f"{why} of those that were tried; the search ended after "
-                    f"{self._hybrids.asked} hybrids"
-                )
+                asked = self._hybrids.asked
+                why += f" of those that were tried; the search ended after {asked} hybrids"
             lines.append(
                 f"Not tried are {count} differences in {few(where, 12, 'other packages')}: {why}"
             )
@@ -317,12 +296,11 @@ def _ended(outcome: Outcome, why: str) -> dict[str, object]:
 def _beside(direction: Direction, finding: Finding) -> dict[str, object]:
     """The whole library was taken over, and makes no difference, or only a part of it."""
     end, other = ("good", "bad") if direction == "forward" else ("bad", "good")
+    what = f"with all used files of the {other} toolchain the {end} one is {_said(finding)}"
     if finding.state == "doubtful":
-        return _ended("doubtful", f"with all used files of the {other} toolchain the {end} one is "
-                      f"{_said(finding)}: a part of the difference may be elsewhere")  # fmt: skip
-    return _ended("elsewhere", f"with all used files of the {other} toolchain the {end} one is "
-                  f"{_said(finding)}: the difference comes from the compiler, the assembler or the "
-                  "linker, or from files that are not text, at least in part")  # fmt: skip
+        return _ended("doubtful", f"{what}: a part of the difference may be elsewhere")
+    return _ended("elsewhere", f"{what}: the difference comes from the compiler, the assembler or "
+                  "the linker, or from files that are not text, at least in part")  # fmt: skip
 
 
 def _halve(needs: Needs, questions: _Questions, edits: frozenset[Edit]) -> frozenset[Edit]:

@@ -73,23 +73,17 @@ class Split(Frozen):
 
 Sources = Sequence[tuple[str, str]]
 """Files as path within the GOROOT and text."""
-
-
 Splitter = Callable[[Sources], list[Split]]
-"""Splits files."""
 
 
 def make_splitter(
     toolchain: Toolchain, cache: Path, library: Sources = (), moved: Mapping[str, str] | None = None
 ) -> Splitter:
-    """Make a splitter, which runs a small Go program of the harness.
+    """Make a splitter, which runs a small Go program of the harness, built by the newest toolchain.
 
-    Args:
-        toolchain: the newest of those whose files are split.
-        cache: the harness's cache directory.
-        library: all Go files of a GOROOT that a program uses, to resolve references; without them,
-            segments of Go files do not tell what they define and use.
-        moved: other names of packages in keys.
+    ``library`` holds all Go files of a GOROOT that a program uses, to resolve references; without
+    them, segments of Go files do not tell what they define and use. ``moved`` holds other names of
+    packages in keys.
     """
     with as_file(files("harness.bisect.source") / "decls" / "main.go") as source:
         tool = build_tool(source, toolchain, cache)
@@ -140,17 +134,12 @@ def split_other(path: str, text: str) -> Split:
     if not path.endswith(_ASSEMBLY):
         return Split(segments=(_whole(text),))
     lines = split_lines(text)
-    starts = [_with_comment(lines, n) for n, line in enumerate(lines) if _TEXT.match(line)]
-    cuts = sorted({0, *starts, len(lines)})
+    starts = {_with_comment(lines, n) for n, line in enumerate(lines) if _TEXT.match(line)}
+    cuts = [*sorted({0, *starts}), len(lines)]
     parts = ["".join(lines[a:b]) for a, b in itertools.pairwise(cuts)]
     package = path.removeprefix("src/").rpartition("/")[0]
-    if not starts:
-        whole = _whole(text)
-        uses = _assembly_uses(text, package)
-        return Split(segments=(whole.model_copy(update={"uses": uses}),))
-    return Split(
-        segments=tuple(_assembly(part, package, first=n == 0) for n, part in enumerate(parts))
-    )
+    segments = (_assembly(part, package, first=n == 0) for n, part in enumerate(parts))
+    return Split(segments=tuple(segments))
 
 
 def _with_comment(lines: Sequence[str], number: int) -> int:

@@ -27,13 +27,11 @@ _NEW_PACKAGES = GoVersion.parse("go1.26.0")
 class Difference(Frozen):
     """Where two GOROOTs differ."""
 
-    used: int
-    """Files that the workload's packages are built from, on either side."""
     good: dict[str, str | None]
     """Used files that differ, by path within the GOROOT; ``None`` if there is no such file."""
     bad: dict[str, str | None]
-    binary: tuple[str, ...]
-    """Used files that differ but are not text."""
+    binary: int
+    """How many used files differ but are not text."""
     elsewhere: int
     """How many files of the standard library differ but are not used."""
 
@@ -71,20 +69,18 @@ def used_files(
 def differences(good: Toolchain, bad: Toolchain, used: frozenset[str]) -> Difference:
     """Compare two GOROOTs."""
     texts: tuple[dict[str, str | None], dict[str, str | None]] = ({}, {})
-    binary = []
+    binary = 0
     differing = set(_differing(good, bad))
     for path in sorted(used & differing):
         try:
             sides = [_text(_content(toolchain, path)) for toolchain in (good, bad)]
         except UnicodeDecodeError:
-            binary.append(path)
+            binary += 1
             continue
         for side, text in zip(texts, sides, strict=True):
             side[path] = text
-    return Difference(
-        used=len(used), good=texts[0], bad=texts[1], binary=tuple(binary),
-        elsewhere=len(differing - used),
-    )  # fmt: skip
+    elsewhere = len(differing - used)
+    return Difference(good=texts[0], bad=texts[1], binary=binary, elsewhere=elsewhere)
 
 
 def _differing(good: Toolchain, bad: Toolchain) -> Iterator[str]:

@@ -11,7 +11,7 @@ from harness.bisect.page import bisection_markdown, render_bisection
 from harness.bisect.points import Finding, Point
 from harness.bisect.record import Bisection, Request, Stage
 from harness.bisect.sentences import headline, of_source
-from harness.bisect.source.answer import Direction, SourceAnswer
+from harness.bisect.source.answer import DIRECTIONS, Direction, SourceAnswer
 from harness.bisect.source.changes import Edit, combine, compare
 from harness.bisect.source.hybrids import Ends, Hybrids
 from harness.bisect.source.imports import fit_imports
@@ -383,7 +383,8 @@ def search(
     toolchains = [TOOLCHAIN.model_copy(update={"name": name}) for name in ("good", "bad")]
     changes = compare(good, bad, (split_text, split_text))
     hybrids = Hybrids(Ends(toolchains[0], toolchains[1], ()), classify, split_text, lambda _: None)
-    return _Search(hybrids, changes, split_text).run(), hybrids
+    reach: dict[Direction, frozenset[str]] = dict.fromkeys(DIRECTIONS, frozenset())
+    return _Search(hybrids, changes, split_text, reach).run(), hybrids
 
 
 ENDS = Span(
@@ -518,7 +519,7 @@ def test_where_nothing_can_be_tried_that_is_said_and_no_more() -> None:
     assert "Not tried are 24 differences in p0, p1, p2 and p3: no hybrid" in str(fields["stopped"])
     assert str(fields["stopped"]).count("is unresolved") == 2
     assert hybrids.asked < 100
-    answer = SourceAnswer(used=4, differing=tuple(GOOD), elsewhere=0, edits=24, **fields)
+    answer = SourceAnswer(elsewhere=0, edits=24, **fields)
     said = of_source(answer, ENDS)
     assert "24 of 24 differences could not be tried" in said
     assert "no part of the standard library" not in said
@@ -526,7 +527,7 @@ def test_where_nothing_can_be_tried_that_is_said_and_no_more() -> None:
 
 def test_what_was_not_tried_is_told_in_headline_page_and_markdown() -> None:
     fields, _ = search(GOOD, BAD, lambda _: "unresolved")
-    answer = SourceAnswer(used=4, differing=tuple(GOOD), elsewhere=0, edits=24, **fields)
+    answer = SourceAnswer(elsewhere=0, edits=24, **fields)
     request = Request(matrix="m.yaml", matrix_text="", workload="w", metric="rss.peak",
                       good="good", bad="bad", seed=1)  # fmt: skip
     ends = Stage(kind="ends", title="Both ends", older="good", newer="bad", answer="it is more")
@@ -544,7 +545,7 @@ def test_that_no_part_makes_it_bad_is_said_only_where_all_were_tried() -> None:
     fields, _ = search(GOOD, BAD, lambda t: str(t["end"]),  # it is the compiler
                        refused=lambda taken: len(taken) > 20)  # fmt: skip
     assert (fields["outcome"], fields["untried"]) == ("not found", 0)
-    answer = SourceAnswer(used=4, differing=tuple(GOOD), elsewhere=0, edits=24, **fields)
+    answer = SourceAnswer(elsewhere=0, edits=24, **fields)
     assert "no part of the standard library makes bad bad: all 24" in of_source(answer, ENDS)
 
 
