@@ -70,12 +70,7 @@ class HostFacts(Frozen):
 
 
 def gather(cache: Path, reports: Path) -> HostFacts:
-    """Gather facts about this machine and the providers of toolchains.
-
-    Args:
-        cache: the harness's cache directory.
-        reports: the directory of runs.
-    """
+    """Gather facts about this machine and the providers of toolchains."""
     quota = cpu_quota()
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()
     return HostFacts(

@@ -13,13 +13,7 @@ __all__ = ["draft"]
 def draft(directory: Path, cache: Path, say: Callable[[str], None]) -> tuple[str, list[str]]:
     """Write the text of a ``matrix.yaml`` for the Go module around or below a directory.
 
-    Args:
-        directory: where the file will lie.
-        cache: the harness's cache directory.
-        say: called for toolchains that are fetched.
-
-    Returns:
-        The text, and remarks on what was found and guessed, one line each.
+    Returns the text, and remarks on what was found and guessed, one line each.
 
     Raises:
         HarnessError: there is no Go, no Go module, nothing in it to measure, or no Go new enough

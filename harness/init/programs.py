@@ -79,20 +79,14 @@ def look_at_program(
 ) -> Program:
     """Guess how a program is run.
 
-    Args:
-        name: the workload's name.
-        directory: the main package's, relative to the matrix file.
-        own: its files' text, without comments.
-        reachable: the same of the packages of the same modules that it imports.
+    ``own`` holds its files' text without comments, ``reachable`` that of the packages of the same
+    modules that it imports.
     """
     serves, waits = _serves([*own, *reachable])
     return Program(
-        name=name,
-        directory=directory,
-        server=_server(own, reachable) if serves else None,
-        needs_arguments=any(map(_ARGUMENTS.search, own)),
-        endless=waits and not serves,
-    )
+        name=name, directory=directory, server=_server([*own, *reachable]) if serves else None,
+        needs_arguments=any(map(_ARGUMENTS.search, own)), endless=waits and not serves,
+    )  # fmt: skip
 
 
 def _serves(texts: Sequence[str]) -> tuple[bool, bool]:
@@ -106,8 +100,7 @@ def _serves(texts: Sequence[str]) -> tuple[bool, bool]:
     return any(calls) or (bool(calls) and waits), waits
 
 
-def _server(own: Sequence[str], reachable: Sequence[str]) -> Server:
-    files = [*own, *reachable]
+def _server(files: Sequence[str]) -> Server:
     routes = list(dict.fromkeys(r for f in files for r in _ROUTE.findall(f)))
     health = next((route for route in routes if _HEALTH.fullmatch(route)), None)
     loads = [r for r in routes if r != health and not r.startswith("/debug")]

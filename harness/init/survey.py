@@ -1,5 +1,6 @@
 """What there is to measure in a Go module, as the go command lists it."""
 
+import itertools
 import json
 import os
 import re
@@ -87,11 +88,6 @@ class _Package(Frozen):
 def find_modules(directory: Path, go: Toolchain, cache: Path) -> list[Module]:
     """The modules of a go.work in a directory, or the one that it is in, or those below it.
 
-    Args:
-        directory: where the matrix file will lie.
-        go: any toolchain; reads go.mod and go.work.
-        cache: the harness's cache directory.
-
     Raises:
         HarnessError: there is none, or the go command cannot read one.
     """
@@ -115,23 +111,16 @@ def find_modules(directory: Path, go: Toolchain, cache: Path) -> list[Module]:
 def survey(directory: Path, modules: Sequence[Module], go: Toolchain, cache: Path) -> Survey:
     """List the programs and benchmarks of modules, those nearest to a directory first.
 
-    In a subdirectory of a module, only what is below it counts, unless there is nothing.
-
-    Args:
-        directory: where the matrix file will lie.
-        modules: looked through together.
-        go: a toolchain that can build them.
-        cache: the harness's cache directory.
+    In a subdirectory of a module, only what is below it counts, unless there is nothing. The
+    toolchain must be able to build the modules.
 
     Raises:
         HarnessError: there is neither a program nor a benchmark, or the go command fails.
     """
     here = directory.resolve()
     packages = {p.path: p for m in modules for p in _packages(m, go, cache)}
-    for chosen in (
-        [p for p in packages.values() if p.directory.is_relative_to(here)],
-        packages.values(),
-    ):
+    below = [p for p in packages.values() if p.directory.is_relative_to(here)]
+    for chosen in (below, packages.values()):
         programs, benchmarks = _look(chosen, here, packages)
         if programs or benchmarks:
             return Survey(
@@ -155,19 +144,14 @@ def highest(lines: Iterable[str | None]) -> str | None:
 def _edit(path: Path, go: Toolchain, cache: Path) -> dict[str, Any]:
     kind = path.suffix.removeprefix(".")
     text = run_go(go.goroot, go.build_cache(cache), [kind, "edit", "-json", str(path)])
-    found: dict[str, Any] = json.loads(text)
-    return found
+    return dict(json.loads(text))
 
 
 def _read_module(root: Path, go: Toolchain, cache: Path) -> Module:
     said = _edit(root / "go.mod", go, cache)
     toolchain = said.get("Toolchain")
-    return Module(
-        path=said["Module"]["Path"],
-        root=root,
-        go=said.get("Go"),
-        toolchain=None if toolchain == "default" else toolchain,
-    )
+    toolchain = None if toolchain == "default" else toolchain
+    return Module(path=said["Module"]["Path"], root=root, go=said.get("Go"), toolchain=toolchain)
 
 
 def _modules_below(here: Path) -> Iterator[Path]:
@@ -191,14 +175,10 @@ def _packages(module: Module, go: Toolchain, cache: Path) -> Iterator[_Package]:
         text = text[end:]
         if "Error" not in said:
             yield _Package(
-                path=said["ImportPath"],
-                name=said["Name"],
-                directory=Path(said["Dir"]),
-                module=module,
-                files=said.get("GoFiles", ()),
+                path=said["ImportPath"], name=said["Name"], directory=Path(said["Dir"]),
+                module=module, files=said.get("GoFiles", ()), imports=said.get("Imports", ()),
                 tests=(*said.get("TestGoFiles", ()), *said.get("XTestGoFiles", ())),
-                imports=said.get("Imports", ()),
-            )
+            )  # fmt: skip
 
 
 def _look(
@@ -216,13 +196,11 @@ def _look(
             programs.append(look_at_program(name, relative, own, reachable))
         found = [m for text in package.code(package.tests) for m in _BENCHMARK.finditer(text)]
         if found:
+            name = _unique(package, "-bench", names)
+            functions = tuple(m[1] for m in found)
+            plain = tuple(m[1] for m in found if f"{m[2]}.Run(" not in m[3])
             benchmarks.append(
-                Benchmarks(
-                    directory=relative,
-                    name=_unique(package, "-bench", names),
-                    functions=tuple(m[1] for m in found),
-                    plain=tuple(m[1] for m in found if f"{m[2]}.Run(" not in m[3]),
-                )
+                Benchmarks(directory=relative, name=name, functions=functions, plain=plain)
             )
     return programs, benchmarks
 
@@ -254,17 +232,10 @@ def _unique(package: _Package, suffix: str, taken: set[str]) -> str:
     module = package.module
     parts = [part for part in module.path.split("/") if not re.fullmatch(r"v\d+", part)]
     words = [*parts[-1:], *package.directory.relative_to(module.root).parts]
-    for count in range(1, len(words) + 1):
-        name = _word("-".join(words[-count:])) + suffix
-        if name not in taken:
-            break
-    number = 2
-    stem = name
-    while name in taken:
-        name, number = f"{stem}-{number}", number + 1
+    texts = ("-".join(words[-count:]) for count in range(1, len(words) + 1))
+    plain = [re.sub(r"[^A-Za-z0-9_.-]", "-", text).lstrip(".-") or "program" for text in texts]
+    names = [f"{name}{suffix}" for name in plain]
+    numbered = (f"{names[-1]}-{number}" for number in itertools.count(2))
+    name = next(name for name in itertools.chain(names, numbered) if name not in taken)
     taken.add(name)
     return name
-
-
-def _word(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", text).lstrip(".-") or "program"

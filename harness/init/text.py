@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from harness.init.programs import Program, Server
@@ -19,8 +19,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+-]*")
 
 def matrix_text(found: Survey, versions: Versions) -> str:
     """A whole matrix file."""
-    lines = [*_head(found, versions), "", *_question(found, versions), "", *_workloads(found)]
-    return "\n".join([*lines, "", *_trials(found)]) + "\n"
+    parts = (_head(found, versions), _question(found, versions), _workloads(found), _trials(found))
+    return "\n".join("".join(f"{line}\n" for line in part) for part in parts)
 
 
 def remarks(found: Survey, versions: Versions) -> list[str]:
@@ -44,9 +44,8 @@ def _head(found: Survey, versions: Versions) -> Iterator[str]:
     if versions.baseline == versions.candidate:
         yield f"go: [{versions.baseline}] # the module already asks for the newest Go"
     else:
-        origin = (
-            "toolchain line" if found.toolchain else "go line" if found.go else "absent go line"
-        )
+        go_line = "go line" if found.go else "absent go line"
+        origin = "toolchain line" if found.toolchain else go_line
         yield f"go: [{versions.baseline}, {versions.candidate}] # by go.mod's {origin}; the newest"
     yield "experiments: # settings to cross with each Go; [] is a Go's own default"
     yield "  - []"
@@ -61,9 +60,8 @@ def _head(found: Survey, versions: Versions) -> Iterator[str]:
     changeless = list(_changeless(versions))
     if changeless:
         yield f"exclude: # off by default in {versions.baseline}"
-        yield from (
-            f"  - {{go: {versions.baseline}, experiments: [{names}]}}" for names in changeless
-        )
+    for names in changeless:
+        yield f"  - {{go: {versions.baseline}, experiments: [{names}]}}"
 
 
 def _all_settings(versions: Versions) -> str:
@@ -82,13 +80,12 @@ def _changeless(versions: Versions) -> Iterator[str]:
 def _question(found: Survey, versions: Versions) -> Iterator[str]:
     metrics = ", ".join(_json(m) if " " in m else m for m in _metrics(found))
     yield "question:"
-    if versions.baseline == versions.candidate:
-        if versions.suspects:
-            settings = _all_settings(versions).replace(" ", "")
-            yield f"  baseline: {_json(f'{versions.baseline}+{settings}')}"
-            yield f"  candidate: {versions.candidate}"
-    else:
+    if versions.baseline != versions.candidate:
         yield f"  baseline: {versions.baseline}"
+        yield f"  candidate: {versions.candidate}"
+    elif versions.suspects:
+        settings = _all_settings(versions).replace(" ", "")
+        yield f"  baseline: {_json(f'{versions.baseline}+{settings}')}"
         yield f"  candidate: {versions.candidate}"
     yield f"  metrics: [{metrics}] # primary; all others are reported too"
 
@@ -97,7 +94,8 @@ def _metrics(found: Survey) -> list[str]:
     active = _chosen(found)[0]
     if any(isinstance(workload, Program) for workload in active):
         return ["rss.peak"]
-    plain = [f for w in active if isinstance(w, Benchmarks) for f in _few(w) if f in w.plain]
+    first = [(f, w) for w in active if isinstance(w, Benchmarks) for f in w.functions[:_FEW]]
+    plain = [function for function, workload in first if function in workload.plain]
     return [f"{name} ns/op" for name in plain[:_FEW]] or ["rss.peak"]
 
 
@@ -164,7 +162,7 @@ def _server_entry(server: Server) -> Iterator[str]:
 
 
 def _benchmark_entry(workload: Benchmarks) -> Iterator[str]:
-    few = _few(workload)
+    few = workload.functions[:_FEW]
     more = len(workload.functions) - len(few)
     run = f"^({'|'.join(few)})$" if len(few) > 1 else f"^{few[0]}$"
     yield f"- name: {_scalar(workload.name)}"
@@ -172,10 +170,6 @@ def _benchmark_entry(workload: Benchmarks) -> Iterator[str]:
     yield f"    package: {_scalar(workload.directory)}"
     yield f"    run: {_json(run)}" + (f" # and {more} more" if more else "")
     yield "    time: 200ms"
-
-
-def _few(workload: Benchmarks) -> Sequence[str]:
-    return workload.functions[:_FEW]
 
 
 def _trials(found: Survey) -> Iterator[str]:

@@ -55,16 +55,9 @@ def choose_versions(
     """Choose the module's Go version and the newest stable one, of those available.
 
     If no provider can be reached, use what is on this machine. If a toolchain cannot be fetched,
-    leave the suspects open.
-
-    Args:
-        go: the module's go line, as ``1.24``.
-        toolchain: its toolchain line, as ``go1.24.3``, which wins, since it is what builds today.
-        cache: the harness's cache directory.
-        say: told of downloads.
-
-    Returns:
-        The versions, and the newer one's toolchain if it could be fetched.
+    leave the suspects open. The module's toolchain line, as ``go1.24.3``, wins over its go line, as
+    ``1.24``, since it is what builds today. Also returns the newer version's toolchain, if it could
+    be fetched.
 
     Raises:
         HarnessError: no release can be had, or the module asks for a newer Go than can be had.
