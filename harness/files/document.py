@@ -25,12 +25,8 @@ def parse_json(
 ) -> Any:
     """A JSON value: no deeper than 200 levels, and every number in it of an ordinary size.
 
-    Args:
-        data: the text; how long it may be is its reader's business.
-        place: the file, for messages.
-        values: how many values it may hold.
-        first_line: the number of its first line.
-        instead: what to do about it.
+    It may hold so many ``values``; its reader limits how long it is. Messages name ``place``, count
+    lines from ``first_line`` and say what to do ``instead``.
 
     Raises:
         CutShortError: it ends in the middle.

@@ -13,12 +13,12 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from harness.errors import HarnessError, MissingError, reading, writing
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_CHUNK = 1 << 20
 
 
 class OutsideError(HarnessError):
@@ -32,25 +32,19 @@ def path_inside(root: Path, name: str) -> Path:
         OutsideError: it may lead elsewhere.
         MissingError: there is no such file.
     """
-    with reading(root / _shown(name)):
-        os.close(_open(root, name, os.O_RDONLY))
-    return root.joinpath(*_parts(root, name))
+    with _reading(root, name):
+        return root / name
 
 
 def read_inside(root: Path, name: str, limit: int) -> bytes:
-    """A file's content.
-
-    Args:
-        root: the directory that it must lie in.
-        name: below that, with slashes.
-        limit: bytes that it may have.
+    """The content of a file of up to ``limit`` bytes; its name below the root has slashes.
 
     Raises:
         OutsideError: the name may lead elsewhere, or to something that is no regular file.
         MissingError: there is no such file.
         HarnessError: it is larger, or cannot be read.
     """
-    with reading(root / _shown(name)), os.fdopen(_open(root, name, os.O_RDONLY), "rb") as file:
+    with _reading(root, name) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
         raise _too_large(root, name, limit)
@@ -58,19 +52,13 @@ def read_inside(root: Path, name: str, limit: int) -> bytes:
 
 
 def lines_inside(root: Path, name: str, limit: int, longest: int) -> Iterator[bytes]:
-    """A file's lines, one at a time, with what ends them.
-
-    Args:
-        root: the directory that it must lie in.
-        name: below that, with slashes.
-        limit: bytes that the file may have.
-        longest: bytes that a line may have.
+    """A file's lines, one at a time, with what ends them; ``longest`` is a line's limit in bytes.
 
     Raises:
         HarnessError: as ``read_inside``; a line that is longer is named by its number.
     """
     read, number = 0, 0
-    with reading(root / _shown(name)), os.fdopen(_open(root, name, os.O_RDONLY), "rb") as file:
+    with _reading(root, name) as file:
         while line := file.readline(longest + 1):
             read, number = read + len(line), number + 1
             if len(line) > longest:
@@ -98,7 +86,7 @@ def write_inside(root: Path, name: str, data: str | bytes) -> None:
         try:
             new = os.open(temporary, flags, 0o666, dir_fd=parent)
             with os.fdopen(new, "wb") as file:
-                file.write(data.encode() if isinstance(data, str) else data)
+                file.write(_encoded(data))
             os.replace(temporary, last, src_dir_fd=parent, dst_dir_fd=parent)
         except BaseException as error:
             with suppress(OSError):
@@ -113,11 +101,7 @@ def write_chosen(
 ) -> None:
     """Write a file that the user has named; where it lies in one of the runs, no link is followed.
 
-    Args:
-        path: the file.
-        data: its content.
-        runs: directories of runs.
-        keep: names of files and directories in a run that hold what cannot be made again.
+    What ``keep`` names in a run cannot be made again, and is not overwritten.
 
     Raises:
         HarnessError: it cannot be written; what was there before is there still.
@@ -135,7 +119,11 @@ def write_chosen(
         path.parent.mkdir(parents=True, exist_ok=True)
         regular = not path.is_symlink() and (path.is_file() or not path.exists())
         if not (regular and _replaced(path, data)):
-            path.write_bytes(data.encode() if isinstance(data, str) else data)
+            path.write_bytes(_encoded(data))
+
+
+def _encoded(data: str | bytes) -> bytes:
+    return data.encode() if isinstance(data, str) else data
 
 
 def _replaced(path: Path, data: str | bytes) -> bool:
@@ -192,6 +180,12 @@ def remove_inside(root: Path, name: str) -> None:
         (root / name).unlink()
     with suppress(FileNotFoundError):
         shutil.rmtree(root / name)
+
+
+@contextmanager
+def _reading(root: Path, name: str) -> Iterator[BinaryIO]:
+    with reading(root / _shown(name)), os.fdopen(_open(root, name, os.O_RDONLY), "rb") as file:
+        yield file
 
 
 def _open(root: Path, name: str, flags: int) -> int:

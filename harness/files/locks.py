@@ -9,12 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def hold_lock(path: Path, *, shared: bool = False) -> Iterator[None]:
-    """Hold a lock, waiting in the kernel until it is free.
-
-    Args:
-        path: the lock file; created if it does not exist.
-        shared: whether others may hold it too, as long as they share it.
-    """
+    """Hold a lock, waiting in the kernel until it is free; others may share a shared one."""
     with _opened(path) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
@@ -22,14 +17,7 @@ def hold_lock(path: Path, *, shared: bool = False) -> Iterator[None]:
 
 @contextmanager
 def try_lock(path: Path) -> Iterator[bool]:
-    """Hold a lock if it is free.
-
-    Args:
-        path: the lock file; created if it does not exist.
-
-    Yields:
-        Whether it is held.
-    """
+    """Hold a lock if it is free; yields whether it is held."""
     with _opened(path) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,12 +17,7 @@ SUFFIX = 40
 
 
 def file_name(text: str, others: Iterable[str] = ()) -> str:
-    """What a text is called on disk.
-
-    Args:
-        text: any.
-        others: all that may lie beside it, to tell apart those that differ in capitals only.
-    """
+    """What a text is called on disk, beside others that may differ in capitals only."""
     short = _quoted(text)
     alike = Counter(_quoted(other).lower() for other in {*others, text})[short.lower()] > 1
     if not alike and len(short) <= _LONGEST - SUFFIX:

@@ -17,8 +17,7 @@ OTHERWISE = "name another place"
 def whole_directory(destination: Path) -> Iterator[Path]:
     """A new directory to fill, which gets its name when all is done; else nothing is left of it.
 
-    Yields:
-        Where to put its content: a hidden directory beside the destination.
+    Until then it is a hidden directory beside the destination.
 
     Raises:
         HarnessError: the destination exists, or cannot be made.
@@ -39,11 +38,6 @@ def whole_directory(destination: Path) -> Iterator[Path]:
             for parent in missing:
                 parent.rmdir()
         if isinstance(error, HarnessError):  # nobody knows the temporary name
-            error.args = (_named(str(error), temporary, destination),)
+            message = str(error).replace(f" ({temporary})", "").replace(f" ({temporary.name})", "")
+            error.args = (message.replace(str(temporary), str(destination)),)
         raise
-
-
-def _named(message: str, temporary: Path, destination: Path) -> str:
-    for text in (f" ({temporary})", f" ({temporary.name})"):
-        message = message.replace(text, "")
-    return message.replace(str(temporary), str(destination))
