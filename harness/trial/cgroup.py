@@ -1,9 +1,10 @@
-"""Memory limits enforced by the kernel: a cgroup (version 2) for each trial, where allowed.
+"""Limits of a trial; the kernel keeps that on memory by a cgroup (version 2), where allowed.
 
 See ``Documentation/admin-guide/cgroup-v2.rst`` in the Linux source. Where no cgroup is delegated
 with the memory controller, only the sampler enforces the limit.
 """
 
+import math
 import os
 import tempfile
 import time
@@ -20,18 +21,41 @@ _PATIENCE = 2.0
 """Seconds to wait for a cgroup's processes to end."""
 
 
+class Limits:
+    """Limits on one process tree; the kernel keeps the memory limit too, where it can."""
+
+    def __init__(self, timeout: float, memory: int | None = None) -> None:
+        """Set limits: seconds from ``start``, and bytes resident in the tree."""
+        self._timeout = timeout
+        self.memory = memory or math.inf
+        self.group = memory_group(memory) if memory else None
+        """The control group in which to start the program, where there is one."""
+        self.deadline = math.inf
+        """By the monotonic clock."""
+
+    def start(self, now: float) -> None:
+        """Start the clock."""
+        self.deadline = now + self._timeout
+
+    def killed_by_kernel(self) -> bool:
+        """Whether the kernel has killed a process for exceeding the memory limit."""
+        return self.group is not None and self.group.exceeded()
+
+    def close(self) -> None:
+        """Remove the control group."""
+        if self.group:
+            self.group.close()
+
+
 class MemoryGroup:
-    """The cgroup of one process tree.
-
-    Args:
-        parent: a cgroup that distributes the memory controller.
-        limit: bytes.
-
-    Raises:
-        OSError: it cannot be created.
-    """
+    """The cgroup of one process tree, below a parent that distributes the memory controller."""
 
     def __init__(self, parent: Path, limit: int) -> None:
+        """Make it, with a limit in bytes.
+
+        Raises:
+            OSError: it cannot be created.
+        """
         self.path = Path(tempfile.mkdtemp(prefix="gomatrix-", dir=parent))
         try:
             (self.path / "cgroup.kill").stat()  # needs Linux 5.14; everything else here is older
@@ -80,12 +104,9 @@ def memory_group(limit: int) -> MemoryGroup | None:
 def delegated(membership: str, mounts: str) -> Path | None:
     """The nearest cgroup, ours or a parent, in which we can create cgroups with memory limits.
 
-    Where no parent distributes the memory controller, ours is made to, and our own processes move
-    into a cgroup below it, as is expected of the manager of a delegated subtree.
-
-    Args:
-        membership: ``/proc/self/cgroup``.
-        mounts: ``/proc/self/mountinfo``.
+    ``membership`` is ``/proc/self/cgroup``, ``mounts`` ``/proc/self/mountinfo``. Where no parent
+    distributes the memory controller, ours is made to, and our own processes move into a cgroup
+    below it, as is expected of the manager of a delegated subtree.
     """
     place = own_group(membership, mounts)
     if place is None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from harness.run.series import Series
 from harness.trial.observe import smaps
-from harness.trial.observe.observation import Observation
+from harness.trial.observe.monitor import Observation
 from harness.trial.observe.snapshot import Snapshot
 from harness.trial.process import Ended, Usage
 
@@ -59,7 +59,8 @@ def of_snapshot(snapshot: Snapshot, classes: Mapping[str, Mapping[str, int]]) ->
     found["cpu.user"] = snapshot.pause["utime"] / 1e9
     found["cpu.system"] = snapshot.pause["stime"] / 1e9
     found |= {name: snapshot.pause.get(field) for name, field in _PAUSE.items()}
-    found["tree.pss"] = _sum(found["pss"], snapshot.children_pss)
+    pss = found["pss"]
+    found["tree.pss"] = None if pss is None else pss + snapshot.children_pss
     found["unseen"] = _difference(found["rss.end"], found["runtime.mapped"])
     heap = classes.get("go heap", {})
     mapped = heap.get("size", 0) - heap.get("reserved", 0)
@@ -182,10 +183,6 @@ def _from_runtime(snapshot: Snapshot) -> Values:
 def _total(values: Mapping[str, float | None], names: Iterable[str]) -> float | None:
     parts = [values.get(name) for name in names]
     return None if None in parts else sum(p for p in parts if p is not None)
-
-
-def _sum(a: float | None, b: float) -> float | None:
-    return None if a is None else a + b
 
 
 def _difference(a: float | None, b: float | None) -> float | None:

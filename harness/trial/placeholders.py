@@ -35,8 +35,3 @@ def values(ports: Mapping[str, int], tmp: Path, here: Path) -> dict[str, str]:
 def fill(text: str, values: Mapping[str, str]) -> str:
     """Replace the placeholders that have a value; any other text in braces stays as it is."""
     return _WORD.sub(lambda match: values.get(match[1], match[0]), text)
-
-
-def used(text: str) -> set[str]:
-    """The placeholders in a text, without braces."""
-    return set(_WORD.findall(text))

@@ -10,10 +10,9 @@ from harness.profiles.encode import encode_profile, parse_records
 from harness.run.records import Measurement
 from harness.run.series import Series
 from harness.trial import benchmarks, numbers
+from harness.trial.cgroup import Limits
 from harness.trial.observe.gctrace import GCTrace
-from harness.trial.observe.limits import Limits
-from harness.trial.observe.monitor import Monitor, Program
-from harness.trial.observe.observation import Observation
+from harness.trial.observe.monitor import Monitor, Observation, Program
 from harness.trial.observe.output import LOG_TAIL, OutputTail
 from harness.trial.observe.snapshot import Snapshot
 from harness.trial.placeholders import fill, free_ports, values

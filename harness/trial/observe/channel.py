@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from harness.trial.observe.snapshot import Snapshot
@@ -18,30 +19,24 @@ PAUSE_LIMIT = 10
 
 
 class ProbeChannel:
-    """One socket to the probe.
-
-    Attributes:
-        theirs: the probe's end; the caller closes it.
-        snapshot: the last one, without the runtime's report until that has come.
-        profile_error: why there is no heap profile; empty where one was written, ``None`` while
-            nothing was said.
-        closed: whether the program has closed its end.
-    """
+    """One socket to the probe; the caller closes the probe's end, ``theirs``."""
 
     def __init__(
         self, on_pause: Callable[["ProbeChannel", Mapping[str, int]], Snapshot]
     ) -> None:  # fmt: skip
         """Open a pair of sockets.
 
-        Args:
-            on_pause: called while the program waits, with what the probe says of the process; takes
-                a snapshot, and calls ``resume``.
+        While the program waits, ``on_pause`` gets what the probe says of the process, takes a
+        snapshot, and calls ``resume``.
         """
         self._on_pause = on_pause
         self._lines = LineBuffer()
         self.snapshot: Snapshot | None = None
+        """The last one, without the runtime's report until that has come."""
         self.profile_error: str | None = None
+        """Why there is no heap profile; empty where there is one, ``None`` as long as unknown."""
         self.closed = False
+        """Whether the program has closed its end."""
         self._socket, self.theirs = socket.socketpair()
         limit = struct.pack("@ll", PAUSE_LIMIT, 0)
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
@@ -68,8 +63,7 @@ class ProbeChannel:
     def ask(self, command: bytes) -> bool:
         """Ask for a snapshot (``s``), one after a collection (``g``), or a profile (``p``).
 
-        Returns:
-            Whether somebody may answer.
+        False where nobody will answer.
         """
         self.snapshot = self.profile_error = None
         return self._send(command)
@@ -91,7 +85,12 @@ class ProbeChannel:
             case "pause":
                 self.snapshot = self._on_pause(self, message)
             case "runtime" if self.snapshot is not None:
-                self.snapshot = self.snapshot.with_runtime(message)
+                self.snapshot = replace(
+                    self.snapshot,
+                    version=message["version"],
+                    runtime=message["metrics"],
+                    histograms=message["histograms"],
+                )
             case "profile":
                 self.profile_error = str(message["error"])
 

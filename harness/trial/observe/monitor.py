@@ -5,14 +5,15 @@ import os
 import select
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
+from harness.run.records import ChildProcess
+from harness.run.series import Series
+from harness.trial.cgroup import Limits
 from harness.trial.observe import procfs
 from harness.trial.observe.channel import PAUSE_LIMIT, ProbeChannel
-from harness.trial.observe.limits import Limits
-from harness.trial.observe.observation import Observation
 from harness.trial.observe.output import OutputTail
 from harness.trial.observe.sampler import SAMPLE_INTERVAL, Sampler
 from harness.trial.observe.snapshot import KernelView, Snapshot
@@ -32,6 +33,33 @@ class Program:
     """Where the probe puts the memory profiler's records."""
     requests: bool = False
     """Whether snapshots will be asked for in mid-run; this costs the program a thread."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One program, from its start to the end of all that it started."""
+
+    started: float = 0.0
+    """The monotonic clock just before the start, in seconds."""
+    ended: Ended | None = None
+    """``None`` where the supervisor was killed."""
+    fault: str = ""
+    """The outcome, where the harness itself ended the program."""
+    end: Snapshot | None = None
+    """At the end of main."""
+    profile_error: str | None = None
+    """Why there is no heap profile; empty where there is one, ``None`` where nothing was said."""
+    series: Series = field(default_factory=list)
+    """Of the program itself."""
+    tree_series: Series = field(default_factory=list)
+    """Of the program with its children, from the first child on."""
+    children: list[ChildProcess] = field(default_factory=list)
+    child_series: list[Series] = field(default_factory=list)
+    """Of each of them."""
+    log: str = ""
+    """The end of its output."""
+    inherited: dict[str, str] = field(default_factory=dict)
+    """What the supervisor could not set for it."""
 
 
 class _Source(Protocol):
@@ -56,14 +84,7 @@ class Monitor:
         output: OutputTail | None = None,
         sample_every: float = SAMPLE_INTERVAL,
     ) -> None:
-        """Start a program.
-
-        Args:
-            program: what to start.
-            limits: what ends it; closed with the monitor.
-            output: takes what it writes; closed with the monitor.
-            sample_every: seconds between two samples.
-        """
+        """Start a program; limits and output are closed with the monitor."""
         self._limits = limits
         self._output = output or OutputTail()
         self._output_paused = False
@@ -115,18 +136,14 @@ class Monitor:
             profile_error=error,
             series=self._sampler.series,
             tree_series=self._sampler.tree_series,
-            children=self._sampler.children(),
-            child_series=self._sampler.child_series(),
+            children=self._sampler.tree.report(),
+            child_series=self._sampler.tree.series(),
             log=self.log,
             inherited=(self._started.inherited if self._started else None) or {},
         )
 
     def run(self, until: Callable[[], bool] | None = None, seconds: float | None = None) -> bool:
-        """Monitor until the program has ended, ``until`` holds, or time is up.
-
-        Returns:
-            Whether ``until`` held.
-        """
+        """Monitor until the program has ended, ``until`` holds (then true), or time is up."""
         limit = math.inf if seconds is None else time.monotonic() + seconds
         while self.running():
             if until and until():
@@ -157,11 +174,7 @@ class Monitor:
         self._supervised.signal(number)
 
     def snapshot(self, *, collect: bool = False) -> Snapshot | None:
-        """Take a snapshot now; ``None`` if the program does not answer.
-
-        Args:
-            collect: collect the program's garbage first.
-        """
+        """Take a snapshot, after a collection of garbage or at once; ``None`` without an answer."""
         if collect:
             self._output.end_trace()
         asked = self._requests.ask(b"g" if collect else b"s")
@@ -171,7 +184,7 @@ class Monitor:
     def kernel_snapshot(self) -> Snapshot | None:
         """Take a snapshot without the runtime's view, of a program that does not answer."""
         pid = self._started.pid if self._started else 0
-        stat = procfs.parse_stat(procfs.read(pid, "stat") or b"")
+        stat = procfs.parse_stat(procfs.read(pid, "stat"))
         if not self.running() or stat is None:
             return None
         pause = {
@@ -181,8 +194,7 @@ class Monitor:
             "minflt": stat.minor_faults,
             "majflt": stat.major_faults,
         }
-        kernel = KernelView.read(pid)
-        return Snapshot(kernel, pause, children_pss=self._sampler.children_pss())
+        return Snapshot(KernelView.read(pid), pause, children_pss=self._sampler.tree.read_shares())
 
     def save_profile(self) -> None:
         """Have the program write its memory profiler's records, after a collection."""
@@ -241,7 +253,7 @@ class Monitor:
             self._supervised.read()
         kernel = KernelView.read(self._started.pid if self._started else 0)
         channel.resume()
-        return Snapshot(kernel, pause, children_pss=self._sampler.children_pss())
+        return Snapshot(kernel, pause, children_pss=self._sampler.tree.read_shares())
 
     def _take_end(self, channel: ProbeChannel, pause: Mapping[str, int]) -> Snapshot:
         self._output.end_trace()

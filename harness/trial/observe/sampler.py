@@ -7,7 +7,6 @@ from contextlib import suppress
 from itertools import repeat, takewhile
 from operator import not_
 
-from harness.run.records import ChildProcess
 from harness.run.series import Series
 from harness.trial.observe import procfs
 from harness.trial.observe.tree import Tree
@@ -21,54 +20,42 @@ STATM_SIZE = 256
 
 
 class Sampler:
-    """Reads ``/proc/PID/statm`` at regular times; does nothing until ``begin``.
-
-    Attributes:
-        series: of the program.
-        tree_series: of the program with its children, from the first child on.
-        due: when the next sample is, by the monotonic clock.
-    """
+    """Reads ``/proc/PID/statm`` at regular times; does nothing until ``begin``."""
 
     def __init__(self, interval: float = SAMPLE_INTERVAL) -> None:
         """Sample every ``interval`` seconds."""
         self._interval = interval
-        self.series: Series = []
-        self.tree_series: Series = []
+        self.series = Series()
+        """Of the program."""
+        self.tree_series = Series()
+        """Of the program with its children, from the first child on."""
+        self.tree = Tree()
+        """The children."""
         self.due = self._next_discovery = time.monotonic()
+        """When the next sample is."""
         self._started = 0.0
-        self._tree: Tree | None = None
         self._statm: int | None = None
         self._stopped = False
 
     def begin(self, supervisor: int, pid: int, started: float) -> None:
-        """Sample a program from now on.
-
-        Args:
-            supervisor: process id; the program's orphans become its children.
-            pid: the program's.
-            started: the monotonic clock at its start, in seconds.
-        """
+        """Sample a program from now on; it started at that time of the monotonic clock."""
         self._started = started
-        self._tree = Tree(supervisor, pid)
+        self.tree = Tree(supervisor, pid)
         with suppress(OSError):  # it has gone
             self._statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
         self._sample_main(time.monotonic())
 
     def sample(self, now: float) -> int:
-        """Take a sample.
-
-        Returns:
-            Bytes resident in the program and its children.
-        """
+        """Take a sample: bytes resident in the program and its children."""
         self.due = max(self.due + self._interval, now)
-        if self._tree is None or self._stopped:
+        if self._stopped:
             return 0
         if now >= self._next_discovery:
-            self._tree.discover()
+            self.tree.discover()
             self._next_discovery = now + DISCOVER_INTERVAL
         rss = self._sample_main(now)
-        if self._tree.has_children:
-            rss += self._tree.sample(now - self._started)
+        if self.tree.has_children:
+            rss += self.tree.sample(now - self._started)
             self.tree_series.append((now - self._started, rss))
         return rss
 
@@ -76,13 +63,10 @@ class Sampler:
         """Sample a program without children, as long as no descriptor is ready.
 
         After 10 ms of sleep a processor's caches have forgotten this process, and each step of it
-        costs ten times what it does elsewhere; so this loop runs in C.
-
-        Args:
-            wait: polls for some milliseconds.
-            until: the monotonic time at which something else is due.
+        costs ten times what it does elsewhere; so this loop runs in C. ``wait`` polls for some
+        milliseconds; something else is due at the monotonic time ``until``.
         """
-        if self._statm is None or self._tree is None or self._tree.has_children:
+        if self._statm is None or self.tree.has_children:
             return
         seconds = min(until, self._next_discovery) - time.monotonic()
         count = int(seconds / self._interval)
@@ -107,30 +91,10 @@ class Sampler:
         self._stopped = True
         self._close_statm()
 
-    def children_pss(self) -> int:
-        """Read PSS and USS of all children; only at a snapshot, as it is costly.
-
-        Returns:
-            Bytes of PSS in all children together.
-        """
-        if self._tree is None:
-            return 0
-        self._tree.discover()
-        return self._tree.read_shares()
-
-    def children(self) -> list[ChildProcess]:
-        """The children that were found."""
-        return self._tree.report() if self._tree else []
-
-    def child_series(self) -> list[Series]:
-        """The samples of each of them."""
-        return self._tree.series() if self._tree else []
-
     def close(self) -> None:
         """Close what is open in ``/proc``."""
         self.stop()
-        if self._tree:
-            self._tree.close()
+        self.tree.close()
 
     def _sample_main(self, now: float) -> int:
         if self._statm is None:

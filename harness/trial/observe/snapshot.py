@@ -1,9 +1,8 @@
 """A snapshot: one instant of a process, as the kernel and the Go runtime see it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from harness.trial.observe import procfs
 
@@ -22,8 +21,8 @@ class KernelView:
     def read(cls, pid: int) -> "KernelView":
         """Read a process now."""
         return cls(
-            status_text=procfs.read(pid, "status") or b"",
-            smaps_text=procfs.read(pid, "smaps") or b"",
+            status_text=procfs.read(pid, "status"),
+            smaps_text=procfs.read(pid, "smaps"),
             open_files=procfs.open_files(pid),
         )
 
@@ -53,12 +52,3 @@ class Snapshot:
     """``[low, high, count]`` of each bucket that is not empty; ``None`` for an infinity."""
     children_pss: int = 0
     """Bytes of PSS in all children, read just after."""
-
-    def with_runtime(self, report: Mapping[str, Any]) -> "Snapshot":
-        """The same instant with the runtime's report."""
-        return replace(
-            self,
-            version=report["version"],
-            runtime=report["metrics"],
-            histograms=report["histograms"],
-        )

@@ -21,7 +21,6 @@ class _Child:
     """Whether it was seen with memory of its own: until its exec, a child made by vfork runs in its
     parent's memory, which must not count twice."""
     rss: int = 0
-    peak: int = 0
     cpu: float = 0.0
     pss: int | None = None
     uss: int | None = None
@@ -30,15 +29,12 @@ class _Child:
 
 @dataclass
 class Tree:
-    """The descendants of a supervisor except the workload itself, which has its own sampler.
+    """The descendants of a supervisor except the workload itself, which has its own sampler."""
 
-    Attributes:
-        supervisor: process id; orphans become its children.
-        main: the workload's process id.
-    """
-
-    supervisor: int
-    main: int
+    supervisor: int = 0
+    """Process id; orphans become its children."""
+    main: int = 0
+    """The workload's process id."""
     _alive: dict[int, _Child] = field(default_factory=dict)
     _found: list[tuple[int, _Child]] = field(default_factory=list)
     _newest: bytes = b""
@@ -55,7 +51,7 @@ class Tree:
             self._newest = newest
             self._discover()
         for pid, child in self._alive.items():
-            if stat := procfs.parse_stat(procfs.read(pid, "stat") or b""):
+            if stat := procfs.parse_stat(procfs.read(pid, "stat")):
                 child.cpu = stat.user + stat.system
             child.own = child.own or _has_own_memory(pid, child)
             child.name = _name(pid) or child.name  # it changes at exec
@@ -75,22 +71,18 @@ class Tree:
                 os.close(self._alive.pop(pid).statm)
                 continue
             child.rss = rss or 0 if child.own else 0
-            child.peak = max(child.peak, child.rss)
             if child.rss:  # a zombie has no memory
                 child.series.append((at, child.rss))
         return sum(child.rss for child in self._alive.values())
 
     def read_shares(self) -> int:
-        """Read each child's PSS and USS; only at a snapshot, as it is costly.
-
-        Returns:
-            Bytes of PSS in all children together.
-        """
+        """Read each child's PSS and USS, which is costly; bytes of PSS in all of them together."""
+        self.discover()
         total = 0
         for pid, child in self._alive.items():
             if not child.own:
                 continue
-            rollup = procfs.parse_status(procfs.read(pid, "smaps_rollup") or b"")
+            rollup = procfs.parse_status(procfs.read(pid, "smaps_rollup"))
             if "Pss" in rollup:
                 child.pss = rollup["Pss"]
                 child.uss = rollup.get("Private_Clean", 0) + rollup.get("Private_Dirty", 0)
@@ -106,10 +98,13 @@ class Tree:
     def report(self) -> list[ChildProcess]:
         """Every child that had memory of its own, in the order of discovery."""
         return [
-            ChildProcess(pid=pid, name=c.name, peak=c.peak, cpu=c.cpu, pss=c.pss, uss=c.uss)
+            ChildProcess(
+                pid=pid, name=c.name, peak=max((rss for _, rss in c.series), default=0),
+                cpu=c.cpu, pss=c.pss, uss=c.uss,
+            )
             for pid, c in self._found
             if c.own
-        ]
+        ]  # fmt: skip
 
     def series(self) -> list[Series]:
         """The samples of each of them."""
@@ -138,27 +133,14 @@ def children(pid: int) -> list[int]:
     """Process ids of a process's children; empty for one that has gone."""
     found: list[int] = []
     with suppress(OSError):  # it has gone; keep what was found
-        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - see below
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - as in procfs.read
             found += children_of_thread(pid, thread)
     return found
 
 
 def children_of_thread(pid: int, thread: int | str) -> list[int]:
-    """Process ids of the children of one thread; empty for one that has gone.
-
-    It calls ``os`` directly: it runs ten times a second while a program is measured, and pathlib
-    takes three times as long.
-    """
-    try:
-        file = os.open(f"/proc/{pid}/task/{thread}/children", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return []
-    try:
-        return [int(child) for child in os.read(file, 1 << 16).split()]
-    except OSError:
-        return []
-    finally:
-        os.close(file)
+    """Process ids of the children of one thread; empty for one that has gone."""
+    return [int(child) for child in procfs.read(pid, "task", thread, "children").split()]
 
 
 def _has_own_memory(pid: int, child: _Child) -> bool:
@@ -170,4 +152,4 @@ def _has_own_memory(pid: int, child: _Child) -> bool:
 
 
 def _name(pid: int) -> str:
-    return (procfs.read(pid, "comm") or b"").strip().decode("utf-8", "replace")
+    return procfs.read(pid, "comm").strip().decode("utf-8", "replace")

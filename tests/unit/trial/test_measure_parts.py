@@ -19,7 +19,7 @@ from harness.trial import benchmarks, cgroup, placeholders
 from harness.trial import numbers as metrics
 from harness.trial.observe import procfs, smaps
 from harness.trial.observe.gctrace import GCTrace
-from harness.trial.observe.observation import Observation
+from harness.trial.observe.monitor import Observation
 from harness.trial.observe.procfs import Mapping
 from harness.trial.observe.snapshot import KernelView, Snapshot
 from harness.trial.observe.tree import Tree

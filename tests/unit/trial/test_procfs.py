@@ -54,5 +54,5 @@ def test_parsers_survive_anything(foreign: bytes, cut: int, place: int) -> None:
 
 def test_a_process_that_has_gone_is_none() -> None:
     gone = 2**22 + 1  # above the highest process id (PID_MAX_LIMIT)
-    assert procfs.read(gone, "status") is None
+    assert procfs.read(gone, "status") == b""
     assert procfs.open_files(gone) is None
