@@ -2,11 +2,9 @@
 
 import zlib
 from dataclasses import dataclass
-from typing import IO
 
 _GZIP = 31
 """``wbits`` of zlib for data with gzip's header and checksum."""
-_CHUNK = 1 << 20
 _MEMBERS = 100
 """Of gzip, one after the other; each costs a copy of what follows it."""
 
@@ -60,17 +58,3 @@ def gunzip(data: bytes, limit: int) -> bytes:
             raise ValueError("it is cut short")
         data = member.unused_data.lstrip(b"\0")
     raise ValueError(f"it has more than {_MEMBERS} members")
-
-
-def copy_limited(source: IO[bytes], sink: IO[bytes], limit: int) -> None:
-    """Copy what unpacks while it is read.
-
-    Raises:
-        TooLargeError: it is more than ``limit`` bytes.
-    """
-    left = limit
-    while chunk := source.read(min(_CHUNK, left + 1)):
-        left -= len(chunk)
-        if left < 0:
-            raise TooLargeError(limit)
-        sink.write(chunk)

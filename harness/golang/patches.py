@@ -8,7 +8,6 @@ from harness.errors import HarnessError
 from harness.models import Frozen
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
-_ABSENT = "/dev/null"
 
 
 class Hunk(Frozen):
@@ -98,7 +97,7 @@ def _files(path: Path, lines: list[str]) -> Iterator[FilePatch]:
 
 def _file_name(line: str) -> str | None:
     name = line[4:].rstrip("\r\n").split("\t")[0].strip()
-    return None if name == _ABSENT else name
+    return None if name == "/dev/null" else name
 
 
 def _hunk(path: Path, lines: list[str], index: int) -> tuple[Hunk, int]:
@@ -109,9 +108,9 @@ def _hunk(path: Path, lines: list[str], index: int) -> tuple[Hunk, int]:
     wanted = [int(head[2] or 1), int(head[4] or 1)]
     sides: tuple[list[str], list[str]] = ([], [])
     index += 1
-    while [len(side) for side in sides] != wanted:
-        if index >= len(lines):
-            raise HarnessError(f"{path}:{first + 1}: this hunk is cut short")
+    while index < len(lines) and (
+        [len(side) for side in sides] != wanted or lines[index].startswith("\\")
+    ):
         mark, text = lines[index][:1], lines[index][1:]
         if mark not in (" ", "-", "+", "\n", "\r", "\\"):
             raise HarnessError(f"{path}:{index + 1}: is not a line of a hunk")
@@ -124,9 +123,8 @@ def _hunk(path: Path, lines: list[str], index: int) -> tuple[Hunk, int]:
                 if mark in marks:
                     side.append(content)
         index += 1
-    if index < len(lines) and lines[index].startswith("\\"):
-        _drop_line_end(sides, lines[index - 1][:1])
-        index += 1
+    if [len(side) for side in sides] != wanted:
+        raise HarnessError(f"{path}:{first + 1}: this hunk is cut short")
     start = int(head[1])
     return Hunk(line=first + 1, start=start, old=tuple(sides[0]), new=tuple(sides[1])), index
 

