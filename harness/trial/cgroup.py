@@ -81,15 +81,11 @@ class MemoryGroup:
         with suppress(OSError):
             (self.path / "cgroup.kill").write_text("1")
         deadline = time.monotonic() + _PATIENCE
-        while time.monotonic() < deadline:
+        while self.path.exists() and time.monotonic() < deadline:
             try:
                 self.path.rmdir()
-            except FileNotFoundError:
-                return
             except OSError:  # its processes have not ended yet
                 time.sleep(0.005)
-            else:
-                return
 
 
 def memory_group(limit: int) -> MemoryGroup | None:

@@ -14,12 +14,7 @@ _CHUNK = 1 << 16
 
 
 class OutputTail:
-    """Keeps the end of what a program writes to ``writer``.
-
-    Attributes:
-        writer: descriptor for the program; the caller closes it.
-        closed: whether the program, and all that it started, has closed its side.
-    """
+    """Keeps the end of what a program writes to ``writer``, which the caller closes."""
 
     def __init__(self, keep: int = LOG_TAIL, trace: GCTrace | None = None) -> None:
         """Open a pipe; ``trace`` takes the collector's lines out of the output."""
@@ -27,6 +22,7 @@ class OutputTail:
         self._trace = trace
         self._tail = b""
         self.closed = False
+        """Whether the program, and all that it started, has closed its side."""
         self._reader, self.writer = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._reader, False)
         with suppress(OSError):  # above the user's limit; the pipe keeps its 64 KiB

@@ -1,23 +1,11 @@
-"""Classify the mappings of a Go process: heap, metadata, text, stacks and so on."""
+"""Classify the mappings of a Go process: heap, metadata, text, stacks and so on.
+
+``docs/run-directory.md`` says what each class and kind is.
+"""
 
 from collections.abc import Sequence
 
 from harness.trial.observe.procfs import Mapping
-
-CLASSES = {
-    "go heap": "arenas of the Go heap; goroutine stacks lie in them too",
-    "go metadata": "what the Go runtime keeps about its heap and threads",
-    "text": "code and constants of the binary",
-    "data": "variables of the binary (data and bss)",
-    "c heap": "heap of a C library",
-    "thread stack": "stacks that a C library made for threads",
-    "stack": "the first thread's stack",
-    "file": "mapped files, shared libraries among them",
-    "vdso": "pages of the kernel",
-    "other": "other anonymous memory: of C code, or mapped by the program",
-}
-"""Classes and their meanings. In a program without C, all anonymous memory outside arenas counts as
-the runtime's: memory that the program itself maps looks the same."""
 
 _KINDS = {
     "rss": "Rss",
@@ -45,16 +33,9 @@ experiment ``randomizedheapbase64`` chose another place."""
 def classify(
     mappings: Sequence[Mapping], executable: str, anchor: int | None
 ) -> dict[str, dict[str, int]]:
-    """Bytes by class and by kind.
+    """Bytes by class and by kind of mappings in order of address.
 
-    Kinds: ``size`` (address space), ``reserved`` (the part of it without access, as the unused part
-    of an arena), ``rss``, ``pss``, ``dirty``, ``huge``, ``swap``, ``free`` (released by MADV_FREE,
-    but resident until the kernel needs it).
-
-    Args:
-        mappings: of one process, in order of address.
-        executable: path of the process's binary.
-        anchor: the address of an object in the Go heap, where it is known.
+    ``anchor`` is the address of an object in the Go heap, where it is known.
     """
     heap = _arenas(mappings, _ARENA_HINT if anchor is None else anchor)
     foreign = any(m.inode and m.name != executable and "x" in m.permissions for m in mappings)
@@ -73,14 +54,9 @@ def classify(
 
 
 def _class_of(
-    mapping: Mapping,
-    executable: str,
-    heap: range,
-    before: Mapping | None,
-    class_before: str,
-    *,
+    mapping: Mapping, executable: str, heap: range, before: Mapping | None, class_before: str, *,
     foreign: bool,
-) -> str:
+) -> str:  # fmt: skip
     name = mapping.name
     if name in _NAMED:
         return _NAMED[name]

@@ -17,15 +17,10 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Readiness:
-    """Tries until a server is ready, in a thread of its own.
-
-    Args:
-        url: to request (``http``, ``https``) or connect to (``tcp``); or
-        pattern: a regular expression that a line of output must match.
-        log: gives the server's output so far.
-    """
+    """Tries until a server is ready, in a thread of its own."""
 
     def __init__(self, url: str | None, pattern: str | None, log: Callable[[], str]) -> None:
+        """Request a URL (``http``, ``https``), connect to it (``tcp``), or search the log."""
         self._found = threading.Event()
         self._stop = threading.Event()
         self._pattern = None if pattern is None else re.compile(pattern, re.MULTILINE)

@@ -32,21 +32,13 @@ class Served:
 
 @dataclass(frozen=True)
 class Server:
-    """Takes a server through its phases.
-
-    Attributes:
-        spec: as the user wrote it.
-        placeholders: their values.
-        supervisor: the binary made from ``supervisor/main.go``.
-        generator: the binary made from ``loadgen/main.go``.
-        cpus: where the load runs.
-        here: the directory in which a load command runs.
-    """
+    """Takes a server through its phases; its load runs on ``cpus``, a command of it ``here``."""
 
     spec: ServerSpec
     placeholders: Mapping[str, str]
     supervisor: Path
     generator: Path | None
+    """The binary made from ``loadgen/main.go``."""
     cpus: Sequence[int]
     here: Path
 
@@ -88,9 +80,7 @@ class Server:
                 return True
         finally:
             readiness.close()
-        if monitor.running():
-            monitor.give_up("not ready")
-            monitor.run()
+        _end(monitor, "not ready")
         return False
 
     def _mark(self, monitor: Monitor, served: Served, name: str) -> None:
@@ -120,14 +110,12 @@ class Server:
                 return False
             ok = stopped or load.status == "ok"
             if not warm_up or not ok:
-                served.load_output = load.output()
-            if not ok and not warm_up:
-                served.load_output += f"\n{load.status}"
+                status = "" if ok or warm_up else f"\n{load.status}"
+                served.load_output = load.output() + status
         if not warm_up and not spec.command:
             served.load = parse_report(served.load_output)
         if not ok and not (warm_up and not spec.command):
-            monitor.give_up("load failed")
-            monitor.run()
+            _end(monitor, "load failed")
         return monitor.running()
 
     def _stop(self, monitor: Monitor, served: Served) -> None:
@@ -136,6 +124,11 @@ class Server:
         served.stopped = True
         monitor.signal(signal.Signals[self.spec.stop])
         monitor.run(seconds=self.spec.stop_within)
-        if monitor.running():
-            monitor.give_up("timeout")
-            monitor.run()
+        _end(monitor, "timeout")
+
+
+def _end(monitor: Monitor, fault: str) -> None:
+    """Kill the server, if it is still there, and wait for its end."""
+    if monitor.running():
+        monitor.give_up(fault)
+        monitor.run()
