@@ -3,13 +3,20 @@
 import shlex
 from pathlib import Path
 
-import altair as alt
-
 from harness.bisect.points import Finding
 from harness.bisect.record import Bisection, Stage
 from harness.bisect.sentences import against
 from harness.files.inside import write_inside
-from harness.report.charts.drawing import PLAIN, Figure, draw, tip
+from harness.report.charts.drawing import (
+    PLAIN,
+    Figure,
+    colors,
+    draw,
+    nominal,
+    quantitative,
+    tip,
+    values,
+)
 from harness.report.markdown import code, plain
 from harness.report.page import render_page
 from harness.report.wording import difference, interval, sentence
@@ -87,26 +94,28 @@ def _path(stage: Stage, bisection: Bisection) -> Figure | None:
         return None
     ratios = all(f.ratio is not None for f in measured)
     rows = [row for f in measured if (row := _row(f, bisection.unit, ratios=ratios))]
-    data = alt.Data(values=rows)  # type: ignore[no-untyped-call] # altair's generated classes
-    colors = alt.Color("state:N", legend=None, scale=alt.Scale(
-        domain=list(_COLORS), range=list(_COLORS.values())))  # fmt: skip
-    base = alt.Chart(data).encode(
-        y=alt.Y("point:N", title=None, sort=None), color=colors, description="tip:N"
-    )
     title = f"{bisection.request.metric} against the good end"
     if not ratios and bisection.unit in ("bytes", "seconds"):
         title += f", in {bisection.unit}"
-    axis = alt.Axis(format="+%" if ratios else "+~s")
-    points = base.mark_point(filled=True, size=90).encode(
-        x=alt.X("change:Q", title=title, axis=axis, scale=alt.Scale(zero=True))
-    )
-    rules = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", axis=axis), x2="high:Q")
+    axis = {"format": "+%" if ratios else "+~s"}
+    change = quantitative("change", title=title, axis=axis, scale={"zero": True})
+    interval_ends = {"x": quantitative("low", axis=axis), "x2": {"field": "high"}}
+    chart = {
+        "data": values(rows),
+        "width": 560,
+        "padding": {"left": 24, "right": 12, "top": 5, "bottom": 10},
+        "encoding": {
+            "y": nominal("point", title=None, sort=None),
+            "color": nominal("state", legend=None, scale=colors(_COLORS)),
+            "description": nominal("tip"),
+        },
+        "layer": [
+            {"mark": {"type": "rule", "strokeWidth": 3}, "encoding": interval_ends},
+            {"mark": {"type": "point", "filled": True, "size": 90}, "encoding": {"x": change}},
+        ],
+    }
     note = "Points with 95 % intervals; green is like the good end, red like the bad end."
-    chart = (rules + points).properties(
-        width=560, padding={"left": 24, "right": 12, "top": 5, "bottom": 10}
-    )
-    svg = draw(chart, title)
-    return Figure(f"path-{stage.kind}", f"{stage.title}: {title}", note, svg)
+    return Figure(f"path-{stage.kind}", f"{stage.title}: {title}", note, draw(chart, title))
 
 
 def _row(finding: Finding, unit: str, *, ratios: bool) -> dict[str, object] | None:

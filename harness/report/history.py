@@ -4,22 +4,29 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import altair as alt
-
 from harness.analysis.models import Headline, Verdict
 from harness.analysis.pairing import why_no_ratio
 from harness.matrix.names import variant_name
 from harness.metrics.catalogue import describe
 from harness.plan.variants import Conditions, Variant
-from harness.report.charts.drawing import Figure, draw, tip
+from harness.report.charts.drawing import (
+    MIB,
+    PLAIN,
+    Figure,
+    draw,
+    nominal,
+    ordinal,
+    quantitative,
+    rows_by_workload,
+    tip,
+    values,
+)
 from harness.report.page import render_page
 from harness.report.sections import Samples
 from harness.report.wording import difference, percent, quantity
 from harness.run.question import question_of
 from harness.run.store import Run
 from harness.text.visible import visible
-
-_MIB = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -134,8 +141,8 @@ def _names(entries: Sequence[Entry]) -> dict[_Identity, str]:
 def _draw(
     entries: Sequence[Entry], metric: str, unit: str, rows: Sequence[Row], number: int
 ) -> Figure | None:
-    scale = _MIB if unit == "bytes" else 1
-    values = [
+    scale = MIB if unit == "bytes" else 1
+    points = [
         {
             "workload": visible(row.workload), "variant": visible(row.variant),
             "run": index + 1, "value": median / scale,
@@ -145,24 +152,26 @@ def _draw(
         for index, (entry, median) in enumerate(zip(entries, row.medians, strict=True))
         if median is not None
     ]  # fmt: skip
-    if not values:
+    if not points:
         return None
-    data = alt.Data(values=values)  # type: ignore[no-untyped-call] # altair's generated classes
-    base = alt.Chart(data).encode(
-        x=alt.X("run:O", title="run, oldest first", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("value:Q", title="MiB" if unit == "bytes" else unit, scale=alt.Scale(zero=False)),
-        detail="variant:N",
-        description="tip:N",
-    )
-    layers = base.mark_line(color="#98a2ad") + base.mark_point(
-        filled=True, size=50, color="#2b7fb8"
-    )
-    chart = layers.properties(width=900, height=160).facet(
-        row=alt.Row(
-            "workload:N", title=None, sort=None,
-            header=alt.Header(labelAngle=0, labelOrient="top", labelAnchor="start"),
-        )
-    )  # fmt: skip
+    label = "MiB" if unit == "bytes" else unit
+    line = {"type": "line", "color": PLAIN}
+    dot = {"type": "point", "filled": True, "size": 50, "color": "#2b7fb8"}
+    chart = {
+        "data": values(points),
+        "facet": {"row": rows_by_workload()},
+        "spec": {
+            "width": 900,
+            "height": 160,
+            "encoding": {
+                "x": ordinal("run", title="run, oldest first", axis={"labelAngle": 0}),
+                "y": quantitative("value", title=label, scale={"zero": False}),
+                "detail": nominal("variant"),
+                "description": nominal("tip"),
+            },
+            "layer": [{"mark": line}, {"mark": dot}],
+        },
+    }
     title = f"{metric} over the runs"
     note = (
         "Medians, a line a variant. Runs may differ in machine and load: findings are each run's."

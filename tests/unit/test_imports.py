@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("altair", "jinja2", "numpy", "pip", "psutil", "pydantic", "pytest", "rich", "scipy",
+HEAVY = ("jinja2", "numpy", "pip", "psutil", "pydantic", "pytest", "rich", "scipy",
          "scipy.stats", "vl_convert")  # fmt: skip
 
 
@@ -23,7 +23,7 @@ HEAVY = ("altair", "jinja2", "numpy", "pip", "psutil", "pydantic", "pytest", "ri
         ("import harness.session.execute", "pydantic"),
         ("import harness.pytest_plugin.controller", "pydantic pytest"),
         ("import harness.analysis.conclusion", "numpy pydantic scipy"),
-        ("import harness.session.judge", "altair jinja2 numpy pydantic scipy vl_convert"),
+        ("import harness.session.judge", "jinja2 numpy pydantic scipy vl_convert"),
     ],
 )
 def test_an_entry_imports_only_what_it_needs(entry: str, allowed: str) -> None:

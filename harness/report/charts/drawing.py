@@ -1,10 +1,13 @@
-"""Altair charts as SVG that lives in the page: themed by its style sheet, small, deterministic."""
+"""Vega-Lite charts as SVG that lives in the page: themed by its style sheet, small, deterministic.
+
+A chart is a Vega-Lite specification (https://vega.github.io/vega-lite/docs/spec.html).
+"""
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
 import vl_convert as vlc
 from markupsafe import Markup, escape
 
@@ -16,6 +19,9 @@ WIDTH = 760
 """Of a chart, in pixels."""
 MIB = 1 << 20
 _ROLE_COLORS = {"baseline": "#2b7fb8", "candidate": "#d9622b", "other": PLAIN}
+
+Chart = dict[str, Any]
+"""A Vega-Lite specification, or a part of one."""
 
 _SEPARATOR = " | "
 _TAG = re.compile(r"<[^>]*>")
@@ -56,17 +62,14 @@ def tip(variant: str, text: str) -> str:
     return f"{variant}{_SEPARATOR}{text}"
 
 
-def draw(chart: alt.TopLevelMixin, label: str) -> Markup:
+def draw(chart: Chart, label: str) -> Markup:
     """The chart's SVG: without what a style sheet says better, and with tooltips as titles.
 
     Args:
-        chart: an Altair chart; its marks' ``description`` is a text made by ``tip()``.
+        chart: the chart; its marks' ``description`` is a text made by ``tip()``.
         label: its accessible name.
     """
-    specification = chart.to_dict(validate=False)  # half of the time, and our charts are fixed
-    specification["background"] = None
-    specification["config"] = _CONFIG
-    svg = vlc.vegalite_to_svg(specification)
+    svg = vlc.vegalite_to_svg(chart | {"background": None, "config": _CONFIG})
     svg = _TAG.sub(lambda match: _slim(match[0]), _EMPTY.sub("", svg))
     head = (
         r'<svg class="chart" role="img" aria-label="'
@@ -76,21 +79,40 @@ def draw(chart: alt.TopLevelMixin, label: str) -> Markup:
     return Markup(_HEAD.sub(head, svg, count=1))  # noqa: S704 - vega escapes text and attributes
 
 
-def data(rows: list[dict[str, Any]]) -> alt.Data:
-    """Rows as a chart takes them."""
-    return alt.Data(values=rows)  # type: ignore[no-untyped-call] # altair's generated classes
+def values(rows: Iterable[Mapping[str, object]]) -> Chart:
+    """Rows as the data of a chart."""
+    return {"values": list(rows)}
 
 
-def role_color() -> alt.Color:
+def quantitative(field: str, **options: Any) -> Chart:
+    """An encoding of a number."""
+    return {"field": field, "type": "quantitative"} | options
+
+
+def nominal(field: str, **options: Any) -> Chart:
+    """An encoding of a name."""
+    return {"field": field, "type": "nominal"} | options
+
+
+def ordinal(field: str, **options: Any) -> Chart:
+    """An encoding of a place in an order."""
+    return {"field": field, "type": "ordinal"} | options
+
+
+def colors(by_name: Mapping[str, str]) -> Chart:
+    """A scale from names to colours."""
+    return {"domain": list(by_name), "range": list(by_name.values())}
+
+
+def role_color() -> Chart:
     """The colours of baseline, candidate and other variants."""
-    scale = alt.Scale(domain=list(_ROLE_COLORS), range=list(_ROLE_COLORS.values()))
-    return alt.Color("role:N", title=None, scale=scale)
+    return nominal("role", title=None, scale=colors(_ROLE_COLORS))
 
 
-def rows_by_workload() -> alt.Row:
+def rows_by_workload() -> Chart:
     """A row of the chart for each workload, with its name above."""
-    header = alt.Header(labelAngle=0, labelOrient="top", labelAnchor="start")
-    return alt.Row("workload:N", title=None, sort=None, header=header)
+    header = {"labelAngle": 0, "labelOrient": "top", "labelAnchor": "start"}
+    return nominal("workload", title=None, sort=None, header=header)
 
 
 def _slim(tag: str) -> str:

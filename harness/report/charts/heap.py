@@ -3,11 +3,18 @@
 from collections import defaultdict
 from typing import Any
 
-import altair as alt
-
 from harness.errors import HarnessError
 from harness.profiles.pprof import Stack
-from harness.report.charts.drawing import WIDTH, Figure, data, draw, tip
+from harness.report.charts.drawing import (
+    WIDTH,
+    Chart,
+    Figure,
+    draw,
+    nominal,
+    quantitative,
+    tip,
+    values,
+)
 from harness.report.wording import quantity
 from harness.run.contents import Reading
 from harness.run.store import Run
@@ -80,31 +87,39 @@ def _table(before: Heap, after: Heap) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def _flame_graph(before: Heap, after: Heap) -> alt.TopLevelMixin:
+def _flame_graph(before: Heap, after: Heap) -> Chart:
     rows = _frames(before, after)
     depth = max(row["depth"] for row in rows) + 1
     total = max(sum(before.values()), sum(after.values()))
     widest = max(_STRONG * total, *(abs(row["delta"]) for row in rows))
-    base = alt.Chart(data(rows)).encode(
-        y=alt.Y("depth:Q", axis=None, scale=alt.Scale(domain=[depth, 0])),
-        x=alt.X("x0:Q", axis=None, scale=alt.Scale(domain=[0, 1])),
-        description="tip:N",
-    )
-    bars = base.mark_rect(stroke="#ffffff", strokeWidth=0.5).encode(
-        x2="x1:Q",
-        y2="depth1:Q",
-        color=alt.Color(
-            "delta:Q", legend=None,
-            scale=alt.Scale(domain=[-widest, 0, widest], range=["#6fb7dd", "#d5dae0", "#ef9564"]),
-        ),
-    )  # fmt: skip
-    names = (
-        base.transform_filter("datum.x1 - datum.x0 > 0.08")
-        .mark_text(align="left", baseline="middle", dx=4, dy=10, fontSize=11, limit=0)
-        .encode(text="label:N")
-    )
-    chart: alt.TopLevelMixin = (bars + names).properties(width=WIDTH, height=depth * 20)
-    return chart
+    scale = {"domain": [-widest, 0, widest], "range": ["#6fb7dd", "#d5dae0", "#ef9564"]}
+    frames = {
+        "mark": {"type": "rect", "stroke": "#ffffff", "strokeWidth": 0.5},
+        "encoding": {
+            "x2": {"field": "x1"},
+            "y2": {"field": "depth1"},
+            "color": quantitative("delta", legend=None, scale=scale),
+        },
+    }
+    names = {
+        "transform": [{"filter": "datum.x1 - datum.x0 > 0.08"}],
+        "mark": {
+            "type": "text", "align": "left", "baseline": "middle", "dx": 4, "dy": 10,
+            "fontSize": 11, "limit": 0,
+        },
+        "encoding": {"text": nominal("label")},
+    }  # fmt: skip
+    return {
+        "data": values(rows),
+        "width": WIDTH,
+        "height": depth * 20,
+        "encoding": {
+            "x": quantitative("x0", axis=None, scale={"domain": [0, 1]}),
+            "y": quantitative("depth", axis=None, scale={"domain": [depth, 0]}),
+            "description": nominal("tip"),
+        },
+        "layer": [frames, names],
+    }
 
 
 def _mean_heap(run: Run, workload: str, variant: str, kind: str, reading: Reading) -> Heap | None:

@@ -3,17 +3,17 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-import altair as alt
-
 from harness.report.charts.drawing import (
     MIB,
     WIDTH,
     Figure,
-    data,
     draw,
+    nominal,
+    quantitative,
     role_color,
     rows_by_workload,
     tip,
+    values,
 )
 from harness.report.wording import quantity
 from harness.run.store import Run
@@ -46,20 +46,21 @@ def trials_in_order(run: Run, metric: str, unit: str, roles: Mapping[str, str]) 
         )  # fmt: skip
     if not rows:
         return None
-    chart = (
-        alt.Chart(data(rows))
-        .mark_point(filled=True, size=36, opacity=0.8, shape="circle")
-        .encode(
-            x=alt.X("order:Q", title="trials in the order in which they ran"),
-            y=alt.Y("value:Q", title="MiB" if unit == "bytes" else unit,
-                    scale=alt.Scale(zero=False)),
-            color=role_color(),
-            description="tip:N",
-            row=rows_by_workload(),
-        )
-        .properties(width=WIDTH, height=130)
-        .resolve_scale(x="independent", y="independent")
-    )  # fmt: skip
+    label = "MiB" if unit == "bytes" else unit
+    chart = {
+        "data": values(rows),
+        "width": WIDTH,
+        "height": 130,
+        "mark": {"type": "point", "filled": True, "size": 36, "opacity": 0.8, "shape": "circle"},
+        "encoding": {
+            "x": quantitative("order", title="trials in the order in which they ran"),
+            "y": quantitative("value", title=label, scale={"zero": False}),
+            "color": role_color(),
+            "description": nominal("tip"),
+            "row": rows_by_workload(),
+        },
+        "resolve": {"scale": {"x": "independent", "y": "independent"}},
+    }
     title = f"Every trial in run order: {metric}"
     note = "A slope or a step that all variants share is drift of the machine, not an effect."
     return Figure(f"order-{metric.replace('.', '-')}", title, note, draw(chart, title))

@@ -2,9 +2,18 @@
 
 from collections.abc import Sequence
 
-import altair as alt
-
-from harness.report.charts.drawing import MIB, WIDTH, Figure, data, draw, rows_by_workload, tip
+from harness.report.charts.drawing import (
+    MIB,
+    WIDTH,
+    Figure,
+    colors,
+    draw,
+    nominal,
+    quantitative,
+    rows_by_workload,
+    tip,
+    values,
+)
 from harness.report.sections import Samples
 from harness.report.wording import quantity
 from harness.text.visible import visible
@@ -43,27 +52,27 @@ def memory_layers(
             rows += [
                 {
                     "workload": visible(workload), "variant": f"{visible(variant)} ({role})",
-                    "layer": name, "order": order, "mib": size / MIB,
-                    "tip": tip(visible(variant), f"{name} {quantity(size, 'bytes')}"),
+                    "layer": layer, "order": order, "mib": size / MIB,
+                    "tip": tip(visible(variant), f"{layer} {quantity(size, 'bytes')}"),
                 }
-                for order, (name, size) in enumerate(parts.items())
+                for order, (layer, size) in enumerate(parts.items())
             ]  # fmt: skip
     if not rows:
         return None
-    color = alt.Scale(domain=list(_LAYERS), range=list(_LAYERS.values()))
-    chart = (
-        alt.Chart(data(rows))
-        .mark_bar()
-        .encode(
-            x=alt.X("sum(mib):Q", title="MiB resident at the end of main"),
-            y=alt.Y("variant:N", title=None, sort=None),
-            color=alt.Color("layer:N", title=None, scale=color),
-            order="order:Q",
-            description="tip:N",
-            row=rows_by_workload(),
-        )
-        .properties(width=WIDTH - 200, height=alt.Step(26))
-    )
+    chart = {
+        "data": values(rows),
+        "width": WIDTH - 200,
+        "height": {"step": 26},
+        "mark": {"type": "bar"},
+        "encoding": {
+            "x": quantitative("mib", aggregate="sum", title="MiB resident at the end of main"),
+            "y": nominal("variant", title=None, sort=None),
+            "color": nominal("layer", title=None, scale=colors(_LAYERS)),
+            "order": quantitative("order"),
+            "description": nominal("tip"),
+            "row": rows_by_workload(),
+        },
+    }
     title = "Where resident memory sits: kernel against runtime"
     note = (
         "Medians over rounds. Left of zero: memory that the runtime mapped and nothing touched, "

@@ -6,9 +6,19 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import altair as alt
-
-from harness.report.charts.drawing import MIB, WIDTH, Figure, data, draw, role_color, tip
+from harness.report.charts.drawing import (
+    MIB,
+    WIDTH,
+    Chart,
+    Figure,
+    draw,
+    nominal,
+    ordinal,
+    quantitative,
+    role_color,
+    tip,
+    values,
+)
 from harness.report.wording import quantity
 from harness.run.contents import Reading
 from harness.run.series import thinned
@@ -78,26 +88,25 @@ def _line(row: Mapping[str, Any], text: str, points: Points) -> list[dict[str, A
     ]
 
 
-def _panels(rows: list[dict[str, Any]], order: Sequence[str]) -> alt.TopLevelMixin:
-    chart: alt.TopLevelMixin = (
-        alt.Chart(data(rows))
-        .mark_line(interpolate="step-after")
-        .encode(
-            x=alt.X("t:Q", title="seconds"),
-            y=alt.Y("mib:Q", title="MiB"),
-            detail="line:N",
-            color=role_color(),
-            opacity=alt.Opacity("strong:O", legend=None,
-                                scale=alt.Scale(domain=[0, 1], range=[0.3, 1])),
-            strokeWidth=alt.StrokeWidth("strong:O", legend=None,
-                                        scale=alt.Scale(domain=[0, 1], range=[1, 2])),
-            description="tip:N",
-            facet=alt.Facet("variant:N", title=None, sort=order, columns=3,
-                            header=alt.Header(labelAnchor="start")),
-        )
-        .properties(width=_PANEL, height=90)
-    )  # fmt: skip
-    return chart
+def _panels(rows: list[dict[str, Any]], order: Sequence[str]) -> Chart:
+    header = {"labelAnchor": "start"}
+    opacity, width = ({"domain": [0, 1], "range": ends} for ends in ([0.3, 1], [1, 2]))
+    return {
+        "data": values(rows),
+        "width": _PANEL,
+        "height": 90,
+        "mark": {"type": "line", "interpolate": "step-after"},
+        "encoding": {
+            "x": quantitative("t", title="seconds"),
+            "y": quantitative("mib", title="MiB"),
+            "detail": nominal("line"),
+            "color": role_color(),
+            "opacity": ordinal("strong", legend=None, scale=opacity),
+            "strokeWidth": ordinal("strong", legend=None, scale=width),
+            "description": nominal("tip"),
+            "facet": nominal("variant", title=None, sort=order, columns=3, header=header),
+        },
+    }
 
 
 def _table(medians: Mapping[str, Points], rounds: Mapping[str, int]) -> tuple[tuple[str, ...], ...]:

@@ -5,17 +5,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import altair as alt
-
 from harness.report.charts.drawing import (
     MIB,
     WIDTH,
     Figure,
-    data,
     draw,
+    nominal,
+    quantitative,
     role_color,
     rows_by_workload,
     tip,
+    values,
 )
 from harness.report.wording import quantity
 from harness.run.records import TrialRecord
@@ -48,23 +48,25 @@ def address_space(
     regions = list(_regions(run, workloads, variants))
     if not regions:
         return None
-    base = alt.Chart().encode(
-        y=alt.Y("class:N", title=None, sort=None),
-        yOffset=alt.YOffset("role:N", sort=["baseline", "candidate"]),
-        description="tip:N",
-        color=role_color(),
-    )
-    x = alt.X("rss:Q", title="MiB (log): dot resident, line up to its size",
-              scale=alt.Scale(type="log"))  # fmt: skip
-    chart = (
-        alt.layer(
-            base.mark_rule(opacity=0.5).encode(x=x, x2="size:Q"),
-            base.mark_point(filled=True, size=60).encode(x=x),
-            data=data(list(map(_row, regions))),
-        )
-        .properties(width=WIDTH - 200, height=alt.Step(13))
-        .facet(row=rows_by_workload())
-    )
+    label = "MiB (log): dot resident, line up to its size"
+    rule = {"mark": {"type": "rule", "opacity": 0.5}, "encoding": {"x2": {"field": "size"}}}
+    point = {"mark": {"type": "point", "filled": True, "size": 60}}
+    chart = {
+        "data": values(map(_row, regions)),
+        "facet": {"row": rows_by_workload()},
+        "spec": {
+            "width": WIDTH - 200,
+            "height": {"step": 13},
+            "encoding": {
+                "x": quantitative("rss", title=label, scale={"type": "log"}),
+                "y": nominal("class", title=None, sort=None),
+                "yOffset": nominal("role", sort=["baseline", "candidate"]),
+                "description": nominal("tip"),
+                "color": role_color(),
+            },
+            "layer": [rule, point],
+        },
+    }
     title = "Address space by region: size against resident"
     note = "Medians over rounds, from smaps at the end of main."
     table = (

@@ -3,10 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-import altair as alt
-
 from harness.analysis.models import Suspect
-from harness.report.charts.drawing import GREY, WIDTH, Figure, data, draw, tip
+from harness.report.charts.drawing import (
+    GREY,
+    WIDTH,
+    Figure,
+    colors,
+    draw,
+    nominal,
+    quantitative,
+    tip,
+    values,
+)
 from harness.report.wording import share, shares
 from harness.text.visible import visible
 
@@ -29,43 +37,44 @@ def suspect_shares(suspects: Sequence[Suspect], limit: float, half: float) -> Fi
     rows = _rows([s for s in suspects if s.share is not None])
     if not rows:
         return None
-    base = alt.Chart(data(rows)).encode(
-        y=alt.Y("row:N", title=None, sort=None), description="tip:N"
-    )
-    scale = alt.Scale(domain=list(_SHOWN))
-    axis = alt.Axis(format="%", values=[-0.5, 0, 0.5, 1, 1.5])
-    colors = alt.Color(
-        "verdict:N", legend=None,
-        scale=alt.Scale(domain=list(_COLORS), range=list(_COLORS.values())),
-    )  # fmt: skip
-    intervals = base.mark_rule(strokeWidth=3).encode(
-        x=alt.X("low:Q", title="share of the change explained", scale=scale, axis=axis),
-        x2="high:Q",
-        color=colors,
-    )
-    points = base.mark_point(filled=True, size=90).encode(
-        x=alt.X("share:Q", scale=scale), color=colors
-    )
-    limits = (
-        alt.Chart(data([{"x": x} for x in (-limit, limit, half)]))
-        .mark_rule(strokeDash=[4, 3], color=GREY)
-        .encode(x="x:Q")
-    )
+    scale = {"domain": list(_SHOWN)}
+    axis = {"format": "%", "values": [-0.5, 0, 0.5, 1, 1.5]}
+    explained = quantitative("low", title="share of the change explained", scale=scale, axis=axis)
+    of_suspects = {
+        "y": nominal("row", title=None, sort=None),
+        "description": nominal("tip"),
+        "color": nominal("verdict", legend=None, scale=colors(_COLORS)),
+    }
+    limits = {
+        "data": values({"x": x} for x in (-limit, limit, half)),
+        "mark": {"type": "rule", "strokeDash": [4, 3], "color": GREY},
+        "encoding": {"x": quantitative("x")},
+    }
+    intervals = {
+        "data": values(rows),
+        "mark": {"type": "rule", "strokeWidth": 3},
+        "encoding": of_suspects | {"x": explained, "x2": {"field": "high"}},
+    }
+    points = {
+        "data": values(rows),
+        "mark": {"type": "point", "filled": True, "size": 90},
+        "encoding": of_suspects | {"x": quantitative("share", scale=scale)},
+    }
+    chart = {"width": WIDTH - 200, "layer": [limits, intervals, points]}
     title = "Share of the change that each suspect explains"
     note = (
         f"Points with intervals. An interval between the dashed lines at ±{share(limit)} rules a "
         f"suspect out; one above {share(half)} implicates it."
     )
-    svg = draw((limits + intervals + points).properties(width=WIDTH - 200), title)
-    return Figure("lineup", title, note, svg)
+    return Figure("lineup", title, note, draw(chart, title))
 
 
 def _rows(suspects: Sequence[Suspect]) -> list[dict[str, Any]]:
     several = len({(s.workload, s.metric) for s in suspects}) > 1
     rows = []
     for s in suspects:
-        name = visible(" + ".join(s.experiments))
-        row = f"{visible(s.workload)}, {s.metric}: {name}" if several else name
+        row = visible(" + ".join(s.experiments))
+        row = f"{visible(s.workload)}, {s.metric}: {row}" if several else row
         value = s.share or 0.0
         low, high = s.ci or (value, value)
         rows.append(
