@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,12 +120,24 @@ class Controller:
         return (report.outcome if shown else ""), "", report.outcome.upper()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the verdicts, and then wait for the reports."""
         for path, run in self._runs.items():
             if run.verdict is not None:
                 terminalreporter.section(visible(f"verdict of {path.name}"))
                 for line in terminal_summary(run.verdict):
                     terminalreporter.write_line(visible(line))
+                terminalreporter.flush()
+                try:
+                    run.finish()
+                except HarnessError as error:
+                    pytest.exit(visible(str(error)), pytest.ExitCode.USAGE_ERROR)
                 terminalreporter.write_line(visible(f"report: {run.directory / 'report.html'}"))
+
+    def pytest_unconfigure(self) -> None:
+        """Wait for the reports where pytest has no terminal to print verdicts to."""
+        for run in self._runs.values():
+            with suppress(HarnessError):
+                run.finish()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Check the selection without workers; with them, ``start`` does."""

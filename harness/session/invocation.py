@@ -28,7 +28,7 @@ from harness.run.store import (
     write_json,
 )
 from harness.session.execute import TEMPORARY, Assignment, clean
-from harness.session.judge_apart import judge_apart
+from harness.session.judge_apart import Judging
 from harness.session.manifest import make_manifest
 from harness.session.prepare import Prepared, Say, build_requests, prepare
 from harness.session.progress import Progress
@@ -39,7 +39,7 @@ class Invocation:
     """A new run, or one that is resumed.
 
     The steps, in order: ``open``, ``reserve``, ``start``, ``record`` for each trial, ``conclude``,
-    ``close``.
+    ``close``, ``finish``.
     """
 
     verdict: Verdict | None = None
@@ -47,6 +47,7 @@ class Invocation:
     complete = False
     """Whether the run was resumed with nothing left to measure: see ``take_complete``."""
     _chosen: tuple[Trial, ...] = ()
+    _judging: Judging | None = None
     _progress: Progress | None = None
     _stopping: Stopping | None = None
 
@@ -179,15 +180,26 @@ class Invocation:
         return self._progress.note(record)
 
     def conclude(self) -> Verdict:
-        """Judge the run, write verdict and reports, and make it the latest.
+        """Judge the run, and make it the latest; its reports are written meanwhile.
 
         Raises:
-            HarnessError: they cannot be made or written.
+            HarnessError: it cannot be judged.
         """
-        self.verdict = judge_apart(self.directory)
+        self._judging = Judging(self.directory)
+        self.verdict = self._judging.verdict()
         with writing(self.directory, ELSEWHERE):
             point_latest(self.directory)
         return self.verdict
+
+    def finish(self) -> None:
+        """Wait for the reports of a run that was judged.
+
+        Raises:
+            HarnessError: they could not be written.
+        """
+        judging, self._judging = self._judging, None
+        if self.verdict is not None and judging is not None:
+            judging.finish()
 
     def unanswered(self) -> str | None:
         """Why the verdict answers nothing, on one line; ``None`` where it answers something."""

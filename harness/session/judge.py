@@ -1,7 +1,7 @@
 """Judge a run directory: write its verdict and reports. Any machine can do it.
 
-``python -m harness.session.judge DIRECTORY`` does it in a process of its own: drawing takes
-hundreds of megabytes, which the process that controls a run should not keep.
+``python -m harness.session.judge DIRECTORY`` does it for ``harness.session.judge_apart``: it prints
+a line once the verdict is written, before it draws.
 """
 
 import os
@@ -21,12 +21,8 @@ from harness.run.store import VERDICT, Run, write_json
 from harness.text.visible import visible
 
 
-def judge(directory: Path, *, summary: Path | None = None) -> Verdict:
-    """Write the verdict and reports of a run.
-
-    Args:
-        directory: the run directory.
-        summary: a file to append the Markdown report to.
+def write_verdict(directory: Path) -> tuple[Run, Verdict]:
+    """Write the verdict of a run.
 
     Raises:
         HarnessError: the directory holds no run.
@@ -34,8 +30,7 @@ def judge(directory: Path, *, summary: Path | None = None) -> Verdict:
     run = Run.load(directory)
     verdict = conclude(run, evidence=read_evidence(run))
     write_json(directory / VERDICT, verdict)
-    write_reports(run, verdict, summary=summary)
-    return verdict
+    return run, verdict
 
 
 def merge_and_judge(paths: Sequence[Path], destination: Path) -> Verdict:
@@ -49,13 +44,18 @@ def merge_and_judge(paths: Sequence[Path], destination: Path) -> Verdict:
         question_of(runs[0])  # its errors name the stored run, not the directory to be written
         join_into(runs, directory, destination.name)
         with writing(destination, OTHERWISE):
-            return judge(directory)
+            run, verdict = write_verdict(directory)
+            write_reports(run, verdict)
+            return verdict
 
 
 if __name__ == "__main__":
     step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
     try:
         with writing(Path(sys.argv[1]), "copy it to a place with room"):
-            judge(Path(sys.argv[1]), summary=Path(step_summary) if step_summary else None)
+            judged = write_verdict(Path(sys.argv[1]))
+            sys.stdout.write("judged\n")
+            sys.stdout.flush()
+            write_reports(*judged, summary=Path(step_summary) if step_summary else None)
     except HarnessError as failure:
         sys.exit(visible(str(failure)))

@@ -18,18 +18,42 @@ _VERDICT_BYTES, _VERDICT_VALUES = 256 << 20, 20_000_000
 """What is read of a verdict at most; it was written by this very process's child."""
 
 
-def judge_apart(directory: Path) -> Verdict:
-    """Like ``judge``, in another process.
+class Judging:
+    """A process that writes the verdict of a run, and then its reports."""
 
-    Raises:
-        HarnessError: it failed there; the message ends with what it said.
-    """
-    command = [sys.executable, "-P", "-m", "harness.session.judge", str(directory)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise HarnessError(
-            f"{directory} was measured but could not be judged; gomatrix report {directory} tries "
-            f"again: {done.stderr.strip()}"
-        )
-    data = read_inside(directory, VERDICT, _VERDICT_BYTES)
-    return parse_model(Verdict, data, str(directory / VERDICT), values=_VERDICT_VALUES)
+    def __init__(self, directory: Path) -> None:
+        """Start it."""
+        self._directory = directory
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "harness.session.judge", str(directory)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def verdict(self) -> Verdict:
+        """Wait for the verdict.
+
+        Raises:
+            HarnessError: there is none; the message ends with what the process said.
+        """
+        assert self._process.stdout is not None  # noqa: S101 - a pipe
+        if not self._process.stdout.readline():  # which it writes after the verdict
+            self._wait("judged")
+        data = read_inside(self._directory, VERDICT, _VERDICT_BYTES)
+        place = str(self._directory / VERDICT)
+        return parse_model(Verdict, data, place, values=_VERDICT_VALUES)
+
+    def finish(self) -> None:
+        """Wait for the reports.
+
+        Raises:
+            HarnessError: they could not be written.
+        """
+        self._wait("reported")
+
+    def _wait(self, what: str) -> None:
+        _, said = self._process.communicate()
+        if self._process.returncode != 0:
+            raise HarnessError(
+                f"{self._directory} was measured but could not be {what}; "
+                f"gomatrix report {self._directory} tries again: {said.strip()}"
+            )

@@ -10,7 +10,7 @@ from harness.golang.records import BuildRecord
 from harness.matrix.models import GateSpec
 from harness.run.resume import continued
 from harness.run.store import MANIFEST, TRIALS, Run, append_trial, point_latest, write_json
-from harness.session.judge_apart import judge_apart
+from harness.session.judge_apart import Judging
 
 
 def stored(path: Path) -> Run:
@@ -200,4 +200,21 @@ def test_no_module_of_the_directory_one_stands_in_is_executed(
         (run / f"{module}.py").write_text("raise SystemExit('executed')\n", encoding="utf-8")
     monkeypatch.chdir(run)
 
-    assert judge_apart(Path.cwd()).schema_version == 1
+    judging = Judging(Path.cwd())
+    assert judging.verdict().schema_version == 1
+    judging.finish()
+
+
+def test_a_report_that_cannot_be_written_leaves_the_verdict(tmp_path: Path) -> None:
+    run = stored(tmp_path / "run").path
+    (run / "report.html").mkdir()
+    judging = Judging(run)
+
+    assert judging.verdict().schema_version == 1
+    with pytest.raises(HarnessError, match="measured but could not be reported"):
+        judging.finish()
+
+
+def test_a_run_that_cannot_be_judged_says_why(tmp_path: Path) -> None:
+    with pytest.raises(HarnessError, match=r"could not be judged.*is not a run directory"):
+        Judging(tmp_path).verdict()
