@@ -7,8 +7,9 @@ The probe writes its records as they are, for to make a profile of them a progra
 import gzip
 import json
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import dropwhile
+from itertools import count, dropwhile
 from typing import NamedTuple
 
 from harness.golang.probe.overlay import is_probe
@@ -100,23 +101,21 @@ def encode(
     A sample is numbers of frames, counted from 1, leaf first; and a value for each of ``KINDS``.
     ``rate`` is bytes allocated from one sample to the next, on average.
     """
-    strings: dict[str, int] = {"": 0}
-    functions: dict[tuple[str, str], int] = {}
+    strings = defaultdict[str, int](count(1).__next__, {"": 0})
+    functions = defaultdict[tuple[str, str], int](count(1).__next__)
     body = bytearray()
-    for kind in KINDS.items():
-        body += _message(1, _value_type(kind, strings))
+    for name, unit in KINDS.items():
+        body += _message(1, _numbers({1: strings[name], 2: strings[unit]}))
     for stack, values in samples:
         body += _message(2, _packed(1, stack) + _packed(2, values))
     body += _message(3, _numbers({1: 1, 7: 1, 8: 1, 9: 1}))  # a mapping that has names and lines
     for number, frame in enumerate(frames, 1):
-        key = (frame.function, frame.file)
-        function = functions.setdefault(key, len(functions) + 1)
-        line = _message(4, _numbers({1: function, 2: frame.line}))
+        line = _message(4, _numbers({1: functions[frame.function, frame.file], 2: frame.line}))
         body += _message(4, _numbers({1: number, 2: 1, 3: frame.address}) + line)
     for (name, file), number in functions.items():
-        label = _number_of(name, strings)
-        body += _message(5, _numbers({1: number, 2: label, 3: label, 4: _number_of(file, strings)}))
-    period = _value_type(("space", "bytes"), strings)
+        label = strings[name]
+        body += _message(5, _numbers({1: number, 2: label, 3: label, 4: strings[file]}))
+    period = _numbers({1: strings["space"], 2: strings["bytes"]})
     for text in strings:
         body += _message(6, text.encode())
     body += _message(11, period) + _numbers({12: rate})
@@ -138,15 +137,6 @@ def _shown(stack: Sequence[int], frames: Sequence[Frame]) -> list[int]:
     called = [number for number in stack if frames[number].function != "runtime.goexit"]
     allocating = dropwhile(lambda number: frames[number].function.startswith(_RUNTIME), called)
     return list(allocating) or called
-
-
-def _value_type(kind: tuple[str, str], strings: dict[str, int]) -> bytes:
-    name, unit = kind
-    return _numbers({1: _number_of(name, strings), 2: _number_of(unit, strings)})
-
-
-def _number_of(text: str, strings: dict[str, int]) -> int:
-    return strings.setdefault(text, len(strings))
 
 
 def _numbers(fields: dict[int, int]) -> bytes:

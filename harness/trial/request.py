@@ -19,11 +19,8 @@ class TrialRequest(Frozen):
     load_generator: Path | None = None
     """The binary made from ``loadgen/main.go``; needed for a server with a load by URL."""
     workload: WorkloadSpec
-    """As the user wrote it."""
     build: BuildRecord
-    """What to run."""
     probe: ProbeMode = "full"
-    """What the build holds."""
     limits: TrialsSpec = TrialsSpec()
     """Timeout, memory limit, CPUs and sampling; numbers of rounds and lanes are not used."""
     env: dict[str, str] = {}

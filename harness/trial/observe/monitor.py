@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 from harness.run.records import ChildProcess
 from harness.run.series import Series
@@ -35,7 +35,7 @@ class Program:
     """Whether snapshots will be asked for in mid-run; this costs the program a thread."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Observation:
     """One program, from its start to the end of all that it started."""
 
@@ -62,16 +62,7 @@ class Observation:
     """What the supervisor could not set for it."""
 
 
-class _Source(Protocol):
-    """What is polled."""
-
-    closed: bool
-
-    def fileno(self) -> int:
-        """The descriptor."""
-
-    def read(self) -> None:
-        """Read what is there."""
+_Source = Supervised | ProbeChannel | OutputTail
 
 
 class Monitor:
@@ -93,16 +84,14 @@ class Monitor:
         self._requests = ProbeChannel(self._take)
         self._sampler = Sampler(sample_every)
         self._started: Started | None = None
-        self._ended: Ended | None = None
-        self._fault = ""
-        self._profile_error: str | None = None
+        self._seen = Observation()
         self._poll = select.poll()  # cheaper than selectors, a hundred times a second
         self._sources: dict[int, _Source] = {}
         self._supervised = self._start(program)
         for source in (self._supervised, self._exit, self._requests, self._output):
             self._listen(source)
-        self._begin = time.monotonic()
-        limits.start(self._begin)
+        self._seen.started = time.monotonic()
+        limits.start(self._seen.started)
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +107,7 @@ class Monitor:
     @property
     def elapsed(self) -> float:
         """Seconds since the start of the program, or of the wait for it."""
-        return time.monotonic() - self._begin
+        return time.monotonic() - self._seen.started
 
     @property
     def log(self) -> str:
@@ -127,20 +116,14 @@ class Monitor:
 
     def observation(self) -> Observation:
         """What was observed so far."""
-        error = self._exit.profile_error if self._profile_error is None else self._profile_error
-        return Observation(
-            started=self._begin,
-            ended=self._ended,
-            fault=self._fault,
-            end=self._exit.snapshot,
-            profile_error=error,
-            series=self._sampler.series,
-            tree_series=self._sampler.tree_series,
-            children=self._sampler.tree.report(),
-            child_series=self._sampler.tree.series(),
-            log=self.log,
-            inherited=(self._started.inherited if self._started else None) or {},
-        )
+        seen, sampler = self._seen, self._sampler
+        seen.end = self._exit.snapshot
+        if seen.profile_error is None:
+            seen.profile_error = self._exit.profile_error
+        seen.series, seen.tree_series = sampler.series, sampler.tree_series
+        seen.children, seen.child_series = sampler.tree.report(), sampler.tree.series()
+        seen.log = self.log
+        return seen
 
     def run(self, until: Callable[[], bool] | None = None, seconds: float | None = None) -> bool:
         """Monitor until the program has ended, ``until`` holds (then true), or time is up."""
@@ -165,7 +148,7 @@ class Monitor:
 
     def give_up(self, fault: str) -> None:
         """Kill the program; ``fault`` is its outcome, if it has none yet."""
-        self._fault = self._fault or fault
+        self._seen.fault = self._seen.fault or fault
         self._limits.deadline = math.inf
         self._supervised.kill()
 
@@ -178,8 +161,9 @@ class Monitor:
         if collect:
             self._output.end_trace()
         asked = self._requests.ask(b"g" if collect else b"s")
-        answered = asked and self.run(self._requests.reported, PAUSE_LIMIT)
-        return self._requests.snapshot if answered else None
+        if asked and self.run(self._requests.reported, PAUSE_LIMIT):
+            return self._requests.snapshot
+        return None
 
     def kernel_snapshot(self) -> Snapshot | None:
         """Take a snapshot without the runtime's view, of a program that does not answer."""
@@ -201,7 +185,7 @@ class Monitor:
         self._output.end_trace()
         asked, requests = self._requests.ask(b"p"), self._requests
         answered = asked and self.run(lambda: requests.profile_error is not None, PAUSE_LIMIT)
-        self._profile_error = requests.profile_error if answered else "no answer"
+        self._seen.profile_error = requests.profile_error if answered else "no answer"
 
     def _start(self, program: Program) -> Supervised:
         channels = [self._exit, self._requests][: program.probe * (1 + program.requests)]
@@ -235,17 +219,18 @@ class Monitor:
 
     def _take_answer(self, answer: Answer) -> None:
         if isinstance(answer, Ended):
-            self._ended = answer
+            self._seen.ended = answer
             self._sampler.stop()
             if self._limits.killed_by_kernel():
-                self._fault = self._fault or "memory limit"
+                self._seen.fault = self._seen.fault or "memory limit"
             return
         self._started = answer
         if answer.error:
-            self._fault = "not started"
+            self._seen.fault = "not started"
             return
-        self._begin = answer.monotonic / 1e9
-        self._sampler.begin(self._supervised.pid, answer.pid, self._begin)
+        self._seen.started = answer.monotonic / 1e9
+        self._seen.inherited = answer.inherited or {}
+        self._sampler.begin(self._supervised.pid, answer.pid, self._seen.started)
 
     def _take(self, channel: ProbeChannel, pause: Mapping[str, int]) -> Snapshot:
         """Read the kernel's view while the program waits, then resume it."""
