@@ -71,11 +71,8 @@ def expand_shorthand(name: str, versions: Iterable[str]) -> str | None:
 def nearest_versions(name: str, versions: Iterable[str], count: int = 5) -> list[str]:
     """The versions nearest to a name, in their order."""
     wanted = GoVersion.parse(name)
-    known = sorted({(GoVersion.parse(v), v) for v in versions})
 
-    def distance(item: tuple[GoVersion, str]) -> tuple[int, int, int]:
-        version = item[0]
-        away = version.patch - wanted.patch if version.minor == wanted.minor else -version.patch
-        return abs(version.minor - wanted.minor), abs(version.stage - wanted.stage), abs(away)
+    def distance(version: str) -> list[int]:
+        return [abs(a - b) for a, b in zip(GoVersion.parse(version), wanted, strict=True)]
 
-    return [text for _, text in sorted(sorted(known, key=distance)[:count])]
+    return sorted(sorted(set(versions), key=distance)[:count], key=GoVersion.parse)

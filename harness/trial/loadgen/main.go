@@ -23,15 +23,15 @@ import (
 )
 
 type job struct {
-	URL         string
-	Method      string
-	Headers     map[string]string
-	Body        string
-	Rate        float64 // requests a second
-	Duration    float64 // seconds
-	Timeout     float64 // seconds, of one request
-	MaxInFlight int
-	MaxFailed   float64 // share of all requests
+	URL         string            `json:"url"`
+	Method      string            `json:"method"`
+	Headers     map[string]string `json:"headers"`
+	Body        string            `json:"body"`
+	Rate        float64           `json:"rate"`            // requests a second
+	Duration    float64           `json:"duration"`        // seconds
+	Timeout     float64           `json:"request_timeout"` // seconds
+	MaxInFlight int               `json:"max_in_flight"`
+	MaxFailed   float64           `json:"max_failed"` // share of all requests
 }
 
 type report struct {

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from harness.matrix.models import LoadSpec
 from harness.trial.placeholders import fill
@@ -19,65 +19,48 @@ _KEPT = 64 << 10
 
 def generator_job(spec: LoadSpec, placeholders: Mapping[str, str], duration: float) -> str:
     """The generator's argument for a load of ``duration`` seconds."""
-    return json.dumps(
-        {
-            "URL": fill(spec.url or "", placeholders),
-            "Method": spec.method,
-            "Headers": {name: fill(value, placeholders) for name, value in spec.headers.items()},
-            "Body": fill(spec.body, placeholders),
-            "Rate": spec.rate,
-            "Duration": duration,
-            "Timeout": spec.request_timeout,
-            "MaxInFlight": spec.max_in_flight,
-            "MaxFailed": spec.max_failed,
-        }
-    )
+    own = {
+        "url": fill(spec.url or "", placeholders),
+        "headers": {name: fill(value, placeholders) for name, value in spec.headers.items()},
+        "body": fill(spec.body, placeholders),
+        "duration": duration,
+    }
+    return json.dumps(spec.model_dump(exclude={"command"}) | own)
 
 
-class Load:
+class Load(Supervised):
     """A running load: a process tree of its own, not part of the trial's."""
 
     def __init__(
         self, supervisor: Path, command: Sequence[str], directory: Path, cpus: Sequence[int]
     ) -> None:
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        """Start a command on ``cpus``."""
         self.status = "no answer"
         """How it ended: ``ok``, or what was wrong."""
-        self._poll = select.poll()
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         program = shutil.which(command[0], path=environment.get("PATH")) or command[0]
-        try:
-            job = Job(
-                path=Path(program) if "/" not in program else directory / program,
-                args=tuple(command),
-                env=(*(f"{name}={value}" for name, value in environment.items()), "LANG=C.UTF-8"),
-                directory=directory,
-                cpus=tuple(cpus),
-            )
-            self._supervised = Supervised(
-                supervisor, job, self._take_answer, output=self._output.fileno()
-            )
-        except BaseException:
-            self._output.close()
-            raise
-        self._poll.register(self._supervised, select.POLLIN)
+        job = Job(
+            path=Path(program) if "/" not in program else directory / program,
+            args=tuple(command),
+            env=(*(f"{name}={value}" for name, value in environment.items()), "LANG=C.UTF-8"),
+            directory=directory,
+            cpus=tuple(cpus),
+        )
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        super().__init__(supervisor, job, self._take_answer, output=self._output.fileno())
+        self._poll = select.poll()
+        self._poll.register(self, select.POLLIN)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._supervised.close()
+    def close(self) -> None:
+        """Kill what still runs; its output is gone then."""
+        super().close()
         self._output.close()
 
     def ended(self) -> bool:
         """Whether the load has ended, and all that it started."""
-        while not self._supervised.closed and self._poll.poll(0):
-            self._supervised.read()
-        return self._supervised.closed
-
-    def signal(self, number: int) -> None:
-        """Send a signal to the load."""
-        self._supervised.signal(number)
+        while not self.closed and self._poll.poll(0):
+            self.read()
+        return self.closed
 
     def output(self) -> str:
         """The end of its output."""
