@@ -25,7 +25,7 @@ from harness.bisect.source.search import search_source
 from harness.bisect.span import Span
 from harness.bisect.toggles import attribute_experiments, suspects_between, untried
 from harness.errors import HarnessError
-from harness.golang.toolchains.available import ask_providers, at_hand, every_release
+from harness.golang.toolchains.releases import ask_providers, at_hand, every_release
 from harness.golang.toolchains.resolve import parse_toolchain, resolve
 from harness.golang.versions import GoVersion
 from harness.metrics.catalogue import describe

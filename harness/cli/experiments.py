@@ -11,7 +11,7 @@ from harness.cli.tables import plain, show
 from harness.errors import HarnessError
 from harness.golang.cache import default_cache
 from harness.golang.experiments import table as experiment_table
-from harness.golang.toolchains.available import at_hand
+from harness.golang.toolchains.releases import at_hand
 from harness.golang.toolchains.resolve import parse_toolchain, resolve
 
 

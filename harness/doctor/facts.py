@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.golang.toolchains.available import Supply, ask_providers, at_hand
+from harness.golang.toolchains.releases import Supply, ask_providers, at_hand
 from harness.models import Frozen
 from harness.session.lanes import cpu_quota
 from harness.session.memory import available_memory

@@ -1,8 +1,10 @@
 """Make metrics of what was observed. Pure functions."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
+from harness.metrics.catalogue import benchmark_metric
 from harness.run.series import Series
 from harness.trial.observe import smaps
 from harness.trial.observe.monitor import Observation
@@ -51,6 +53,10 @@ _STATUS = {"rss.peak": "VmHWM", "rss.end": "VmRSS", "rss.anon": "RssAnon", "rss.
 
 _PAUSE = {"faults.minor": "minflt", "faults.major": "majflt",
           "switches.voluntary": "nvcsw", "switches.involuntary": "nivcsw"}  # fmt: skip
+
+
+_BENCHMARK = re.compile(r"^(Benchmark\S*?)(?:-\d+)?\s+(\d+)\t(.*)$", re.MULTILINE)
+_VALUE = re.compile(r"(\S+) (\S+)")
 
 
 def of_snapshot(snapshot: Snapshot, classes: Mapping[str, Mapping[str, int]]) -> Values:
@@ -110,6 +116,24 @@ def of_tree(ended: Ended | None, end: Snapshot | None, tree_series: Series) -> V
         "tree.cpu.user": sum(u.utime for u in usages) / 1e9 if usages else None,
         "tree.cpu.system": sum(u.stime for u in usages) / 1e9 if usages else None,
     }
+
+
+def of_benchmarks(output: str) -> Values:
+    """Metrics by name (``BENCHMARK UNIT``) from lines in the Go benchmark format.
+
+    ``BenchmarkX-8  100  12345 ns/op  64 B/op``: the number after the last dash is GOMAXPROCS; it is
+    the same for all variants and dropped. Values are in the units of the catalogue.
+    """
+    metrics: Values = {}
+    for name, iterations, rest in _BENCHMARK.findall(output):
+        metrics[f"{name} iterations"] = float(iterations)
+        for value, unit in _VALUE.findall(rest):
+            metric, factor = benchmark_metric(name, unit)
+            try:
+                metrics[metric] = float(value) * factor
+            except ValueError:  # something else printed on the same line
+                continue
+    return metrics
 
 
 def time_weighted(series: Series) -> float | None:

@@ -7,7 +7,6 @@ from harness.golang.probe.overlay import ProbeMode
 from harness.golang.records import BuildRecord
 from harness.matrix.models import TrialsSpec, WorkloadSpec
 from harness.models import Frozen
-from harness.trial import benchmarks
 from harness.trial.placeholders import fill
 
 
@@ -36,9 +35,12 @@ class TrialRequest(Frozen):
 
     @property
     def args(self) -> list[str]:
-        """The program's arguments, with placeholders."""
+        """The program's arguments, with placeholders; benchmarks alone run in a test binary."""
         benchmark = self.workload.benchmark
-        return self.workload.args if benchmark is None else benchmarks.arguments(benchmark)
+        if benchmark is None:
+            return self.workload.args
+        return ["-test.run=^$", f"-test.bench={benchmark.run}", f"-test.benchtime={benchmark.time}",
+                "-test.benchmem", "-test.count=1", "-test.timeout=0"]  # fmt: skip
 
     @property
     def working_directory(self) -> Path:

@@ -9,7 +9,7 @@ from harness.metrics.catalogue import CATALOGUE, Metric
 from harness.profiles.encode import encode_profile, parse_records
 from harness.run.records import Measurement
 from harness.run.series import Series
-from harness.trial import benchmarks, numbers
+from harness.trial import numbers
 from harness.trial.cgroup import Limits
 from harness.trial.observe.gctrace import GCTrace
 from harness.trial.observe.monitor import Monitor, Observation, Program
@@ -195,7 +195,7 @@ def _result(
     if server:
         found |= _of_marks(marks)
     if request.workload.benchmark:
-        results = benchmarks.parse(observed.log)
+        results = numbers.of_benchmarks(observed.log)
         found |= results
         if not results and outcome == "ok":
             outcome = "no benchmark"

@@ -26,7 +26,7 @@ from golang_support import (
 )
 
 from harness.errors import HarnessError
-from harness.golang.toolchains.available import at_hand
+from harness.golang.toolchains.releases import at_hand
 from harness.golang.toolchains.source import Repository
 
 pytestmark = pytest.mark.toolchain

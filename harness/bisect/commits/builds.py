@@ -16,7 +16,7 @@ from harness.golang.command import build_cache
 from harness.golang.git import run_git
 from harness.golang.toolchains import source
 from harness.golang.toolchains.archives import unpack_tar
-from harness.golang.toolchains.available import at_hand
+from harness.golang.toolchains.releases import at_hand
 from harness.golang.toolchains.resolve import Say, Toolchain, resolve
 from harness.golang.versions import expand_shorthand
 from harness.matrix.models import BuildSpec, ToolchainSpec

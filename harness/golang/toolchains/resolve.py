@@ -17,10 +17,16 @@ from harness.golang.experiments import Experiments
 from harness.golang.patches import apply_patches
 from harness.golang.toolchains import facts as own_facts
 from harness.golang.toolchains import installed, source
-from harness.golang.toolchains.available import at_hand
 from harness.golang.toolchains.identity import content_digest
 from harness.golang.toolchains.installed import Located
-from harness.golang.toolchains.releases import Say, exact, read_origin, release, write_origin
+from harness.golang.toolchains.releases import (
+    Say,
+    at_hand,
+    exact,
+    read_origin,
+    release,
+    write_origin,
+)
 from harness.golang.versions import expand_shorthand
 from harness.matrix.models import ToolchainSpec
 from harness.matrix.paths import beside

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from harness.golang import elf
 from harness.matrix.models import WorkloadSpec
 from harness.metrics.catalogue import CATALOGUE, describe
-from harness.trial import benchmarks, cgroup, placeholders
+from harness.trial import cgroup, placeholders
 from harness.trial import numbers as metrics
 from harness.trial.observe import procfs, smaps
 from harness.trial.observe.gctrace import GCTrace
@@ -113,7 +113,7 @@ BenchmarkB/x-y \t 1\t7 ns/op\t 100 MB/s
 --- BENCH: BenchmarkA-8
 PASS
 """
-    assert benchmarks.parse(text) == {
+    assert metrics.of_benchmarks(text) == {
         "BenchmarkA iterations": 100,
         "BenchmarkA ns/op": pytest.approx(12345e-9),
         "BenchmarkA widgets": 1.5,
@@ -127,7 +127,7 @@ PASS
 
 @given(st.text())
 def test_benchmark_parser_survives_anything(text: str) -> None:
-    benchmarks.parse("BenchmarkX 1\t" + text)
+    metrics.of_benchmarks("BenchmarkX 1\t" + text)
 
 
 @pytest.mark.parametrize(
