@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Literal, NamedTuple, Protocol
 
 from harness.bisect import decide
-from harness.bisect.points import Effect, Finding, Point
+from harness.bisect.points import Effect, Finding, Point, State
 from harness.bisect.scale import Pair, Scale, effect_of, scale_of, typical_size
 from harness.errors import HarnessError
 
@@ -65,9 +65,8 @@ class Classifier:
 
     def __init__(self, runner: Runner, good: Point, bad: Point, smallest: float) -> None:
         """Take two ends, and the smallest relative change that counts."""
-        self._runner = runner
-        self._good, self._bad = good, bad
-        self._smallest = smallest
+        self.good, self.bad = good, bad
+        self._runner, self._smallest = runner, smallest
         self._ends: list[Pair] = []
         self._rows: dict[str, list[_Row]] = {}
         self._sorted: list[str] = []
@@ -83,14 +82,13 @@ class Classifier:
         Raises:
             HarnessError: an end does not build, or its program fails.
         """
-        pair = (self._good, self._bad)
+        pair = (self.good, self.bad)
         for point in pair:
-            problem = self._runner.build(point)
-            if problem:
-                raise HarnessError(f"{point.name} does not build, so it cannot be an end:\n"
-                                   f"{problem}")  # fmt: skip
-        failures = 0
-        decision = None
+            if problem := self._runner.build(point):
+                raise HarnessError(
+                    f"{point.name} does not build, so it cannot be an end:\n{problem}"
+                )
+        failures, decision = 0, None
         while decision is None and len(self._ends) < decide.LAST_LOOK:
             count = decide.FIRST_LOOK if not self._ends else 2
             for found in self._rounds(pair, count):
@@ -99,10 +97,8 @@ class Classifier:
                     failures += 1
                     if failures > _MAX_FAILURES:
                         problems = [f"{n}: {m.problem}" for n, m in found.items() if m.problem]
-                        raise HarnessError(
-                            f"an end has no value, so nothing can be compared: "
-                            f"{'; '.join(problems)}"
-                        )
+                        why = "an end has no value, so nothing can be compared"
+                        raise HarnessError(f"{why}: {'; '.join(problems)}")
                 else:
                     self._ends.append((good, bad))
             scale = scale_of(self._ends)
@@ -122,21 +118,20 @@ class Classifier:
         return found
 
     def _visit(self, point: Point) -> Finding:
-        problem = self._runner.build(point)
-        if problem:
+        if problem := self._runner.build(point):
             return Finding(point=point.name, state="unresolved", reason=problem)
         rows = self._rows.setdefault(point.name, [])
         asked = failures = 0
         while asked < MAX_ROUNDS:
             count = MIN_ROUNDS if not rows or len(rows) >= _PATIENCE else 1
             asked += count
-            for found in self._rounds((self._good, self._bad, point), count):
+            for found in self._rounds((self.good, self.bad, point), count):
                 mine = found[point.name].value
                 if mine is None:
                     failures += 1
                     if failures >= _MAX_FAILURES:
                         return self._finding(point, "unresolved", found[point.name].problem)
-                good, bad = (found[end.name].value for end in (self._good, self._bad))
+                good, bad = (found[end.name].value for end in (self.good, self.bad))
                 if mine is not None and good is not None and bad is not None:
                     rows.append(_Row(good, mine, bad))
             side = self._side(rows)
@@ -164,10 +159,7 @@ class Classifier:
         gap = sum(differences) / len(differences)
         return decide.side([row.contrast(scale) for row in rows], gap, spread)
 
-    def _finding(
-        self, point: Point, state: Literal["good", "bad", "doubtful", "unresolved"],
-        reason: str | None,
-    ) -> Finding:  # fmt: skip
+    def _finding(self, point: Point, state: State, reason: str | None) -> Finding:
         rows = self._rows[point.name]
         effect = effect_of([(row.good, row.point) for row in rows]).model_dump()
         return Finding(point=point.name, state=state, rounds=len(rows), reason=reason, **effect)

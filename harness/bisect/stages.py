@@ -31,15 +31,6 @@ from harness.golang.versions import GoVersion
 from harness.metrics.catalogue import describe
 
 
-@dataclass(frozen=True)
-class _Surveyed:
-    """A release between the ends, measured against the older one."""
-
-    span: Span
-    classifier: Classifier
-    effect: EndsEffect
-
-
 @dataclass
 class Descent:
     """One bisection under way, from stage to stage."""
@@ -72,16 +63,12 @@ class Descent:
         Raises:
             HarnessError: an end does not build or does not run, so nothing can be compared.
         """
-        classifier, effect = self._compare(self.span)
-        worse = is_worse(self.setup.request.metric, effect)
-        self.changed = None if effect.decision == "undecided" else worse
-        yield self._ends(effect)
-        if not self.changed:
-            found = yield from self._survey()
-            if found is None:
-                return
-            classifier = found
-        yield from self._releases(classifier)
+        classifier = self._compare(self.span)
+        yield self._ends(classifier.effect)
+        searched = classifier if self.changed else (yield from self._survey())
+        if searched is None:
+            return
+        yield from self._releases(searched)
         yield from self._experiments()
         yield from self._unless_stopped(
             "source", self._source(), "the standard library was not searched"
@@ -96,13 +83,15 @@ class Descent:
         except HarnessError as error:
             yield self._stage(kind, (), otherwise, stopped=str(error))
 
-    def _compare(self, span: Span) -> tuple[Classifier, EndsEffect]:
+    def _compare(self, span: Span) -> Classifier:
         setup = self.setup
         classifier = Classifier(setup.runner, span.good, span.bad, setup.request.smallest)
-        return classifier, classifier.compare_ends()
+        classifier.compare_ends()
+        return classifier
 
     def _ends(self, effect: EndsEffect) -> Stage:
-        worse = bool(self.changed)
+        worse = is_worse(self.setup.request.metric, effect)
+        self.changed = None if effect.decision == "undecided" else worse
         answer = of_ends(self.setup.request, self.span, effect, self.unit, worse=worse)
         return self._stage("ends", _measured(self.span, effect), answer, title="Both ends")
 
@@ -117,35 +106,31 @@ class Descent:
         if not versions:
             return None
         found = [self._against_older(version) for version in versions]
-        surveyed = [s for s in found if isinstance(s, _Surveyed)]
-        worse = [s for s in surveyed if is_worse(request.metric, s.effect)]
-        findings = [
-            _of_survey(s, worse=s in worse) if isinstance(s, _Surveyed) else s for s in found
-        ]
+        surveyed = [c for c in found if isinstance(c, Classifier)]
+        worse = [c for c in surveyed if is_worse(request.metric, c.effect)]
+        findings = [f if isinstance(f, Finding) else _of_survey(f, worse=f in worse) for f in found]
         title = "First releases of the minor versions between the ends"
         if not worse:
             yield self._stage("survey", findings, of_survey(findings), title=title)
             return None
-        worst = max(worse, key=lambda s: abs(s.effect.difference or 0.0))
-        answer = (
-            f"{worst.span.newer.name} is: {of_step(request, worst.effect, self.unit)} than with "
-            f"{span.older.name}"
-        )
-        self.changed, self.span, classifier = True, worst.span, worst.classifier
-        stopped = None
+        classifier = max(worse, key=lambda c: abs(c.effect.difference or 0.0))
+        worst, step = classifier.bad, of_step(request, classifier.effect, self.unit)
+        answer = f"{worst.name} is: {step} than with {span.older.name}"
+        self.changed, stopped = True, None
+        self.span = Span(older=span.older, newer=worst, regression=True)
         if request.fix:
-            self.span = Span(older=worst.span.newer, newer=span.newer, regression=False)
-            classifier, effect = self._compare(self.span)
-            if not is_worse(request.metric, effect):
-                stopped = f"{worst.span.newer.name} is not shown to be worse than {span.newer.name}"
+            self.span = Span(older=worst, newer=span.newer, regression=False)
+            classifier = self._compare(self.span)
+            if not is_worse(request.metric, classifier.effect):
+                stopped = f"{worst.name} is not shown to be worse than {span.newer.name}"
         yield self._stage("survey", findings, answer, span, title=title, stopped=stopped)
         return None if stopped else classifier
 
-    def _against_older(self, version: str) -> _Surveyed | Finding:
+    def _against_older(self, version: str) -> Classifier | Finding:
         """Measure a release; or say why it cannot be."""
         try:
-            span = Span(older=self.span.older, newer=self._release(version), regression=True)
-            return _Surveyed(span, *self._compare(span))
+            newer = self._release(version)
+            return self._compare(Span(older=self.span.older, newer=newer, regression=True))
         except HarnessError as error:
             return Finding(point=version, state="unresolved", reason=str(error))
 
@@ -214,8 +199,8 @@ class Descent:
         yield stage.model_copy(update={"steps": self._steps(findings)})
 
     def _told_apart(self, span: Span) -> Classifier:
-        classifier, effect = self._compare(span)
-        if effect.decision != "changed":
+        classifier = self._compare(span)
+        if classifier.effect.decision != "changed":
             raise HarnessError("the two points that are left do not differ clearly enough")
         return classifier
 
@@ -230,11 +215,7 @@ class Descent:
         return between(every_release(at_hand(self.setup.cache), supplies), older, newer), unlisted
 
     def _release(self, version: str) -> Point:
-        """Get a release with the settings of the ends that it knows.
-
-        Raises:
-            HarnessError: it cannot be had.
-        """
+        """Get a release with the settings of the ends that it knows."""
         toolchain = resolve([parse_toolchain(version)], self.setup.cache, self.setup.say)[version]
         return point_of(toolchain, (*self.span.older.settings, *self.span.newer.settings))
 
@@ -283,10 +264,10 @@ def _finding(point: Point, state: State, effect: EndsEffect, reason: str | None 
     return Finding(point=point.name, state=state, rounds=effect.rounds, reason=reason, **values)
 
 
-def _of_survey(surveyed: _Surveyed, *, worse: bool) -> Finding:
+def _of_survey(surveyed: Classifier, *, worse: bool) -> Finding:
     """Good only if it is shown not to differ, or to be better."""
-    state: State = "bad" if worse else "good"
-    reason = None
-    if surveyed.effect.decision == "undecided":
-        state, reason = "doubtful", f"no difference is shown in {surveyed.effect.rounds} rounds"
-    return _finding(surveyed.span.newer, state, surveyed.effect, reason)
+    effect = surveyed.effect
+    if effect.decision == "undecided":
+        reason = f"no difference is shown in {effect.rounds} rounds"
+        return _finding(surveyed.bad, "doubtful", effect, reason)
+    return _finding(surveyed.bad, "bad" if worse else "good", effect)

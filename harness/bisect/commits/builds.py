@@ -64,7 +64,7 @@ class CommitBuilds:
         self._whole = build.needs_cgo or build.pgo != "off"
         self._settings, self._cache, self._say = settings, cache, say
         self._tools = [(base, sources_in_goroot(base.goroot, repository)) for base in bases]
-        self._made: dict[int, Built | HarnessError] = {}
+        self._made: dict[int, Built] = {}
         """By position."""
         self.count = 0
         """Toolchains that were built from their own source, or taken from the cache."""
@@ -76,14 +76,8 @@ class CommitBuilds:
             HarnessError: it does not build.
         """
         if position not in self._made:
-            try:
-                self._made[position] = self._make(self._line[position])
-            except HarnessError as error:
-                self._made[position] = error
-        made = self._made[position]
-        if isinstance(made, HarnessError):
-            raise made
-        return made
+            self._made[position] = self._make(self._line[position])
+        return self._made[position]
 
     def _make(self, commit: Commit) -> Built:
         name = f"git-{commit.short}"

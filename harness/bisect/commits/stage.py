@@ -111,6 +111,9 @@ class _Search:
         return self._answer(low, high, stopped)
 
     def _measure(self, position: int) -> Finding:
+        known = self.findings.get(position)
+        if known is not None and known.state != "doubtful":
+            return known
         try:
             found = self.classify(self.builds.get(position).point)
         except HarnessError as error:

@@ -86,20 +86,20 @@ class FileChange(Frozen):
             return good != bad or "C" in good
         return piece.good.code != piece.bad.code
 
-    def refined(self, chosen: AbstractSet[int]) -> tuple["FileChange", dict[int, tuple[int, ...]]]:
-        """Take some pieces apart into hunks; also returns what each chosen piece became."""
+    def refined(self, chosen: AbstractSet[int]) -> tuple["FileChange", frozenset[Edit]]:
+        """Take some pieces apart into hunks; also returns what they became."""
         pieces: list[Piece] = []
-        places = {}
+        inside: set[Edit] = set()
         for number, piece in enumerate(self.pieces):
             before = len(pieces)
             both = piece.good.text and piece.bad.text
             pieces += _hunks(piece) if number in chosen and both else [piece]
             if number in chosen:
-                places[number] = tuple(range(before, len(pieces)))
+                inside |= {Edit(self.path, n) for n in range(before, len(pieces))}
         change = FileChange(
             path=self.path, good=self.good, bad=self.bad, splits=self.splits, pieces=tuple(pieces)
         )
-        return change, places
+        return change, frozenset(inside)
 
 
 class Unparsable(Exception):  # noqa: N818 - an outcome of a combination, not a fault
@@ -161,15 +161,12 @@ def combine(
 
 def _assemble(change: FileChange, numbers: AbstractSet[int]) -> list[str]:
     """The file's pieces."""
-    frame_is_bad = change.good is None
-    bad = (
-        frame_is_bad if change.one_sided and piece.kind in _FRAME else number in numbers
-        for number, piece in enumerate(change.pieces)
-    )
-    return [
-        (piece.bad if takes_bad else piece.good).text
-        for piece, takes_bad in zip(change.pieces, bad, strict=True)
-    ]
+    texts = []
+    for number, piece in enumerate(change.pieces):
+        framed = change.one_sided and piece.kind in _FRAME
+        takes_bad = change.good is None if framed else number in numbers
+        texts.append((piece.bad if takes_bad else piece.good).text)
+    return texts
 
 
 def _with_imports(

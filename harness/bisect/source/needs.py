@@ -80,19 +80,11 @@ class Needs:
         for key in (*self._users, *self._definers):
             self._keys[key.rpartition(".")[2]].add(key)
         self._needs: dict[Edit, set[Edit]] = {edit: set() for edit in self._edits}
-        self._introduced_and_removed(changes)
-        if backwards:
-            self._turn_round()
+        self._introduced_and_removed(changes, backwards=backwards)
         self._moved()
         self._other_types()
         self.barred = {e for e in self._edits if changes[e.path].package in unreachable}
         """Edits that no hybrid can have."""
-
-    def _turn_round(self) -> None:
-        needs, self._needs = self._needs, {edit: set() for edit in self._edits}
-        for edit, needed in needs.items():
-            for one in needed:
-                self._needs[one].add(edit)
 
     def possible(self, edits: AbstractSet[Edit]) -> bool:
         """Whether a hybrid can have these edits and what they need."""
@@ -160,23 +152,25 @@ class Needs:
             self._needs[one].add(other)
             self._needs[other].add(one)
 
-    def _introduced_and_removed(self, changes: Mapping[str, FileChange]) -> None:
+    def _introduced_and_removed(
+        self, changes: Mapping[str, FileChange], *, backwards: bool
+    ) -> None:
         """A name that only one side has: its users need its declaration, or its removal them."""
-        known = [
-            {
-                n
-                for c in changes.values()
-                for s in c.splits[side].segments
-                for n in s.uses | s.defines
-            }
-            for side in (0, 1)
-        ]
+
+        def need(one: Edit, other: Edit) -> None:
+            self._needs[other if backwards else one].add(one if backwards else other)
+
+        known: tuple[set[str], set[str]] = (set(), set())
+        for change in changes.values():
+            for side, split in zip(known, change.splits, strict=True):
+                side.update(*(segment.uses | segment.defines for segment in split.segments))
         for edit, piece in self._pieces.items():
             for name in piece.bad.defines - known[0]:
                 for user in self._users[name] - {edit}:
-                    self._needs[user].add(edit)
+                    need(user, edit)
             for name in piece.good.defines - known[1]:
-                self._needs[edit] |= self._users[name] - {edit}
+                for user in self._users[name] - {edit}:
+                    need(edit, user)
 
     def _moved(self) -> None:
         """A declaration that moved within its package leaves and arrives at once."""
@@ -229,13 +223,14 @@ def _ranks(changes: Mapping[str, FileChange]) -> dict[str, tuple[bool, int, int]
 
     Ties are the imports of files that differ; small packages come before large ones.
     """
-    names = {change.package for change in changes.values()}
-    users: dict[str, set[str]] = {name: set() for name in names}
-    used: dict[str, set[str]] = {name: set() for name in names}
     size: dict[str, int] = defaultdict(int)
     for change in changes.values():
         size[change.package] += len(change.edits)
-        for path in {i.path for split in change.splits for i in split.imports} & names:
-            used[change.package].add(path)
-            users[path].add(change.package)
-    return {n: (bool(users[n]), len(users[n] | used[n]), size[n]) for n in names}
+    ties: dict[str, set[str]] = {package: set() for package in size}
+    imported = set()
+    for change in changes.values():
+        for path in {i.path for split in change.splits for i in split.imports} & size.keys():
+            ties[change.package].add(path)
+            ties[path].add(change.package)
+            imported.add(path)
+    return {name: (name in imported, len(ties[name]), size[name]) for name in size}

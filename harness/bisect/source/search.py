@@ -227,8 +227,7 @@ class _Search:
         hunks: set[Edit] = set()
         for path in sorted({edit.path for edit in declarations}):
             chosen = {edit.piece for edit in declarations if edit.path == path}
-            changes[path], places = changes[path].refined(chosen)
-            inside = {Edit(path, n) for numbers in places.values() for n in numbers}
+            changes[path], inside = changes[path].refined(chosen)
             differing = {e for e in inside if e.piece in changes[path].differing}
             needed = inside & set(changes[path].edits)
             whole |= differing

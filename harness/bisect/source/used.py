@@ -18,8 +18,6 @@ _LISTS = (
     *("SwigFiles", "SwigCXXFiles", "SysoFiles", "EmbedFiles"),
 )
 """Everything that the go command builds a package from (``go help list``)."""
-
-
 _NEW_PACKAGES = GoVersion.parse("go1.26.0")
 """From here on the go command finds standard packages that only an overlay has (tried)."""
 
@@ -142,8 +140,7 @@ def moved_packages(good: frozenset[str], bad: frozenset[str]) -> dict[str, str]:
     As ``runtime/internal/sys`` and ``internal/runtime/sys``, whose declarations are the same.
     """
     sides = [{str(Path(path).relative_to("src").parent) for path in used} for used in (good, bad)]
-    alone = (sides[0] - sides[1], sides[1] - sides[0])
-    names = [{package.rpartition("/")[2] for package in side} for side in alone]
-    both = names[0] & names[1]
-    found = {package: package.rpartition("/")[2] for side in alone for package in sorted(side)}
-    return {package: name for package, name in found.items() if name in both}
+    alone = sides[0] - sides[1], sides[1] - sides[0]
+    names = [{package: package.rpartition("/")[2] for package in side} for side in alone]
+    both = {*names[0].values()} & {*names[1].values()}
+    return {path: name for path, name in (names[0] | names[1]).items() if name in both}

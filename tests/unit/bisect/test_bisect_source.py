@@ -139,10 +139,9 @@ def test_hunks_make_the_same_files_as_their_declarations(
     bad = {path: sides[1] for path, sides in files.items()}
     for path, change in compare(good, bad, (split_text, split_text)).items():
         chosen = frozenset(edit.piece for edit in change.edits)
-        fine, places = change.refined(chosen)
+        fine, inside = change.refined(chosen)
         whole = combine({path: change}, set(change.edits), split_text)
-        hunks = {Edit(path, n) for numbers in places.values() for n in numbers}
-        hunks = {edit for edit in hunks if edit.piece in fine.differing} or hunks
+        hunks = {edit for edit in inside if edit.piece in fine.differing} or inside
         assert combine({path: fine}, hunks, split_text) == whole
 
 
