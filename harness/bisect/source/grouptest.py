@@ -18,10 +18,8 @@ from harness.bisect.source.changes import Edit
 from harness.bisect.source.hybrids import Changes, Hybrids
 from harness.bisect.source.needs import Needs
 
-MOST_MEASURED = 60
-"""Hybrids that build, at most: some six seconds each on two CPUs."""
-MOST_REFUSED = 300
-"""Hybrids that do not build, at most: about a second each."""
+MOST = {"measured": 60, "refused": 300}
+"""Hybrids, at most: on two CPUs, one that builds takes some six seconds, another about one."""
 _REPAIRS = 8
 """How often a hybrid that does not build is extended by what the compiler misses."""
 _Edits = frozenset[Edit]
@@ -29,21 +27,6 @@ _Edits = frozenset[Edit]
 
 class _Spent(Exception):  # noqa: N818 - a signal, not a fault
     """The budget is used up."""
-
-
-@dataclass(frozen=True)
-class _Count:
-    """Hybrids that were tried, or may be."""
-
-    measured: int = 0
-    refused: int = 0
-
-    def limit(self, searches: int) -> "_Count":
-        """Up to where the next of so many searches may go: each has an equal share of the rest."""
-        return _Count(
-            self.measured + max(0, MOST_MEASURED - self.measured) // searches,
-            self.refused + max(0, MOST_REFUSED - self.refused) // searches,
-        )
 
 
 @dataclass(frozen=True)
@@ -91,7 +74,8 @@ class GroupTest:
         self._changes = changes
         self._edits = frozenset(edit for change in changes.values() for edit in change.edits)
         self._sides = {d: _Side(d, needs[d], set(self._edits)) for d in DIRECTIONS}
-        self._used, self._limit = _Count(), _Count()
+        self._used = dict.fromkeys(MOST, 0)
+        self._limit: dict[str, int] = {}
         self._known: dict[tuple[Direction, _Edits], Finding] = {}
 
     def run(
@@ -104,7 +88,7 @@ class GroupTest:
         spent = False
         for number, direction in enumerate(directions):
             side = self._sides[direction]
-            self._limit = self._used.limit(len(directions) - number)
+            self._share_out(len(directions) - number)
             try:
                 found = self._search(side, side.needs.blocks(side.left if among is None else among))
             except _Spent:
@@ -113,6 +97,11 @@ class GroupTest:
                 if found is not None:
                     return self._result(direction, found, spent=False)
         return self._result(None, frozenset(), spent=spent)
+
+    def _share_out(self, searches: int) -> None:
+        """Give the next of so many searches an equal share of what is left of the budget."""
+        for kind, used in self._used.items():
+            self._limit[kind] = used + max(0, MOST[kind] - used) // searches
 
     def _result(self, direction: Direction | None, edits: _Edits, *, spent: bool) -> GroupResult:
         sides = self._sides.values()
@@ -132,7 +121,7 @@ class GroupTest:
             edits = side.with_kept(group)
             finding = self._try(side, edits)
             if finding.state == WANTED[side.direction]:
-                return self._narrow(side, group)
+                return edits
             if finding.state in ("good", "bad"):
                 side.kept = edits
             elif side.needs.learn(finding.reason or "", edits):
@@ -145,25 +134,6 @@ class GroupTest:
             else:
                 side.needs.barred |= group[0]
         return None
-
-    def _narrow(self, side: _Side, group: Sequence[_Edits]) -> _Edits:
-        """Halve a group that has the effect together with what is kept."""
-        self._limit = self._used.limit(1)  # nothing else is left to be found
-        try:
-            while len(group) > 1:
-                half = len(group) // 2
-                first = side.with_kept(group[:half])
-                finding = self._try(side, first)
-                if finding.state == WANTED[side.direction]:
-                    group = group[:half]
-                elif finding.state in ("good", "bad"):
-                    side.kept, group = first, group[half:]
-                else:
-                    break
-            alone = self._alone(side, frozenset[Edit]().union(*group))
-        except _Spent:
-            alone = None
-        return alone or side.with_kept(group)
 
     def _alone(self, side: _Side, block: _Edits) -> _Edits | None:
         """Take over a block with what it needs, and with what the compiler misses; nothing else."""
@@ -181,13 +151,11 @@ class GroupTest:
     def _try(self, side: _Side, edits: _Edits) -> Finding:
         key = side.direction, edits
         if key not in self._known:
-            used, limit = self._used, self._limit
-            if used.measured >= limit.measured or used.refused >= limit.refused:
+            if any(self._used[kind] >= limit for kind, limit in self._limit.items()):
                 raise _Spent
             finding = self._hybrids.ask(side.direction, self._changes, edits)
             self._known[key] = finding
-            refused = finding.state == "unresolved"
-            self._used = _Count(used.measured + (not refused), used.refused + refused)
+            self._used["refused" if finding.state == "unresolved" else "measured"] += 1
         finding = self._known[key]
         if finding.state in ("good", "bad"):
             side.left -= edits

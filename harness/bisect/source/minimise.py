@@ -7,13 +7,15 @@ go, this takes about m · log2(n) questions. The rest is minimised by ddmin (Zel
 "Simplifying and Isolating Failure-Inducing Input", 2002), which does not need that assumption.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Literal, TypeVar
 
-from harness.bisect.search import nearest_to_middle
+from harness.bisect.points import Finding, State
+from harness.bisect.search import first_change
 
 Answer = Literal["yes", "no", "unresolved"]
+_STATES: Mapping[Answer, State] = {"yes": "bad", "no": "good", "unresolved": "unresolved"}
 T = TypeVar("T", bound=Hashable)
 Ask = Callable[[frozenset[T]], Answer]
 """Tells whether a set of changes has the effect, always with the same answer."""
@@ -32,33 +34,16 @@ def halve(
     kept: frozenset[T] = frozenset()
     high = len(blocks)
     while True:
-        low, high = _step(blocks, kept, high, ask, close)
-        kept |= frozenset[T]().union(*blocks[low:high])
-        high = low
+
+        def classify(count: int, kept: frozenset[T] = kept) -> Finding:
+            answer = ask(close(kept.union(*blocks[:count])))
+            return Finding(point=f"{count} blocks", state=_STATES[answer])
+
+        found = first_change(range(high + 1), classify, "bad")
+        kept |= frozenset[T]().union(*blocks[found.low : found.high])
+        high = found.low
         if high == 0 or ask(close(kept)) == "yes":
             return close(kept)
-
-
-def _step(
-    blocks: Sequence[frozenset[T]],
-    kept: frozenset[T],
-    high: int,
-    ask: Ask[T],
-    close: Callable[[AbstractSet[T]], frozenset[T]],
-) -> tuple[int, int]:
-    """Between which blocks the effect comes: not with ``low`` of them, but with ``high``."""
-    low = 0
-    unresolved: set[int] = set()
-    while cuts := [n for n in range(low + 1, high) if n not in unresolved]:
-        cut = nearest_to_middle(low, high, cuts)
-        answer = ask(close(kept.union(*blocks[:cut])))
-        if answer == "yes":
-            high = cut
-        elif answer == "no":
-            low = cut
-        else:
-            unresolved.add(cut)
-    return low, high
 
 
 def ddmin(changes: Sequence[T], ask: Ask[T]) -> list[T]:

@@ -13,6 +13,7 @@ from harness.bisect.record import Bisection, Request, Stage
 from harness.bisect.sentences import headline, of_source
 from harness.bisect.source.answer import DIRECTIONS, Direction, SourceAnswer
 from harness.bisect.source.changes import Edit, combine, compare
+from harness.bisect.source.grouptest import MOST
 from harness.bisect.source.hybrids import Ends, Hybrids
 from harness.bisect.source.imports import fit_imports
 from harness.bisect.source.minimise import Answer, ddmin, halve
@@ -551,7 +552,7 @@ def test_that_no_part_makes_it_bad_is_said_only_where_all_were_tried() -> None:
 def test_a_search_by_parts_ends_within_its_budget_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("harness.bisect.source.grouptest.MOST_REFUSED", 10)
+    monkeypatch.setitem(MOST, "refused", 10)
     fields, hybrids = search(GOOD, BAD, lambda _: "unresolved")
     assert hybrids.asked < 12
     assert f"the search ended after {hybrids.asked} hybrids" in str(fields["stopped"])
