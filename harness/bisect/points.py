@@ -31,6 +31,30 @@ def point_of(toolchain: Toolchain, settings: Iterable[str]) -> Point:
     return Point(name=name, toolchain=toolchain, settings=known)
 
 
+class Span(Frozen):
+    """Where the change is, as far as known."""
+
+    older: Point
+    newer: Point
+    regression: bool
+    """Whether the older point is the good one; else a fix lies between them."""
+
+    @property
+    def good(self) -> Point:
+        """The good point."""
+        return self.older if self.regression else self.newer
+
+    @property
+    def bad(self) -> Point:
+        """The bad point."""
+        return self.newer if self.regression else self.older
+
+    @property
+    def last(self) -> State:
+        """The state of the newer point; a search looks for the first one like it."""
+        return "bad" if self.regression else "good"
+
+
 class Effect(Frozen):
     """How one point compares with another, over rounds that measured both."""
 

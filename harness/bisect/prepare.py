@@ -12,9 +12,8 @@ from harness.bisect.commits.builds import end_of
 from harness.bisect.commits.line import comes_after
 from harness.bisect.ends import End, check_conditions, parse_end
 from harness.bisect.measure import TrialRunner
-from harness.bisect.points import Point, point_of
+from harness.bisect.points import Point, Span, point_of
 from harness.bisect.record import RECORD, Bisection, Request
-from harness.bisect.span import Span
 from harness.errors import HarnessError, MissingError, writing
 from harness.files.document import parse_model
 from harness.files.inside import read_inside, remove_inside

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from harness.bisect.compare import Classifier
-from harness.bisect.points import Finding, Point
+from harness.bisect.points import Finding, Point, Span
 from harness.bisect.search import first_change
 from harness.bisect.sentences import of_undecided
-from harness.bisect.span import Span
 from harness.errors import HarnessError
 from harness.golang.versions import GoVersion
 
@@ -49,6 +48,6 @@ def search_releases(
 
     line = [span.older.name, *versions, span.newer.name]
     bracket = first_change(line, classify, span.last)
-    narrowed = span.between(points[line[bracket.low]], points[line[bracket.high]])
+    ends = {"older": points[line[bracket.low]], "newer": points[line[bracket.high]]}
     why = of_undecided([finding for _, finding in bracket.undecided])
-    return narrowed, [found[name] for name in versions if name in found], why
+    return span.model_copy(update=ends), [found[name] for name in versions if name in found], why

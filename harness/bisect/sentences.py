@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from harness.bisect.compare import EndsEffect
-from harness.bisect.points import Effect, Finding
+from harness.bisect.points import Effect, Finding, Span
 from harness.bisect.record import Bisection, Request, Stage
 from harness.bisect.source.answer import SourceAnswer
 from harness.bisect.source.patch import ChangedDeclaration
-from harness.bisect.span import Span
 from harness.report import wording
 from harness.text.words import amount, listed, percent, span
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.bisect.commits.stage import search_commits
 from harness.bisect.compare import Classifier, EndsEffect
-from harness.bisect.points import Effect, Finding, Point, State, point_of
+from harness.bisect.points import Effect, Finding, Point, Span, State, point_of
 from harness.bisect.prepare import Setup
 from harness.bisect.record import Bisection, Stage, StageKind, Step
 from harness.bisect.releases import between, first_of_each_minor, search_releases
@@ -22,7 +22,6 @@ from harness.bisect.sentences import (
     passed_over_in_source,
 )
 from harness.bisect.source.search import search_source
-from harness.bisect.span import Span
 from harness.bisect.toggles import attribute_experiments, suspects_between, untried
 from harness.errors import HarnessError
 from harness.golang.toolchains.releases import ask_providers, at_hand, every_release
@@ -141,7 +140,9 @@ class Descent:
             return
         self.span, findings, why = search_releases(span, versions, classifier, self._release)
         older, newer = _measured(span, classifier.effect)
-        answer = self.span.describe("release") + (", of those that can be had" if unlisted else "")
+        before, after = self.span.older.name, self.span.newer.name
+        answer = f"the first {span.last} release is {after}, after {before}"
+        answer += ", of those that can be had" if unlisted else ""
         yield self._stage("releases", (older, *findings, newer), answer, span, stopped=why,
                           passed_over=unlisted)  # fmt: skip
 

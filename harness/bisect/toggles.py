@@ -8,8 +8,7 @@ from harness.analysis.conclusion import compare, conclude
 from harness.analysis.models import Verdict
 from harness.analysis.stopping import undecided
 from harness.bisect.measure import TrialRunner
-from harness.bisect.points import Finding, Point, State, point_of
-from harness.bisect.span import Span
+from harness.bisect.points import Finding, Point, Span, State, point_of
 from harness.golang.experiments import experiment_of
 from harness.matrix.models import QuestionSpec, TrialsSpec
 from harness.run.records import TrialRecord

@@ -1,4 +1,4 @@
-"""The history of Go's source repository: where releases are, and what lies between two commits."""
+"""Go's source repository: where releases are, what lies between two commits, what notes say."""
 
 import re
 from pathlib import Path
@@ -9,9 +9,12 @@ from harness.golang.versions import GoVersion
 from harness.matrix.releases import RELEASE
 from harness.models import Frozen
 
-GOVERSION = "src/internal/goversion/goversion.go"
+_GOVERSION = "src/internal/goversion/goversion.go"
 """Its ``const Version`` is the minor version in development."""
-_VERSION = re.compile(r"^const Version = (\d+)$", re.MULTILINE)
+_CHANGE = re.compile(r"^Reviewed-on: \S+/(\d+)$", re.MULTILINE)
+_FIXES = re.compile(r"^(?:Fixes|Updates|For) (?:golang/go)?#(\d+)", re.MULTILINE)
+_MARKUP = re.compile(r"<!--.*?-->|<[^>]+>|\[|\]\([^)]*\)|`", re.DOTALL)
+_LONGEST_NOTE = 400
 _MARK = "\x01"
 """Begins a commit in git's output."""
 
@@ -77,7 +80,7 @@ def commit_of(repository: Path, ref: str) -> str:
 
 def release_at(repository: Path, commit: str) -> str | None:
     """The release that a commit's VERSION file names, if it has one."""
-    lines = (_file(repository, commit, "VERSION") or "").splitlines()
+    lines = (try_git(repository, "cat-file", "blob", f"{commit}:VERSION") or "").splitlines()
     return lines[0].strip() if lines and RELEASE.fullmatch(lines[0].strip()) else None
 
 
@@ -185,45 +188,39 @@ def _find(repository: Path, ref: str) -> str | None:
 
 
 def _written(repository: Path, release: str) -> str | None:
-    """The commit that makes VERSION name a release, on a branch whose VERSION names one like it."""
-    minor = GoVersion.parse(release).minor
-    branches = run_git(repository, "for-each-ref", "--format=%(refname)", "refs/heads",
-                       "refs/remotes").split()  # fmt: skip
-    for branch in branches:
-        now = release_at(repository, branch)
-        if now is None or GoVersion.parse(now).minor != minor:
-            continue
-        found = _last_change(repository, branch, "VERSION")
-        while found and (now := release_at(repository, found)) and now != release:
-            found = _last_change(repository, f"{found}^1", "VERSION")
-        if found and now == release:
-            return found
-    return None
+    """The commit that makes VERSION name a release, on any branch."""
+    found = run_git(repository, "log", "--branches", "--remotes", "--first-parent", "--format=%H",
+                    f"-S{release}", "--", "VERSION").split()  # fmt: skip
+    return next((commit for commit in found if release_at(repository, commit) == release), None)
 
 
 def _opened(repository: Path, minor: int) -> str | None:
     """The commit of the main line that opens the development of a minor version."""
-    start = "HEAD"
-    while found := _last_change(repository, start, GOVERSION):
-        leads_to = _leads_to(repository, found)
-        start = f"{found}^1"
-        if leads_to is not None and leads_to < minor:
-            return None
-        if leads_to == minor != _leads_to(repository, start):
-            return found
-    return None
+    found = run_git(repository, "log", "--first-parent", "--format=%H",
+                    f"-G^const Version = {minor}$", "HEAD", "--", _GOVERSION)  # fmt: skip
+    return found.split()[-1] if found else None
 
 
-def _leads_to(repository: Path, commit: str) -> int | None:
-    line = _VERSION.search(_file(repository, commit, GOVERSION) or "")
-    return int(line[1]) if line else None
+def release_note(repository: Path, commit: Commit, newest: str) -> str | None:
+    """Find the line of the release notes that names the commit's change or its issue, if any."""
+    own = [name for name in commit.files if name.startswith("doc/next/") and name.endswith(".md")]
+    for name in own:
+        text = try_git(repository, "cat-file", "blob", f"{commit.hash}:{name}")
+        if text:  # else the commit deletes it
+            return _plain(text)
+    message = run_git(repository, "show", "--no-patch", "--format=%B", commit.hash)
+    words = [f"CL {number}\\b" for number in _CHANGE.findall(message)]
+    words += [f"/c/go/[+]/{number}\\b" for number in _CHANGE.findall(message)]
+    words += [f"(go.dev/issue/|#){number}\\b" for number in _FIXES.findall(message)]
+    if not words:
+        return None
+    text = try_git(
+        repository, "grep", "-h", "-I", "-E", "-e", "|".join(words), newest, "--",
+        "doc/next", "doc/initial", "doc/go1.*.html", "doc/go1.*.md",
+    )  # fmt: skip
+    return _plain(text.splitlines()[0]) if text else None
 
 
-def _last_change(repository: Path, start: str, path: str) -> str | None:
-    """``None`` before the first commit too."""
-    arguments = ("log", "--first-parent", "-n1", "--format=%H", start, "--", path)
-    return try_git(repository, *arguments) or None
-
-
-def _file(repository: Path, commit: str, path: str) -> str | None:
-    return try_git(repository, "cat-file", "blob", f"{commit}:{path}")
+def _plain(text: str) -> str:
+    words = " ".join(_MARKUP.sub("", text).split())
+    return words if len(words) <= _LONGEST_NOTE else f"{words[:_LONGEST_NOTE]} …"

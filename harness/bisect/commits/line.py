@@ -14,8 +14,7 @@ from harness.bisect.commits.history import (
     path_between,
     place,
 )
-from harness.bisect.points import Point, State
-from harness.bisect.span import Span
+from harness.bisect.points import Point, Span, State
 from harness.errors import HarnessError
 
 _OF_COMMIT = re.compile(r"(?:git|tools|mixed)-([0-9a-f]{40,64})\b")

@@ -6,16 +6,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.bisect.commits.builds import CommitBuilds, release_named
-from harness.bisect.commits.history import Commit, diff_stat
+from harness.bisect.commits.history import Commit, diff_stat, release_note
 from harness.bisect.commits.line import Line, lines_between, place_ends
-from harness.bisect.commits.notes import release_note
 from harness.bisect.commits.relevance import relevant
-from harness.bisect.points import Classify, Finding
+from harness.bisect.points import Classify, Finding, Span
 from harness.bisect.record import Culprit, Stage
 from harness.bisect.search import find_commit
 from harness.bisect.sentences import first_line
 from harness.bisect.source.used import used_files
-from harness.bisect.span import Span
 from harness.errors import HarnessError
 from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Say, Toolchain

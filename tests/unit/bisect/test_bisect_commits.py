@@ -9,13 +9,18 @@ import pytest
 from bisecting import point
 
 from harness.bisect.commits.builds import sources_at_commit, sources_in_goroot
-from harness.bisect.commits.history import Commit, merge_base, parent_of, path_between, place
+from harness.bisect.commits.history import (
+    Commit,
+    merge_base,
+    parent_of,
+    path_between,
+    place,
+    release_note,
+)
 from harness.bisect.commits.line import comes_after, lines_between, place_ends
-from harness.bisect.commits.notes import release_note
 from harness.bisect.commits.relevance import can_matter
-from harness.bisect.points import Finding, State
+from harness.bisect.points import Finding, Span, State
 from harness.bisect.search import find_commit
-from harness.bisect.span import Span
 from harness.errors import HarnessError
 from harness.matrix.models import BuildSpec
 

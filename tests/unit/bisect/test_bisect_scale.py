@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 from harness.bisect.compare import Classifier, EndsEffect, Measured
 from harness.bisect.page import bisection_markdown, render_bisection
-from harness.bisect.points import Finding, Point
+from harness.bisect.points import Finding, Point, Span
 from harness.bisect.record import Bisection, Request, Stage, Step
 from harness.bisect.scale import effect_of, scale_of
 from harness.bisect.search import first_change
 from harness.bisect.sentences import against, of_ends
-from harness.bisect.span import Span
 from harness.bisect.stages import is_worse
 from harness.errors import HarnessError
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.bisect.page import bisection_markdown, render_bisection
-from harness.bisect.points import Finding, Point
+from harness.bisect.points import Finding, Point, Span
 from harness.bisect.record import Bisection, Request, Stage
 from harness.bisect.sentences import headline, of_source
 from harness.bisect.source.answer import DIRECTIONS, Direction, SourceAnswer
@@ -22,7 +22,6 @@ from harness.bisect.source.patch import changed_declarations, unified_diff
 from harness.bisect.source.search import _Search
 from harness.bisect.source.split import Import, Segment, Split, Splitter, split_other
 from harness.bisect.source.used import out_of_reach
-from harness.bisect.span import Span
 from harness.golang.experiments import Experiments
 from harness.golang.patches import apply_patches, split_lines
 from harness.golang.toolchains.resolve import Toolchain
