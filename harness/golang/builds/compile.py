@@ -1,7 +1,6 @@
 """One build: compile a program with the probe in it, and verify the binary."""
 
 import json
-import os
 import shutil
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -98,7 +97,7 @@ def _marked(job: Compilation) -> dict[Path, bytes]:
 
     Files of the module cache cannot be replaced, and do not change.
     """
-    modules = module_cache(os.environ)
+    modules = module_cache()
     paths = [Path(name) for name in job.inputs.included]
     comment = f"\n// {job.mark}\n".encode()
     return {p: p.read_bytes() + comment for p in paths if not p.is_relative_to(modules)}

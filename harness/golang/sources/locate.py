@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -169,7 +168,7 @@ class _Search:
                 "that has a func main, or write benchmark: for its benchmarks"
             )
         directory = Path(found["Dir"])
-        if directory.is_relative_to(module_cache(os.environ)):
+        if directory.is_relative_to(module_cache()):
             raise HarnessError(
                 f"package {said!r} belongs to another module; write module: {said}@VERSION"
             )

@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -35,10 +35,10 @@ class Located(Origin):
     goroot: Path
 
 
-def find(caller: Mapping[str, str] = os.environ) -> list[Located]:
+def find() -> list[Located]:
     """Every installed toolchain, in the order of preference."""
     found: dict[Path, Located] = {}
-    for goroot, provider in _candidates(caller):
+    for goroot, provider in _candidates():
         try:
             resolved = goroot.resolve(strict=True)
             version = read_version(resolved)
@@ -51,32 +51,32 @@ def find(caller: Mapping[str, str] = os.environ) -> list[Located]:
     return list(found.values())
 
 
-def module_cache(caller: Mapping[str, str]) -> Path:
+def module_cache() -> Path:
     """Go's module cache (``go help environment``)."""
-    variables = passed_environment(caller)
+    variables = passed_environment(os.environ)
     first = variables.get("GOPATH", "").split(os.pathsep)[0]
     path = Path(first) if first else Path(variables.get("HOME", "/nonexistent")) / "go"
     return Path(variables.get("GOMODCACHE") or path / "pkg" / "mod")
 
 
-def _candidates(caller: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
-    for directory in caller.get("PATH", os.defpath).split(os.pathsep):
+def _candidates() -> Iterator[tuple[Path, str]]:
+    for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
         go = shutil.which("go", path=directory)
         if go:
-            yield _goroot_of(Path(go), caller), "PATH"
-    home = Path(caller.get("HOME", "/nonexistent"))
+            yield _goroot_of(Path(go)), "PATH"
+    home = Path(os.environ.get("HOME", "/nonexistent"))
     for path in sorted((home / "sdk").glob("go1*")):
         yield path, f"~/sdk/{path.name}"
-    for path in sorted((module_cache(caller) / "golang.org").glob("toolchain@v0.0.1-go1*")):
+    for path in sorted((module_cache() / "golang.org").glob("toolchain@v0.0.1-go1*")):
         yield path, "module cache"
 
 
-def _goroot_of(go: Path, caller: Mapping[str, str]) -> Path:
+def _goroot_of(go: Path) -> Path:
     """The GOROOT of a go command: where it is or, for a version manager's script, what it says."""
     around = go.resolve().parent.parent
     if (around / "VERSION").is_file():
         return around
-    variables = passed_environment(caller) | {"GOENV": "off", "GOTOOLCHAIN": "local"}
+    variables = passed_environment(os.environ) | {"GOENV": "off", "GOTOOLCHAIN": "local"}
     try:
         done = capture([go, "env", "GOROOT"], variables, timeout=_PATIENCE)
     except (OSError, subprocess.TimeoutExpired):

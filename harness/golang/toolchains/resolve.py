@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -137,7 +136,7 @@ def _resolve_one(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Tool
     else:
         version = exact(str(spec.go), cache, say)
         located = release(version, cache, say)
-    if located.goroot.is_relative_to(installed.module_cache(os.environ)):
+    if located.goroot.is_relative_to(installed.module_cache()):
         located = _copy(located, cache)
     digest = content_digest(located.goroot, cache)
     if located.digest not in (None, digest):
