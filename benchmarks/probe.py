@@ -32,9 +32,8 @@ from harness.golang.probe.overlay import ProbeMode
 from harness.golang.records import BuildRecord
 from harness.golang.sources.locate import locate
 from harness.golang.toolchains.resolve import Toolchain, resolve
-from harness.matrix.models import BuildSpec, ToolchainSpec, WorkloadSpec
+from harness.matrix.models import BuildSpec, ToolchainSpec, TrialsSpec, WorkloadSpec
 from harness.trial.observe import procfs
-from harness.trial.observe.sampler import SAMPLE_INTERVAL
 from harness.trial.observe.tree import children
 from harness.trial.process import Job, Supervised
 from harness.trial.request import TrialRequest
@@ -268,7 +267,7 @@ def overhead(bench: Bench) -> bool:
     small = share <= HARNESS_LIMIT
     began, before = time.monotonic(), _own_cpu()
     while time.monotonic() < began + 3:
-        time.sleep(SAMPLE_INTERVAL)
+        time.sleep(TrialsSpec().sample_every)
     null = (_own_cpu() - before) / (time.monotonic() - began)
     print(f"overhead: the harness uses {share:.2%} of a core while it samples one process, "
           f"limit {HARNESS_LIMIT:.0%}{_mark(small)}")  # fmt: skip

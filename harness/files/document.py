@@ -25,8 +25,7 @@ def parse_json(
 ) -> Any:
     """A JSON value: no deeper than 200 levels, and every number in it of an ordinary size.
 
-    It may hold so many ``values``; its reader limits how long it is. Messages name ``place``, count
-    lines from ``first_line`` and say what to do ``instead``.
+    Messages name ``place``, count lines from ``first_line`` and say what to do ``instead``.
 
     Raises:
         CutShortError: it ends in the middle.

@@ -40,10 +40,7 @@ class _Section(NamedTuple):
 
 
 def section_sizes(path: Path) -> dict[str, int]:
-    """Bytes of each section that is loaded into memory, by name.
-
-    Empty for a file that is not a 64-bit little-endian ELF binary.
-    """
+    """Bytes of each loaded section, by name; none for what is no 64-bit little-endian ELF."""
     sizes: dict[str, int] = {}
     with _mapped(path) as data:
         sections, names = _sections(data)
@@ -55,10 +52,7 @@ def section_sizes(path: Path) -> dict[str, int]:
 
 
 def functions(path: Path) -> dict[str, Function]:
-    """Every function of the symbol table, by its linker symbol; of equal names the last.
-
-    Empty for a binary without a symbol table, and where :func:`section_sizes` is.
-    """
+    """Every function of the symbol table, by its linker symbol; of equal names the last."""
     found: dict[str, Function] = {}
     with _mapped(path) as data:
         sections, _ = _sections(data)

@@ -32,11 +32,8 @@ class Experiments(Frozen):
 
 
 def experiment_of(setting: str) -> str:
-    """The experiment that a setting turns on or off; ``none`` stands for itself.
-
-    Go strips a leading ``no`` before it looks a name up (``internal/buildcfg.ParseGOEXPERIMENT``),
-    so ``notaflag`` is the experiment ``taflag``, turned off.
-    """
+    """The experiment that a setting turns on or off; ``none`` stands for itself."""
+    # Go strips "no" before it looks a name up (internal/buildcfg): notaflag turns taflag off
     return setting if setting == "none" else setting.removeprefix("no")
 
 

@@ -10,9 +10,7 @@ from harness.golang.environment import passed_environment
 
 
 def run_git(directory: Path, *arguments: str) -> str:
-    """Run git in a directory; return its standard output.
-
-    Nothing of the caller's, such as ``GIT_DIR`` within a hook, names another place.
+    """Run git in a directory, whatever ``GIT_DIR`` a hook has set; return its standard output.
 
     Raises:
         HarnessError: there is no git, or it failed.

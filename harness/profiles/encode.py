@@ -123,12 +123,10 @@ def encode(
 
 
 def _unsampled(count: int, size: int, rate: int) -> tuple[int, int]:
-    """Estimate objects and bytes from those sampled, as ``scaleHeapSample`` of runtime/pprof does.
-
-    A sample of ``s`` bytes is taken with probability ``1 - exp(-s / rate)``.
-    """
+    """Estimate objects and bytes from those sampled (``scaleHeapSample`` of runtime/pprof)."""
     if not count or not size or rate <= 1:
         return count, size
+    # a sample of s bytes is taken with probability 1 - exp(-s / rate)
     scale = 1 / -math.expm1(-size / count / rate)
     return int(count * scale), int(size * scale)
 

@@ -1,8 +1,4 @@
-"""Heap profiles of several trials: their sum, and the difference between two variants.
-
-They are read by the package's own parser. Nothing is started for it: a run may come from elsewhere,
-and must not choose what is executed.
-"""
+"""Heap profiles of several trials: their sum, and the difference between two variants."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,10 +1,9 @@
-"""Limits of a trial; the kernel keeps that on memory by a cgroup (version 2), where allowed.
+"""Memory limits enforced by the kernel: a cgroup (version 2) for each trial, where allowed.
 
 See ``Documentation/admin-guide/cgroup-v2.rst`` in the Linux source. Where no cgroup is delegated
 with the memory controller, only the sampler enforces the limit.
 """
 
-import math
 import os
 import tempfile
 import time
@@ -19,32 +18,6 @@ _TRIES = 5
 """Attempts to move all processes: others may start meanwhile."""
 _PATIENCE = 2.0
 """Seconds to wait for a cgroup's processes to end."""
-
-
-class Limits:
-    """Limits on one process tree; the kernel keeps the memory limit too, where it can."""
-
-    def __init__(self, timeout: float, memory: int | None = None) -> None:
-        """Set limits: seconds from ``start``, and bytes resident in the tree."""
-        self._timeout = timeout
-        self.memory = memory or math.inf
-        self.group = memory_group(memory) if memory else None
-        """The control group in which to start the program, where there is one."""
-        self.deadline = math.inf
-        """By the monotonic clock."""
-
-    def start(self, now: float) -> None:
-        """Start the clock."""
-        self.deadline = now + self._timeout
-
-    def killed_by_kernel(self) -> bool:
-        """Whether the kernel has killed a process for exceeding the memory limit."""
-        return self.group is not None and self.group.exceeded()
-
-    def close(self) -> None:
-        """Remove the control group."""
-        if self.group:
-            self.group.close()
 
 
 class MemoryGroup:
@@ -69,10 +42,7 @@ class MemoryGroup:
 
     def exceeded(self) -> bool:
         """Whether the kernel has killed a process for exceeding the limit."""
-        try:
-            words = (self.path / "memory.events").read_text().split()
-        except OSError:
-            return False
+        words = _words(self.path / "memory.events")
         return any(int(count) for name, count in zip(words[::2], words[1::2], strict=False)
                    if name in ("oom_kill", "oom_group_kill"))  # fmt: skip
 
@@ -143,24 +113,14 @@ def _words(path: Path) -> list[str]:
 
 def _share_out(group: Path) -> bool:
     """Make a group distribute the memory controller to its children; tells whether it does."""
-    for _ in range(_TRIES):
-        try:
-            (group / "cgroup.subtree_control").write_text("+memory")
-        except OSError:  # it holds processes
-            if not _vacate(group):
-                return False
-        else:
-            return True
-    return False
-
-
-def _vacate(group: Path) -> bool:
     leaf = group / _LEAF
-    try:
-        leaf.mkdir(exist_ok=True)
-        for pid in _words(group / "cgroup.procs"):
-            with suppress(ProcessLookupError):
-                (leaf / "cgroup.procs").write_text(pid)
-    except OSError:
-        return False
-    return True
+    with suppress(OSError):  # processes may not be moved
+        for _ in range(_TRIES):
+            with suppress(OSError):  # it holds processes
+                (group / "cgroup.subtree_control").write_text("+memory")
+                return True
+            leaf.mkdir(exist_ok=True)
+            for pid in _words(group / "cgroup.procs"):
+                with suppress(ProcessLookupError):
+                    (leaf / "cgroup.procs").write_text(pid)
+    return False

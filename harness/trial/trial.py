@@ -10,7 +10,6 @@ from harness.profiles.encode import encode_profile, parse_records
 from harness.run.records import Measurement
 from harness.run.series import Series
 from harness.trial import numbers
-from harness.trial.cgroup import Limits
 from harness.trial.observe.gctrace import GCTrace
 from harness.trial.observe.monitor import Monitor, Observation, Program
 from harness.trial.observe.output import LOG_TAIL, OutputTail
@@ -60,11 +59,9 @@ def run_trial(request: TrialRequest) -> TrialResult:
     output = OutputTail(BENCHMARK_OUTPUT if workload.benchmark else LOG_TAIL, trace)
     timeout = limits.timeout + (server.seconds if server else 0.0)
     with Monitor(
-        _program(request, placeholders),
-        Limits(timeout, limits.memory_limit),
-        output,
-        limits.sample_every,
-    ) as monitor:
+        _program(request, placeholders), output, timeout=timeout,
+        memory_limit=limits.memory_limit, sample_every=limits.sample_every,
+    ) as monitor:  # fmt: skip
         served = server.run(monitor) if server else _run_to_end(monitor, request.moments)
     observed = monitor.observation()
     profile_error = _write_profile(request, observed.profile_error)

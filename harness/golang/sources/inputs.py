@@ -1,10 +1,8 @@
 """Every file that a build reads, as the go command says it.
 
-Which files those are depends on their own content, on the names beside them, on tags, experiments
-and much else, so the go command is asked (``go list -deps``). Asking takes a tenth of a second, too
-long for each of forty cells, so the answer is remembered with all that it may depend on: contents
-of files, files that are not there, names in directories. If any of that is another, it is asked
-again. Nothing rests on times of files; they only tell that a file may just be changing.
+``go list -deps`` takes a tenth of a second, too long for each of forty cells, so the answer is
+remembered with all that it may depend on: contents of files, files that are not there, names in
+directories. Nothing rests on times of files; they only tell that a file may just be changing.
 """
 
 import fnmatch
@@ -105,9 +103,7 @@ def inputs_of(cell: Cell, cache: Path) -> Inputs:
 
 
 def ask(cell: Cell, cache: Path, seen: Seen) -> Inputs:
-    """What the build reads, as the go command says it now.
-
-    ``seen`` gets all that the answer may depend on.
+    """Ask the go command what the build reads; ``seen`` gets all that the answer may depend on.
 
     Raises:
         HarnessError: the go command cannot tell.
@@ -193,15 +189,12 @@ def _list(cell: Cell, cache: Path) -> list[dict[str, Any]]:
 
 
 def _names(package: dict[str, Any]) -> list[tuple[str, str]]:
-    """Files that a package is made from; of the toolchain's own, those that its digest leaves out.
-
-    A test's main file, which the go command writes, is named by where it is in a cache.
-    """
+    """Files that a package is made from; of the standard library, what no digest covers yet."""
     return [
         (kind, name)
         for kind in _COMPILED
         for name in package.get(kind) or ()
-        if not os.path.isabs(name)  # noqa: PTH117 - paths are text here
+        if not os.path.isabs(name)  # noqa: PTH117 - a test's main, which is in Go's build cache
         and (not package.get("Standard") or name.endswith("_test.go") or "testdata" in name)
     ]
 
@@ -286,11 +279,7 @@ def _matching(place: Path, part: str) -> list[Path]:
 
 
 def _includes(cell: Cell, package: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """What assembly includes from elsewhere than its own package and the toolchain.
-
-    Returns:
-        Why that cannot be known; and the files, relative to the package's directory.
-    """
+    """What assembly includes from elsewhere: first, why not all is known, then the files."""
     if not package.get("SFiles") or _has_c(package):
         return [], []
     known = {*(package.get("HFiles") or ()), "go_asm.h"}

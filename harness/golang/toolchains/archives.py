@@ -25,9 +25,7 @@ def sha256_of(path: Path) -> str:
 
 
 def unpack_wheel(wheel: Path, top: str, destination: Path) -> None:
-    """Unpack the members below the directory ``top`` of a wheel.
-
-    Each is checked against the sha256 that the wheel's ``RECORD`` gives for it.
+    """Unpack what is below ``top`` in a wheel, and check it against the wheel's ``RECORD``.
 
     Raises:
         HarnessError: the file is no wheel, a member's content is not what ``RECORD`` says, or its

@@ -1,9 +1,8 @@
 """The digest of a GOROOT: a toolchain is identified by its content, not by its name.
 
-A release's tools report nothing but the version, and the go command's own cache believes them. So
-a compiler that somebody rebuilt or patched in place looks like the original, unless its bytes are
-read. They are: once; after that a digest over names, sizes, inodes and change times tells whether
-any file may be another.
+The go command believes what tools report, their version, so a compiler that was rebuilt or patched
+in place looks like the original. Bytes are read once; after that a digest over names, sizes, inodes
+and change times tells whether any file may be another.
 """
 
 import hashlib
@@ -31,10 +30,7 @@ class _File(NamedTuple):
 
 
 def content_digest(goroot: Path, cache: Path) -> str:
-    """The sha256 over names and contents of everything in a GOROOT that a build can depend on.
-
-    Tests and their data are left out. Equal content gives an equal digest wherever it lies.
-    """
+    """The sha256 of all in a GOROOT that a build can depend on (no tests), wherever it lies."""
     files = sorted(_files(goroot))
     fingerprint = hashlib.sha256(repr(files).encode()).hexdigest()[:32]
     memory = cache / "identities" / fingerprint

@@ -17,9 +17,7 @@ NAME = "module proxy"
 
 
 def fetch(version: str, gateway: Path, destination: Path) -> str:
-    """Have a Go of 1.21 or newer put the GOROOT of a release into ``destination / "go"``.
-
-    Return the sha256 of the archive, which the go command checked against the checksum database.
+    """Put a release's GOROOT into ``destination / "go"``; the sha256 of the archive, as checked.
 
     Raises:
         HarnessError: the proxy does not have it, or cannot be reached.

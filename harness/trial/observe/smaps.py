@@ -1,7 +1,4 @@
-"""Classify the mappings of a Go process: heap, metadata, text, stacks and so on.
-
-``docs/run-directory.md`` says what each class and kind is.
-"""
+"""Classify the mappings of a Go process; ``docs/run-directory.md`` has classes and kinds."""
 
 from collections.abc import Sequence
 
@@ -33,10 +30,7 @@ experiment ``randomizedheapbase64`` chose another place."""
 def classify(
     mappings: Sequence[Mapping], executable: str, anchor: int | None
 ) -> dict[str, dict[str, int]]:
-    """Bytes by class and by kind of mappings in order of address.
-
-    ``anchor`` is the address of an object in the Go heap, where it is known.
-    """
+    """Bytes by class and kind; ``anchor`` is the address of an object in the heap, if known."""
     heap = _arenas(mappings, _ARENA_HINT if anchor is None else anchor)
     foreign = any(m.inode and m.name != executable and "x" in m.permissions for m in mappings)
     classes: dict[str, dict[str, int]] = {}

@@ -65,12 +65,11 @@ class Tree:
         """Bytes resident in all children together, ``at`` seconds after the start."""
         for pid, child in list(self._alive.items()):
             child.own = child.own or _has_own_memory(pid, child)
-            try:
-                rss = procfs.parse_statm(os.pread(child.statm, 256, 0))
-            except OSError:  # it has gone
+            rss = procfs.read_statm(child.statm)
+            if rss is None:
                 os.close(self._alive.pop(pid).statm)
                 continue
-            child.rss = rss or 0 if child.own else 0
+            child.rss = rss if child.own else 0
             if child.rss:  # a zombie has no memory
                 child.series.append((at, child.rss))
         return sum(child.rss for child in self._alive.values())
@@ -145,10 +144,7 @@ def children_of_thread(pid: int, thread: int | str) -> list[int]:
 
 def _has_own_memory(pid: int, child: _Child) -> bool:
     """Whether a child has memory, and not its parent's; a zombie has none."""
-    with suppress(OSError):  # it has gone
-        rss = procfs.parse_statm(os.pread(child.statm, 256, 0))
-        return bool(rss) and not procfs.share_memory(pid, child.parent)
-    return False
+    return bool(procfs.read_statm(child.statm)) and not procfs.share_memory(pid, child.parent)
 
 
 def _name(pid: int) -> str:
