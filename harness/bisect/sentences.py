@@ -14,20 +14,17 @@ _REASON_LINES = 6
 
 
 def of_step(request: Request, change: EndsEffect, unit: str) -> str:
-    """``rss.peak of large-buffers is 59.9 % more (59.8 % to 60.0 %, 3 rounds)``.
+    """``rss.peak of large-buffers is 59.9 % more (59.8 to 60.0 %, 3 rounds)``.
 
     In the metric's unit if there is no ratio.
     """
-    what, rounds = f"{request.metric} of {request.workload}", f"{change.rounds} rounds"
-    word = "more" if change.sign > 0 else "less"
-    if change.ratio is not None and change.ci is not None:
-        interval = span(*sorted(change.sign * (bound - 1) for bound in change.ci))
-        return f"{what} is {percent(abs(change.ratio - 1))} {word} ({interval}, {rounds})"
-    if change.difference is None or change.difference_ci is None:
+    what, rounds = f"{request.metric} of {request.workload}", _rounds(change, unit, change.sign)
+    if change.ratio is None and change.difference is None:
         return f"{what} differs ({rounds})"
-    low, high = sorted(change.sign * bound for bound in change.difference_ci)
-    interval = f"{amount(low, unit)} to {amount(high, unit)}, " if low != high else "exact in "
-    return f"{what} is {amount(abs(change.difference), unit)} {word} ({interval}{rounds})"
+    size = amount(abs(change.difference or 0.0), unit)
+    if change.ratio is not None:
+        size = percent(abs(change.ratio - 1))
+    return f"{what} is {size} {'more' if change.sign > 0 else 'less'} ({rounds})"
 
 
 def against(effect: Effect, unit: str) -> str:
@@ -58,15 +55,19 @@ def of_ends(request: Request, ends: Span, change: EndsEffect, unit: str, *, wors
     return step if worse else f"{step}: it is not worse; swap the ends to find what improved it"
 
 
-def _rounds(change: EndsEffect, unit: str) -> str:
+def _rounds(change: EndsEffect, unit: str, sign: int = 1) -> str:
     """``−0.05 to 0.1 %, 12 rounds``."""
     rounds = f"{change.rounds} rounds"
     if change.ci is not None:
-        rounds = f"{span(*(bound - 1 for bound in change.ci))}, {rounds}"
+        ends = span(*sorted(sign * (bound - 1) for bound in change.ci))
     elif change.difference_ci is not None:
-        low, high = (amount(bound, unit) for bound in change.difference_ci)
-        rounds = f"{low} to {high}, {rounds}"
-    return rounds.replace("-", "−")
+        low, high = sorted(sign * bound for bound in change.difference_ci)
+        if low == high:
+            return f"exact in {rounds}"
+        ends = f"{amount(low, unit)} to {amount(high, unit)}"
+    else:
+        return rounds
+    return f"{ends}, {rounds}".replace("-", "−")
 
 
 def of_survey(findings: Sequence[Finding]) -> str:

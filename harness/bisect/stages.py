@@ -5,22 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.bisect import sentences
 from harness.bisect.commits.stage import search_commits
 from harness.bisect.compare import Classifier, EndsEffect
 from harness.bisect.points import Effect, Finding, Point, Span, State, point_of
 from harness.bisect.prepare import Setup
 from harness.bisect.record import Bisection, Stage, StageKind, Step
 from harness.bisect.releases import between, first_of_each_minor, search_releases
-from harness.bisect.sentences import (
-    first_lines,
-    headline,
-    of_confirmation,
-    of_ends,
-    of_source,
-    of_step,
-    of_survey,
-    passed_over_in_source,
-)
 from harness.bisect.source.search import search_source
 from harness.bisect.toggles import attribute_experiments, suspects_between, untried
 from harness.errors import HarnessError
@@ -54,7 +45,7 @@ class Descent:
             direction="regression" if self.span.regression else "fix",
             stages=tuple(self.stages), trials=setup.runner.trials, builds=setup.runner.builds,
         )  # fmt: skip
-        return bisection.model_copy(update={"headline": headline(bisection)})
+        return bisection.model_copy(update={"headline": sentences.headline(bisection)})
 
     def run(self) -> Iterator[Stage]:
         """Take each stage in turn, each from what the one before left.
@@ -91,7 +82,7 @@ class Descent:
     def _ends(self, effect: EndsEffect) -> Stage:
         worse = is_worse(self.setup.request.metric, effect)
         self.changed = None if effect.decision == "undecided" else worse
-        answer = of_ends(self.setup.request, self.span, effect, self.unit, worse=worse)
+        answer = sentences.of_ends(self.setup.request, self.span, effect, self.unit, worse=worse)
         return self._stage("ends", _measured(self.span, effect), answer, title="Both ends")
 
     def _survey(self) -> Generator[Stage, None, Classifier | None]:
@@ -110,10 +101,10 @@ class Descent:
         findings = [f if isinstance(f, Finding) else _of_survey(f, worse=f in worse) for f in found]
         title = "First releases of the minor versions between the ends"
         if not worse:
-            yield self._stage("survey", findings, of_survey(findings), title=title)
+            yield self._stage("survey", findings, sentences.of_survey(findings), title=title)
             return None
         classifier = max(worse, key=lambda c: abs(c.effect.difference or 0.0))
-        worst, step = classifier.bad, of_step(request, classifier.effect, self.unit)
+        worst, step = classifier.bad, sentences.of_step(request, classifier.effect, self.unit)
         answer = f"{worst.name} is: {step} than with {span.older.name}"
         self.changed, stopped = True, None
         self.span = Span(older=span.older, newer=worst, regression=True)
@@ -180,12 +171,12 @@ class Descent:
         )  # fmt: skip
         steps = tuple(map(self._shortened, found.steps))
         yield self._stage(
-            "source", (), of_source(found, span), stopped=found.stopped, steps=steps,
+            "source", (), sentences.of_source(found, span), stopped=found.stopped, steps=steps,
             functions=tuple(culprit.name for culprit in found.culprits),
             files=tuple(dict.fromkeys(culprit.path for culprit in found.culprits)),
-            confirmed=tuple(of_confirmation(found, span)),
+            confirmed=tuple(sentences.of_confirmation(found, span)),
             patch=found.diff or None, remedy=found.remedy_diff or None,
-            passed_over=tuple(passed_over_in_source(found)),
+            passed_over=tuple(sentences.passed_over_in_source(found)),
         )  # fmt: skip
 
     def _commits(self) -> Iterator[Stage]:
@@ -232,7 +223,9 @@ class Descent:
 
     def _shortened(self, step: Step) -> Step:
         """With the command, and of what a compiler says the beginning."""
-        finding = step.finding.model_copy(update={"reason": first_lines(step.finding.reason)})
+        finding = step.finding.model_copy(
+            update={"reason": sentences.first_lines(step.finding.reason)}
+        )
         command = self.setup.runner.command(finding.point)
         return Step(finding=finding, what=step.what, command=command)
 

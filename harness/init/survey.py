@@ -54,19 +54,8 @@ class Module(Frozen):
 class Survey(Frozen):
     """What there is to measure."""
 
-    modules: tuple[Module, ...]
     programs: tuple[Program, ...]
     benchmarks: tuple[Benchmarks, ...]
-
-    @property
-    def go(self) -> str | None:
-        """The highest go line."""
-        return highest(module.go for module in self.modules)
-
-    @property
-    def toolchain(self) -> str | None:
-        """The highest toolchain line."""
-        return highest(module.toolchain for module in self.modules)
 
 
 class _Package(Frozen):
@@ -123,9 +112,7 @@ def survey(directory: Path, modules: Sequence[Module], go: Toolchain, cache: Pat
     for chosen in (below, packages.values()):
         programs, benchmarks = _look(chosen, here, packages)
         if programs or benchmarks:
-            return Survey(
-                modules=tuple(modules), programs=tuple(programs), benchmarks=tuple(benchmarks)
-            )
+            return Survey(programs=tuple(programs), benchmarks=tuple(benchmarks))
     raise HarnessError(
         f"{', '.join(m.path for m in modules)}: there is no main package and no benchmark for "
         "this system; write one (func BenchmarkX(b *testing.B) in a _test.go file)"

@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+-]*")
 
 def matrix_text(found: Survey, versions: Versions) -> str:
     """A whole matrix file."""
-    parts = (_head(found, versions), _question(found, versions), _workloads(found), _trials(found))
+    parts = (_head(versions), _question(found, versions), _workloads(found), _trials(found))
     return "\n".join("".join(f"{line}\n" for line in part) for part in parts)
 
 
@@ -36,7 +36,7 @@ def remarks(found: Survey, versions: Versions) -> list[str]:
     return lines
 
 
-def _head(found: Survey, versions: Versions) -> Iterator[str]:
+def _head(versions: Versions) -> Iterator[str]:
     yield "# Written by gomatrix init; edit it as you like. docs/matrix.md explains the keys,"
     yield "# and gomatrix plan shows what a run would do."
     if versions.remark:
@@ -44,9 +44,8 @@ def _head(found: Survey, versions: Versions) -> Iterator[str]:
     if versions.baseline == versions.candidate:
         yield f"go: [{versions.baseline}] # the module already asks for the newest Go"
     else:
-        go_line = "go line" if found.go else "absent go line"
-        origin = "toolchain line" if found.toolchain else go_line
-        yield f"go: [{versions.baseline}, {versions.candidate}] # by go.mod's {origin}; the newest"
+        origin = f"by go.mod's {versions.origin}"
+        yield f"go: [{versions.baseline}, {versions.candidate}] # {origin}; the newest"
     yield "experiments: # settings to cross with each Go; [] is a Go's own default"
     yield "  - []"
     for suspect in versions.suspects:

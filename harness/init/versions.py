@@ -31,6 +31,8 @@ class Versions(Frozen):
     baseline: str
     candidate: str
     """The same as the baseline where the module asks for the newest Go."""
+    origin: str = "go line"
+    """What says so in go.mod."""
     suspects: tuple[Suspect, ...] = ()
     remark: str = ""
     """Why it differs from what one would expect; empty if it does not."""
@@ -63,6 +65,7 @@ def choose_versions(
         HarnessError: no release can be had, or the module asks for a newer Go than can be had.
     """
     wanted = toolchain or f"go{go or f'1.{_OLDEST}'}"
+    origin = "toolchain line" if toolchain else "go line" if go else "absent go line"
     wanted = max(wanted, f"go1.{_OLDEST}", key=GoVersion.parse)
     here = at_hand(cache)
     available = every_release(here, ask_providers(cache))
@@ -83,9 +86,11 @@ def choose_versions(
         found = resolve([parse_toolchain(name) for name in (baseline, newest)], cache, say)
     except HarnessError as error:
         remark = f"suspects are left open: {str(error).splitlines()[0]}"
-        return Versions(baseline=baseline, candidate=newest, remark=remark), None
+        versions = Versions(baseline=baseline, candidate=newest, origin=origin, remark=remark)
+        return versions, None
     suspects = tuple(_suspects(found[baseline], found[newest]))
-    versions = Versions(baseline=baseline, candidate=newest, suspects=suspects, remark=remark)
+    versions = Versions(baseline=baseline, candidate=newest, origin=origin, suspects=suspects,
+                        remark=remark)  # fmt: skip
     return versions, found[newest]
 
 

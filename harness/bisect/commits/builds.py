@@ -3,12 +3,10 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from harness.bisect.commits.history import Commit, commit_of, release_at
-from harness.bisect.commits.relevance import is_test
+from harness.bisect.commits.history import Commit, commit_of, is_test, release_at
 from harness.bisect.points import Point, point_of
 from harness.errors import HarnessError
 from harness.golang.cache import obtain
@@ -27,11 +25,7 @@ _TOOL_SOURCES = (
     *("src/cmd/asm", "src/cmd/cgo", "src/cmd/compile", "src/cmd/go", "src/cmd/internal"),
     *("src/cmd/link", "src/internal/buildcfg", "src/internal/goversion"),
 )
-_LEFT_OUT = (
-    ":(exclude)src/cmd",
-    ":(exclude,glob)**/testdata/**",
-    ":(exclude,glob)**/*_test.go",
-)
+_LEFT_OUT = (":(exclude)src/cmd", ":(exclude,glob)**/testdata/**", ":(exclude,glob)**/*_test.go")
 _GENERATED = ("zbootstrap.go", "zcgo.go", "zdefaultcc.go", "zversion.go")
 """Files that ``cmd/dist`` writes while it builds; no repository has them."""
 _GENERATED_IN = {
@@ -42,15 +36,6 @@ _GENERATED_IN = {
 
 ToolSources = dict[str, str]
 """Hashes of the files that tools are built from, as git computes them, by path."""
-
-
-@dataclass(frozen=True)
-class Built:
-    """A commit that can be measured."""
-
-    point: Point
-    tools_of: str | None
-    """The toolchain whose tools it has, since their sources are the same; else it has its own."""
 
 
 class CommitBuilds:
@@ -64,34 +49,37 @@ class CommitBuilds:
         self._whole = build.needs_cgo or build.pgo != "off"
         self._settings, self._cache, self._say = settings, cache, say
         self._tools = [(base, sources_in_goroot(base.goroot, repository)) for base in bases]
-        self._made: dict[int, Built] = {}
+        self._made: dict[int, Point] = {}
         """By position."""
+        self.tools_of: dict[int, str] = {}
+        """Whose tools a commit has, since their sources are the same; others have their own."""
         self.count = 0
         """Toolchains that were built from their own source, or taken from the cache."""
 
-    def get(self, position: int) -> Built:
+    def get(self, position: int) -> Point:
         """Make a commit's toolchain, if it is not there.
 
         Raises:
             HarnessError: it does not build.
         """
         if position not in self._made:
-            self._made[position] = self._make(self._line[position])
+            toolchain = self._make(position, self._line[position])
+            self._made[position] = point_of(toolchain, self._settings)
         return self._made[position]
 
-    def _make(self, commit: Commit) -> Built:
+    def _make(self, position: int, commit: Commit) -> Toolchain:
         name = f"git-{commit.short}"
         sources = sources_at_commit(self._repository, commit.hash)
         base = next((toolchain for toolchain, known in self._tools if known == sources), None)
         if base is not None:
-            toolchain = _with_tools(self._repository, commit.hash, base, name, self._cache)
-        else:
-            toolchain = _from_source(
-                self._repository, commit.hash, name, self._cache, self._say, whole=self._whole
-            )
-            self.count += 1
-            self._tools.append((toolchain, sources))
-        return Built(point_of(toolchain, self._settings), base.name if base else None)
+            self.tools_of[position] = base.name
+            return _with_tools(self._repository, commit.hash, base, name, self._cache)
+        toolchain = _from_source(
+            self._repository, commit.hash, name, self._cache, self._say, whole=self._whole
+        )
+        self.count += 1
+        self._tools.append((toolchain, sources))
+        return toolchain
 
 
 def end_of(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain | None:
@@ -127,10 +115,12 @@ def sources_in_goroot(goroot: Path, repository: Path) -> ToolSources:
     """Hash the tools' sources of a toolchain."""
     algorithm = run_git(repository, "rev-parse", "--show-object-format").strip()
     hashes = {}
-    for name in _tool_files(goroot):
-        content = (goroot / name).read_bytes()
-        blob = b"blob %d\0" % len(content) + content
-        hashes[name] = hashlib.new(algorithm, blob, usedforsecurity=False).hexdigest()
+    for file in (file for place in _TOOL_SOURCES for file in (goroot / place).rglob("*")):
+        name = file.relative_to(goroot).as_posix()
+        if _is_tool_source(name) and file.is_file():
+            content = file.read_bytes()
+            blob = b"blob %d\0" % len(content) + content
+            hashes[name] = hashlib.new(algorithm, blob, usedforsecurity=False).hexdigest()
     return hashes
 
 
@@ -143,14 +133,6 @@ def sources_at_commit(repository: Path, commit: str) -> ToolSources:
     text = run_git(repository, "ls-tree", "-r", "-z", commit, "--", *_TOOL_SOURCES)
     entries = (entry.split("\t", maxsplit=1) for entry in text.split("\0") if entry)
     return {name: facts.split()[2] for facts, name in entries if _is_tool_source(name)}
-
-
-def _tool_files(goroot: Path) -> Iterator[str]:
-    for place in _TOOL_SOURCES:
-        for file in (goroot / place).rglob("*"):
-            name = file.relative_to(goroot).as_posix()
-            if _is_tool_source(name) and file.is_file():
-                yield name
 
 
 def _is_tool_source(name: str) -> bool:

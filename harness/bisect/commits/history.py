@@ -1,7 +1,7 @@
 """Go's source repository: where releases are, what lies between two commits, what notes say."""
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from harness.errors import HarnessError
 from harness.golang.git import run_git
@@ -99,23 +99,10 @@ def merge_base(repository: Path, one: str, other: str) -> str:
     return base
 
 
-def parent_of(repository: Path, commit: str) -> str:
-    """A commit's first parent.
-
-    Raises:
-        HarnessError: it has none.
-    """
-    return commit_of(repository, f"{commit}^1")
-
-
 def path_between(repository: Path, start: str, end: str) -> list[Commit]:
-    """The first-parent history after ``start`` up to and with ``end``, oldest first."""
-    return _log(repository, "--reverse", "--topo-order", f"{start}..{end}")
-
-
-def commit_at(repository: Path, commit: str) -> Commit:
-    """One commit."""
-    return _log(repository, "-n1", commit)[0]
+    """The first-parent history after ``start`` up to ``end``, oldest first, led by its parent."""
+    commits = _log(repository, "--reverse", "--topo-order", f"{start}..{end}")
+    return [*_log(repository, "-n1", f"{commits[0].hash}^1"), *commits]
 
 
 def _log(repository: Path, *which: str) -> list[Commit]:
@@ -136,6 +123,12 @@ def diff_stat(repository: Path, commit: str) -> str:
     return run_git(
         repository, "show", "--format=", "--stat=100", "--diff-merges=first-parent", commit
     ).strip("\n")
+
+
+def is_test(name: str) -> bool:
+    """Whether a file of a Go source tree is for tests only."""
+    path = PurePosixPath(name)
+    return "testdata" in path.parts or path.stem.endswith("_test")
 
 
 def try_git(repository: Path, *arguments: str) -> str | None:
@@ -164,7 +157,7 @@ def _place_release(repository: Path, name: str, *, earlier: bool) -> Place:
             f"1.{minor}"
         )
     elif opened := _opened(repository, minor + 1):
-        commit = parent_of(repository, opened)
+        commit = commit_of(repository, f"{opened}^1")
         where = (
             f"its branch left the main line before {opened[:12]}, which opens the development of "
             f"1.{minor + 1}"

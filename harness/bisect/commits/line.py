@@ -5,15 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.bisect.commits.history import (
-    Commit,
-    Place,
-    commit_at,
-    merge_base,
-    parent_of,
-    path_between,
-    place,
-)
+from harness.bisect.commits.history import Commit, Place, merge_base, path_between, place
 from harness.bisect.points import Point, Span, State
 from harness.errors import HarnessError
 
@@ -70,9 +62,8 @@ def lines_between(repository: Path, span: Span, older: Place, newer: Place) -> I
         if base == end.commit:
             continue
         commits = path_between(repository, base, end.commit)
-        parent = commit_at(repository, parent_of(repository, commits[0].hash))
-        known = (base == start.commit == parent.hash and start.exact, end.exact)
-        yield Line([parent, *commits], before, after, known, points)
+        known = (base == start.commit == commits[0].hash and start.exact, end.exact)
+        yield Line(commits, before, after, known, points)
 
 
 def _place(repository: Path, point: Point, *, earlier: bool) -> Place:

@@ -1,14 +1,14 @@
 """From two points to the commit between them."""
 
 import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.bisect.commits.builds import CommitBuilds, release_named
-from harness.bisect.commits.history import Commit, diff_stat, release_note
+from harness.bisect.commits.history import Commit, diff_stat, is_test, release_note
 from harness.bisect.commits.line import Line, lines_between, place_ends
-from harness.bisect.commits.relevance import relevant
 from harness.bisect.points import Classify, Finding, Span
 from harness.bisect.record import Culprit, Stage
 from harness.bisect.search import find_commit
@@ -18,6 +18,13 @@ from harness.errors import HarnessError
 from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Say, Toolchain
 from harness.matrix.models import BuildSpec
+
+_TOOLS = (
+    *("src/cmd/asm", "src/cmd/compile", "src/cmd/internal", "src/cmd/link"),
+    *("src/cmd/go/internal/cfg", "src/cmd/go/internal/load", "src/cmd/go/internal/work"),
+    *("src/internal/buildcfg", "src/internal/goexperiment", "src/internal/goversion"),
+)
+"""What decides how packages are compiled and linked; of the go command, what sets the flags."""
 
 
 def search_commits(
@@ -73,6 +80,28 @@ def _bases(repository: Path, line: Line, cache: Path, say: Say) -> list[Toolchai
     return bases
 
 
+def can_matter(files: Iterable[str], packages: frozenset[str], build: BuildSpec) -> bool:
+    """Whether any of these files has a part in a binary of packages such as ``src/runtime``."""
+    tools = (*_TOOLS, *(["src/cmd/cgo"] if build.needs_cgo else []))
+    return any(_matters(PurePosixPath(name), packages, tools) for name in files)
+
+
+def relevant(
+    commits: Sequence[Commit], packages: frozenset[str], build: BuildSpec
+) -> frozenset[int]:
+    """Positions of commits that can change the binary."""
+    able = (can_matter(commit.files, packages, build) for commit in commits)
+    return frozenset(position for position, matters in enumerate(able) if matters)
+
+
+def _matters(path: PurePosixPath, packages: frozenset[str], tools: Sequence[str]) -> bool:
+    if is_test(str(path)):
+        return False
+    if str(path.parent) in packages:
+        return True
+    return any(path.is_relative_to(tool) for tool in tools)
+
+
 @dataclass
 class _Search:
     """The search in one line."""
@@ -113,7 +142,7 @@ class _Search:
         if known is not None and known.state != "doubtful":
             return known
         try:
-            found = self.classify(self.builds.get(position).point)
+            found = self.classify(self.builds.get(position))
         except HarnessError as error:
             name = f"git-{self.line.commits[position].short}"
             found = Finding(point=name, state="unresolved", reason=str(error))
@@ -144,7 +173,7 @@ class _Search:
     def _how(self, position: int) -> str:
         if position not in self.findings:
             return "as an end of the search"
-        tools = self.builds.get(position).tools_of
+        tools = self.builds.tools_of.get(position)
         if tools is None:
             return "when it is built by its own source"
         return f"with the tools of {tools}, whose sources are the same in it"

@@ -22,9 +22,7 @@ Ask = Callable[[frozenset[T]], Answer]
 
 
 def halve(
-    blocks: Sequence[frozenset[T]],
-    ask: Ask[T],
-    close: Callable[[AbstractSet[T]], frozenset[T]],
+    blocks: Sequence[frozenset[T]], ask: Ask[T], close: Callable[[AbstractSet[T]], frozenset[T]]
 ) -> frozenset[T]:
     """Find a small set of changes that has the effect, which all of them together have.
 

@@ -191,18 +191,13 @@ class Needs:
     def _other_types(self) -> None:
         """A function, field or variable whose type changed goes together with its users."""
         for edit, piece in self._pieces.items():
-            sides = [_named(segment.signatures) for segment in (piece.good, piece.bad)]
-            names = {n for n in sides[0].keys() & sides[1].keys() if sides[0][n] != sides[1][n]}
+            good, bad = piece.good.signatures, piece.bad.signatures
+            names = _first_words(good ^ bad) & _first_words(good) & _first_words(bad)
             self._tie({edit}.union(*(self._users[name] for name in names)))
 
 
-def _named(signatures: AbstractSet[str]) -> dict[str, set[str]]:
-    """Types by name."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for signature in signatures:
-        name, _, text = signature.partition(" ")
-        found[name].add(text)
-    return found
+def _first_words(signatures: Iterable[str]) -> set[str]:
+    return {signature.partition(" ")[0] for signature in signatures}
 
 
 def _in_order(needed: Mapping[int, AbstractSet[int]], place: Mapping[int, int]) -> Iterator[int]:

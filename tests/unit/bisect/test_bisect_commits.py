@@ -12,13 +12,12 @@ from harness.bisect.commits.builds import sources_at_commit, sources_in_goroot
 from harness.bisect.commits.history import (
     Commit,
     merge_base,
-    parent_of,
     path_between,
     place,
     release_note,
 )
 from harness.bisect.commits.line import comes_after, lines_between, place_ends
-from harness.bisect.commits.relevance import can_matter
+from harness.bisect.commits.stage import can_matter
 from harness.bisect.points import Finding, Span, State
 from harness.bisect.search import find_commit
 from harness.errors import HarnessError
@@ -108,9 +107,8 @@ class TestLine:
         repository.commit("main", {"a": "2"})
         repository.git("merge", "--quiet", "--no-ff", "--message=merge", "side")
         path = path_between(repository.path, start, "master")
-        assert [commit.title for commit in path] == ["main", "merge"]
-        assert path[1].files == ("b c.go", "d")
-        assert parent_of(repository.path, path[1].hash) == path[0].hash
+        assert [commit.title for commit in path] == ["start", "main", "merge"]
+        assert path[2].files == ("b c.go", "d")
 
     def test_histories_without_a_common_commit_are_refused(self, repository: Repository) -> None:
         one = repository.commit("one", {"a": "1"})

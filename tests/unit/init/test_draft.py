@@ -8,7 +8,7 @@ from harness.golang.cache import default_cache
 from harness.golang.experiments import parse_meanings
 from harness.golang.toolchains.resolve import Toolchain
 from harness.init.programs import Program
-from harness.init.survey import Survey, find_modules
+from harness.init.survey import Survey, find_modules, highest
 from harness.init.survey import survey as survey_modules
 from harness.init.text import matrix_text, remarks
 from harness.init.versions import Suspect, Versions, _closest, any_go
@@ -100,10 +100,10 @@ def test_a_workspace_is_one_whole(tmp_path: Path) -> None:
         "c/go.mod": "module c\n", "c/main.go": MAIN,
     })  # fmt: skip
 
-    found = survey(root)
+    modules = find_modules(root, newest_go(), default_cache())
 
-    assert names(found) == ["./a", "./b/cmd/x"]
-    assert found.go == "1.25"
+    assert names(survey(root)) == ["./a", "./b/cmd/x"]
+    assert highest(module.go for module in modules) == "1.25"
 
 
 def test_a_module_below_is_found_and_one_above_seen_from_below(tmp_path: Path) -> None:
@@ -146,9 +146,9 @@ def test_what_the_go_command_refuses_is_no_workload(tmp_path: Path) -> None:
 
 def test_a_module_in_blocks_and_quotes(tmp_path: Path) -> None:
     mod = 'module (\n\t"example.com/m" // the name\n)\n\ngo 1.24\n'
-    found = survey(write(tmp_path, {"go.mod": mod, "main.go": MAIN}))
+    (found,) = find_modules(write(tmp_path, {"go.mod": mod}), newest_go(), default_cache())
 
-    assert ([m.path for m in found.modules], found.go) == (["example.com/m"], "1.24")
+    assert (found.path, found.go) == ("example.com/m", "1.24")
 
 
 def test_a_server_with_a_flag_is_served_on_a_free_port(tmp_path: Path) -> None:
