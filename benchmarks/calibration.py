@@ -28,12 +28,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 from synthetic import EXPERIMENTS, HOST, make_run
 
 from harness.analysis.attribution import Explanation, attribute
-from harness.analysis.comparisons import compare_all, compare_primary
+from harness.analysis.comparisons import compare_all, compare_primary, decided
 from harness.analysis.conclusion import conclude
 from harness.analysis.models import Caution, Comparison, Decision
 from harness.analysis.quality import cautions
 from harness.analysis.samples import Block, Table
-from harness.analysis.stats.decisions import decided
 from harness.analysis.stats.intervals import Estimate, estimate
 from harness.analysis.stats.sequential import adjust, stopped_error
 from harness.analysis.stopping import undecided

@@ -47,18 +47,9 @@ def attribute(
     toolchains: Mapping[str, ToolchainRecord],
     trials: TrialsSpec,
 ) -> Explanation:
-    """Explain one primary comparison.
-
-    Args:
-        table: the workload's samples.
-        comparison: the change.
-        question: suspects, and the share below which they are ruled out.
-        plan: variants, and why some cells do not apply.
-        toolchains: by name: which experiments are on by default.
-        trials: first and last look of the stopping rule.
-    """
+    """Explain one primary comparison; ``trials`` has the first and the last look."""
     design = design_of(table, question, plan, toolchains)
-    if comparison.decision not in ("increase", "decrease"):
+    if not comparison.changed:
         return Explanation(
             unexplained(comparison, design, question.suspects),
             (),
@@ -72,18 +63,14 @@ def attribute(
     joint = dict.fromkeys([names for names in curing if len(names) > 1] + joint_sets(shares))
     sets = Sets(curing, tuple(joint))
     suspects = suspect_verdicts(shares, question.suspects, sets)
-    ways = [way_out(shares, plan, toggles) for toggles in restoring]
-    sentence = _explained(shares, suspects, sets)
-    sentence += _Remainder(shares, plan, toolchains, suspects, ways).words()
+    ways = [way_out(shares, toggles) for toggles in restoring]
+    sentence = _explained(shares, suspects, sets) + _Remainder(shares, suspects, ways).words()
     singles = [s for s in design.cells if len(s) == 1]
     blamed = any(s.verdict not in ("ruled out", "not applicable") for s in suspects)
     doubtful = any(s.verdict == "inconclusive" and s.share is not None for s in suspects)
     return Explanation(
         suspects,
-        (
-            *(way.cure for way in ways if way.kind == "cure"),
-            *other_toolchains(shares, plan, toolchains),
-        ),
+        (*(way.cure for way in ways if way.kind == "cure"), *other_toolchains(shares)),
         Attribution(**comparison.subject, sentence=sentence),
         interactions_unseen=len(singles) > len(design.complete()) and len(singles) > 1,
         decided=not doubtful and not (blamed and undecided),
@@ -128,21 +115,16 @@ class _Remainder:
     """What takes the change away besides suspects, or else what it must be due to."""
 
     shares: Shares
-    plan: Plan
-    toolchains: Mapping[str, ToolchainRecord]
     suspects: Sequence[Suspect]
     ways: Sequence[WayOut]
 
     def words(self) -> str:
         """A continuation of the sentence on suspects."""
-        parts = list(filter(None, (self._gone_in(), self._outweighed())))
-        gone = bool(self._gone_in())
+        gone, outweighed = self._gone_in(), self._outweighed()
         unexplained = _none_explains(self.suspects) and not gone
-        if unexplained and (at_baseline := self._gone_against()):
-            parts.append(at_baseline)
-            unexplained = False
-        text = "".join(f"; {part}" for part in parts)
-        if unexplained:
+        at_baseline = self._gone_against() if unexplained else ""
+        text = "".join(f"; {part}" for part in (gone, outweighed, at_baseline) if part)
+        if unexplained and not at_baseline:
             text += f"{';' if text else ':'} what is left is {self._rest()}"
         return text
 
@@ -156,12 +138,8 @@ class _Remainder:
         ]
 
     def _gone_in(self) -> str:
-        names = self._variants("cure")
-        return (
-            f"the {self.shares.comparison.decision} is not there in {listed(names)}"
-            if names
-            else ""
-        )
+        names, decision = self._variants("cure"), self.shares.comparison.decision
+        return f"the {decision} is not there in {listed(names)}" if names else ""
 
     def _outweighed(self) -> str:
         names, comparison = self._variants("outweighs"), self.shares.comparison
@@ -175,11 +153,13 @@ class _Remainder:
 
     def _gone_against(self) -> str:
         """What takes the change away if it is flipped in the baseline, if that is the newer one."""
-        comparison, plan = self.shares.comparison, self.plan
-        baseline = plan.variant(comparison.baseline)
-        if baseline.toolchain == plan.variant(comparison.candidate).toolchain:
+        comparison, design = self.shares.comparison, self.shares.design
+        baseline = design.plan.variant(comparison.baseline)
+        if baseline.toolchain == design.plan.variant(comparison.candidate).toolchain:
             return ""
-        flipped = {v.name: toggles_between(baseline, v, self.toolchains) for v in plan.variants}
+        flipped = {
+            v.name: toggles_between(baseline, v, design.toolchains) for v in design.plan.variants
+        }
         ways = [
             name
             for name, toggles in flipped.items()
@@ -198,11 +178,11 @@ class _Remainder:
 
     def _rest(self) -> str:
         """Everything in which candidate and baseline differ, except for ruled out suspects."""
-        comparison = self.shares.comparison
+        comparison, design = self.shares.comparison, self.shares.design
         out = {name for s in self.suspects if s.verdict == "ruled out" for name in s.experiments}
-        baseline = self.plan.variant(comparison.baseline)
-        candidate = self.plan.variant(comparison.candidate)
-        differing = effective(baseline, self.toolchains) ^ effective(candidate, self.toolchains)
+        baseline = design.plan.variant(comparison.baseline)
+        candidate = design.plan.variant(comparison.candidate)
+        differing = effective(baseline, design.toolchains) ^ effective(candidate, design.toolchains)
         left = [
             t
             for t in sorted(toggles_between(baseline, candidate))

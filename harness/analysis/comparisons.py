@@ -1,15 +1,16 @@
 """Comparisons of variants: intervals, decisions, and corrections for asking many questions."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.analysis.models import Comparison, Decision
 from harness.analysis.pairing import Pair, pair, why_no_ratio
-from harness.analysis.samples import Table
-from harness.analysis.stats.decisions import decided
+from harness.analysis.samples import Table, Values
 from harness.analysis.stats.intervals import Estimate, Guard
 from harness.analysis.stats.sequential import adjust, stopped_error
 from harness.matrix.models import TrialsSpec
@@ -38,31 +39,25 @@ class _Test:
     primary: bool
     pair: Pair
     p: float | None
+    """Of no difference, for this comparison and this look alone."""
+    p_looks: float | None
     """Corrected for repeated looks."""
 
 
 def compare_all(
     tables: Mapping[str, Table], question: Question, plan: Plan, trials: TrialsSpec
 ) -> tuple[Comparison, ...]:
-    """Compare everything that a run compares.
-
-    Args:
-        tables: the samples of each workload.
-        question: what is primary, and the margin.
-        plan: the variants.
-        trials: the first and last look of the stopping rule.
-    """
-    tests = [_test(table, *names, question, trials)
-             for table in tables.values() for names in _pairs(table, question, plan)]  # fmt: skip
-    return _decide(tests, question, trials)
+    """Compare everything that a run compares; ``trials`` has the first and the last look."""
+    names = [(table, *pair) for table in tables.values() for pair in _pairs(table, question, plan)]
+    return _decide([_test(*n, question, trials) for n in names], question, trials)
 
 
 def compare_primary(
     tables: Mapping[str, Table], question: Question, plan: Plan, trials: TrialsSpec
 ) -> tuple[Comparison, ...]:
     """Make only the primary comparisons, with the decisions of ``compare_all``; cheap."""
-    names = [(t, n) for t in tables.values() for n in _pairs(t, question, plan)]
-    tests = [_test(t, *n, question, trials) for t, n in names if _is_primary(*n, question)]
+    names = [(table, *pair) for table in tables.values() for pair in _pairs(table, question, plan)]
+    tests = [_test(*n, question, trials) for n in names if _is_primary(*n[1:], question)]
     return _decide(tests, question, trials, alone=len(tests) == len(names))
 
 
@@ -132,30 +127,30 @@ def _test(
 ) -> _Test:
     found = pair(table, metric, baseline, candidate)
     primary = _is_primary(metric, baseline, candidate, question)
-    p = None
+    p = p_looks = None
     if found.estimate is not None and not found.estimate.doubtful:
-        p = adjust(found.estimate.p_different(0.0), found.n, trials.min, trials.max)
-    return _Test(table.workload, metric, baseline, candidate, primary, found, p)
+        p = found.estimate.p_different(0.0)
+        p_looks = adjust(p, found.n, trials.min, trials.max)
+    return _Test(table.workload, metric, baseline, candidate, primary, found, p, p_looks)
 
 
 def _decide(
     tests: Sequence[_Test], question: Question, trials: TrialsSpec, *, alone: bool | None = None
 ) -> tuple[Comparison, ...]:
-    families = {True: [t for t in tests if t.primary], False: [t for t in tests if not t.primary]}
+    families = {primary: [t for t in tests if t.primary is primary] for primary in (True, False)}
     if alone is None:
-        alone = not (families[True] and families[False])
+        alone = not all(families.values())
     adjusted: dict[int, float] = {}
     words: dict[bool, str] = {}
     for primary, family in families.items():
         part = 1.0 if alone else PRIMARY_PART if primary else 1 - PRIMARY_PART
-        correct = holm if primary else benjamini_hochberg
-        tested = [t for t in family if t.p is not None and not t.pair.certain]
-        values = correct([t.p for t in tested if t.p is not None])
+        known = {id(t): t.p_looks for t in family if t.p_looks is not None}
+        tested = [id(t) for t in family if id(t) in known and not t.pair.certain]
+        values = (holm if primary else benjamini_hochberg)([known[key] for key in tested])
         name = "Holm" if primary else "Benjamini and Hochberg"
         words[primary] = f"{name} over {len(tested)} {'primary' if primary else 'secondary'}"
-        for item, value in zip(tested, values, strict=True):
-            adjusted[id(item)] = min(1.0, value / part)
-        adjusted |= {id(t): t.p for t in family if t.p is not None and t.pair.certain}
+        corrected = {key: min(1.0, p / part) for key, p in zip(tested, values, strict=True)}
+        adjusted |= known | corrected
     return tuple(
         _comparison(t, adjusted.get(id(t)), words[t.primary], question.margin, trials)
         for t in tests
@@ -166,7 +161,10 @@ def _comparison(
     test: _Test, adjusted: float | None, correction: str, margin: float, trials: TrialsSpec
 ) -> Comparison:
     found = test.pair
-    decision = _decision(found, adjusted, margin, trials)
+    decision: Decision = "inconclusive"
+    if found.estimate is not None and adjusted is not None:
+        error = 1 - CONFIDENCE
+        decision = decided(found.estimate, adjusted, margin, trials.min, trials.max, error)
     confidence = 1 - stopped_error(1 - CONFIDENCE, found.n, trials.min, trials.max)
     ratio = found.ratio()
     return Comparison(
@@ -186,7 +184,7 @@ def _comparison(
         margin=margin,
         method=_method(found, margin),
         exact=found.estimate is not None and found.estimate.exact,
-        p=found.estimate.p_different(0.0) if test.p is not None and found.estimate else None,
+        p=test.p,
         p_adjusted=adjusted,
         correction=correction if adjusted is not None else "",
         difference=found.difference,
@@ -200,11 +198,31 @@ def _comparison(
     )
 
 
-def _decision(found: Pair, adjusted: float | None, margin: float, trials: TrialsSpec) -> Decision:
-    if found.estimate is None or adjusted is None:
-        return "inconclusive"
-    error = 1 - CONFIDENCE
-    return decided(found.estimate, adjusted, margin, trials.min, trials.max, error)
+def decided(
+    found: Estimate, adjusted: float, margin: float, first: int, last: int, error: float
+) -> Decision:
+    """Decide by a p-value that is corrected for repeated looks, and for other comparisons too.
+
+    ``error`` is the probability, over all looks together, of ``increase`` or ``decrease`` if
+    nothing differs, and of ``equivalent`` if the change is beyond the margin. Without spread the
+    answer is exact: a difference inside the margin is still a difference.
+    """
+    changed: Decision = "increase" if found.centre > 0 else "decrease"
+    if found.exact and found.centre != 0 and adjusted <= error:
+        return changed
+    if adjust(2 * p_within(found, margin), found.n, first, last) / 2 <= error:
+        return "equivalent"
+    return changed if adjusted <= error else "inconclusive"
+
+
+def p_within(found: Estimate, margin: float) -> float:
+    """p-value of two one-sided tests that the centre lies beyond ± margin.
+
+    Schuirmann, J. Pharmacokin. Biopharm. 15 (1987). On the log scale the margins are
+    ± log(1 + margin), so that the answer is the same when baseline and candidate swap.
+    """
+    bound = math.log1p(margin)
+    return max(found.p_below(bound), found.p_above(-bound))
 
 
 def _method(found: Pair, margin: float) -> str:
@@ -245,43 +263,39 @@ def more_rounds(found: Pair, margin: float) -> int | None:
     spread = found.estimate.error * math.sqrt(found.n)
     effect, bound = abs(found.estimate.centre), math.log1p(margin)
 
-    def decided(n: int) -> bool:
+    def decides(n: int) -> bool:
         error = spread / math.sqrt(n)
         guard = Guard.of(n, 0.0)
         wide, narrow = (
             error * guard.critical(p, n, n - 1, guard.right)
             for p in ((1 - CONFIDENCE) / 2, 1 - CONFIDENCE)
         )
-        different = effect > wide
-        same = effect + narrow < bound
-        return different or same
+        return effect > wide or effect + narrow < bound
 
     low, high = found.n, found.n + 1
-    while not decided(high):
+    while not decides(high):
         low, high = high, 2 * high
         if high > _MOST_ROUNDS:
             return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if decided(middle) else (middle, high)
-    return high - found.n
+    rounds = range(low + 1, high + 1)
+    return rounds[bisect_left(rounds, x=True, key=decides)] - found.n
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted p-values of Holm's step-down procedure (Scand. J. Statist. 6, 1979)."""
-    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
-    result, largest = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, (len(p_values) - rank) * p_values[index])
-        result[index] = min(1.0, largest)
-    return result
+    p, order = np.asarray(p_values, dtype=np.float64), np.argsort(p_values)
+    steps = np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1))
+    return _in_order(steps, order)
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     """Adjusted p-values of Benjamini and Hochberg's procedure (J. R. Statist. Soc. B 57, 1995)."""
-    p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p)
-    scaled = p[order] * p.size / np.arange(1, p.size + 1)
-    result = np.empty(p.size)
-    result[order] = np.minimum.accumulate(scaled[::-1])[::-1]
-    return [float(value) for value in np.minimum(result, 1.0)]
+    p, order = np.asarray(p_values, dtype=np.float64), np.argsort(p_values)
+    steps = p[order] * p.size / np.arange(1, p.size + 1)
+    return _in_order(np.minimum.accumulate(steps[::-1])[::-1], order)
+
+
+def _in_order(adjusted: Values, order: NDArray[np.intp]) -> list[float]:
+    result = np.empty(order.size)
+    result[order] = np.minimum(adjusted, 1.0)
+    return [float(value) for value in result]

@@ -9,7 +9,6 @@ from harness.analysis.models import Cure
 from harness.analysis.shares import ERROR, Shares
 from harness.golang.records import ToolchainRecord
 from harness.golang.versions import GoVersion
-from harness.plan.plan import Plan
 from harness.plan.variants import Toggle, state_of, toggles_between
 
 Flipped = tuple[str, ...]
@@ -31,10 +30,8 @@ def minimal_cures(shares: Shares) -> tuple[list[frozenset[Toggle]], bool]:
     """The smallest sets of toggles that restore the baseline: less than the limit remains.
 
     A set counts only if every smaller one that was measured is shown not to restore it; otherwise
-    chance would pair a culprit with a bystander.
-
-    Returns:
-        The sets, and whether further rounds may add one of suspects.
+    chance would pair a culprit with a bystander. Also returns whether further rounds may add a set
+    of suspects.
     """
     suspects = suspect_sets(shares.design)
     cures: list[frozenset[Toggle]] = []
@@ -49,7 +46,7 @@ def minimal_cures(shares: Shares) -> tuple[list[frozenset[Toggle]], bool]:
         restored = all(share.restores for share in found)
         if restored and not any(smaller < toggles for smaller in undecided):
             cures.append(toggles)
-        elif all(share.rest_above_limit > ERROR for share in found):
+        elif all(share.rest.above > ERROR for share in found):
             undecided.append(toggles)
     return cures, any(toggles in suspects for toggles in undecided)
 
@@ -79,19 +76,19 @@ def joint_sets(shares: Shares) -> list[Flipped]:
         tuple(sorted(flipped))
         for flipped, share in found.items()
         if len(flipped) > 1
-        and share.above_half <= ERROR
+        and share.half.above <= ERROR
         and all(
-            frozenset(part) in found and found[frozenset(part)].below_half <= ERROR
+            frozenset(part) in found and found[frozenset(part)].half.below <= ERROR
             for part in subsets(flipped)[1:-1]
         )
     ]
 
 
-def way_out(shares: Shares, plan: Plan, toggles: frozenset[Toggle]) -> WayOut:
+def way_out(shares: Shares, toggles: frozenset[Toggle]) -> WayOut:
     """What flipping a minimal set of toggles amounts to."""
     design, comparison = shares.design, shares.comparison
     suspects = suspect_sets(design)
-    variant = plan.variant({**suspects, **design.others}[toggles])
+    variant = design.plan.variant({**suspects, **design.others}[toggles])
     cure = Cure(
         **comparison.subject,
         variant=variant.name,
@@ -105,21 +102,19 @@ def way_out(shares: Shares, plan: Plan, toggles: frozenset[Toggle]) -> WayOut:
     if toggles in suspects or not compared:
         return WayOut(cure, "cure")
     share = shares.of({variant.name: 1.0, counterpart: -1.0})
-    if share.below_limit <= ERROR:
+    if share.limit.below <= ERROR:
         return WayOut(cure, "cure")
-    return WayOut(cure, "outweighs" if share.above_limit <= ERROR else "open")
+    return WayOut(cure, "outweighs" if share.limit.above <= ERROR else "open")
 
 
-def other_toolchains(
-    shares: Shares, plan: Plan, toolchains: Mapping[str, ToolchainRecord]
-) -> tuple[Cure, ...]:
+def other_toolchains(shares: Shares) -> tuple[Cure, ...]:
     """Other toolchains without the change, with the candidate's settings and conditions."""
-    comparison = shares.comparison
+    comparison, plan = shares.comparison, shares.design.plan
     candidate, baseline = plan.variant(comparison.candidate), plan.variant(comparison.baseline)
     return tuple(
         Cure(
             **comparison.subject, variant=v.name,
-            newer=_is_newer(v.toolchain, candidate.toolchain, toolchains),
+            newer=_is_newer(v.toolchain, candidate.toolchain, shares.design.toolchains),
         )
         for v in plan.variants
         if v.toolchain not in (candidate.toolchain, baseline.toolchain)

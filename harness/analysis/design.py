@@ -19,6 +19,9 @@ MAX_FACTORS = 8
 class Design:
     """What the candidate's toolchain was measured with, as sets of flipped suspects."""
 
+    plan: Plan
+    toolchains: Mapping[str, ToolchainRecord]
+    """By name."""
     cells: Mapping[frozenset[str], str]
     """Set of flipped suspects → variant that has samples; the empty set is the candidate."""
     reasons: Mapping[str, str]
@@ -56,9 +59,9 @@ def design_of(
 
     Only those that were run in the candidate's own conditions tell suspects apart.
     """
-    candidate = plan.variant(question.candidate or question.baseline)
-    on = effective(candidate, toolchains)
-    base_on = effective(plan.variant(question.baseline), toolchains)
+    baseline = plan.variant(question.baseline)
+    candidate = plan.variant(question.candidate) if question.candidate else baseline
+    on, base_on = effective(candidate, toolchains), effective(baseline, toolchains)
     ways = {
         v.name: toggles_between(candidate, v, toolchains)
         for v in sorted(plan.variants, key=lambda v: v.name != candidate.name)
@@ -70,34 +73,29 @@ def design_of(
         if all(t.kind == "experiment" for t in toggles)
     }
     barred = _barred(plan, table.workload)
-    flips: dict[frozenset[str], list[str]] = {}
-    for name, flipped in siblings.items():
-        if name not in barred:
-            flips.setdefault(flipped, []).append(name)
     reasons = {
         suspect: reason
         for suspect in question.suspects
         if (reason := _why_not(suspect, candidate, plan, siblings, barred, on, base_on))
     }
     told_apart = frozenset(question.suspects) - reasons.keys()
-    cells = {
-        flipped: next((n for n in names if n in table.cells), names[0])
-        for flipped, names in flips.items()
-        if flipped <= told_apart
-    }
+    cells: dict[frozenset[str], str] = {}
+    for name, flipped in siblings.items():
+        if name not in barred and name in table.cells and flipped <= told_apart:
+            cells.setdefault(flipped, name)
     others = {
         toggles: name
         for name, toggles in reversed(ways.items())
         if toggles and name in table.cells and name not in cells.values()
     }
     return Design(
-        cells={f: name for f, name in cells.items() if name in table.cells},
+        plan,
+        toolchains,
+        cells=cells,
         reasons=reasons,
         direction={s: "off" if s in on else "on" for s in question.suspects},
         others=others,
-        counterparts=_counterparts(plan, plan.variant(question.baseline), candidate, toolchains)
-        if question.candidate
-        else {},
+        counterparts=_counterparts(plan, baseline, candidate, toolchains),
     )
 
 

@@ -1,11 +1,12 @@
 """How two variants' memory differs, in bytes, for rules that say where it sits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from harness.analysis.pairing import middle
 from harness.analysis.samples import Table, Values
 from harness.analysis.stats.intervals import estimate
 from harness.run.records import TrialRecord
@@ -59,21 +60,18 @@ class MemoryChange:
         cls, table: Table, baseline: str, candidate: str, margin: float, evidence: Evidence
     ) -> "MemoryChange | None":
         """Decide what grew, and which difference is material; ``None`` without resident sizes."""
-        size = next(
-            (found for metric in ("rss.end", "rss.peak")
-             if (found := median_of(table.values(baseline, metric))) is not None),
-            None,
-        )  # fmt: skip
-        if size is None:
+        sizes = [middle(table.values(baseline, metric)) for metric in ("rss.end", "rss.peak")]
+        known = [size for size in sizes if size is not None]
+        if not known:
             return None
-        plain = cls(table, baseline, candidate, 1.0, max(margin * size, _LEAST), evidence)
+        plain = cls(table, baseline, candidate, 1.0, max(margin * known[0], _LEAST), evidence)
         sign, largest = 1.0, 0.0
         for metric in ("rss.peak", "rss.end"):
             change = plain.metric(metric)
             if plain.material(change) or plain.material(-change):
-                middle = median_of(change) or 0.0
-                if abs(middle) > largest:
-                    sign, largest = float(np.sign(middle)), abs(middle)
+                size = middle(change) or 0.0
+                if abs(size) > largest:
+                    sign, largest = float(np.sign(size)), abs(size)
         threshold = max(plain.threshold, PART * largest)
         return cls(table, baseline, candidate, sign, threshold, evidence)
 
@@ -87,12 +85,14 @@ class MemoryChange:
         """``more`` or ``less``."""
         return "more" if self.sign > 0 else "less"
 
+    def between(self, values: Callable[[str], Values]) -> Values:
+        """Differences by block of what a function gives for the candidate and the baseline."""
+        difference: Values = self.sign * (values(self.candidate) - values(self.baseline))
+        return difference
+
     def metric(self, metric: str) -> Values:
         """Differences of a metric by block; NaN if a value is missing."""
-        difference: Values = self.sign * (
-            self.table.values(self.candidate, metric) - self.table.values(self.baseline, metric)
-        )
-        return difference
+        return self.between(lambda variant: self.table.values(variant, metric))
 
     def mappings(self, names: Sequence[str], kind: str = "rss") -> Values:
         """Differences of the sum over classes of mappings; NaN without smaps."""
@@ -101,8 +101,7 @@ class MemoryChange:
             trials = self.table.cells.get(variant, {})
             return np.array([_class_sum(trials.get(b), names, kind) for b in self.table.blocks])
 
-        difference: Values = self.sign * (total(self.candidate) - total(self.baseline))
-        return difference
+        return self.between(total)
 
     def material(self, differences: Values) -> bool:
         """Whether they are shown to be above the threshold."""
@@ -133,13 +132,9 @@ class MemoryChange:
 
     @cached_property
     def heap_unaccounted(self) -> Values:
-        """Change of what is resident in the Go heap's mappings beyond the runtime's own account.
-
-        NaN without smaps.
-        """
+        """Change of what is resident in the Go heap and the runtime does not count, by smaps."""
         account = self.metric("runtime.mapped") - np.nan_to_num(self.runtime_metadata)
-        rest: Values = self.mappings(["go heap"]) - account
-        return rest
+        return self.mappings(["go heap"]) - account
 
     @cached_property
     def runtime_metadata(self) -> Values:
@@ -148,24 +143,18 @@ class MemoryChange:
         if np.isfinite(direct).any():
             return direct
         parts = ("heap.objects", "heap.unused", "heap.free", "heap.stacks")
-        rest: Values = self.metric("runtime.mapped") - sum(self.metric(name) for name in parts)
+        rest: Values = self.metric("runtime.mapped") - sum(map(self.metric, parts))
         return rest
 
     @cached_property
     def between_collections(self) -> Values:
-        """Bytes allocated from one collection to the next."""
-
-        def spaced(variant: str) -> Values:
-            cycles = self.table.values(variant, "gc.cycles")
-            result: Values = self.table.values(variant, "allocs.bytes") / (cycles + 1)
-            return result
-
-        difference: Values = self.sign * (spaced(self.candidate) - spaced(self.baseline))
-        return difference
+        """Change of the bytes allocated from one collection to the next."""
+        values = self.table.values
+        return self.between(lambda v: values(v, "allocs.bytes") / (values(v, "gc.cycles") + 1))
 
     def level(self, metric: str, unit: str = "bytes") -> str:
         """``260 MiB to 402 MiB``: the medians of baseline and candidate."""
-        values = [median_of(self.table.values(v, metric)) for v in (self.baseline, self.candidate)]
+        values = [middle(self.table.values(v, metric)) for v in (self.baseline, self.candidate)]
         return " to ".join("unknown" if v is None else amount(v, unit) for v in values)
 
 
@@ -183,12 +172,6 @@ def p_value(differences: Values, *, above: bool) -> float:
     return found.p_above(0.0) if above else found.p_below(0.0)
 
 
-def median_of(values: Values) -> float | None:
-    """Median of the finite values; ``None`` without any."""
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if values.size else None
-
-
 def size_of(differences: Values) -> str:
     """Size of the median difference, in words."""
-    return amount(abs(median_of(differences) or 0.0), "bytes")
+    return amount(abs(middle(differences) or 0.0), "bytes")

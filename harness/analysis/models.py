@@ -12,16 +12,24 @@ Decision = Literal["increase", "decrease", "equivalent", "inconclusive"]
 SuspectVerdict = Literal["ruled out", "implicated", "contributes", "inconclusive", "not applicable"]
 
 
-class Comparison(Frozen):
-    """Candidate against baseline on one workload and one metric, paired over rounds."""
+class Subject(Frozen):
+    """What a finding is about: baseline and candidate are names of variants."""
 
     workload: str
     metric: str
-    unit: str
     baseline: str
-    """A variant's name."""
     candidate: str
-    """A variant's name."""
+
+    @property
+    def subject(self) -> dict[str, Any]:
+        """These four fields, for what is concluded from this."""
+        return {name: getattr(self, name) for name in Subject.model_fields}
+
+
+class Comparison(Subject):
+    """Candidate against baseline on one workload and one metric, paired over rounds."""
+
+    unit: str
     primary: bool
     """Whether the question asks about it; all others are secondary."""
     n: int
@@ -65,21 +73,14 @@ class Comparison(Frozen):
     """Standard deviation of a trial over its mean, pooled over both variants."""
 
     @property
-    def subject(self) -> dict[str, Any]:
-        """The fields it shares with whatever is concluded from it."""
-        return {
-            "workload": self.workload, "metric": self.metric,
-            "baseline": self.baseline, "candidate": self.candidate,
-        }  # fmt: skip
+    def changed(self) -> bool:
+        """Whether the metric is shown to differ."""
+        return self.decision in ("increase", "decrease")
 
 
-class Suspect(Frozen):
+class Suspect(Subject):
     """The verdict on an experiment, or on a set of them, for one workload and metric."""
 
-    workload: str
-    metric: str
-    baseline: str
-    candidate: str
     experiments: tuple[str, ...]
     verdict: SuspectVerdict
     share: float | None
@@ -93,13 +94,9 @@ class Suspect(Frozen):
     """Whether what the experiments cost in the baseline was not measured: the share may be that."""
 
 
-class Cure(Frozen):
+class Cure(Subject):
     """A measured way out of a change: the candidate with toggles flipped, or another toolchain."""
 
-    workload: str
-    metric: str
-    baseline: str
-    candidate: str
     variant: str
     """The variant that is shown to be without the change."""
     experiments: tuple[str, ...] = ()
@@ -123,13 +120,9 @@ class Caution(Frozen):
     """What to do about it."""
 
 
-class Attribution(Frozen):
+class Attribution(Subject):
     """What the suspects explain of one change, in one sentence, and what is left."""
 
-    workload: str
-    metric: str
-    baseline: str
-    candidate: str
     sentence: str
 
 
@@ -143,13 +136,9 @@ class Diagnosis(Frozen):
     evidence: str
 
 
-class GateResult(Frozen):
+class GateResult(Subject):
     """A gate of the matrix, judged."""
 
-    workload: str
-    metric: str
-    baseline: str
-    candidate: str
     max_increase: float | None = None
     """As a part of the baseline."""
     max_increase_amount: float | None = None

@@ -18,7 +18,6 @@ _MANIFOLD = 1000.0
 their difference than the larger one's size does."""
 _TENFOLD = 10.0
 """The same, for a value that its source cannot tell from zero."""
-
 _LARGEST_LOG = 700.0
 """Beyond it ``math.exp`` overflows."""
 
@@ -31,51 +30,46 @@ class Pair:
     baseline: float | None
     """Median."""
     candidate: float | None
-    difference: float | None
+    difference: float | None = None
     """Median of the paired differences, in the metric's unit."""
-    estimate: Estimate | None
+    estimate: Estimate | None = None
     """Of log ratios, or of differences divided by ``scale``."""
-    logarithmic: bool
-    scale: str | None
+    logarithmic: bool = True
+    scale: str | None = None
     """What differences are divided by."""
-    scale_size: float
+    scale_size: float = 1.0
     """Its size in the metric's unit; 1 for ratios."""
-    noise: float | None
+    noise: float | None = None
     """Standard deviation of a trial over its mean."""
     certain: bool = False
     """Whether the metric cannot have noise, and showed none."""
 
     def ratio(self) -> float | None:
         """Candidate / baseline."""
-        if self.estimate is None or not self.logarithmic:
+        return to_ratio(self.estimate.centre) if self.estimate and self.logarithmic else None
+
+    def ratio_interval(self, confidence: float) -> tuple[float, float] | None:
+        """Interval of the ratio; ``None`` if there is none."""
+        interval = self.estimate.interval(confidence) if self.estimate else None
+        if interval is None or not self.logarithmic:
             return None
-        return to_ratio(self.estimate.centre)
+        return to_ratio(interval[0]), to_ratio(interval[1])
 
     def difference_interval(self, confidence: float) -> tuple[float, float] | None:
         """Interval of the difference; ``None`` if there is a ratio."""
-        if self.estimate is None or self.logarithmic:
+        interval = self.estimate.interval(confidence) if self.estimate else None
+        if interval is None or self.logarithmic:
             return None
-        interval = self.estimate.interval(confidence)
-        bounds = interval and (interval[0] * self.scale_size, interval[1] * self.scale_size)
-        return bounds if bounds and all(map(math.isfinite, bounds)) else None
-
-    def ratio_interval(self, confidence: float) -> tuple[float, float] | None:
-        """Interval of the ratio."""
-        if self.estimate is None or not self.logarithmic:
-            return None
-        interval = self.estimate.interval(confidence)
-        return interval and (to_ratio(interval[0]), to_ratio(interval[1]))
+        bounds = interval[0] * self.scale_size, interval[1] * self.scale_size
+        return bounds if all(map(math.isfinite, bounds)) else None
 
 
 def pair(table: Table, metric: str, baseline: str, candidate: str) -> Pair:
     """Pair two variants on one metric, over the blocks in which both have a value."""
     a, b = paired(table, metric, baseline, candidate)
     if a.size == 0:
-        return Pair(
-            n=0, baseline=middle(table.values(baseline, metric)),
-            candidate=middle(table.values(candidate, metric)), difference=None, estimate=None,
-            logarithmic=True, scale=None, scale_size=1.0, noise=None,
-        )  # fmt: skip
+        level, other = (middle(table.values(name, metric)) for name in (baseline, candidate))
+        return Pair(0, level, other)
     logarithmic = have_ratios(metric, a, b)
     scale, unit = None, 1.0
     exact = describe(metric).exact
@@ -105,18 +99,13 @@ def have_ratios(metric: str, *samples: Values) -> bool:
 
     All values must be above zero, and no sample's median almost zero beside another's.
     """
-    if not all((values > 0).all() for values in samples):
-        return False
     middles = [middle(values) or 0.0 for values in samples]
-    return not _vanishes(metric, min(middles), max(middles))
+    positive = all((values > 0).all() for values in samples)
+    return positive and not _vanishes(metric, min(middles), max(middles))
 
 
 def _vanishes(metric: str, low: float, high: float) -> bool:
-    """Whether the lower of two values is zero, or almost zero beside the other.
-
-    That is below a thousandth of it, or below a tenth if the source of the metric cannot tell the
-    lower one from zero.
-    """
+    """Whether the lower of two values is zero, or almost zero beside the other."""
     fold = _TENFOLD if low < describe(metric).resolution else _MANIFOLD
     return low < high / fold
 
@@ -143,10 +132,9 @@ def to_ratio(log: float) -> float:
 def _scale(table: Table, metric: str, baseline: str, candidate: str) -> tuple[str, float]:
     a, b = paired(table, metric, baseline, candidate)
     reference = REFERENCES.get(metric)
-    if reference is not None:
-        size = middle(np.abs(table.values(baseline, reference)))
-        if size:
-            return f"the baseline's {reference}", size
+    size = middle(np.abs(table.values(baseline, reference))) if reference else None
+    if size:
+        return f"the baseline's {reference}", size
     for measured in (middle, _mean):
         sizes = [(measured(np.abs(values)) or 0.0) for values in (a, b)]
         if max(sizes):

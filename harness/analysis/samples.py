@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -40,6 +40,8 @@ class Table:
     """In order of time."""
     cells: dict[str, dict[Block, TrialRecord]]
     """By variant: its trials that ended well."""
+    _values: dict[tuple[str, str], Values] = field(default_factory=dict, repr=False)
+    _moments: dict[tuple[str, str, bool], Values] = field(default_factory=dict, repr=False)
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
@@ -56,34 +58,20 @@ class Table:
     def values(self, variant: str, metric: str) -> Values:
         """One metric of one variant by block; NaN if it is missing."""
         key = (variant, metric)
-        if key not in self._cache:
+        if key not in self._values:
             trials = self.cells.get(variant, {})
-            self._cache[key] = np.array(
-                [_finite(trials[b].metrics.get(metric)) if b in trials else math.nan
-                 for b in self.blocks],
-                dtype=np.float64,
-            )  # fmt: skip
-        return self._cache[key]
-
-    @cached_property
-    def _cache(self) -> dict[tuple[str, str], Values]:
-        return {}
+            found = (trials[b].metrics.get(metric) if b in trials else None for b in self.blocks)
+            self._values[key] = np.array([_finite(value) for value in found], dtype=np.float64)
+        return self._values[key]
 
     def others(
         self, metric: str, baseline: str, candidate: str, *, logarithmic: bool
     ) -> Others | None:
-        """Noise of the differences to all other variants, pooled; ``None`` without any.
-
-        Args:
-            metric: a metric.
-            baseline: a variant's name.
-            candidate: a variant's name.
-            logarithmic: whether differences are of logarithms.
-        """
+        """Noise of the differences to all other variants, pooled; ``None`` without any."""
         names = sorted(self.cells)  # the order of trials does not change the last bit of a sum
         others = [i for i, name in enumerate(names) if name not in (baseline, candidate)]
         to_baseline, to_candidate = (
-            _pooled(self._moments(metric, name, logarithmic=logarithmic)[:, others])
+            _pooled(self._moments_of(metric, name, logarithmic=logarithmic)[:, others])
             for name in (baseline, candidate)
         )
         if to_baseline is None or to_candidate is None:
@@ -91,10 +79,10 @@ class Table:
         (spread, skew), (spread_2, skew_2) = to_baseline, to_candidate
         return Others(max(spread, spread_2), right=max(skew, -skew_2), left=max(-skew, skew_2))
 
-    def _moments(self, metric: str, reference: str, *, logarithmic: bool) -> Values:
+    def _moments_of(self, metric: str, reference: str, *, logarithmic: bool) -> Values:
         """Rounds, mean square and mean cube of each variant's differences to a reference."""
         key = (metric, reference, logarithmic)
-        if key not in self._moments_cache:
+        if key not in self._moments:
             rows = np.array([self.values(name, metric) for name in sorted(self.cells)])
             base = self.values(reference, metric)
             with np.errstate(all="ignore"):
@@ -107,15 +95,11 @@ class Table:
                 deviations = np.where(known, differences - centre[:, None], 0.0)
                 deviations[np.abs(deviations) <= _ALIKE * np.maximum(1, np.abs(differences))] = 0
                 squares = deviations * deviations
-                self._moments_cache[key] = np.array(
+                self._moments[key] = np.array(
                     [known.sum(axis=1), squares.sum(axis=1) / count,
                      (squares * deviations).sum(axis=1) / count]
                 )  # fmt: skip
-        return self._moments_cache[key]
-
-    @cached_property
-    def _moments_cache(self) -> dict[tuple[str, str, bool], Values]:
-        return {}
+        return self._moments[key]
 
     def complete(self, variants: Sequence[str], metric: str) -> Values:
         """Blocks by variants; only blocks in which all of the variants have a value."""
@@ -141,9 +125,8 @@ def tables(run: Run) -> dict[str, Table]:
 
 def span_of(trial: TrialRecord) -> tuple[float, float]:
     """Start and end of a trial, in seconds since the epoch."""
-    start, wall = _finite(trial.started), _finite(trial.metrics.get("wall"))
-    start = 0.0 if math.isnan(start) else start
-    return start, start + (wall if wall > 0 else 0.0)
+    wall = _finite(trial.metrics.get("wall"))
+    return trial.started, trial.started + (wall if wall > 0 else 0.0)
 
 
 def _blocks(trials: Sequence[TrialRecord]) -> Iterator[tuple[Block, TrialRecord]]:

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,25 +35,28 @@ ERROR = 1 - CONFIDENCE
 _MIN_ROUNDS = 3
 
 
-@dataclass(frozen=True)
-class Share:
-    """A part of a change, with p-values of what may be said of it."""
+class Sides(NamedTuple):
+    """p-values that something lies below a bound, and above it."""
+
+    below: float = 1.0
+    above: float = 1.0
+
+
+class Share(NamedTuple):
+    """A part of a change."""
 
     value: float | None
     ci: tuple[float, float] | None
     n: int
-    below_limit: float = 1.0
-    above_limit: float = 1.0
-    below_half: float = 1.0
-    above_half: float = 1.0
-    rest_below_limit: float = 1.0
-    """That what remains of the change is below the limit."""
-    rest_above_limit: float = 1.0
+    limit: Sides = Sides()
+    half: Sides = Sides()
+    rest: Sides = Sides()
+    """What remains of the change, beside the limit."""
 
     @property
     def restores(self) -> bool:
         """Whether it is shown that less than the limit remains."""
-        return self.rest_below_limit <= ERROR
+        return self.rest.below <= ERROR
 
 
 @dataclass(frozen=True)
@@ -147,8 +151,8 @@ class Shares:
         cells = set(self.design.cells.values())
         names = {self.comparison.baseline, self.comparison.candidate, *cells}
         names |= {self.counterparts[cell] for cell in cells & self.counterparts.keys()}
-        samples = [self.table.values(name, metric) for name in sorted(names)]
-        known = [values[np.isfinite(values)] for values in samples]
+        samples = (self.table.values(name, metric) for name in sorted(names))
+        known = (values[np.isfinite(values)] for values in samples)
         return self.comparison.ratio is not None and have_ratios(
             metric, *(values for values in known if values.size)
         )
@@ -166,41 +170,26 @@ def _share(part: Values, change: Values, limit: float, trials: TrialsSpec, *, ex
         return Share(None, None, n)
     value = removed.centre / total.centre
 
-    def p(sample: Values) -> tuple[float, float]:
-        """p-values that the sample's mean is below zero, and above."""
+    def beside_zero(sample: Values) -> Sides:
         found = student(sample)
-        if found is None:
-            return 1.0, 1.0
-        below, above = (
-            adjust(2 * side, n, trials.min, trials.max) / 2
-            for side in (found.p_below(0.0), found.p_above(0.0))
-        )
-        return below, above
+        sides = (found.p_below(0.0), found.p_above(0.0)) if found else ()
+        return Sides(*(adjust(2 * side, n, trials.min, trials.max) / 2 for side in sides))
 
-    below_limit, above_limit = p(part - limit * change)
-    below_half, above_half = p(part - IMPLICATED * change)
-    rest_below_limit, rest_above_limit = p((change - part) - limit * change)
     certain = total.exact and removed.exact
     return Share(
         value=value,
         ci=(value, value) if certain else _fieller(part, change, student(part - value * change)),
         n=n,
-        below_limit=below_limit,
-        above_limit=above_limit,
-        below_half=below_half,
-        above_half=above_half,
-        rest_below_limit=rest_below_limit,
-        rest_above_limit=rest_above_limit,
+        limit=beside_zero(part - limit * change),
+        half=beside_zero(part - IMPLICATED * change),
+        rest=beside_zero((change - part) - limit * change),
     )
 
 
 def _fieller(part: Values, change: Values, around: Estimate | None) -> tuple[float, float] | None:
     """Interval of mean(part) / mean(change); ``None`` if it is unbounded or unknown.
 
-    Args:
-        part: numerator, by round.
-        change: denominator, by round.
-        around: of ``part`` minus its share of ``change``; its guard against skew is used.
+    ``around`` is of ``part`` minus its share of ``change``; its guard against skew is used.
     """
     n = change.size
     if n < _MIN_ROUNDS or around is None:

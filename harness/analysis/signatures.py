@@ -10,10 +10,10 @@ from harness.analysis.memory import (
     PART,
     MemoryChange,
     Series,
-    median_of,
     p_value,
     size_of,
 )
+from harness.analysis.pairing import middle
 from harness.analysis.samples import Values
 from harness.analysis.stats.intervals import estimate
 from harness.text.words import amount, listed, percent
@@ -77,7 +77,7 @@ def _live_heap(change: MemoryChange) -> Iterator[tuple[str, str]]:
     live = change.metric(change.live)
     if not change.material(live):
         return
-    functions = _functions(change, median_of(live) or 0.0)
+    functions = _functions(change, middle(live) or 0.0)
     named = f"; most of it in {functions}" if functions else ""
     yield (
         f"live heap {change.verb}",
@@ -121,7 +121,7 @@ def _pacing(change: MemoryChange) -> Iterator[tuple[str, str]]:
 def _churn(change: MemoryChange) -> Iterator[tuple[str, str]]:
     """More allocation, but no more memory retained."""
     allocated = change.metric("allocs.bytes")
-    base = median_of(change.table.values(change.baseline, "allocs.bytes"))
+    base = middle(change.table.values(change.baseline, "allocs.bytes"))
     live = change.metric(change.live)
     if base is None or not (change.small(live) and change.small(-live)):
         return

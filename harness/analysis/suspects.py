@@ -68,11 +68,11 @@ def _reported_sets(design: Design, sets: Sets) -> list[Flipped]:
 
 
 def _verdict(share: Share) -> SuspectVerdict:
-    if share.above_half <= ERROR:
+    if share.half.above <= ERROR:
         return "implicated"
-    if share.below_limit <= ERROR:
+    if share.limit.below <= ERROR:
         return "ruled out"
-    return "contributes" if share.above_limit <= ERROR else "inconclusive"
+    return "contributes" if share.limit.above <= ERROR else "inconclusive"
 
 
 def _verdict_on(shares: Shares, name: str, complete: Flipped, sets: Sets) -> Suspect:
@@ -125,7 +125,7 @@ def _verdict_on_set(shares: Shares, flipped: Flipped, sets: Sets) -> Suspect:
     reason = _reason(shares, flipped, share)
     if flipped in sets.cures:
         reason += f"; {_smaller_sets(shares, flipped)}"
-    elif verdict == "implicated" and share.rest_above_limit > ERROR:
+    elif verdict == "implicated" and share.rest.above > ERROR:
         reason += "; whether all of it goes away is not yet shown"
     return _judged(shares, flipped, verdict, share, reason, "together")
 

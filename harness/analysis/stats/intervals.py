@@ -87,14 +87,7 @@ class Guard:
 
     @classmethod
     def of(cls, n: int, skew: float, spread: float = 1.0, others: Others | None = None) -> "Guard":
-        """For n differences.
-
-        Args:
-            n: their number.
-            skew: their skewness.
-            spread: their standard deviation.
-            others: the noise of other variants.
-        """
+        """For n differences with a skewness and a standard deviation."""
         unseen = min(_UNSEEN_MOST, _UNSEEN / n**_UNSEEN_POWER)
         right, left = (others.right, others.left) if others else (0.0, 0.0)
         wider = max(1.0, others.spread / spread) if others and spread else 1.0
@@ -136,12 +129,9 @@ def stretch(t: float, skew: float, n: int) -> float:
 
 
 def one_more(t: float, distance: float, n: int) -> float:
-    """The statistic after one more round on the side of the hypothesis.
+    """The statistic t of n rounds after one more on the side of the hypothesis.
 
-    Args:
-        t: the statistic of n rounds.
-        distance: of the next one from their mean, in their standard deviations.
-        n: rounds.
+    ``distance`` is how far it lies from the mean of the others, in their standard deviations.
     """
     return (t / math.sqrt(n) - distance / (n + 1)) / _error_after(distance, n)
 
@@ -225,16 +215,11 @@ class Estimate:
 def estimate(
     sample: Sample, *, plain: bool = False, others: Others | None = None, exact: bool = False
 ) -> Estimate | None:
-    """Estimate the mean by the method that the data allow.
+    """Estimate the mean of differences, one for each block, by the method that the data allow.
 
-    Args:
-        sample: differences, one for each block; their order does not matter.
-        plain: whether to use Student's t in any case, guarded against skew alone.
-        others: the noise of comparisons with other variants.
-        exact: whether the metric has no noise by nature, so that one round is enough.
-
-    Returns:
-        ``None`` if the sample is empty, or a value is not finite.
+    ``plain`` is Student's t in any case, guarded against skew alone; ``exact`` says that the metric
+    has no noise by nature, so that one round is enough. ``None`` if the sample is empty, or a value
+    is not finite.
     """
     n = sample.size
     if n == 0 or not np.isfinite(sample).all():
@@ -260,13 +245,9 @@ def outliers(sample: Sample) -> NDArray[np.bool_]:
 
     Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993.
     """
-    if sample.size == 0:
-        return np.zeros(0, dtype=np.bool_)
     deviation = np.abs(sample - median(sample))
     scale = _MAD_TO_SD * median(deviation)
-    if scale == 0:
-        return np.zeros(sample.size, dtype=np.bool_)
-    far: NDArray[np.bool_] = deviation > _OUTLIER * scale
+    far: NDArray[np.bool_] = (deviation > _OUTLIER * scale) & (scale > 0)
     return far
 
 

@@ -40,17 +40,13 @@ def adjust(p: float, rounds: int, first: int, last: int) -> float:
     """Correct a two-sided p-value for the looks that were taken before.
 
     The result is the smallest error probability at which the sequential design stops at this look.
-    A decision at one-sided probability e is ``adjust(2 * p, …) / 2 <= e``.
-
-    Args:
-        p: of the test at this look alone.
-        rounds: rounds of this look.
-        first: rounds of the first look (``trials.min``).
-        last: rounds of the last look (``trials.max``); equal to ``first`` for a fixed design.
+    A decision at one-sided probability e is ``adjust(2 * p, …) / 2 <= e``. Looks are taken from the
+    round ``first`` (``trials.min``) to ``last`` (``trials.max``), the same for a fixed design; a
+    single round allows no test, so a first look at one round counts as one at two.
     """
     if first >= last or p <= 0 or p >= 1:
         return p
-    looks = _nominal(first, last)
+    looks = _boundaries(_LEVELS, first, last)
     nominal = looks[:, min(max(rounds - first, 0), looks.shape[1] - 1)]
     levels = np.array(_LEVELS)
     if p <= nominal[0]:
@@ -68,12 +64,6 @@ def stopped_error(error: float, rounds: int, first: int, last: int) -> float:
     points; one at the boundary's own level covers too often. At the first look nothing has been
     selected yet, so a plain interval is right. From look to look it approaches the boundary's level
     as a geometric mean does: a calibrated choice, see ``docs/statistics.md``.
-
-    Args:
-        error: as 0.05.
-        rounds: rounds of this look.
-        first: rounds of the first look.
-        last: rounds of the last one.
     """
     if first >= last:
         return error
@@ -84,30 +74,9 @@ def stopped_error(error: float, rounds: int, first: int, last: int) -> float:
     return float(error ** (1 - caution) * nominal**caution)
 
 
-def boundary(level: float, first: int, last: int) -> tuple[float, ...]:
-    """Nominal two-sided p-values, one for each look from ``first`` to ``last`` rounds.
-
-    A single round allows no test, so a first look at one round counts as one at two.
-
-    Args:
-        level: error probability over all looks.
-        first: rounds of the first look.
-        last: rounds of the last one.
-    """
-    if first >= last:
-        return (level,)
-    looks = [float(p) for p in _boundaries((level,), first, last)[0]]
-    return tuple(looks + looks[-1:] * (last - first + 1 - len(looks)))
-
-
 def spent(part: float) -> float:
     """Part of the error probability that is spent after a part of the rounds."""
     return _EVEN * part + (1 - _EVEN) * part**_POWER
-
-
-@lru_cache(maxsize=64)
-def _nominal(first: int, last: int) -> Floats:
-    return _boundaries(_LEVELS, first, last)
 
 
 @lru_cache(maxsize=256)

@@ -3,13 +3,13 @@ import time
 
 import numpy as np
 import pytest
+from deciding import decide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from harness.analysis.comparisons import benjamini_hochberg, holm
 from harness.analysis.stats.classical import kendall, welch
-from harness.analysis.stats.decisions import decide
 from harness.analysis.stats.intervals import (
     Others,
     Sample,
@@ -19,7 +19,7 @@ from harness.analysis.stats.intervals import (
     shrink,
     stretch,
 )
-from harness.analysis.stats.sequential import adjust, boundary, spent, stopped_error
+from harness.analysis.stats.sequential import _boundaries, adjust, spent, stopped_error
 from harness.text.words import span
 
 ROOT = np.random.default_rng(7)
@@ -176,7 +176,7 @@ def test_boundaries_spend_the_error_over_the_looks(first: int, last: int) -> Non
     variance = squares[:, 1:] / (n - 1)[1:]
     t = np.abs(mean[:, 1:]) / np.sqrt(variance / n[1:])
     p = 2 * np.asarray(stats.t.sf(t, n[1:] - 1))[:, first - 2 :]
-    crossed = p <= np.array(boundary(0.05, first, last))
+    crossed = p <= _boundaries((0.05,), first, last)[0]
     half = (last - first) // 2
     for look in (0, half, last - first):
         reached = crossed[:, : look + 1].any(axis=1).mean()
@@ -240,4 +240,3 @@ def test_a_million_rounds_that_are_allowed_cost_no_time() -> None:
     assert 0.02 < stopped_error(0.05, 5, 3, 10**6) < 0.05
     assert adjust(0.01, 10**6, 3, 10**6) == adjust(0.01, 500, 3, 10**6)
     assert time.process_time() - began < 5
-    assert len(boundary(0.05, 3, 1000)) == 998

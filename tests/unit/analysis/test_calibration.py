@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from deciding import decide
 from synthetic import EXPERIMENTS, make_run
 
 from harness.analysis.conclusion import conclude
-from harness.analysis.stats.decisions import decide
 from harness.analysis.stats.intervals import Sample
 
 Draw = Callable[[np.random.Generator, int], Sample]
