@@ -255,7 +255,7 @@ class Simulator:
         blocks = tuple(Block(HOSTS[n % len(HOSTS)].id, n) for n in range(1, rounds + 1))
         table = Table(workload, blocks, {name: {} for name in self.variants})
         vars(table)["metrics"] = tuple(values)
-        vars(table)["_cache"] = {
+        vars(table)["_values"] = {
             (name, metric): 1e8 * np.exp(logs[:rounds, column])
             for metric, logs in values.items()
             for column, name in enumerate(self.variants)

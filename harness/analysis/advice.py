@@ -15,14 +15,7 @@ _ADVICE = {
 
 
 def advise(outcome: str, log: str, workload: WorkloadSpec, trials: TrialsSpec) -> str:
-    """Say in one sentence what the user can do.
-
-    Args:
-        outcome: of the trial.
-        log: last lines of its output.
-        workload: what it ran.
-        trials: its limits.
-    """
+    """Say in one sentence what the user can do about a trial; ``log`` is the end of its output."""
     if "address already in use" in log:
         return "its port is taken: use {port} in args: or env:, or trials: {lanes: 1}"
     first = outcome.split(" ", maxsplit=1)[0]

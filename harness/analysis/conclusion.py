@@ -6,13 +6,13 @@ from dataclasses import replace
 from harness.analysis.attribution import Explanation, attribute
 from harness.analysis.cells import cell_statuses
 from harness.analysis.comparisons import compare_all, compare_pair
-from harness.analysis.diagnosis import diagnose
 from harness.analysis.gates import judge_gates
 from harness.analysis.headlines import headline
 from harness.analysis.memory import Evidence
-from harness.analysis.models import Caution, Comparison, Diagnosis, Verdict
+from harness.analysis.models import Caution, Comparison, Verdict
 from harness.analysis.quality import cautions
-from harness.analysis.samples import Table, tables
+from harness.analysis.samples import tables
+from harness.analysis.signatures import diagnose
 from harness.analysis.stopping import of_this_run
 from harness.errors import HarnessError
 from harness.plan.plan import Plan
@@ -24,19 +24,17 @@ from harness.text.words import listed
 
 
 def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None = None) -> Verdict:
-    """Conclude everything from a run; the same run gives the same verdict.
+    """Conclude everything from a run, complete or not; the same run gives the same verdict.
 
-    Args:
-        run: a run, complete or not.
-        margin: ratios within 1 ± margin count as equivalent; by default the matrix's own.
-        evidence: heap profiles and series for diagnosis, if the caller has read them.
+    Ratios within 1 ± ``margin`` count as equivalent; by default it is the matrix's own. Without
+    ``evidence`` (of ``read_evidence``) diagnoses name no functions and no growth over time.
 
     Raises:
         HarnessError: the matrix names variants or metrics that it does not have; the loader refuses
             that before anything is measured.
     """
     spec, plan = of_this_run(run.manifest), run.manifest.plan
-    question = question_of(run)
+    question, evidence = question_of(run), evidence or Evidence()
     if margin is not None:
         question = replace(question, margin=margin)
     found = tables(run)
@@ -61,7 +59,7 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
         ),
         comparisons=comparisons,
         suspects=suspects,
-        diagnosis=_diagnose(found, question, evidence or Evidence()),
+        diagnosis=tuple(d for table in found.values() for d in diagnose(table, question, evidence)),
         gates=judge_gates(spec.gates, found, question, plan, spec.trials),
         cells=cell_statuses(run),
         attributions=tuple(e.attribution for e in explanations),
@@ -69,7 +67,7 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
         warnings=(
             *_mixed_conditions(question, plan),
             *_unseen_interactions(explanations),
-            *_unreadable(evidence or Evidence()),
+            *_unreadable(evidence),
             *cautions(run, found, question),
         ),
     )
@@ -100,20 +98,6 @@ def compare(run: Run, candidate: str, baseline: str) -> tuple[Comparison, ...]:
     return compare_pair(tables(run), question, trials, baseline=names[1], candidate=names[0])
 
 
-def _diagnose(
-    found: dict[str, Table], question: Question, evidence: Evidence
-) -> tuple[Diagnosis, ...]:
-    if question.candidate is None:
-        return ()
-    return tuple(
-        diagnosis
-        for table in found.values()
-        for diagnosis in diagnose(
-            table, question.baseline, question.candidate, question.margin, evidence
-        )
-    )
-
-
 def _mixed_conditions(question: Question, plan: Plan) -> Iterator[Caution]:
     """Warn if both differ: toolchain or experiments, and the conditions they were run in."""
     if question.candidate is None:
@@ -135,9 +119,8 @@ def _mixed_conditions(question: Question, plan: Plan) -> Iterator[Caution]:
 
 
 def _unseen_interactions(explanations: list[Explanation]) -> Iterator[Caution]:
-    for workload in dict.fromkeys(
-        e.attribution.workload for e in explanations if e.interactions_unseen
-    ):
+    unseen = [e.attribution.workload for e in explanations if e.interactions_unseen]
+    for workload in dict.fromkeys(unseen):
         yield Caution(
             workload=workload,
             kind="interactions",

@@ -26,11 +26,10 @@ def name_gates(gates: Sequence[GateResult]) -> list[str]:
 
 def _limits(gate: GateResult) -> str:
     unit = describe(gate.metric).unit
-    share, absolute = gate.max_increase, gate.max_increase_amount
-    increase = percent(share) if share is not None else None
-    if absolute is not None:
-        increase = amount(absolute, unit)
-    limits = [f"max {amount(gate.max, unit)}"] if gate.max is not None else []
-    if increase is not None:
+    limits = [] if gate.max is None else [f"max {amount(gate.max, unit)}"]
+    if gate.max_increase is not None:
+        limits.append(f"max_increase {percent(gate.max_increase)} against {gate.baseline}")
+    if gate.max_increase_amount is not None:
+        increase = amount(gate.max_increase_amount, unit)
         limits.append(f"max_increase {increase} against {gate.baseline}")
     return " ".join(limits)

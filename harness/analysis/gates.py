@@ -9,15 +9,8 @@ import numpy as np
 
 from harness.analysis.comparisons import CONFIDENCE
 from harness.analysis.models import GateResult
-from harness.analysis.pairing import (
-    REFERENCES,
-    Pair,
-    middle,
-    pair,
-    paired,
-    to_ratio,
-)
-from harness.analysis.samples import Table, Values
+from harness.analysis.pairing import REFERENCES, Pair, middle, pair, paired, to_ratio
+from harness.analysis.samples import Table
 from harness.analysis.stats.intervals import Estimate, estimate
 from harness.analysis.stats.sequential import stopped_error
 from harness.matrix.models import GateSpec, TrialsSpec
@@ -58,9 +51,8 @@ class _Observed:
         """On the scale of the limit; ``None`` without a value."""
         if found is None or not math.isfinite(scale(found.centre)):
             return None
-        interval = found.interval(
-            1 - stopped_error(1 - CONFIDENCE, found.n, trials.min, trials.max)
-        )
+        error = stopped_error(1 - CONFIDENCE, found.n, trials.min, trials.max)
+        interval = found.interval(1 - error)
         bounds = interval and (scale(interval[0]), scale(interval[1]))
         finite = bounds if bounds and all(map(math.isfinite, bounds)) else None
         return cls(scale(found.centre), finite, found.n)
@@ -115,16 +107,13 @@ def _check_value(
 ) -> _Outcome:
     """Check the candidate's own value."""
     values = table.values(candidate, metric)
-    observed = _Observed.of(_exactly(metric, values[np.isfinite(values)]), trials, float)
+    found = estimate(values[np.isfinite(values)], exact=describe(metric).exact)
+    observed = _Observed.of(found, trials, float)
     if observed is None:
         return _Outcome(passed=False, message="could not be judged: no round has a value of it")
     unit = describe(metric).unit
     fields = {"value": observed.centre, "value_ci": observed.interval}
     return _outcome(limit, amount(limit, unit), observed, lambda x: amount(x, unit), fields)
-
-
-def _exactly(metric: str, sample: Values) -> Estimate | None:
-    return estimate(sample, exact=describe(metric).exact)
 
 
 def _check_increase(
@@ -138,7 +127,8 @@ def _check_increase(
         allowed = f"+{amount(limit, unit)}"
         a, b = paired(table, metric, baseline, candidate)
         with np.errstate(over="ignore", invalid="ignore"):
-            observed = _Observed.of(_exactly(metric, b - a), trials, float)
+            change_of = estimate(b - a, exact=describe(metric).exact)
+            observed = _Observed.of(change_of, trials, float)
     else:
         found = pair(table, metric, baseline, candidate)
         if found.logarithmic:
@@ -152,11 +142,7 @@ def _check_increase(
 
 
 def _part(metric: str, share: float, table: Table, found: Pair, baseline: str) -> tuple[float, str]:
-    """A share of the baseline in the metric's unit, for when there are no ratios.
-
-    Returns:
-        The limit, and what it is a share of, in words.
-    """
+    """A share of the baseline as a limit in the metric's unit, and in words, without a ratio."""
     reference, size = REFERENCES.get(metric), abs(found.baseline or 0.0)
     whole = f"a baseline of {amount(size, describe(metric).unit)}"
     level = middle(table.values(baseline, reference)) if reference else None

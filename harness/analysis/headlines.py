@@ -24,24 +24,19 @@ def headline(
     workload: str, comparisons: Sequence[Comparison], suspects: Sequence[Suspect],
     cures: Sequence[Cure],
 ) -> Headline:  # fmt: skip
-    """Sum up in one sentence what was concluded on one workload.
-
-    Args:
-        workload: its name.
-        comparisons: all of this workload.
-        suspects: all of this workload.
-        cures: all of this workload.
-    """
+    """Sum up in one sentence what was concluded on one workload; all findings are its own."""
     primary = [c for c in comparisons if c.primary]
     if not primary:
         return Headline(workload=workload, sentence="there is nothing to compare.")
-    changed = [c for c in primary if c.decision in ("increase", "decrease")]
+    changed = [c for c in primary if c.changed]
     parts = [_change(c) for c in (*changed, *(c for c in primary if c not in changed))]
     groups = _alike(changed, suspects, cures)
     for group in groups:
         about = _about(group, comparisons, suspects, cures)
-        where = "" if len(group) == len(primary) else _where(group)
-        parts += [f"{where}{', '.join(about)}"] if where and about else about
+        if about and len(group) < len(primary):
+            metrics = listed([c.metric for c in group])
+            about = [f"for the {group[0].decision} of {metrics}: {', '.join(about)}"]
+        parts += about
     return Headline(workload=workload, sentence="; ".join(parts) + ".")
 
 
@@ -57,10 +52,6 @@ def _alike(
     return list(groups.values())
 
 
-def _where(group: Sequence[Comparison]) -> str:
-    return f"for the {group[0].decision} of {listed([c.metric for c in group])}: "
-
-
 def _about(
     group: Sequence[Comparison], comparisons: Sequence[Comparison], suspects: Sequence[Suspect],
     cures: Sequence[Cure],
@@ -69,10 +60,8 @@ def _about(
     lead = group[0]
     judged = [s for s in suspects if s.metric == lead.metric]
     told = {s.experiments for s in judged}
-    ways = [
-        c for c in cures
-        if c.metric == lead.metric and (c.conditions or c.experiments not in told)
-    ]  # fmt: skip
+    own = (c for c in cures if c.metric == lead.metric)
+    ways = [c for c in own if c.conditions or c.experiments not in told]
     resident = next((c for c in group if c.metric.startswith("rss")), lead)
     whose = f"of {resident.metric}, " if len(group) > 1 else ""
     return [
@@ -87,8 +76,10 @@ def _change(c: Comparison) -> str:
         pair = f"{c.candidate} cannot be compared with {c.baseline}"
         return f"{c.metric} of {pair}: {c.method}"
     if c.decision == "inconclusive":
+        noun = "round" if c.more_rounds == 1 else "rounds"
+        more = f"; about {c.more_rounds} more {noun} would decide it" if c.more_rounds else ""
         pair = f"{c.candidate} and {c.baseline}"
-        return f"whether {c.metric} differs between {pair} is open ({_doubt(c)})"
+        return f"whether {c.metric} differs between {pair} is open ({_interval(c)}n = {c.n}{more})"
     numbers = f"({_interval(c)}n = {c.n})"
     if c.decision == "equivalent":
         pair = f"{c.candidate} and {c.baseline} are equivalent in {c.metric}"
@@ -109,32 +100,25 @@ def _change(c: Comparison) -> str:
 
 
 def _interval(c: Comparison) -> str:
-    decided = c.decision in ("increase", "decrease")
-    if c.exact and decided and c.ratio and abs(math.log(c.ratio)) <= math.log1p(c.margin):
+    if c.exact and c.changed and c.ratio and abs(math.log(c.ratio)) <= math.log1p(c.margin):
         return f"exact, within the margin of {percent(c.margin)}, "
     bounds = c.difference_ci if c.ratio is None else c.ci
     if bounds is not None and bounds[0] == bounds[1] != 0:
         return "exact, "
-    if c.ci is not None and decided and c.ratio is not None and c.ratio > _MANIFOLD:
+    if c.ci is not None and c.changed and c.ratio is not None and c.ratio > _MANIFOLD:
         return f"95 % interval {' to '.join(map(significant, c.ci))} times, "
-    if c.ci is not None and decided:
+    if c.ci is not None and c.changed:
         low, high = sorted(abs(bound - 1) for bound in c.ci)
         return f"95 % interval {span(low, high)}, "
     if c.ci is not None:
         return f"95 % interval of the change {span(c.ci[0] - 1, c.ci[1] - 1)}, "
     if c.difference_ci is None or c.difference_ci == (0, 0):
         return ""
-    if decided:
+    if c.changed:
         ends = [amount(size, c.unit) for size in sorted(map(abs, c.difference_ci))]
         return f"95 % interval {' to '.join(ends)}, "
     ends = [difference(bound, c.unit) for bound in c.difference_ci]
     return f"95 % interval of the difference {' to '.join(ends)}, "
-
-
-def _doubt(c: Comparison) -> str:
-    noun = "round" if c.more_rounds == 1 else "rounds"
-    more = f"; about {c.more_rounds} more {noun} would decide it" if c.more_rounds else ""
-    return f"{_interval(c)}n = {c.n}{more}"
 
 
 def _suspect_parts(suspects: Sequence[Suspect]) -> list[str]:
@@ -145,19 +129,19 @@ def _suspect_parts(suspects: Sequence[Suspect]) -> list[str]:
         ("ruled out", "is ruled out", "are ruled out"),
         ("inconclusive", "is not decided", "are not decided"),
     ):
-        names = dict.fromkeys(
-            " with ".join(s.experiments) for s in suspects if s.verdict == verdict
-        )
+        names = _sets([s for s in suspects if s.verdict == verdict])
         if names:
-            parts.append(f"{listed(tuple(names))} {one if len(names) == 1 else several}")
+            parts.append(f"{listed(names)} {one if len(names) == 1 else several}")
     unknown = [s for s in suspects if s.one_sided and s.verdict in ("implicated", "contributes")]
     if unknown:
-        names = dict.fromkeys(" with ".join(s.experiments) for s in unknown)
+        names = _sets(unknown)
         verb = "costs" if len(names) == 1 else "cost"
-        parts.append(
-            f"what {listed(tuple(names))} {verb} in {unknown[0].baseline} was not measured"
-        )
+        parts.append(f"what {listed(names)} {verb} in {unknown[0].baseline} was not measured")
     return parts
+
+
+def _sets(suspects: Sequence[Suspect]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(" with ".join(s.experiments) for s in suspects))
 
 
 def _runtime_part(lead: Comparison, comparisons: Sequence[Comparison]) -> list[str]:
@@ -188,18 +172,11 @@ def _runtime_part(lead: Comparison, comparisons: Sequence[Comparison]) -> list[s
 def _cure_parts(cures: Sequence[Cure], lead: Comparison) -> list[str]:
     """Name variants without the change; for a regression, newer releases without it."""
     worse = {"lower is better": "increase", "higher is better": "decrease"}
-    mended = [
-        c for c in cures if c.newer and lead.decision == worse.get(describe(lead.metric).direction)
+    regression = lead.decision == worse.get(describe(lead.metric).direction)
+    newer = [c.variant for c in cures if c.newer and regression]
+    rest = [c.variant for c in cures if not (c.newer and regression)]
+    return [
+        f"{listed(names)} {'does' if len(names) == 1 else 'do'} not {verb}"
+        for names, verb in ((newer, "have the regression"), (rest, "show it"))
+        if names
     ]
-    newer = tuple(c.variant for c in mended)
-    rest = tuple(c.variant for c in cures if c not in mended)
-    parts = []
-    if newer:
-        parts.append(f"{listed(newer)} {_does(newer)} not have the regression")
-    if rest:
-        parts.append(f"{listed(rest)} {_does(rest)} not show it")
-    return parts
-
-
-def _does(names: Sequence[str]) -> str:
-    return "does" if len(names) == 1 else "do"

@@ -43,10 +43,8 @@ class _Separation:
 def split_rounds(rounds: Sequence[Mapping[str, Span]], lanes: int) -> list[list[frozenset[str]]]:
     """Split each round's variants into groups whose trials may be paired.
 
-    Args:
-        rounds: each trial's span by variant, of one workload on one machine.
-        lanes: trials at a time. A worker holds one trial while it runs another, so a plan keeps one
-            round more open than there are lanes.
+    Each round has its trials' spans by variant, of one workload on one machine. A worker holds one
+    trial while it runs another, so a plan keeps one round more open than there are lanes.
     """
     pieces = [(index, dict(spans)) for index, spans in enumerate(rounds)]
     while (worst := _worst([spans for _, spans in pieces], lanes)) is not None:
@@ -60,11 +58,9 @@ def split_rounds(rounds: Sequence[Mapping[str, Span]], lanes: int) -> list[list[
 def out_of_turn(pairs: Sequence[tuple[Span, Span]], patience: Sequence[float], lanes: int) -> int:
     """Rounds in which two variants were not measured in turns, beyond what plans bring about.
 
-    Args:
-        pairs: spans of the two, by round.
-        patience: seconds that may lie between them, by round: time for the rest of the round.
-        lanes: trials at a time. None of 800 simulated plans with trials of very unequal length had
-            a moment that separates more rounds than that in one direction.
+    ``patience`` is how many seconds may lie between the two spans of each round: time for the rest
+    of the round. None of 800 simulated plans with trials of very unequal length had a moment that
+    separates more rounds than there are lanes in one direction.
     """
     late = 0
     changes: list[tuple[float, int]] = []

@@ -1,4 +1,12 @@
-"""Rules that recognise where memory sits: each gives signatures with the numbers behind them."""
+"""Diagnosis: where the memory sits by which two variants differ.
+
+Each rule looks at paired differences in bytes between candidate and baseline: the kernel's numbers,
+the runtime's, and resident bytes by class of mapping. A rule holds only if its difference is shown
+to be material, and it gives the numbers. Several rules may hold, or none.
+
+A function or a class of memory is named only if its own change has the sign of the whole and makes
+at least half of it.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -8,20 +16,40 @@ from harness.analysis.memory import (
     ERROR,
     MOST,
     PART,
+    Evidence,
     MemoryChange,
     Series,
     p_value,
     size_of,
 )
+from harness.analysis.models import Diagnosis
 from harness.analysis.pairing import middle
-from harness.analysis.samples import Values
+from harness.analysis.samples import Table, Values
 from harness.analysis.stats.intervals import estimate
+from harness.plan.question import Question
 from harness.text.words import amount, listed, percent
 
 Rule = Callable[[MemoryChange], Iterator[tuple[str, str]]]
 """Gives pairs of signature and evidence."""
 _FEWEST_POINTS = 8
 _MOST_POINTS = 60
+
+
+def diagnose(table: Table, question: Question, evidence: Evidence) -> tuple[Diagnosis, ...]:
+    """Apply every rule to baseline and candidate."""
+    baseline, candidate = question.baseline, question.candidate
+    if candidate is None:
+        return ()
+    with np.errstate(over="ignore", invalid="ignore"):  # values beyond floats show nothing
+        change = MemoryChange.of(table, baseline, candidate, question.margin, evidence)
+        found = [pair for rule in RULES for pair in rule(change)] if change else []
+    return tuple(
+        Diagnosis(
+            workload=table.workload, baseline=baseline, candidate=candidate,
+            signature=signature, evidence=told,
+        )
+        for signature, told in found
+    )  # fmt: skip
 
 
 def _residency(change: MemoryChange) -> Iterator[tuple[str, str]]:
@@ -31,13 +59,11 @@ def _residency(change: MemoryChange) -> Iterator[tuple[str, str]]:
     if not change.material(unseen) or (known and not change.makes_most(heap, unseen)):
         return
     pages, words = _unseen_pages(change, unseen, heap)
-    yield (
-        f"resident but unseen by the runtime: {pages}",
-        (
-            f"unseen went from {change.level('unseen')} while the runtime's own account "
-            f"(runtime.mapped) went from {change.level('runtime.mapped')}{words}"
-        ),
+    told = (
+        f"unseen went from {change.level('unseen')} while the runtime's own account "
+        f"(runtime.mapped) went from {change.level('runtime.mapped')}{words}"
     )
+    yield f"resident but unseen by the runtime: {pages}", told
 
 
 def _unseen_pages(change: MemoryChange, unseen: Values, heap: Values) -> tuple[str, str]:
@@ -79,10 +105,8 @@ def _live_heap(change: MemoryChange) -> Iterator[tuple[str, str]]:
         return
     functions = _functions(change, middle(live) or 0.0)
     named = f"; most of it in {functions}" if functions else ""
-    yield (
-        f"live heap {change.verb}",
-        f"{change.live} went from {change.level(change.live)}{named}",
-    )
+    told = f"{change.live} went from {change.level(change.live)}{named}"
+    yield f"live heap {change.verb}", told
 
 
 def _fragmentation(change: MemoryChange) -> Iterator[tuple[str, str]]:
@@ -107,15 +131,12 @@ def _pacing(change: MemoryChange) -> Iterator[tuple[str, str]]:
         return
     counts = f"gc.cycles went from {change.level('gc.cycles', 'count')}" if fewer else ""
     goals = f"heap.goal went from {change.level('heap.goal')}" if later else ""
-    told = "; ".join(part for part in (counts, goals) if part)
-    yield (
-        "GC pacing",
-        (
-            f"the live heap explains little of it ({change.level(change.live)}), "
-            f"but {told}: the collector runs {'less' if change.sign > 0 else 'more'} often "
-            f"and lets {change.more} garbage accumulate"
-        ),
+    told = (
+        f"the live heap explains little of it ({change.level(change.live)}), "
+        f"but {'; '.join(filter(None, (counts, goals)))}: the collector runs "
+        f"{'less' if change.sign > 0 else 'more'} often and lets {change.more} garbage accumulate"
     )
+    yield "GC pacing", told
 
 
 def _churn(change: MemoryChange) -> Iterator[tuple[str, str]]:
@@ -127,35 +148,24 @@ def _churn(change: MemoryChange) -> Iterator[tuple[str, str]]:
         return
     part = allocated - PART * base
     if change.material(allocated) and change.shown(part):
-        yield (
-            f"allocation churn {change.verb}",
-            (
-                f"allocs.bytes went from {change.level('allocs.bytes')}, while the live heap "
-                f"stayed ({change.level(change.live)}): short-lived objects, which cost CPU more "
-                "than memory"
-            ),
+        told = (
+            f"allocs.bytes went from {change.level('allocs.bytes')}, while the live heap stayed "
+            f"({change.level(change.live)}): short-lived objects, which cost CPU more than memory"
         )
+        yield f"allocation churn {change.verb}", told
 
 
 def _stacks(change: MemoryChange) -> Iterator[tuple[str, str]]:
+    cause = "more goroutines, or deeper" if change.sign > 0 else "fewer goroutines, or shallower"
     if change.material(change.metric("heap.stacks")):
-        yield (
-            f"goroutine stacks {change.verb}",
-            f"heap.stacks went from {change.level('heap.stacks')}: "
-            + (
-                "more goroutines, or deeper calls"
-                if change.sign > 0
-                else "fewer goroutines, or shallower calls"
-            ),
-        )
+        told = f"heap.stacks went from {change.level('heap.stacks')}: {cause} calls"
+        yield f"goroutine stacks {change.verb}", told
 
 
 def _metadata(change: MemoryChange) -> Iterator[tuple[str, str]]:
     if change.material(change.runtime_metadata):
-        yield (
-            f"runtime metadata {change.verb}",
-            f"the runtime's own structures take {size_of(change.runtime_metadata)} {change.more}",
-        )
+        told = f"the runtime's own structures take {size_of(change.runtime_metadata)} {change.more}"
+        yield f"runtime metadata {change.verb}", told
 
 
 def _outside(change: MemoryChange) -> Iterator[tuple[str, str]]:
@@ -168,20 +178,16 @@ def _outside(change: MemoryChange) -> Iterator[tuple[str, str]]:
     outside = sum(classes.values(), np.zeros(1))
     if not change.material(outside):
         return
-    told = listed(
-        [
-            f"{words} {size_of(classes[name])}"
-            for name, words in kinds.items()
-            if change.shown(classes[name] - MOST * outside)
-        ]
+    most = [
+        f"{words} {size_of(classes[name])}"
+        for name, words in kinds.items()
+        if change.shown(classes[name] - MOST * outside)
+    ]
+    told = (
+        f"{size_of(outside)} {change.more} is resident in mappings that are not the Go heap's "
+        f"({listed(most) or 'several kinds'}), unknown to the runtime: C code, mmap and the like"
     )
-    yield (
-        f"memory outside the Go heap {change.verb}",
-        (
-            f"{size_of(outside)} {change.more} is resident in mappings that are not the Go heap's "
-            f"({told or 'several kinds'}), unknown to the runtime: C code, mmap and the like"
-        ),
-    )
+    yield f"memory outside the Go heap {change.verb}", told
 
 
 def _files(change: MemoryChange) -> Iterator[tuple[str, str]]:
@@ -189,13 +195,11 @@ def _files(change: MemoryChange) -> Iterator[tuple[str, str]]:
     if not np.isfinite(files).any():
         files = change.mappings(["text", "file"])
     if change.material(files):
-        yield (
-            f"binary and file pages {change.verb}",
-            (
-                f"{size_of(files)} {change.more} of resident memory is backed by files "
-                f"(rss.file {change.level('rss.file')}): the binary, or files that it maps"
-            ),
+        told = (
+            f"{size_of(files)} {change.more} of resident memory is backed by files "
+            f"(rss.file {change.level('rss.file')}): the binary, or files that it maps"
         )
+        yield f"binary and file pages {change.verb}", told
 
 
 def _transient(change: MemoryChange) -> Iterator[tuple[str, str]]:
@@ -205,68 +209,59 @@ def _transient(change: MemoryChange) -> Iterator[tuple[str, str]]:
     rest = {name: values for name, values in rest.items() if np.isfinite(values).any()}
     apart = [change.shown(MOST * peak - values) for values in rest.values()]
     if change.material(peak) and apart and all(apart):
-        yield (
-            f"transient peak {change.verb}",
-            f"rss.peak went from {change.level('rss.peak')}, but "
-            + listed([f"{name} from {change.level(name)}" for name in rest]),
-        )
+        others = listed([f"{name} from {change.level(name)}" for name in rest])
+        told = f"rss.peak went from {change.level('rss.peak')}, but {others}"
+        yield f"transient peak {change.verb}", told
 
 
 def _growth(change: MemoryChange) -> Iterator[tuple[str, str]]:
     """The candidate still grows in the second half of a trial, and the baseline does not."""
-    slopes = {
-        variant: np.array(
-            [
-                slope
-                for series in change.evidence.series.get((change.table.workload, variant), ())
-                if (slope := late_growth(series)) is not None
-            ]
-        )
+    base, cand = (
+        np.array([
+            slope
+            for series in change.evidence.series.get((change.table.workload, variant), ())
+            if (slope := late_growth(series)) is not None
+        ])
         for variant in (change.baseline, change.candidate)
-    }
-    base, cand = slopes[change.baseline], slopes[change.candidate]
+    )  # fmt: skip
     if base.size < 2 or cand.size < 2:  # noqa: PLR2004 - no spread in one
         return
-    gained = cand[:, 0] * cand[:, 1]
-    still = base[:, 0] * base[:, 1]
+    gained, still = cand.prod(axis=1), np.abs(base.prod(axis=1))
     found = estimate(cand[:, 0])
     interval = found.interval(0.95) if found else None
     if (
         p_value(gained - change.threshold, above=True) <= ERROR
-        and p_value(np.abs(still) - change.threshold, above=False) <= ERROR
+        and p_value(still - change.threshold, above=False) <= ERROR
         and interval is not None
     ):
         low, high = (amount(bound, "bytes") for bound in interval)
-        yield (
-            "memory grows over time",
-            (
-                f"resident memory of {change.candidate} still grows by "
-                f"{amount(float(np.mean(cand[:, 0])), 'bytes')} a second in a trial's second half "
-                f"(95 % interval {low} to {high}), and that of {change.baseline} does not: a "
-                "leak, if a longer run continues like this"
-            ),
+        told = (
+            f"resident memory of {change.candidate} still grows by "
+            f"{amount(float(np.mean(cand[:, 0])), 'bytes')} a second in a trial's second half "
+            f"(95 % interval {low} to {high}), and that of {change.baseline} does not: a leak, "
+            "if a longer run continues like this"
         )
+        yield "memory grows over time", told
 
 
 def _functions(change: MemoryChange, whole: float) -> str:
     """Name the functions that make most of a change, with their bytes."""
-    key = change.table.workload
-    base = change.evidence.functions.get((key, change.baseline))
-    cand = change.evidence.functions.get((key, change.candidate))
+    base, cand = (
+        change.evidence.functions.get((change.table.workload, variant))
+        for variant in (change.baseline, change.candidate)
+    )
     if base is None or cand is None:
         return ""
     moved = {
         name: change.sign * (cand.get(name, 0.0) - base.get(name, 0.0)) for name in {*base, *cand}
     }
     largest = sorted(moved, key=lambda name: (-moved[name], name))
-    return listed(
-        [
-            f"{name} ({'+' if change.sign > 0 else '-'}{amount(moved[name], 'bytes')}, "
-            f"{percent(moved[name] / whole)})"
-            for name in largest
-            if moved[name] >= MOST * whole > 0
-        ]
-    )
+    sign = "+" if change.sign > 0 else "-"
+    return listed([
+        f"{name} ({sign}{amount(moved[name], 'bytes')}, {percent(moved[name] / whole)})"
+        for name in largest
+        if moved[name] >= MOST * whole > 0
+    ])  # fmt: skip
 
 
 def late_growth(series: Series) -> tuple[float, float] | None:

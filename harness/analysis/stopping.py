@@ -4,7 +4,7 @@ from collections import Counter
 
 from harness.analysis.attribution import attribute
 from harness.analysis.comparisons import compare_primary
-from harness.analysis.samples import Table, tables
+from harness.analysis.samples import tables
 from harness.matrix.models import MatrixSpec
 from harness.plan.question import QuestionError, resolve_question
 from harness.run.records import Manifest
@@ -12,41 +12,33 @@ from harness.run.store import Run
 
 
 def undecided(run: Run) -> set[str]:
-    """Name the workloads that need further rounds.
+    """Name the workloads of an unfinished run that need further rounds.
+
+    Those are workloads with fewer than ``trials.min`` rounds, and those with fewer than
+    ``trials.max`` and a primary comparison, or one of its suspects, still inconclusive. If baseline
+    and candidate cannot be compared at all (one of them never ends well), ``trials.min`` rounds are
+    enough: further ones would not help.
 
     Ask after each complete round. Nothing is kept between calls: the number of looks follows from
     the rounds and ``trials.min``, and ``conclude`` corrects for the same looks.
-
-    Args:
-        run: what was measured so far.
-
-    Returns:
-        Workloads with fewer than ``trials.min`` rounds, and those with fewer than ``trials.max``
-        and a primary comparison, or one of its suspects, still inconclusive. If baseline and
-        candidate cannot be compared at all (one of them never ends well), ``trials.min`` rounds are
-        enough: further ones would not help.
     """
     spec, plan = of_this_run(run.manifest), run.manifest.plan
     found = tables(run)
     rounds = _rounds(run)
     running = {cell.workload for cell in plan.cells if cell.reason is None}
     short = {name for name in running if rounds[name] < spec.trials.min}
-    asked = {name: found[name] for name in running - short if rounds[name] < spec.trials.max}
+    asked = {name for name in running - short if rounds[name] < spec.trials.max}
     try:
         question = resolve_question(spec, plan)
     except QuestionError:  # nothing can be decided: run every round
-        return short | asked.keys()
+        return short | asked
     records = {record.name: record for record in run.manifest.toolchains}
-    result = set(short)
-    comparisons = compare_primary(found, question, plan, spec.trials)
-    for comparison in comparisons:
-        table: Table | None = asked.get(comparison.workload)
-        if table is None or comparison.n == 0:
-            continue
-        explanation = attribute(table, comparison, question, plan, records, spec.trials)
-        if not explanation.decided:
-            result.add(comparison.workload)
-    return result
+    return short | {
+        c.workload
+        for c in compare_primary(found, question, plan, spec.trials)
+        if c.workload in asked and c.n > 0
+        and not attribute(found[c.workload], c, question, plan, records, spec.trials).decided
+    }  # fmt: skip
 
 
 def _rounds(run: Run) -> Counter[str]:

@@ -13,15 +13,13 @@ from harness.run.store import Run
 def exit_status(run: Run, verdict: Verdict) -> int:
     """What a command that judges a stored run exits with, as the one that measured it did.
 
-    Returns:
-        0 if all gates held, 1 if one failed or a trial went wrong.
+    0 if all gates held, 1 if one failed or a trial went wrong.
 
     Raises:
         HarnessError: the run answers nothing; commands exit with 2.
     """
-    chosen = run.trials
-    why = unanswered(verdict, question_of(run), chosen)
-    if not chosen:
+    why = unanswered(verdict, question_of(run), run.trials)
+    if not run.trials:
         why = "nothing could be measured: no trial has ended"
     if why is not None:
         raise HarnessError(f"{run.path}: {why}")
@@ -32,12 +30,7 @@ def exit_status(run: Run, verdict: Verdict) -> int:
 def unanswered(verdict: Verdict, question: Question, trials: Iterable[Trial]) -> str | None:
     """Say on one line why a run answers nothing; ``None`` if it answers for some workload.
 
-    A selection without one side of the question only collects samples.
-
-    Args:
-        verdict: the run's.
-        question: the matrix's.
-        trials: those selected to run.
+    ``trials`` are those selected to run; without a side of the question they only collect samples.
     """
     rounds: dict[str, dict[int, set[str]]] = {}
     for trial in trials:

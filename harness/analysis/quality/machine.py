@@ -28,12 +28,9 @@ _RELEVANT = {
 def machine_cautions(
     table: Table, trials: Sequence[TrialRecord], error: float
 ) -> Iterator[Caution]:
-    """Every warning about one workload's trials and the machine they ran on.
+    """Every warning about one workload's trials, failed ones too, and the machine they ran on.
 
-    Args:
-        table: samples.
-        trials: all of the workload, failed ones too.
-        error: probability of a false warning of each kind.
+    ``error`` is the probability of a false warning of each kind.
     """
     yield from _swap_used(table)
     yield from _busy_machine(table)
@@ -106,14 +103,11 @@ def _failed_trials(table: Table, trials: Sequence[TrialRecord]) -> Iterator[Caut
 
 def _inherited(table: Table, trials: Sequence[TrialRecord]) -> Iterator[Caution]:
     """Warn about what trials had from the harness's own process and that affects measurements."""
-    known = {
-        f"{name} {value}": name
-        for trial in trials
-        for name, value in trial.inherited.items()
-        if name in _RELEVANT
-    }
-    if known:
-        some = [t for t in trials if t.inherited.keys() & set(known.values())]
+    some = [t for t in trials if t.inherited.keys() & _RELEVANT]
+    if some:
+        known = dict.fromkeys(
+            f"{name} {t.inherited[name]}" for t in some for name in t.inherited if name in _RELEVANT
+        )
         yield Caution(
             workload=table.workload,
             kind="inherited",

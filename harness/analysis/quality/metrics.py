@@ -31,14 +31,7 @@ _HOST_MIN = 3
 def metric_cautions(
     table: Table, metric: str, question: Question, error: float
 ) -> Iterator[Caution]:
-    """Every warning about one metric of one workload.
-
-    Args:
-        table: samples.
-        metric: a metric.
-        question: which two variants are compared.
-        error: probability of a false warning of each kind.
-    """
+    """Every warning about one metric, each kind with a probability ``error`` of being false."""
     yield from _drift(table, metric, error)
     yield from _modes(table, metric, error)
     yield from _outliers(table, metric, error)
@@ -62,8 +55,7 @@ def _drift(table: Table, metric: str, error: float) -> Iterator[Caution]:
 def moved(table: Table, metric: str, error: float, least: float) -> tuple[float, float] | None:
     """How far, in logs, a metric moved from the first to the last third of a run; Kendall's tau.
 
-    Returns:
-        ``None`` if it is not shown to move, or moved by less than ``least``.
+    ``None`` if it is not shown to move, or moved by less than ``least``.
     """
     levels = _levels(table, metric)
     if levels is None or levels.size < _MODES_MIN:
@@ -78,41 +70,29 @@ def moved(table: Table, metric: str, error: float, least: float) -> tuple[float,
 
 def _levels(table: Table, metric: str) -> Values | None:
     """Mean over variants of the log deviation from the variant's own median, by block."""
-    rows = []
-    for variant in table.cells:
-        values = table.values(variant, metric)
-        known = np.isfinite(values)
-        if known.any() and (values[known] > 0).all():
-            logs = np.full(values.size, np.nan)
-            logs[known] = np.log(values[known])
-            rows.append(logs - median(logs[known]))
+    found = _logs(table, metric).values()
+    rows = [logs - median(logs[np.isfinite(logs)]) for logs in found if np.isfinite(logs).any()]
     if not rows:
         return None
-    stacked = np.array(rows)
-    counted = np.isfinite(stacked).sum(axis=0)
-    sums = np.nansum(stacked, axis=0)
+    counted = np.isfinite(rows).sum(axis=0)
+    sums = np.nansum(rows, axis=0)
     levels: Values = sums[counted > 0] / counted[counted > 0]
     return levels
 
 
 def _modes(table: Table, metric: str, error: float) -> Iterator[Caution]:
-    names = []
-    gaps = []
-    for variant in table.cells:
-        values = table.values(variant, metric)
-        values = values[np.isfinite(values)]
-        if values.size < _MODES_MIN or not (values > 0).all():
-            continue
-        gap = mode_gap(np.log(values), error / len(table.cells))
+    gaps = {}
+    for variant, values in _logs(table, metric).items():
+        logs = values[np.isfinite(values)]
+        gap = mode_gap(logs, error / len(table.cells)) if logs.size >= _MODES_MIN else None
         if gap is not None and gap >= _NOTABLE:
-            names.append(variant)
-            gaps.append(gap)
-    if names:
+            gaps[variant] = gap
+    if gaps:
         yield Caution(
             workload=table.workload,
             kind="two modes",
-            message=f"{metric} of {listed(names)} falls into two groups "
-            f"{percent(math.expm1(max(gaps)))} apart",
+            message=f"{metric} of {listed(tuple(gaps))} falls into two groups "
+            f"{percent(math.expm1(max(gaps.values())))} apart",
             remedy="ask for more rounds: an interval over few depends on which group they fall "
             "into; a mode that becomes more frequent shows as a change of the mean",
         )
@@ -124,14 +104,8 @@ def mode_gap(logs: Values, error: float) -> float | None:
     The split has the least sum of squares (Otsu's). Its gap must be wide compared with the spread
     within the groups, and wider than one group would show: between the outer fifths of a normal
     sample, n times a gap times the density there is exponential, and divided by the sample's own
-    spread it has the heavier tail of n - 2 degrees of freedom.
-
-    Args:
-        logs: values of one variant.
-        error: probability of finding groups in a normal sample.
-
-    Returns:
-        ``None`` if there are no such groups.
+    spread it has the heavier tail of n - 2 degrees of freedom. In a normal sample groups are found
+    with a probability of ``error``. ``None`` if there are none.
     """
     ordered = np.sort(logs)
     n = ordered.size
@@ -180,7 +154,7 @@ def _outliers(table: Table, metric: str, error: float) -> Iterator[Caution]:
 
 
 def _logs(table: Table, metric: str) -> dict[str, Values]:
-    """Logarithms of each variant's values by block, NaN if one is missing."""
+    """Logarithms by block of each variant whose values are positive; NaN if one is missing."""
     found = {variant: table.values(variant, metric) for variant in table.cells}
     return {v: np.log(x) for v, x in found.items() if not (x <= 0).any()}
 
