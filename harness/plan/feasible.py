@@ -39,7 +39,7 @@ def check_trials(matrix: Matrix, plan: Plan) -> None:
         SpecError: there are too many.
     """
     cells = sum(cell.reason is None for cell in plan.cells)
-    rounds = len(range(plan.shard[0], plan.rounds + 1, plan.shard[1]))
+    rounds = plan.count
     if cells * rounds > TRIALS:
         raise matrix.error(
             ("trials", "max"),

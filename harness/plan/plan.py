@@ -107,11 +107,8 @@ def make_plan(
 ) -> Plan:
     """Cross the axes of the matrix, and say of every cell whether it applies.
 
-    Args:
-        spec: the matrix.
-        experiments: the experiments of each toolchain, by the toolchain's name.
-        seed: decides the order of the trials within their rounds.
-        shard: (K, N), the K-th of N runs that share the rounds.
+    ``experiments`` are those of each toolchain, by its name; ``seed`` decides the order of trials
+    within rounds.
     """
     variants = tuple(_variants(spec, experiments))
     cells = tuple(

@@ -45,10 +45,7 @@ class Question:
 def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()) -> Question:
     """Fill in what the matrix leaves open, and check every name of its question and gates.
 
-    Args:
-        matrix: the matrix.
-        plan: its plan.
-        known: experiments that the toolchains know; where given, suspects are checked too.
+    ``known`` are the experiments that the toolchains know; where given, suspects are checked too.
 
     Raises:
         QuestionError: the first name that is not there, with the nearest that is.
@@ -57,13 +54,14 @@ def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()
     if not plan.variants:
         raise QuestionError(("question",), "the plan has no variant to ask about")
     for index, gate in enumerate(matrix.gates):
-        _check_gate(matrix, gate, index, plan)
+        _check_metric(matrix, gate.metric, ("gates", index, "metric"))
+        _named(gate.baseline, plan, ("gates", index, "baseline"))
+        _named(gate.candidate, plan, ("gates", index, "candidate"))
     for index, metric in enumerate(asked.metrics):
         _check_metric(matrix, metric, ("question", "metrics", index))
     toggled = toggled_experiments(plan.variants)
-    if known and asked.suspects:
-        for index, suspect in enumerate(asked.suspects):
-            _check(suspect, {*known, *toggled}, ("question", "suspects", index), "experiment")
+    for index, suspect in enumerate(asked.suspects or () if known else ()):
+        _check(suspect, {*known, *toggled}, ("question", "suspects", index), "experiment")
     candidate = _named(asked.candidate, plan, ("question", "candidate"))
     baseline = _named(asked.baseline, plan, ("question", "baseline"))
     if baseline is None:
@@ -76,14 +74,8 @@ def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()
             ("question", field), f"{baseline!r} is both baseline and candidate; name two variants"
         )
     suspects = toggled if asked.suspects is None else tuple(dict.fromkeys(asked.suspects))
-    question = Question(
-        baseline,
-        candidate,
-        suspects,
-        tuple(dict.fromkeys(asked.metrics)),
-        asked.margin,
-        asked.limit,
-    )
+    metrics = tuple(dict.fromkeys(asked.metrics))
+    question = Question(baseline, candidate, suspects, metrics, asked.margin, asked.limit)
     for index, gate in enumerate(matrix.gates):
         _check_sides(gate, index, question, plan)
     return question
@@ -159,12 +151,6 @@ def _default_candidate(plan: Plan, baseline: str) -> str | None:
     rest = [v for v in plan.variants if v.name != baseline]
     nearest = min(rest, key=lambda v: len(toggles_between(base, v)), default=None)
     return nearest.name if nearest else None
-
-
-def _check_gate(matrix: MatrixSpec, gate: GateSpec, index: int, plan: Plan) -> None:
-    _check_metric(matrix, gate.metric, ("gates", index, "metric"))
-    _named(gate.baseline, plan, ("gates", index, "baseline"))
-    _named(gate.candidate, plan, ("gates", index, "candidate"))
 
 
 def _check_sides(gate: GateSpec, index: int, question: Question, plan: Plan) -> None:

@@ -71,17 +71,9 @@ def environment_pairs(env: Mapping[str, str]) -> dict[str, str]:
 def effective(variant: Variant, toolchains: Mapping[str, ToolchainRecord]) -> frozenset[str]:
     """The experiments that are on in a variant; unknown toolchains have none by default."""
     record = toolchains.get(variant.toolchain)
-    on = set(record.on if record else ())
-    if "none" in variant.settings:
-        on.clear()
-    for setting in variant.settings:
-        if setting == "none":
-            continue
-        if turns_on(setting):
-            on.add(experiment_of(setting))
-        else:
-            on.discard(experiment_of(setting))
-    return frozenset(on)
+    default = record.on if record and "none" not in variant.settings else ()
+    named = {experiment_of(setting) for setting in variant.settings}
+    return frozenset(default) - named | {s for s in variant.settings if turns_on(s)}
 
 
 def toggles_between(
@@ -89,11 +81,8 @@ def toggles_between(
 ) -> frozenset[Toggle]:
     """Everything by which two variants differ.
 
-    Args:
-        one: a variant.
-        other: a variant.
-        toolchains: by name. Where the toolchain of both is among them, experiments count by what
-            is on, else by what is set.
+    Where both have one of the given toolchains, experiments count by what is on, else by what is
+    set.
     """
     same = one.toolchain == other.toolchain
     if same and toolchains and one.toolchain in toolchains:

@@ -27,10 +27,7 @@ FORMATS: Mapping[str, Callable[[Run, Verdict], str]] = MappingProxyType(
 def write_reports(run: Run, verdict: Verdict, *, summary: Path | None = None) -> None:
     """Write ``report.html`` and ``report.md`` into the run directory.
 
-    Args:
-        run: the run.
-        verdict: on it.
-        summary: a file to append the Markdown to: what ``GITHUB_STEP_SUMMARY`` names in CI.
+    The Markdown is appended to ``summary`` too: what ``GITHUB_STEP_SUMMARY`` names in CI.
     """
     markdown = render_markdown(run, verdict)
     write_inside(run.path, "report.html", render_html(run, verdict))

@@ -8,7 +8,7 @@ from harness.analysis.models import Headline, Verdict
 from harness.analysis.pairing import why_no_ratio
 from harness.matrix.names import variant_name
 from harness.metrics.catalogue import describe
-from harness.plan.variants import Conditions, Variant
+from harness.plan.variants import Conditions
 from harness.report.charts.drawing import (
     MIB,
     PLAIN,
@@ -27,6 +27,8 @@ from harness.report.wording import difference, percent, quantity
 from harness.run.question import question_of
 from harness.run.store import Run
 from harness.text.visible import visible
+
+_Identity = tuple[str, tuple[str, ...], Conditions]
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,12 @@ def _trend(entries: Sequence[Entry], metric: str, number: int) -> Trend:
     unit = describe(metric).unit
     medians: dict[tuple[str, _Identity], list[float | None]] = {}
     for index, entry in enumerate(entries):
-        samples, by_name = Samples(entry.run.trials), _by_name(entry.run)
-        for cell in entry.run.manifest.plan.cells:
-            if cell.variant in by_name:
-                key = (cell.workload, by_name[cell.variant].identity)
-                row = medians.setdefault(key, [None] * len(entries))
-                row[index] = samples.median(cell.workload, cell.variant, metric)
+        samples, plan = Samples(entry.run.trials), entry.run.manifest.plan
+        identities = {variant.name: variant.identity for variant in plan.variants}
+        for cell in plan.cells:
+            key = (cell.workload, identities[cell.variant])
+            row = medians.setdefault(key, [None] * len(entries))
+            row[index] = samples.median(cell.workload, cell.variant, metric)
     names = _names(entries)
     rows = tuple(
         Row(workload, names[identity], metric, tuple(values))
@@ -117,13 +119,6 @@ def _trend(entries: Sequence[Entry], metric: str, number: int) -> Trend:
         if any(value is not None for value in values)
     )
     return Trend(metric, unit, rows, _draw(entries, metric, unit, rows, number))
-
-
-_Identity = tuple[str, tuple[str, ...], Conditions]
-
-
-def _by_name(run: Run) -> dict[str, Variant]:
-    return {variant.name: variant for variant in run.manifest.plan.variants}
 
 
 def _names(entries: Sequence[Entry]) -> dict[_Identity, str]:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 
 from harness.analysis.models import Verdict
 from harness.report import wording
-from harness.report.sections import metric_rows
 from harness.run.store import Run
 from harness.text.visible import visible
 
@@ -82,8 +81,8 @@ def _changes(verdict: Verdict) -> _Table:
             wording.quantity(c.baseline_value, c.unit), wording.quantity(c.candidate_value, c.unit),
             wording.effect(c), wording.bounds(c), str(c.n),
         )
-        for c in (row.comparison for row in metric_rows(verdict))
-        if c.decision in {"increase", "decrease"}
+        for c in verdict.comparisons
+        if c.changed
     ]  # fmt: skip
     return "Changed metrics", head, rows
 

@@ -26,7 +26,7 @@ def render_html(run: Run, verdict: Verdict) -> str:
     """Render the page. The same run and verdict give the same bytes."""
     question = question_of(run)
     samples = sections.Samples(run.trials)
-    remarkable, folded = sections.split_rows(sections.metric_rows(verdict), question)
+    remarkable, folded = sections.split_rows(verdict.comparisons, question)
     return render_page(
         "report.html.j2",
         run=run,

@@ -4,6 +4,7 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from harness.analysis.models import (
     Attribution,
@@ -22,6 +23,8 @@ from harness.plan.variants import Variant
 from harness.report.wording import tone
 from harness.run.records import TrialRecord
 from harness.run.store import Run
+
+_Finding = TypeVar("_Finding", Comparison, Suspect, Diagnosis, Cure, Attribution)
 
 
 @dataclass(frozen=True)
@@ -60,22 +63,6 @@ class HeatMap:
 
 
 @dataclass(frozen=True)
-class MetricRow:
-    """One comparison, with what its row says beside the numbers."""
-
-    comparison: Comparison
-    direction: str
-    noise: float | None
-    """Standard deviation of a trial over its mean."""
-    tone: str
-
-    @property
-    def changed(self) -> bool:
-        """Whether the metric was found to differ."""
-        return self.tone in {"worse", "better", "changed"}
-
-
-@dataclass(frozen=True)
 class Trouble:
     """A cell with fewer samples than planned, and why."""
 
@@ -110,39 +97,30 @@ class Samples:
 
 def answers(verdict: Verdict, question: Question) -> list[Answer]:
     """One for each workload with a headline, in the verdict's order."""
+    asked = (question.baseline, question.candidate)
     result = []
     for headline in verdict.headlines:
         workload = headline.workload
-        primary = [
-            c for c in verdict.comparisons
-            if c.workload == workload and c.primary
-            and c.candidate == question.candidate and c.baseline == question.baseline
-        ]  # fmt: skip
-        tones = [tone(c.decision, c.metric) for c in primary] or ["unclear"]
-        worst = min(tones, key=("worse", "unclear", "changed", "better", "same").index)
+        tones = [
+            tone(c.decision, c.metric)
+            for c in _of(verdict.comparisons, workload)
+            if c.primary and (c.baseline, c.candidate) == asked
+        ] or ["unclear"]
         result.append(
             Answer(
                 headline=headline,
-                tone=worst,
-                suspects=tuple(s for s in verdict.suspects if s.workload == workload),
-                diagnoses=tuple(
-                    d
-                    for d in verdict.diagnosis
-                    if d.workload == workload and d.candidate == question.candidate
-                ),
-                cures=tuple(
-                    cure
-                    for cure in verdict.cures
-                    if cure.workload == workload and cure.candidate == question.candidate
-                ),
-                attributions=tuple(
-                    a
-                    for a in verdict.attributions
-                    if a.workload == workload and a.candidate == question.candidate
-                ),
+                tone=min(tones, key=("worse", "unclear", "changed", "better", "same").index),
+                suspects=_of(verdict.suspects, workload),
+                diagnoses=_of(verdict.diagnosis, workload),
+                cures=_of(verdict.cures, workload),
+                attributions=_of(verdict.attributions, workload),
             )
         )
     return result
+
+
+def _of(findings: Iterable[_Finding], workload: str) -> tuple[_Finding, ...]:
+    return tuple(found for found in findings if found.workload == workload)
 
 
 def heat_maps(run: Run, verdict: Verdict, question: Question, samples: Samples) -> list[HeatMap]:
@@ -155,55 +133,39 @@ def heat_maps(run: Run, verdict: Verdict, question: Question, samples: Samples) 
         for c in verdict.comparisons
         if c.baseline == baseline
     }
+
+    def cell(metric: str, workload: str, variant: str) -> HeatCell:
+        return HeatCell(
+            status=status.get((workload, variant)),
+            comparison=against.get((metric, workload, variant)),
+            median=samples.median(workload, variant, metric),
+            is_baseline=variant == baseline,
+        )
+
     maps = []
     for metric in question.metrics:
-        rows = []
-        for variant in run.manifest.plan.variants:
-            cells = tuple(
-                HeatCell(
-                    status=status.get((workload, variant.name)),
-                    comparison=against.get((metric, workload, variant.name)),
-                    median=samples.median(workload, variant.name, metric),
-                    is_baseline=variant.name == baseline,
-                )
-                for workload in workloads
-            )
-            rows.append((variant, cells))
+        rows = tuple(
+            (variant, tuple(cell(metric, workload, variant.name) for workload in workloads))
+            for variant in run.manifest.plan.variants
+        )
         unit = next((c.unit for c in verdict.comparisons if c.metric == metric), "count")
-        maps.append(HeatMap(metric, unit, baseline, workloads, tuple(rows)))
+        maps.append(HeatMap(metric, unit, baseline, workloads, rows))
     return maps
 
 
-def metric_rows(verdict: Verdict) -> list[MetricRow]:
-    """Every comparison, in the verdict's order."""
-    rows = []
-    for comparison in verdict.comparisons:
-        c = comparison
-        rows.append(
-            MetricRow(
-                comparison=c,
-                direction=describe(c.metric).direction,
-                noise=c.noise,
-                tone=tone(c.decision, c.metric),
-            )
-        )
-    return rows
-
-
 def split_rows(
-    rows: Iterable[MetricRow], question: Question
-) -> tuple[list[MetricRow], list[MetricRow]]:
+    comparisons: Iterable[Comparison], question: Question
+) -> tuple[list[Comparison], list[Comparison]]:
     """What shows before the reader unfolds anything, and the rest.
 
     To the question belong baseline and candidate; other variants' primary metrics are in the
     heat map already.
     """
-    shown: list[MetricRow] = []
-    folded: list[MetricRow] = []
-    for row in rows:
-        c = row.comparison
+    shown: list[Comparison] = []
+    folded: list[Comparison] = []
+    for c in comparisons:
         asked = (c.baseline, c.candidate) == (question.baseline, question.candidate)
-        (shown if asked and (c.primary or row.changed) else folded).append(row)
+        (shown if asked and (c.primary or c.changed) else folded).append(c)
     return shown, folded
 
 
@@ -214,8 +176,7 @@ def glossary(verdict: Verdict) -> list[Metric]:
 
 def methods(verdict: Verdict) -> list[tuple[str, int]]:
     """The methods of intervals, with their number of comparisons, most frequent first."""
-    counted = Counter(c.method for c in verdict.comparisons if c.ci is not None)
-    return counted.most_common()
+    return Counter(c.method for c in verdict.comparisons if c.ci is not None).most_common()
 
 
 def corrections(verdict: Verdict) -> list[str]:
@@ -254,6 +215,5 @@ def troubles(run: Run, verdict: Verdict) -> list[Trouble]:
 
 
 def _compiler_message(run: Run, cell: CellStatus) -> str:
-    variant = next((v for v in run.manifest.plan.variants if v.name == cell.variant), None)
-    build = run.manifest.build_of(cell.workload, variant) if variant else None
+    build = run.manifest.build_of(cell.workload, run.manifest.plan.variant(cell.variant))
     return (build.error if build else None) or ""

@@ -63,17 +63,9 @@ def comparison_lines(comparisons: Sequence[Comparison]) -> list[str]:
 
 
 _HEADER = (
-    "workload",
-    "metric",
-    "baseline",
-    "candidate",
-    "change",
-    "95 % interval",
-    "n",
-    "p",
-    "corrected",
+    "workload", "metric", "baseline", "candidate", "change", "95 % interval", "n", "p", "corrected",
     "decision",
-)
+)  # fmt: skip
 
 
 def _p(value: float | None) -> str:

@@ -50,15 +50,13 @@ def percent(ratio: float | None) -> str:
 
 def effect(comparison: Comparison) -> str:
     """A change as per cent, or in the metric's unit where there is no ratio, and why not."""
-    if comparison.ratio is not None or comparison.difference is None:
-        shown = percent(comparison.ratio)
-        if (
-            comparison.exact and comparison.ratio and shown == "0.0 %"
-        ):  # what is real is not nothing
-            small = words.percent(comparison.ratio - 1)
-            return shown if small == "0 %" else _minus(words.change(comparison.ratio))
-        return shown
-    return difference(comparison.difference, comparison.unit, comparison.no_ratio)
+    ratio = comparison.ratio
+    if ratio is None and comparison.difference is not None:
+        return difference(comparison.difference, comparison.unit, comparison.no_ratio)
+    shown = percent(ratio)
+    if ratio and comparison.exact and shown == "0.0 %" and words.percent(ratio - 1) != "0 %":
+        return _minus(words.change(ratio))  # what is real is not nothing
+    return shown
 
 
 def difference(value: float, unit: str, note: str = "") -> str:

@@ -8,12 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from harness.errors import HarnessError, reading, told, writing
 from harness.files.names import file_name
-from harness.run.records import Manifest
 from harness.run.store import NoRunError, Run, point_latest, read_manifest
 
+_Read = TypeVar("_Read")
 Say = Callable[[str], None]
 """Called with one line at a time."""
 
@@ -40,10 +41,7 @@ class Stored:
 def reserve(reports: Path, name: str, now: datetime) -> Path:
     """Create a run directory that is unique, even among runs that start in the same second.
 
-    Args:
-        reports: the directory of runs; created if it does not exist.
-        name: the end of the directory's name; a number follows where that is taken.
-        now: the time, in UTC.
+    Its name begins with ``now``, in UTC, and ends with ``name``, or a number where that is taken.
 
     Raises:
         HarnessError: it cannot be created.
@@ -69,7 +67,7 @@ def newest_run(reports: Path, matrix: Path, text: str, say: Say) -> Path:
     """
     found = [
         (manifest.matrix_text == text, manifest.created, path)
-        for path, manifest in _manifests(reports, say)
+        for path, manifest in _readable(_directories(reports), read_manifest, say)
         if "\0" not in manifest.matrix_path
         and Path(manifest.matrix_path).resolve() == matrix.resolve()
         and not (path / _BISECTION).exists()
@@ -93,13 +91,19 @@ def list_runs(reports: Path, say: Say) -> list[Stored]:
 
 def readable_runs(paths: Iterable[Path], say: Say) -> Iterator[Run]:
     """Read the runs in directories; ``say`` is told of those that cannot be read."""
+    return (run for _, run in _readable(paths, Run.load, say))
+
+
+def _readable(
+    paths: Iterable[Path], read: Callable[[Path], _Read], say: Say
+) -> Iterator[tuple[Path, _Read]]:
     for path in paths:
         try:
-            yield Run.load(path)
+            yield path, read(path)
         except NoRunError:
             continue
         except HarnessError as error:
-            say(_left_out(path, error))
+            say(f"{path.name} is left out: {' '.join(str(error).split())}")
 
 
 def prune_runs(
@@ -107,15 +111,8 @@ def prune_runs(
 ) -> list[Stored]:
     """Remove runs, oldest first, and point ``latest`` at the newest that is left.
 
-    Args:
-        reports: the directory of runs.
-        now: the time, to compute ages.
-        say: told of each run that cannot be read or removed; it is kept.
-        keep: how many of the newest to keep, whatever their age.
-        older_than: remove only runs of at least this age.
-
-    Returns:
-        The runs that were removed.
+    The newest ``keep`` stay, and so do those younger than ``older_than`` and those that cannot be
+    read or removed, of which ``say`` is told. Returns the runs that were removed.
     """
     runs = list_runs(reports, say)
     old = []
@@ -134,20 +131,6 @@ def prune_runs(
         elif old and (reports / "latest").is_symlink():
             (reports / "latest").unlink()
     return old
-
-
-def _manifests(reports: Path, say: Say) -> Iterator[tuple[Path, Manifest]]:
-    for path in _directories(reports):
-        try:
-            yield path, read_manifest(path)
-        except NoRunError:
-            continue
-        except HarnessError as error:
-            say(_left_out(path, error))
-
-
-def _left_out(path: Path, error: HarnessError) -> str:
-    return f"{path.name} is left out: {' '.join(str(error).split())}"
 
 
 def _directories(reports: Path) -> list[Path]:

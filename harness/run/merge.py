@@ -21,11 +21,8 @@ def merge(runs: Sequence[Run], destination: Path) -> Run:
     """Merge runs into a new run directory; each trial keeps the host that measured it.
 
     Where two runs have the same rounds, as when a run was repeated on another machine, those of the
-    later one get new numbers: the number of a round only identifies it.
-
-    Args:
-        runs: at least one, all made from the same matrix, toolchains and builds.
-        destination: a directory that does not exist yet; it is created complete or not at all.
+    later one get new numbers: the number of a round only identifies it. The destination is created
+    complete or not at all.
 
     Raises:
         HarnessError: the runs are of different things, or hold the same trial; or the destination
@@ -85,13 +82,12 @@ def _moved(run: Run, offset: int, directory: Path) -> Iterator[TrialRecord]:
             source = getattr(record, field)
             if source is None:
                 continue
-            paths[field] = None
+            paths[field] = f"{place}/{stem}{ending}"
             try:
                 data = read_inside(run.path, source, _FILE_BYTES)
             except HarnessError as error:
-                notes[field] = f"it was not merged: {error}"
+                notes[field], paths[field] = f"it was not merged: {error}", None
                 continue
-            paths[field] = f"{place}/{stem}{ending}"
             with writing(directory, OTHERWISE):
                 write_inside(directory, f"{place}/{stem}{ending}", data)
         yield moved.model_copy(update={**paths, "notes": notes})
@@ -101,18 +97,7 @@ def _joined(manifests: Sequence[Manifest], name: str, rounds: int) -> Manifest:
     first = manifests[0]
     hosts = {host.id: host for m in manifests for host in (m.hosts or (m.host,))}
     builds = {b.key: b for m in manifests for b in m.builds}
-    plan = first.plan.model_copy(
-        update={
-            "shard": (1, 1),
-            "left": {},
-            "rounds": max(rounds, *(m.plan.rounds for m in manifests)),
-        }
-    )
-    return first.model_copy(
-        update={
-            "name": name,
-            "plan": plan,
-            "hosts": tuple(hosts.values()),
-            "builds": tuple(builds.values()),
-        }
-    )
+    rounds = max(rounds, *(m.plan.rounds for m in manifests))
+    plan = first.plan.model_copy(update={"shard": (1, 1), "left": {}, "rounds": rounds})
+    parts = {"plan": plan, "hosts": tuple(hosts.values()), "builds": tuple(builds.values())}
+    return first.model_copy(update={"name": name, **parts})

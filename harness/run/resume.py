@@ -19,7 +19,8 @@ def continued(old: Manifest, new: Manifest) -> Manifest:
     """
     check_same_origin(old, new, "resumed")
     made = {_cell(build) for build in new.builds}
-    earlier = [_without_paths(build) for build in old.builds if _cell(build) not in made]
+    no_paths = {"binary": "", "directory": ""}
+    earlier = [b.model_copy(update=no_paths) for b in old.builds if _cell(b) not in made]
     fresh = {name: getattr(new, name) for name in _FROM_NEW}
     hosts = {host.id: host for host in (*(old.hosts or (old.host,)), new.host)}
     return old.model_copy(
@@ -32,17 +33,13 @@ def continued(old: Manifest, new: Manifest) -> Manifest:
 
 
 _FROM_NEW = (
-    *("matrix_path", "matrix_text", "matrix", "plan", "toolchains", "supervisor"),
-    *("load_generator", "lanes", "memory_budget"),
-)
+    "matrix_path", "matrix_text", "matrix", "plan", "toolchains", "supervisor", "load_generator",
+    "lanes", "memory_budget",
+)  # fmt: skip
 
 
 def _cell(build: BuildRecord) -> tuple[object, ...]:
     return (build.workload, build.toolchain, build.settings, build.build)
-
-
-def _without_paths(build: BuildRecord) -> BuildRecord:
-    return build.model_copy(update={"binary": "", "directory": ""})
 
 
 _INSTEAD = {
@@ -54,13 +51,9 @@ _INSTEAD = {
 def check_same_origin(
     old: Manifest, new: Manifest, purpose: str, *, ignore: frozenset[str] = frozenset()
 ) -> None:
-    """Refuse to join measurements of different things.
+    """Refuse to join measurements of different things; ``purpose`` is ``resumed`` or ``merged``.
 
-    Args:
-        old: one manifest.
-        new: the other.
-        purpose: ``resumed`` or ``merged``, for the message.
-        ignore: fields that may differ, as ``plan.seed``.
+    Fields of ``ignore`` may differ, as ``plan.seed``.
 
     Raises:
         HarnessError: the message names the first field that differs, with both values.

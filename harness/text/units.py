@@ -9,8 +9,14 @@ _SIZES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 
           "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}  # fmt: skip
 _DURATIONS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _NUMBER = r"(\d+(?:\.\d+)?)"
-_EXAMPLES = {"bytes": "200MiB", "seconds": "500ms", "ratio": "0.5 or 50%", "1/s": "1000/s"}
-"""Of each unit's values; of any other unit's, a plain number."""
+_SHARES = {"": 1.0, "%": 0.01}
+_AMOUNTS: dict[str, tuple[Mapping[str, float], str]] = {
+    "bytes": (_SIZES, "a size; write it as 200MiB"),
+    "seconds": (_DURATIONS, "a duration; write it as 500ms"),
+    "ratio": (_SHARES, "a share; write it as 0.5 or 50%"),
+    "1/s": ({"": 1.0, "/s": 1.0}, "a rate; write it as 1000/s"),
+}
+_PLAIN = ({"": 1.0}, "a plain number; write it as 10")
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ def parse_fraction(value: object) -> object:
     """A share, as ``5%`` or ``0.05``."""
     if not isinstance(value, str):
         return value
-    return _scaled(value, {"": 1.0, "%": 0.01}, "a share; write it as 5% or 0.05")
+    return _scaled(value, _SHARES, "a share; write it as 5% or 0.05")
 
 
 def parse_amount(text: str, unit: str) -> float:
@@ -48,17 +54,7 @@ def parse_amount(text: str, unit: str) -> float:
     Raises:
         ValueError: it is not in that unit.
     """
-    what = f"{_named(unit)}; write it as {_EXAMPLES.get(unit, '10')}"
-    match unit:
-        case "bytes":
-            return _scaled(text, _SIZES, what)
-        case "seconds":
-            return _scaled(text, _DURATIONS, what)
-        case "ratio":
-            return _scaled(text, {"": 1.0, "%": 0.01}, what)
-        case "1/s":
-            return _scaled(text, {"": 1.0, "/s": 1.0}, what)
-    return _scaled(text, {"": 1.0}, what)
+    return _scaled(text, *_AMOUNTS.get(unit, _PLAIN))
 
 
 def parse_increase(text: str, unit: str) -> Increase:
@@ -78,8 +74,7 @@ def parse_increase(text: str, unit: str) -> Increase:
             f"{text!r} would be as many times the baseline; write 5%, or an amount, as {whole}"
         )
     if text.endswith("%") or shared:
-        share = parse_fraction(text)
-        return Increase(share=float(str(share)))
+        return Increase(share=_scaled(text, *_AMOUNTS["ratio"]))
     if plain and unit == "count" and not float(text).is_integer():
         raise ValueError(f"{text!r} is no whole number; write 5% for a part of the baseline")
     try:
@@ -97,9 +92,3 @@ def _scaled(text: str, factors: Mapping[str, float], what: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text!r} is not {what}")
     return number
-
-
-def _named(unit: str) -> str:
-    return {"bytes": "a size", "seconds": "a duration", "ratio": "a share", "1/s": "a rate"}.get(
-        unit, "a plain number"
-    )

@@ -3,8 +3,6 @@
 import json
 import re
 
-_LAST_LATIN1 = 0xFF
-_LAST_SHORT = 0xFFFF
 # C0 and C1 controls, and every character that reorders, joins or hides its neighbours
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
@@ -33,10 +31,6 @@ def first_unseen(text: str) -> str | None:
 
 
 def _spell(match: re.Match[str]) -> str:
-    character = match[0]
-    if character in "\t\n":
-        return character
-    code = ord(character)
-    if code <= _LAST_LATIN1:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= _LAST_SHORT else f"\\U{code:08x}"
+    if match[0] in "\t\n":
+        return match[0]
+    return match[0].encode("unicode_escape").decode()

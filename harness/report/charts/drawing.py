@@ -65,9 +65,7 @@ def tip(variant: str, text: str) -> str:
 def draw(chart: Chart, label: str) -> Markup:
     """The chart's SVG: without what a style sheet says better, and with tooltips as titles.
 
-    Args:
-        chart: the chart; its marks' ``description`` is a text made by ``tip()``.
-        label: its accessible name.
+    The ``description`` of its marks is made by ``tip()``; ``label`` is its accessible name.
     """
     svg = vlc.vegalite_to_svg(chart | {"background": None, "config": _CONFIG})
     svg = _TAG.sub(lambda match: _slim(match[0]), _EMPTY.sub("", svg))
@@ -120,20 +118,15 @@ def _slim(tag: str) -> str:
     bare = _LONG.sub(r"\1", _NEEDLESS.sub("", _LABEL.sub("", tag)))
     if not label or _SEPARATOR not in label[1] or not bare.endswith("/>"):
         return bare
-    name = bare.removesuffix("/>").partition(" ")[0]
     variant, _, text = label[1].rpartition(_SEPARATOR)
-    element = name.removeprefix("<")
+    title = f"<title>{variant}: {text}</title>" if variant else f"<title>{text}</title>"
     dot = _DOT.fullmatch(bare)
     if dot:
         fill = "" if dot["fill"] == PLAIN else f' fill="{dot["fill"]}"'
         place = f'cx="{dot["x"]}" cy="{dot["y"]}" r="3"{fill}'
-        return f'<circle data-v="{variant}" {place}><title>{_title(variant, text)}</title></circle>'
-    inner = bare.removesuffix("/>").removeprefix(name)
-    return f'{name} data-v="{variant}"{inner}><title>{_title(variant, text)}</title></{element}>'
-
-
-def _title(variant: str, text: str) -> str:
-    return f"{variant}: {text}" if variant else text
+        return f'<circle data-v="{variant}" {place}>{title}</circle>'
+    element, _, rest = bare[1:-2].partition(" ")
+    return f'<{element} data-v="{variant}" {rest}>{title}</{element}>'
 
 
 _CONFIG = {

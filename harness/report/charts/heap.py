@@ -38,15 +38,7 @@ def heap_difference(
     """Heap by function, candidate less baseline, with a flame graph of both.
 
     A program whose main has returned has often nothing live left: where that holds for both, what
-    they allocated over the whole trial is shown.
-
-    Args:
-        run: the run.
-        workload: its name.
-        baseline: a variant's name.
-        candidate: a variant's name.
-        key: the figure's id in the page.
-        reading: of the run's profiles.
+    they allocated over the whole trial is shown. ``key`` is the figure's id in the page.
     """
     found = _heaps(run, workload, baseline, candidate, reading)
     if found is None:

@@ -21,14 +21,7 @@ from harness.text.visible import visible
 
 
 def trials_in_order(run: Run, metric: str, unit: str, roles: Mapping[str, str]) -> Figure | None:
-    """A dot for each trial that has the metric.
-
-    Args:
-        run: the run.
-        metric: its name.
-        unit: the metric's.
-        roles: ``baseline`` and ``candidate`` by the variant's name.
-    """
+    """A dot for each trial that has the metric, coloured by the role of its variant."""
     counts: dict[str, int] = defaultdict(int)
     rows = []
     for trial in sorted(run.trials, key=lambda t: (t.started, t.workload, t.variant, t.round)):

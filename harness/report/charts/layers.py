@@ -33,13 +33,7 @@ _LAYERS = {
 def memory_layers(
     samples: Samples, workloads: Sequence[str], variants: Sequence[tuple[str, str]]
 ) -> Figure | None:
-    """Medians over rounds, a bar for each workload and variant.
-
-    Args:
-        samples: of the run.
-        workloads: in order.
-        variants: pairs of role and name.
-    """
+    """Medians over rounds, a bar for each workload and variant (a role and a name)."""
     rows, table = [], [("Workload", "Variant", *_LAYERS, "Resident")]
     for workload in workloads:
         for role, variant in variants:

@@ -42,12 +42,7 @@ def memory_over_time(
 ) -> Figure | None:
     """Every round faint, their median strong, a panel for each variant.
 
-    Args:
-        run: the run.
-        workload: its name.
-        roles: ``baseline`` and ``candidate`` by the variant's name.
-        key: the figure's id in the page.
-        reading: of the run's series.
+    ``roles`` are ``baseline`` and ``candidate`` by the variant's name; ``key`` is the figure's id.
     """
     series = _series(run, workload, reading)
     if not series:

@@ -38,13 +38,7 @@ class _Region(NamedTuple):
 def address_space(
     run: Run, workloads: Sequence[str], variants: Sequence[tuple[str, str]]
 ) -> Figure | None:
-    """Medians over rounds, from smaps at the end of main.
-
-    Args:
-        run: the run.
-        workloads: in order.
-        variants: pairs of role and name.
-    """
+    """Medians over rounds, from smaps at the end of main; variants are pairs of role and name."""
     regions = list(_regions(run, workloads, variants))
     if not regions:
         return None

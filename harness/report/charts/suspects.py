@@ -27,13 +27,7 @@ _COLORS = {
 
 
 def suspect_shares(suspects: Sequence[Suspect], limit: float, half: float) -> Figure | None:
-    """Shares of the change with their intervals.
-
-    Args:
-        suspects: of the verdict.
-        limit: the share below which a suspect is ruled out.
-        half: the share above which one is implicated.
-    """
+    """Shares of the change: ruled out below ``limit``, implicated above ``half``."""
     rows = _rows([s for s in suspects if s.share is not None])
     if not rows:
         return None
