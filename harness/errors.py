@@ -62,9 +62,7 @@ def told(error: OSError) -> str:
 def writing(place: Path, otherwise: str) -> Iterator[None]:
     """Tell a full disk, a missing permission, too long a name there as the user's to mend.
 
-    Args:
-        place: the file or directory.
-        otherwise: what to do instead of that.
+    ``otherwise`` is what else the user can do.
 
     Raises:
         HarnessError: instead of an ``OSError``.
@@ -78,9 +76,6 @@ def writing(place: Path, otherwise: str) -> Iterator[None]:
 @contextmanager
 def reading(place: Path) -> Iterator[None]:
     """Tell what keeps a file from being read as the user's to mend.
-
-    Args:
-        place: the file or directory.
 
     Raises:
         HarnessError: instead of an ``OSError``.

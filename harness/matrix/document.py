@@ -78,9 +78,8 @@ class Document:
 def _read(path: Path) -> str:
     """Read a matrix file, which must be a regular file of reasonable size."""
     if first_unseen(path.name) or re.search("[\ud800-\udfff]", str(path.absolute())):
-        raise HarnessError(
-            f"{path}: its name or its directory's cannot be printed; rename it, in UTF-8"
-        )
+        message = "its name or its directory's cannot be printed; rename it, in UTF-8"
+        raise HarnessError(f"{path}: {message}")
     with reading(path), open(path, "rb", opener=_open_at_once) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise HarnessError(f"{path}: is not an ordinary file; name a matrix file")
@@ -167,9 +166,8 @@ class _Reader:
 
     def read(self) -> Any:
         if not isinstance(self._root, yaml.MappingNode):
-            raise self._error(
-                self._root, "a matrix is a mapping with keys such as go and workloads"
-            )
+            message = "a matrix is a mapping with keys such as go and workloads"
+            raise self._error(self._root, message)
         return self._read(self._root, ())
 
     def _read(self, node: yaml.Node, parents: tuple[yaml.Node, ...]) -> Any:
@@ -199,10 +197,8 @@ class _Reader:
                 )
             self._characters += len(key.value)
             if key.value in result:
-                raise self._error(
-                    key,
-                    f"duplicate key {key.value!r}; it is first given in line {lines[key.value]}",
-                )
+                message = f"duplicate key {key.value!r}; it is first given in line"
+                raise self._error(key, f"{message} {lines[key.value]}")
             lines[key.value] = key.start_mark.line + 1
             result[key.value] = self._read(value, parents)
         return result

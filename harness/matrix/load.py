@@ -69,25 +69,20 @@ def load(path: Path) -> Matrix:
 def _check_names(matrix: Matrix) -> None:
     """Check unique names and references between parts of the file."""
     spec = matrix.spec
-    for key, names in (
-        ("workloads", [w.name for w in spec.workloads]),
-        ("go", [t.name for t in spec.go]),
-    ):
+    workloads = [w.name for w in spec.workloads]
+    for key, names in (("workloads", workloads), ("go", [t.name for t in spec.go])):
         seen: set[str] = set()
         for index, name in enumerate(names):
             if name in seen:
-                raise matrix.error(
-                    (key, index), f"{name!r} is named twice; each needs its own name"
-                )
+                message = f"{name!r} is named twice; each needs its own name"
+                raise matrix.error((key, index), message)
             seen.add(name)
-    workloads = [w.name for w in spec.workloads]
     for section in ("exclude", "gates"):
         for index, entry in enumerate(getattr(spec, section)):
             if entry.workload is not None and entry.workload not in workloads:
                 hint = did_you_mean(entry.workload, workloads)
-                raise matrix.error(
-                    (section, index, "workload"), f"there is no workload {entry.workload!r}{hint}"
-                )
+                message = f"there is no workload {entry.workload!r}{hint}"
+                raise matrix.error((section, index, "workload"), message)
 
 
 def _check_size(matrix: Matrix) -> None:

@@ -29,14 +29,13 @@ def _explain(document: Document, detail: ErrorDetails) -> str:
     """One line for one of pydantic's errors."""
     location = detail["loc"]
     name = location[-1] if location else "the matrix"
-    if name == "[key]":  # the key itself is wrong, and not its value
-        message = shortened(_message(name, detail))
-        return str(document.error(location[:-1], message, key=True))
     if detail["type"] == "extra_forbidden":
         shown = shortened(str(name), 100)
         message = f"unknown key {shown!r}{did_you_mean(str(name), _valid_keys(location[:-1]))}"
         return str(document.error(location, message, key=True))
     message = shortened(_message(name, detail))
+    if name == "[key]":  # the key itself is wrong, and not its value
+        return str(document.error(location[:-1], message, key=True))
     return str(document.error(location, message))
 
 
@@ -79,21 +78,20 @@ def _valid_keys(location: Location) -> list[str]:
     """The keys that the models' JSON Schema allows at a location."""
     schema = _schema()
     definitions = schema.get("$defs", {})
-    candidates = [schema]
+    outer = [schema]
     for part in location:
-        candidates = [
-            inner
-            for outer in _resolve(candidates, definitions)
-            for inner in (
-                outer.get("properties", {}).get(part),
-                outer.get("items") if isinstance(part, int) else None,
-                outer.get("additionalProperties"),
+        inner = [
+            found
+            for s in outer
+            for found in (
+                s.get("properties", {}).get(part),
+                s.get("items") if isinstance(part, int) else None,
+                s.get("additionalProperties"),
             )
-            if isinstance(inner, dict)
+            if isinstance(found, dict)
         ]
-    return sorted(
-        {key for s in _resolve(candidates, definitions) for key in s.get("properties", {})}
-    )
+        outer = _resolve(inner, definitions)
+    return sorted({key for s in outer for key in s.get("properties", {})})
 
 
 def _resolve(schemas: list[dict[str, Any]], definitions: dict[str, Any]) -> list[dict[str, Any]]:

@@ -39,15 +39,8 @@ def assignments(pairs: Mapping[str, str]) -> str:
 
 
 def variant_name(toolchain: str, settings: Iterable[str], pairs: Mapping[str, str]) -> str:
-    """A variant's name.
-
-    Args:
-        toolchain: its name.
-        settings: of experiments, in the toolchain's own order.
-        pairs: build settings, then environment variables, by what they are called in names.
-    """
-    flags = ",".join(settings)
-    words = assignments(pairs)
+    """A variant's name, with its parts in the order given: the toolchain's own for settings."""
+    flags, words = ",".join(settings), assignments(pairs)
     return f"{toolchain}{f'+{flags}' if flags else ''}{f' {words}' if words else ''}"
 
 

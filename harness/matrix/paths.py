@@ -7,11 +7,7 @@ from harness.errors import HarnessError
 
 
 def beside(base: Path, said: str) -> Path:
-    """Resolve a path and its links; it need not exist.
-
-    Args:
-        base: the directory of the matrix file.
-        said: the path, as the user wrote it.
+    """Resolve a path and its links from the matrix file's directory; it need not exist.
 
     Raises:
         HarnessError: nobody could tell what is there: a loop of links, no permission, no home.

@@ -215,5 +215,6 @@ def troubles(run: Run, verdict: Verdict) -> list[Trouble]:
 
 
 def _compiler_message(run: Run, cell: CellStatus) -> str:
-    build = run.manifest.build_of(cell.workload, run.manifest.plan.variant(cell.variant))
+    variant = next((v for v in run.manifest.plan.variants if v.name == cell.variant), None)
+    build = run.manifest.build_of(cell.workload, variant) if variant else None
     return (build.error if build else None) or ""
