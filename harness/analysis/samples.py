@@ -40,6 +40,8 @@ class Table:
     """In order of time."""
     cells: dict[str, dict[Block, TrialRecord]]
     """By variant: its trials that ended well."""
+    trials: tuple[TrialRecord, ...] = ()
+    """All of them, those that failed too."""
     _values: dict[tuple[str, str], Values] = field(default_factory=dict, repr=False)
     _moments: dict[tuple[str, str, bool], Values] = field(default_factory=dict, repr=False)
 
@@ -110,16 +112,18 @@ class Table:
 
 def tables(run: Run) -> dict[str, Table]:
     """Samples of every workload of the plan; only trials that ended well count."""
+    by_workload: dict[str, list[TrialRecord]] = {c.workload: [] for c in run.manifest.plan.cells}
+    for trial in run.trials:  # once: a run may have a thousand workloads
+        by_workload[trial.workload].append(trial)
     result = {}
-    for workload in dict.fromkeys(cell.workload for cell in run.manifest.plan.cells):
-        trials = [t for t in run.trials if t.workload == workload and t.ok]
+    for workload, trials in by_workload.items():
         started: dict[Block, float] = {}
         cells: dict[str, dict[Block, TrialRecord]] = {}
-        for block, trial in _blocks(trials):
+        for block, trial in _blocks([trial for trial in trials if trial.ok]):
             started[block] = min(trial.started, started.get(block, math.inf))
             cells.setdefault(trial.variant, {})[block] = trial
         blocks = tuple(sorted(started, key=lambda b: (started[b], b)))
-        result[workload] = Table(workload, blocks, cells)
+        result[workload] = Table(workload, blocks, cells, tuple(trials))
     return result
 
 

@@ -43,7 +43,7 @@ def render_csv(run: Run) -> str:
             raw(trial.started), _csv_text(trial.outcome),
         )  # fmt: skip
         for metric, value in trial.metrics.items() or [("", None)]:
-            writer.writerow((*start, _csv_text(metric), _unit(metric), raw(value)))
+            writer.writerow((*start, _csv_text(metric), describe(metric).unit, raw(value)))
     return text.getvalue()
 
 
@@ -102,12 +102,8 @@ def _environment(variant: Variant) -> str:
     return assignments(dict(variant.conditions.env))
 
 
-def _unit(metric: str) -> str:
-    return describe(metric).unit
-
-
 def _benchmark_unit(metric: str) -> str:
-    suffix = _UNIT_SUFFIX.get(_unit(metric))
+    suffix = _UNIT_SUFFIX.get(describe(metric).unit)
     name = "_".join(visible(metric).split())
     return f"{name}-{suffix}" if suffix else name
 

@@ -1,6 +1,7 @@
 """Format numbers and effects for readers. Pure functions."""
 
 import math
+from collections.abc import Callable
 
 from harness.analysis.models import Comparison, Decision
 from harness.metrics.catalogue import describe
@@ -74,19 +75,20 @@ def sentence(text: str) -> str:
 
 def interval(ci: tuple[float, float] | None) -> str:
     """An interval of ratios as signed changes."""
+    return _ends(ci, percent)
+
+
+def _ends(ci: tuple[float, float] | None, show: Callable[[float], str]) -> str:
     if ci is None:
         return NOTHING
-    return "exact" if ci[0] == ci[1] else f"{percent(ci[0])} to {percent(ci[1])}"
+    return "exact" if ci[0] == ci[1] else " to ".join(map(show, ci))
 
 
 def bounds(comparison: Comparison) -> str:
     """The interval of a change, as ``effect`` has it."""
-    ci = comparison.difference_ci
-    if comparison.ratio is not None or ci is None:
+    if comparison.ratio is not None or comparison.difference_ci is None:
         return interval(comparison.ci)
-    if ci[0] == ci[1]:
-        return "exact"
-    return " to ".join(difference(bound, comparison.unit) for bound in ci)
+    return _ends(comparison.difference_ci, lambda bound: difference(bound, comparison.unit))
 
 
 def share(value: float | None) -> str:
@@ -98,9 +100,7 @@ def share(value: float | None) -> str:
 
 def shares(ci: tuple[float, float] | None) -> str:
     """An interval of shares."""
-    if ci is None:
-        return NOTHING
-    return "exact" if ci[0] == ci[1] else f"{share(ci[0])} to {share(ci[1])}"
+    return _ends(ci, share)
 
 
 def spread(value: float) -> str:

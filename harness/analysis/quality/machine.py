@@ -1,14 +1,13 @@
 """Warnings about the machine: what trials' own counters, outcomes and limits say about it."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from harness.analysis.models import Caution
 from harness.analysis.quality.metrics import moved
 from harness.analysis.samples import Table
-from harness.run.records import TrialRecord
 from harness.text.words import listed, percent
 
 _FEW = 5
@@ -25,9 +24,7 @@ _RELEVANT = {
 """Of what a trial may inherit: what affects memory, or how much CPU time it gets."""
 
 
-def machine_cautions(
-    table: Table, trials: Sequence[TrialRecord], error: float
-) -> Iterator[Caution]:
+def machine_cautions(table: Table, error: float) -> Iterator[Caution]:
     """Every warning about one workload's trials, failed ones too, and the machine they ran on.
 
     ``error`` is the probability of a false warning of each kind.
@@ -35,8 +32,8 @@ def machine_cautions(
     yield from _swap_used(table)
     yield from _busy_machine(table)
     yield from _throttled_cpu(table, error)
-    yield from _failed_trials(table, trials)
-    yield from _inherited(table, trials)
+    yield from _failed_trials(table)
+    yield from _inherited(table)
 
 
 def _swap_used(table: Table) -> Iterator[Caution]:
@@ -88,22 +85,22 @@ def _throttled_cpu(table: Table, error: float) -> Iterator[Caution]:
         )
 
 
-def _failed_trials(table: Table, trials: Sequence[TrialRecord]) -> Iterator[Caution]:
-    failed = [t for t in trials if not t.ok]
-    if failed and len(failed) < len(trials):
+def _failed_trials(table: Table) -> Iterator[Caution]:
+    failed = [t for t in table.trials if not t.ok]
+    if failed and len(failed) < len(table.trials):
         variants = listed(sorted({t.variant for t in failed}))
         yield Caution(
             workload=table.workload,
             kind="failed trials",
-            message=f"{len(failed)} of {len(trials)} trials failed ({variants}); those that failed "
-            "may have needed most memory, so the others are not a fair sample",
+            message=f"{len(failed)} of {len(table.trials)} trials failed ({variants}); those that "
+            "failed may have needed most memory, so the others are not a fair sample",
             remedy="read their logs; raise trials.timeout or memory_limit if these ended them",
         )
 
 
-def _inherited(table: Table, trials: Sequence[TrialRecord]) -> Iterator[Caution]:
+def _inherited(table: Table) -> Iterator[Caution]:
     """Warn about what trials had from the harness's own process and that affects measurements."""
-    some = [t for t in trials if t.inherited.keys() & _RELEVANT]
+    some = [t for t in table.trials if t.inherited.keys() & _RELEVANT]
     if some:
         known = dict.fromkeys(
             f"{name} {t.inherited[name]}" for t in some for name in t.inherited if name in _RELEVANT
@@ -111,8 +108,8 @@ def _inherited(table: Table, trials: Sequence[TrialRecord]) -> Iterator[Caution]
         yield Caution(
             workload=table.workload,
             kind="inherited",
-            message=f"{len(some)} of {len(trials)} trials inherited from the harness what it may "
-            f"not change: {listed(tuple(known))}; programs behave differently under it",
+            message=f"{len(some)} of {len(table.trials)} trials inherited from the harness what it "
+            f"may not change: {listed(tuple(known))}; programs behave differently under it",
             remedy="start the harness from a plain shell (without nice, chrt, ulimit, setarch), "
             "or with the permission to change it (CAP_SYS_NICE, CAP_SYS_RESOURCE)",
         )

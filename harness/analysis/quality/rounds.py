@@ -36,31 +36,18 @@ class Pace(NamedTuple):
 def pace_of(run: Run) -> Pace:
     """The pace of a run, from all of its trials."""
     longest: dict[str, float] = {}
-    pace = Pace(
-        lanes=len({(trial.host, trial.lane) for trial in run.trials}),
-        timeout=run.manifest.matrix.trials.timeout,
-        longest=longest,
-    )
+    lanes = len({(trial.host, trial.lane) for trial in run.trials})
+    pace = Pace(lanes, run.manifest.matrix.trials.timeout, longest)
     for trial in run.trials:
         longest[trial.host] = max(pace.seconds(trial), longest.get(trial.host, 0.0))
     return pace
 
 
-def trials_by_workload(run: Run) -> dict[str, list[TrialRecord]]:
-    """The trials of a run, in one pass: a run may have a thousand workloads."""
-    found: dict[str, list[TrialRecord]] = {}
-    for trial in run.trials:
-        found.setdefault(trial.workload, []).append(trial)
-    return found
-
-
-def round_cautions(
-    trials: Iterable[TrialRecord], table: Table, question: Question, pace: Pace
-) -> Iterator[Caution]:
+def round_cautions(table: Table, question: Question, pace: Pace) -> Iterator[Caution]:
     """Every warning about one workload's rounds."""
     yield from _few_rounds(table, question)
     torn = list(_torn_rounds(table))
-    yield from torn or _separated_pairs(trials, table, question, pace)
+    yield from torn or _separated_pairs(table, question, pace)
     yield from _different_machines(table, question)
 
 
@@ -94,11 +81,9 @@ def _torn_rounds(table: Table) -> Iterator[Caution]:
         )
 
 
-def _separated_pairs(
-    trials: Iterable[TrialRecord], table: Table, question: Question, pace: Pace
-) -> Iterator[Caution]:
+def _separated_pairs(table: Table, question: Question, pace: Pace) -> Iterator[Caution]:
     """Warn about pairs often measured far apart, though in too few rounds not to be paired."""
-    patience = _patience(trials, pace)
+    patience = _patience(table.trials, pace)
     found = []
     references = (question.baseline, question.candidate or question.baseline)
     for one in references:
@@ -133,14 +118,10 @@ def _patience(trials: Iterable[TrialRecord], pace: Pace) -> dict[tuple[str, int]
 
 def _different_machines(table: Table, question: Question) -> Iterator[Caution]:
     """Warn about rounds whose baseline and candidate ran on different machines."""
-    hosts: list[dict[int, set[str]]] = []
-    for name in (question.baseline, question.candidate or question.baseline):
-        by_round: dict[int, set[str]] = {}
-        for block in table.cells.get(name, {}):
-            by_round.setdefault(block.round, set()).add(block.host)
-        hosts.append(by_round)
-    both = hosts[0].keys() & hosts[1].keys()
-    apart = [number for number in both if not hosts[0][number] & hosts[1][number]]
+    sides = (question.baseline, question.candidate or question.baseline)
+    one, other = ({(b.round, b.host) for b in table.cells.get(name, {})} for name in sides)
+    both = {number for number, _ in one} & {number for number, _ in other}
+    apart = both - {number for number, _ in one & other}
     if apart:
         yield Caution(
             workload=table.workload,
