@@ -168,21 +168,16 @@ class _Reader:
             raise ValueError("a damaged profile: a sample without a value for each kind")
         return Sample(tuple(stack), values)
 
-    def _message(self, data: int | bytes) -> _Message:
+    def _message(self, message: int | bytes) -> _Message:
+        data, position = _bytes(message), 0
         fields: _Message = defaultdict(list)
-        for number, value in self._fields(_bytes(data)):
-            fields[number].append(value)
-        return fields
-
-    def _fields(self, data: bytes) -> Iterator[tuple[int, int | bytes]]:
-        position = 0
         while position < len(data):
             self._count(1)
             key, position = _varint(data, position)
             kind = key & 7
             if kind == _VARINT:
-                value, position = _varint(data, position)
-                yield key >> 3, value
+                number, position = _varint(data, position)
+                fields[key >> 3].append(number)
                 continue
             if kind == _BYTES:
                 size, position = _varint(data, position)
@@ -192,8 +187,9 @@ class _Reader:
                 raise ValueError(f"a damaged profile: wire type {kind}")
             if position + size > len(data):
                 raise ValueError("a profile cut short")
-            yield key >> 3, data[position : position + size]
+            fields[key >> 3].append(data[position : position + size])
             position += size
+        return fields
 
     def _first(self, values: list[int | bytes]) -> int:
         return next(self._numbers(values), 0)

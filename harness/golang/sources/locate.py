@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,13 +95,19 @@ def locate(
     Raises:
         HarnessError: there is no such main package.
     """
-    search = _Search(workload.name, base.resolve(), _Go(toolchain, cache), tags)
+    outside = {} if workload.module is None else _OUTSIDE
+    search = _Search(workload, base.resolve(), _Go(toolchain, cache, outside), tags)
     if workload.module is not None:
-        start = _published(workload.module, search.go)
-        return search.find(workload.module, start, ".", published=True)
-    if workload.benchmark is not None:
-        return search.locate(workload.benchmark.package, test=True)
-    return search.locate(str(workload.package))
+        return search.find(workload.module, _published(workload.module, search.go), ".")
+    package = workload.benchmark.package if workload.benchmark else str(workload.package)
+    if not package.startswith((".", "/", "~")):
+        return search.find(package, search.base, package)
+    start = beside(search.base, package)
+    if not start.is_dir():
+        raise HarnessError(
+            f"there is no directory {package!r} beside the matrix file{_near(package, start)}"
+        )
+    return search.find(package, start, ".")
 
 
 @dataclass(frozen=True)
@@ -110,19 +116,20 @@ class _Go:
 
     toolchain: Toolchain
     cache: Path
+    extra: Mapping[str, str]
 
-    def __call__(
-        self, directory: Path, *arguments: str, extra: Mapping[str, str], cgo: bool = False
-    ) -> str:
+    def __call__(self, directory: Path, *arguments: str, cgo: bool = False) -> str:
         caches, build = self.toolchain.build_cache(self.cache), BuildSpec(cgo=cgo)
         return run_go(
-            self.toolchain.goroot, caches, arguments, directory=directory, build=build, extra=extra
-        )
+            self.toolchain.goroot, caches, arguments, directory=directory, build=build,
+            extra=self.extra,
+        )  # fmt: skip
 
     def anywhere(self, *arguments: str) -> dict[str, Any]:
         """What a command says that belongs to no module."""
+        go = replace(self, extra=_OUTSIDE | {"GO111MODULE": "on"})
         with tempfile.TemporaryDirectory() as directory:
-            text = self(Path(directory), *arguments, extra=_OUTSIDE | {"GO111MODULE": "on"})
+            text = go(Path(directory), *arguments)
         found: dict[str, Any] = json.loads(text)
         return found
 
@@ -131,37 +138,25 @@ class _Go:
 class _Search:
     """What finding a package needs to know beside the package."""
 
-    workload: str
+    workload: WorkloadSpec
     base: Path
     go: _Go
     tags: Sequence[Sequence[str]]
 
-    def locate(self, package: str, *, test: bool = False) -> Source:
-        """Find a package of the user's own module, or of another one on this machine."""
-        if not package.startswith((".", "/", "~")):
-            return self.find(package, self.base, package, test=test)
-        start = beside(self.base, package)
-        if not start.is_dir():
-            raise HarnessError(
-                f"there is no directory {package!r} beside the matrix file{_near(package, start)}"
-            )
-        return self.find(package, start, ".", test=test)
-
-    def find(
-        self, said: str, start: Path, argument: str, *, test: bool = False, published: bool = False
-    ) -> Source:
+    def find(self, said: str, start: Path, argument: str) -> Source:
         """Find a package with the go command, as ``argument`` in the directory ``start``."""
-        base = {
-            "workload": self.workload, "base": self.base, "test": test, "published": published
+        test = self.workload.benchmark is not None
+        common = {
+            "workload": self.workload.name, "base": self.base, "test": test,
+            "published": self.workload.module is not None,
         }  # fmt: skip
-        outside = _OUTSIDE if published else {}
         try:
-            found = self._list(start, argument, outside)
+            found = self._list(start, argument)
         except HarnessError as error:
             needed = _asks_for_newer(start, self.go.toolchain.version)
             if needed is None:
                 raise HarnessError(f"package {said!r}: {' '.join(str(error).split())}") from None
-            return Source(**base, package=said, directory=start, module=start, go=needed)
+            return Source(**common, package=said, directory=start, module=start, go=needed)
         if found["Name"] != "main" and not test:
             raise HarnessError(
                 f"package {said!r} is package {found['Name']}, not package main; name a directory "
@@ -174,10 +169,10 @@ class _Search:
             )
         module = found.get("Module") or {}
         root = Path(module["Dir"]) if module.get("Main") else start
-        neighbours, lines = _neighbours(self.go, root, outside)
+        neighbours, lines = _neighbours(self.go, root)
         lines += [module["GoVersion"]] if "GoVersion" in module else []
         return Source(
-            **base,
+            **common,
             package=found["ImportPath"],
             directory=directory,
             module=root,
@@ -185,18 +180,14 @@ class _Search:
             roots=tuple(neighbours),
         )
 
-    def _list(self, start: Path, argument: str, outside: Mapping[str, str]) -> dict[str, Any]:
+    def _list(self, start: Path, argument: str) -> dict[str, Any]:
         """Facts about a package, with the first tags that make it one; or why there is none."""
         errors = []
         for tags in self.tags:
             flag = [f"-tags={','.join(tags)}"] if tags else []
             query = ["list", *flag, "-find", "-json=Dir,ImportPath,Name,Module", "--", argument]
-            try:
-                found: dict[str, Any] = json.loads(
-                    self.go(
-                        start, *query, extra=outside, cgo=True
-                    )  # C bindings alone are found too
-                )
+            try:  # with cgo, so that a package that is all C bindings is found too
+                found: dict[str, Any] = json.loads(self.go(start, *query, cgo=True))
             except HarnessError as error:
                 errors.append(error)
             except ValueError:  # one document for each package
@@ -228,20 +219,14 @@ def _asks_for_newer(start: Path, version: str) -> str | None:
     return None
 
 
-def _neighbours(
-    go: _Go, root: Path, outside: Mapping[str, str]
-) -> tuple[list[Path], list[str]]:  # fmt: skip
-    """What else on this machine a module is built from: modules of its workspace, replacements.
-
-    Returns:
-        Their directories, with those of the workspace file; and the workspace's go line, if any.
-    """
-    workspace = go(root, "env", "GOWORK", extra=outside).strip()
+def _neighbours(go: _Go, root: Path) -> tuple[list[Path], list[str]]:
+    """Modules of the workspace and replacements, with the workspace's file; and its go line."""
+    workspace = go(root, "env", "GOWORK").strip()
     pending = [root]
     directories: dict[Path, None] = {}
     lines = []
     if workspace and workspace != "off":
-        facts = json.loads(go(root, "work", "edit", "-json", workspace, extra=outside))
+        facts = json.loads(go(root, "work", "edit", "-json", workspace))
         home = Path(workspace).parent
         directories[Path(workspace)] = None
         pending += [(home / use["DiskPath"]).resolve() for use in facts.get("Use") or []]
@@ -250,15 +235,14 @@ def _neighbours(
     for module in pending:
         directories.setdefault(module, None)
         if (module / "go.mod").is_file():
-            text = go(root, "mod", "edit", "-json", str(module / "go.mod"), extra=outside)
-            facts = json.loads(text)
+            facts = json.loads(go(root, "mod", "edit", "-json", str(module / "go.mod")))
             directories.update(dict.fromkeys(_replacements(facts, module)))
     return [path for path in directories if path != root], lines
 
 
 def _replacements(facts: dict[str, Any], home: Path) -> list[Path]:
     """Directories that stand in for modules; those of other versions have a version instead."""
-    news = [replace["New"] for replace in facts.get("Replace") or []]
+    news = [line["New"] for line in facts.get("Replace") or []]
     return [(home / new["Path"]).resolve() for new in news if "Version" not in new]
 
 
@@ -326,7 +310,7 @@ def _complete(source: Path, found: _Module, go: _Go) -> None:
     """Download what the package needs; a module without a whole go.sum gets one."""
 
     def dependencies(*flags: str) -> None:
-        go(source, "list", *flags, "-deps", "-f", "", f"./{found.package}", extra=_OUTSIDE)
+        go(source, "list", *flags, "-deps", "-f", "", f"./{found.package}")
 
     try:
         dependencies()

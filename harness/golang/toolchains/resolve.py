@@ -15,17 +15,10 @@ from harness.golang.command import build_cache
 from harness.golang.experiments import Experiments
 from harness.golang.patches import apply_patches
 from harness.golang.toolchains import facts as own_facts
-from harness.golang.toolchains import installed, source
+from harness.golang.toolchains import installed, releases, source
 from harness.golang.toolchains.identity import content_digest
 from harness.golang.toolchains.installed import Located
-from harness.golang.toolchains.releases import (
-    Say,
-    at_hand,
-    exact,
-    read_origin,
-    release,
-    write_origin,
-)
+from harness.golang.toolchains.releases import Say
 from harness.golang.versions import expand_shorthand
 from harness.matrix.models import ToolchainSpec
 from harness.matrix.paths import beside
@@ -134,8 +127,8 @@ def _resolve_one(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Tool
     elif spec.git is not None:
         located = _from_git(spec, base, cache, say)
     else:
-        version = exact(str(spec.go), cache, say)
-        located = release(version, cache, say)
+        version = releases.exact(str(spec.go), cache, say)
+        located = releases.release(version, cache, say)
     if located.goroot.is_relative_to(installed.module_cache()):
         located = _copy(located, cache)
     digest = content_digest(located.goroot, cache)
@@ -177,14 +170,14 @@ def _explicit(base: Path, path: str) -> Path:
 def _from_git(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Located:
     """A toolchain built from a commit, or the one built from it before."""
     repository = source.Repository.open(str(spec.git), spec.ref or "HEAD", base, cache)
-
     commit = repository.commit
 
     def fill(directory: Path) -> None:
         tree = source.export(repository, directory)
         wanted = source.bootstrap_release(tree)
-        version = expand_shorthand(wanted, at_hand(cache)) or exact(wanted, cache, say)
-        goroot = release(version, cache, say).goroot
+        version = expand_shorthand(wanted, releases.at_hand(cache)) or wanted
+        version = releases.exact(version, cache, say)
+        goroot = releases.release(version, cache, say).goroot
         say(f"building {spec.name} ({commit[:12]}) with {version}")
         try:
             caches = build_cache(cache, content_digest(goroot, cache))
@@ -194,10 +187,10 @@ def _from_git(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Located
             kept.parent.mkdir(exist_ok=True)
             shutil.copyfile(directory / "build.log", kept)
             raise HarnessError(f"{error}\nthe whole log is {kept}") from None
-        write_origin(directory, commit, source.NAME, None, cache)
+        releases.write_origin(directory, commit, source.NAME, None, cache)
 
     entry, _ = obtain(cache, "toolchains", f"git-{commit}", fill)
-    return read_origin(entry, commit)
+    return releases.read_origin(entry, commit)
 
 
 def _copy(located: Located, cache: Path) -> Located:

@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -57,8 +57,9 @@ class Repository(Frozen):
         if not (mirror / "HEAD").is_file():
             mirror.parent.mkdir(parents=True, exist_ok=True)
             run_git(mirror.parent, "init", "--quiet", "--bare", mirror.name)
-        if _COMMIT.fullmatch(ref) and _has(mirror, ref):
-            return cls(directory=mirror, commit=ref)
+        if _COMMIT.fullmatch(ref):
+            with suppress(HarnessError):  # it is not there yet
+                return cls(directory=mirror, commit=_commit(mirror, ref))
         run_git(mirror, "fetch", "--quiet", "--depth=1", "--no-tags", "--", url, ref)
         return cls(directory=mirror, commit=_commit(mirror, "FETCH_HEAD"))
 
@@ -173,14 +174,6 @@ def _version(tree: Path, commit: str) -> str:
 
 
 def _commit(repository: Path, ref: str) -> str:
-    text = run_git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options",
-                f"{ref}^{{commit}}")  # fmt: skip
-    return text.strip()
-
-
-def _has(repository: Path, commit: str) -> bool:
-    try:
-        run_git(repository, "cat-file", "-e", f"{commit}^{{commit}}")
-    except HarnessError:
-        return False
-    return True
+    peeled = f"{ref}^{{commit}}"
+    query = ("rev-parse", "--verify", "--quiet", "--end-of-options")
+    return run_git(repository, *query, peeled).strip()

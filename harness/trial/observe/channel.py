@@ -9,7 +9,6 @@ import socket
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from harness.trial.observe.snapshot import Snapshot
 from harness.trial.process import LineBuffer
@@ -54,7 +53,17 @@ class ProbeChannel:
                 message = json.loads(line)
             except ValueError:  # truncated by the program's death
                 continue
-            self._receive(message)
+            if message["event"] == "pause":
+                self.snapshot = self._on_pause(self, message)
+            elif message["event"] == "profile":
+                self.profile_error = str(message["error"])
+            elif message["event"] == "runtime" and self.snapshot is not None:
+                self.snapshot = replace(
+                    self.snapshot,
+                    version=message["version"],
+                    runtime=message["metrics"],
+                    histograms=message["histograms"],
+                )
 
     def ask(self, command: bytes) -> bool:
         """Ask for a snapshot (``s``; ``g`` after a collection) or a profile (``p``), if it can."""
@@ -72,20 +81,6 @@ class ProbeChannel:
     def close(self) -> None:
         """Close the harness's end."""
         self._socket.close()
-
-    def _receive(self, message: Mapping[str, Any]) -> None:
-        match message["event"]:
-            case "pause":
-                self.snapshot = self._on_pause(self, message)
-            case "runtime" if self.snapshot is not None:
-                self.snapshot = replace(
-                    self.snapshot,
-                    version=message["version"],
-                    runtime=message["metrics"],
-                    histograms=message["histograms"],
-                )
-            case "profile":
-                self.profile_error = str(message["error"])
 
     def _send(self, data: bytes) -> bool:
         try:
