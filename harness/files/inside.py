@@ -19,6 +19,8 @@ from harness.errors import HarnessError, MissingError, reading, writing
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symbolic link",
+          stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket"}  # fmt: skip
 
 
 class OutsideError(HarnessError):
@@ -236,9 +238,7 @@ def _kind(name: str, parent: int) -> str | None:
         mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
     except FileNotFoundError:
         return None
-    tests = ((stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"), (stat.S_ISLNK, "symbolic link"),
-             (stat.S_ISFIFO, "FIFO"), (stat.S_ISSOCK, "socket"))  # fmt: skip
-    return next((word for test, word in tests if test(mode)), "device")
+    return _KINDS.get(stat.S_IFMT(mode), "device")
 
 
 def _parts(root: Path, name: str) -> list[str]:

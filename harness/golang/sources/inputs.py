@@ -158,13 +158,11 @@ def _flag(word: str) -> str:
 
 def _name(cell: Cell) -> str:
     """Names the memory: all that the question holds."""
-    source, build = cell.source, cell.build
-    parts = [
-        cell.toolchain.identity, str(cell.toolchain.goroot), cell.settings, build.tags, build.race,
-        build.needs_cgo, build.goamd64, build.goarm64, source.package, str(source.module),
-        source.test, source.published, [str(root) for root in source.roots],
-    ]  # fmt: skip
-    return hashlib.sha256(json.dumps([*parts, _FIELDS]).encode()).hexdigest()[:32]
+    source = cell.source.model_dump_json(exclude={"workload", "base"})
+    build = cell.build.model_dump_json(exclude={"gcflags", "ldflags", "pgo"})
+    toolchain = (cell.toolchain.identity, str(cell.toolchain.goroot))
+    parts = repr((toolchain, cell.settings, build, source, _FIELDS))
+    return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
 def _list(cell: Cell, cache: Path) -> list[dict[str, Any]]:
@@ -200,7 +198,7 @@ def _names(package: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _path(package: dict[str, Any], name: str) -> str:
-    return os.path.join(package["Dir"], name)  # noqa: PTH118 - paths are text here
+    return f"{package['Dir']}/{name}"
 
 
 def _has_c(package: dict[str, Any]) -> bool:

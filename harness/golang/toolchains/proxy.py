@@ -23,17 +23,9 @@ def fetch(version: str, gateway: Path, destination: Path) -> str:
         HarnessError: the proxy does not have it, or cannot be reached.
     """
     modules = destination / "modules"
-    extra = {
-        "GOTOOLCHAIN": version,
-        "GOMODCACHE": str(modules),
-        "GOFLAGS": "-modcacherw",  # so that what is not kept can be removed
-        "GOROOT": "",  # of the fetched Go, and not of the gateway
-        "GOWORK": "off",
-    }
     with tempfile.TemporaryDirectory(dir=destination) as scratch:
-        directory = Path(scratch)
-        goroot = run_go(
-            gateway, directory / "cache", ["env", "GOROOT"], directory=directory, extra=extra
+        goroot = _ask(  # GOROOT of the fetched Go, and not of the gateway
+            gateway, Path(scratch), modules, "env", "GOROOT", GOTOOLCHAIN=version, GOROOT=""
         )
         found = Path(goroot.strip())
         archives = list(modules.glob(f"cache/download/golang.org/toolchain/@v/*-{version}.*.zip"))
@@ -53,10 +45,12 @@ def versions(gateway: Path) -> list[str]:
         HarnessError: the proxy cannot be reached.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        directory = Path(scratch)
-        text = run_go(
-            gateway, directory / "cache", ["list", "-m", "-versions", "-json", "go"],
-            directory=directory, extra={"GOMODCACHE": str(directory / "modules"),
-                                        "GOFLAGS": "-modcacherw", "GOWORK": "off"},
-        )  # fmt: skip
+        question = ("list", "-m", "-versions", "-json", "go")
+        text = _ask(gateway, Path(scratch), Path(scratch, "modules"), *question)
     return [f"go{version}" for version in json.loads(text).get("Versions", [])]
+
+
+def _ask(gateway: Path, scratch: Path, modules: Path, *arguments: str, **extra: str) -> str:
+    writable = "-modcacherw"  # so that what is not kept can be removed
+    extra |= {"GOMODCACHE": str(modules), "GOFLAGS": writable, "GOWORK": "off"}
+    return run_go(gateway, scratch / "cache", arguments, directory=scratch, extra=extra)

@@ -8,7 +8,6 @@ siblings, and ``Documentation/filesystems/proc.rst`` in the Linux source.
 import ctypes
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,30 +94,18 @@ def parse_stat(text: bytes) -> Stat | None:
                 user * TICK, system * TICK, start)  # fmt: skip
 
 
-def parse_smaps(text: bytes) -> Iterator[Mapping]:
+def parse_smaps(text: bytes) -> list[Mapping]:
     """The mappings of ``/proc/PID/smaps``, in order of address."""
-    header: re.Match[bytes] | None = None
-    fields: dict[str, int] = {}
+    found: list[Mapping] = []
     for line in text.splitlines():
         if match := _FIELD.match(line):
-            fields[match[1].decode()] = int(match[2]) * 1024
+            if found:
+                found[-1].fields[match[1].decode()] = int(match[2]) * 1024
         elif match := _HEADER.match(line):
-            if header:
-                yield _mapping(header, fields)
-            header, fields = match, {}
-    if header:
-        yield _mapping(header, fields)
-
-
-def _mapping(header: re.Match[bytes], fields: dict[str, int]) -> Mapping:
-    return Mapping(
-        start=int(header[1], 16),
-        end=int(header[2], 16),
-        permissions=header[3].decode(),
-        inode=int(header[4]),
-        name=os.fsdecode(header[5] or b""),
-        fields=fields,
-    )
+            start, end, inode = int(match[1], 16), int(match[2], 16), int(match[4])
+            name = os.fsdecode(match[5] or b"")
+            found.append(Mapping(start, end, match[3].decode(), inode, name))
+    return found
 
 
 def read(*path: int | str) -> bytes:

@@ -20,11 +20,8 @@ class KernelView:
     @classmethod
     def read(cls, pid: int) -> "KernelView":
         """Read a process now."""
-        return cls(
-            status_text=procfs.read(pid, "status"),
-            smaps_text=procfs.read(pid, "smaps"),
-            open_files=procfs.open_files(pid),
-        )
+        status, smaps = procfs.read(pid, "status"), procfs.read(pid, "smaps")
+        return cls(status, smaps, procfs.open_files(pid))
 
     @cached_property
     def status(self) -> dict[str, int]:
@@ -34,7 +31,7 @@ class KernelView:
     @cached_property
     def mappings(self) -> list[procfs.Mapping]:
         """The address space, in order of address."""
-        return list(procfs.parse_smaps(self.smaps_text))
+        return procfs.parse_smaps(self.smaps_text)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ LIMIT = 256
 
 @dataclass
 class _Child:
-    statm: int
+    pid: int
     parent: int
+    statm: int
     name: str
     own: bool = False
     """Whether it was seen with memory of its own: until its exec, a child made by vfork runs in its
@@ -36,7 +37,7 @@ class Tree:
     main: int = 0
     """The workload's process id."""
     _alive: dict[int, _Child] = field(default_factory=dict)
-    _found: list[tuple[int, _Child]] = field(default_factory=list)
+    _found: list[_Child] = field(default_factory=list)
     _newest: bytes = b""
 
     def discover(self) -> None:
@@ -53,18 +54,18 @@ class Tree:
         for pid, child in self._alive.items():
             if stat := procfs.parse_stat(procfs.read(pid, "stat")):
                 child.cpu = stat.user + stat.system
-            child.own = child.own or _has_own_memory(pid, child)
+            child.own = child.own or _has_own_memory(child)
             child.name = _name(pid) or child.name  # it changes at exec
 
     @property
     def has_children(self) -> bool:
         """Whether any child was found with memory of its own."""
-        return any(child.own for _, child in self._found)
+        return any(child.own for child in self._found)
 
     def sample(self, at: float) -> int:
         """Bytes resident in all children together, ``at`` seconds after the start."""
         for pid, child in list(self._alive.items()):
-            child.own = child.own or _has_own_memory(pid, child)
+            child.own = child.own or _has_own_memory(child)
             rss = procfs.read_statm(child.statm)
             if rss is None:
                 os.close(self._alive.pop(pid).statm)
@@ -98,34 +99,28 @@ class Tree:
         """Every child that had memory of its own, in the order of discovery."""
         return [
             ChildProcess(
-                pid=pid, name=c.name, peak=max((rss for _, rss in c.series), default=0),
+                pid=c.pid, name=c.name, peak=max((rss for _, rss in c.series), default=0),
                 cpu=c.cpu, pss=c.pss, uss=c.uss,
             )
-            for pid, c in self._found
+            for c in self._found
             if c.own
         ]  # fmt: skip
 
     def series(self) -> list[Series]:
         """The samples of each of them."""
-        return [child.series for _, child in self._found if child.own]
+        return [child.series for child in self._found if child.own]
 
     def _discover(self) -> None:
-        pending = [
-            (self.supervisor, pid) for pid in children_of_thread(self.supervisor, self.supervisor)
-        ]
+        top = self.supervisor
+        pending = [(top, pid) for pid in children_of_thread(top, top)]
         for _, process in pending:  # it grows
             pending += [(process, pid) for pid in children(process)]
         for parent, pid in pending:
             if pid != self.main and pid not in self._alive and len(self._found) < LIMIT:
-                self._add(pid, parent)
-
-    def _add(self, pid: int, parent: int) -> None:
-        try:
-            statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:  # it has gone
-            return
-        self._alive[pid] = _Child(statm, parent, _name(pid))
-        self._found.append((pid, self._alive[pid]))
+                with suppress(OSError):  # it has gone
+                    statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+                    self._alive[pid] = _Child(pid, parent, statm, _name(pid))
+                    self._found.append(self._alive[pid])
 
 
 def children(pid: int) -> list[int]:
@@ -142,9 +137,10 @@ def children_of_thread(pid: int, thread: int | str) -> list[int]:
     return [int(child) for child in procfs.read(pid, "task", thread, "children").split()]
 
 
-def _has_own_memory(pid: int, child: _Child) -> bool:
+def _has_own_memory(child: _Child) -> bool:
     """Whether a child has memory, and not its parent's; a zombie has none."""
-    return bool(procfs.read_statm(child.statm)) and not procfs.share_memory(pid, child.parent)
+    rss = procfs.read_statm(child.statm)
+    return bool(rss) and not procfs.share_memory(child.pid, child.parent)
 
 
 def _name(pid: int) -> str:
