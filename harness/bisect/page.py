@@ -7,7 +7,7 @@ from harness.bisect.points import Finding
 from harness.bisect.record import Bisection, Stage
 from harness.bisect.sentences import against
 from harness.files.inside import write_inside
-from harness.report.charts.drawing import (
+from harness.report.charts.vega import (
     PLAIN,
     Figure,
     colors,

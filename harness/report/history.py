@@ -9,18 +9,8 @@ from harness.analysis.pairing import why_no_ratio
 from harness.matrix.names import variant_name
 from harness.metrics.catalogue import describe
 from harness.plan.variants import Conditions
-from harness.report.charts.drawing import (
-    MIB,
-    PLAIN,
-    Figure,
-    draw,
-    nominal,
-    ordinal,
-    quantitative,
-    rows_by_workload,
-    tip,
-    values,
-)
+from harness.report.charts import vega
+from harness.report.charts.vega import MIB, PLAIN, Figure
 from harness.report.page import render_page
 from harness.report.sections import Samples
 from harness.report.wording import difference, percent, quantity
@@ -141,7 +131,7 @@ def _draw(
         {
             "workload": visible(row.workload), "variant": visible(row.variant),
             "run": index + 1, "value": median / scale,
-            "tip": tip(visible(row.variant), f"{entry.label}, {quantity(median, unit)}"),
+            "tip": vega.tip(visible(row.variant), f"{entry.label}, {quantity(median, unit)}"),
         }
         for row in rows
         for index, (entry, median) in enumerate(zip(entries, row.medians, strict=True))
@@ -153,16 +143,16 @@ def _draw(
     line = {"type": "line", "color": PLAIN}
     dot = {"type": "point", "filled": True, "size": 50, "color": "#2b7fb8"}
     chart = {
-        "data": values(points),
-        "facet": {"row": rows_by_workload()},
+        "data": vega.values(points),
+        "facet": {"row": vega.rows_by_workload()},
         "spec": {
             "width": 900,
             "height": 160,
             "encoding": {
-                "x": ordinal("run", title="run, oldest first", axis={"labelAngle": 0}),
-                "y": quantitative("value", title=label, scale={"zero": False}),
-                "detail": nominal("variant"),
-                "description": nominal("tip"),
+                "x": vega.ordinal("run", title="run, oldest first", axis={"labelAngle": 0}),
+                "y": vega.quantitative("value", title=label, scale={"zero": False}),
+                "detail": vega.nominal("variant"),
+                "description": vega.nominal("tip"),
             },
             "layer": [{"mark": line}, {"mark": dot}],
         },
@@ -171,4 +161,4 @@ def _draw(
     note = (
         "Medians, a line a variant. Runs may differ in machine and load: findings are each run's."
     )
-    return Figure(f"trend-{number}", title, note, draw(chart, title))
+    return Figure(f"trend-{number}", title, note, vega.draw(chart, title))

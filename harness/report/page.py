@@ -15,7 +15,7 @@ from harness.analysis.shares import IMPLICATED
 from harness.metrics.catalogue import describe
 from harness.plan.question import Question
 from harness.report import charts, sections, wording
-from harness.report.charts.drawing import Figure
+from harness.report.charts.vega import Figure
 from harness.run.contents import Reading
 from harness.run.question import question_of
 from harness.run.store import Run

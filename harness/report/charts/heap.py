@@ -5,16 +5,8 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.profiles.pprof import Stack
-from harness.report.charts.drawing import (
-    WIDTH,
-    Chart,
-    Figure,
-    draw,
-    nominal,
-    quantitative,
-    tip,
-    values,
-)
+from harness.report.charts import vega
+from harness.report.charts.vega import WIDTH, Chart, Figure
 from harness.report.wording import quantity
 from harness.run.contents import Reading
 from harness.run.store import Run
@@ -49,7 +41,7 @@ def heap_difference(
         "Root at the top; width is the candidate's bytes or the baseline's, whichever are more; "
         "orange grew, blue shrank. Sampled by the runtime; means over rounds."
     )
-    svg = draw(_flame_graph(before, after), title)
+    svg = vega.draw(_flame_graph(before, after), title)
     return Figure(key, title, note, svg, table=_table(before, after))
 
 
@@ -90,7 +82,7 @@ def _flame_graph(before: Heap, after: Heap) -> Chart:
         "encoding": {
             "x2": {"field": "x1"},
             "y2": {"field": "depth1"},
-            "color": quantitative("delta", legend=None, scale=scale),
+            "color": vega.quantitative("delta", legend=None, scale=scale),
         },
     }
     names = {
@@ -99,16 +91,16 @@ def _flame_graph(before: Heap, after: Heap) -> Chart:
             "type": "text", "align": "left", "baseline": "middle", "dx": 4, "dy": 10,
             "fontSize": 11, "limit": 0,
         },
-        "encoding": {"text": nominal("label")},
+        "encoding": {"text": vega.nominal("label")},
     }  # fmt: skip
     return {
-        "data": values(rows),
+        "data": vega.values(rows),
         "width": WIDTH,
         "height": depth * 20,
         "encoding": {
-            "x": quantitative("x0", axis=None, scale={"domain": [0, 1]}),
-            "y": quantitative("depth", axis=None, scale={"domain": [depth, 0]}),
-            "description": nominal("tip"),
+            "x": vega.quantitative("x0", axis=None, scale={"domain": [0, 1]}),
+            "y": vega.quantitative("depth", axis=None, scale={"domain": [depth, 0]}),
+            "description": vega.nominal("tip"),
         },
         "layer": [frames, names],
     }
@@ -150,12 +142,13 @@ def _frames(before: Heap, after: Heap) -> list[dict[str, Any]]:
         if width < _FRAME:
             continue
         name = visible(stack[-1]) if stack else "all"
+        sizes = f"{quantity(new, 'bytes')}, was {quantity(old, 'bytes')}"
         rows.append(
             {
                 "x0": starts[stack], "x1": starts[stack] + width,
                 "depth": len(stack), "depth1": len(stack) + 1, "delta": new - old,
                 "label": _shortened(name.rpartition("/")[2], int(width * WIDTH / 6.5)),
-                "tip": tip("", f"{name}: {quantity(new, 'bytes')}, was {quantity(old, 'bytes')}"),
+                "tip": vega.tip("", f"{name}: {sizes}"),
             }
         )  # fmt: skip
     return rows

@@ -3,18 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from harness.report.charts.drawing import (
-    MIB,
-    WIDTH,
-    Figure,
-    draw,
-    nominal,
-    quantitative,
-    role_color,
-    rows_by_workload,
-    tip,
-    values,
-)
+from harness.report.charts import vega
+from harness.report.charts.vega import MIB, WIDTH, Figure
 from harness.report.wording import quantity
 from harness.run.store import Run
 from harness.text.visible import visible
@@ -29,31 +19,32 @@ def trials_in_order(run: Run, metric: str, unit: str, roles: Mapping[str, str]) 
         counts[trial.workload] += 1
         if not trial.ok or value is None:
             continue
+        told = f"round {trial.round}, {quantity(value, unit)}"
         rows.append(
             {
                 "workload": visible(trial.workload), "order": counts[trial.workload],
                 "value": value / (MIB if unit == "bytes" else 1),
                 "role": roles.get(trial.variant, "other"),
-                "tip": tip(visible(trial.variant), f"round {trial.round}, {quantity(value, unit)}"),
+                "tip": vega.tip(visible(trial.variant), told),
             }
         )  # fmt: skip
     if not rows:
         return None
     label = "MiB" if unit == "bytes" else unit
     chart = {
-        "data": values(rows),
+        "data": vega.values(rows),
         "width": WIDTH,
         "height": 130,
         "mark": {"type": "point", "filled": True, "size": 36, "opacity": 0.8, "shape": "circle"},
         "encoding": {
-            "x": quantitative("order", title="trials in the order in which they ran"),
-            "y": quantitative("value", title=label, scale={"zero": False}),
-            "color": role_color(),
-            "description": nominal("tip"),
-            "row": rows_by_workload(),
+            "x": vega.quantitative("order", title="trials in the order in which they ran"),
+            "y": vega.quantitative("value", title=label, scale={"zero": False}),
+            "color": vega.role_color(),
+            "description": vega.nominal("tip"),
+            "row": vega.rows_by_workload(),
         },
         "resolve": {"scale": {"x": "independent", "y": "independent"}},
     }
     title = f"Every trial in run order: {metric}"
     note = "A slope or a step that all variants share is drift of the machine, not an effect."
-    return Figure(f"order-{metric.replace('.', '-')}", title, note, draw(chart, title))
+    return Figure(f"order-{metric.replace('.', '-')}", title, note, vega.draw(chart, title))

@@ -2,18 +2,8 @@
 
 from collections.abc import Sequence
 
-from harness.report.charts.drawing import (
-    MIB,
-    WIDTH,
-    Figure,
-    colors,
-    draw,
-    nominal,
-    quantitative,
-    rows_by_workload,
-    tip,
-    values,
-)
+from harness.report.charts import vega
+from harness.report.charts.vega import MIB, WIDTH, Figure
 from harness.report.sections import Samples
 from harness.report.wording import quantity
 from harness.text.visible import visible
@@ -47,24 +37,24 @@ def memory_layers(
                 {
                     "workload": visible(workload), "variant": f"{visible(variant)} ({role})",
                     "layer": layer, "order": order, "mib": size / MIB,
-                    "tip": tip(visible(variant), f"{layer} {quantity(size, 'bytes')}"),
+                    "tip": vega.tip(visible(variant), f"{layer} {quantity(size, 'bytes')}"),
                 }
                 for order, (layer, size) in enumerate(parts.items())
             ]  # fmt: skip
     if not rows:
         return None
     chart = {
-        "data": values(rows),
+        "data": vega.values(rows),
         "width": WIDTH - 200,
         "height": {"step": 26},
         "mark": {"type": "bar"},
         "encoding": {
-            "x": quantitative("mib", aggregate="sum", title="MiB resident at the end of main"),
-            "y": nominal("variant", title=None, sort=None),
-            "color": nominal("layer", title=None, scale=colors(_LAYERS)),
-            "order": quantitative("order"),
-            "description": nominal("tip"),
-            "row": rows_by_workload(),
+            "x": vega.quantitative("mib", aggregate="sum", title="MiB resident at the end of main"),
+            "y": vega.nominal("variant", title=None, sort=None),
+            "color": vega.nominal("layer", title=None, scale=vega.colors(_LAYERS)),
+            "order": vega.quantitative("order"),
+            "description": vega.nominal("tip"),
+            "row": vega.rows_by_workload(),
         },
     }
     title = "Where resident memory sits: kernel against runtime"
@@ -72,7 +62,7 @@ def memory_layers(
         "Medians over rounds. Left of zero: memory that the runtime mapped and nothing touched, "
         "so the kernel never made it resident."
     )
-    return Figure("layers", title, note, draw(chart, title), table=tuple(table))
+    return Figure("layers", title, note, vega.draw(chart, title), table=tuple(table))
 
 
 def _parts(samples: Samples, workload: str, variant: str) -> dict[str, float] | None:

@@ -6,19 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.report.charts.drawing import (
-    MIB,
-    WIDTH,
-    Chart,
-    Figure,
-    draw,
-    nominal,
-    ordinal,
-    quantitative,
-    role_color,
-    tip,
-    values,
-)
+from harness.report.charts import vega
+from harness.report.charts.vega import MIB, WIDTH, Chart, Figure
 from harness.report.wording import quantity
 from harness.run.contents import Reading
 from harness.run.series import thinned
@@ -59,7 +48,7 @@ def memory_over_time(
             rows += _line(line, f"round {number}", points)
     title = f"Resident memory over time: {visible(workload)}"
     drawn = "every round faint, their median strong" if faint else "medians"
-    svg = draw(_panels(rows, list(map(visible, series))), title)
+    svg = vega.draw(_panels(rows, list(map(visible, series))), title)
     table = _table(medians, {name: len(rounds) for name, rounds in series.items()})
     return Figure(key, title, f"A panel for each variant, {drawn}.", svg, _PANEL, table)
 
@@ -77,7 +66,7 @@ def _series(run: Run, workload: str, reading: Reading) -> dict[str, list[tuple[i
 
 def _line(row: Mapping[str, Any], text: str, points: Points) -> list[dict[str, Any]]:
     highest = quantity(max(value for _, value in points), "bytes")
-    label = tip(row["variant"], f"{text}, highest {highest}")
+    label = vega.tip(row["variant"], f"{text}, highest {highest}")
     return [
         {**row, "t": t, "mib": value / MIB, "tip": label} for t, value in thinned(points, _GRID)
     ]
@@ -87,19 +76,19 @@ def _panels(rows: list[dict[str, Any]], order: Sequence[str]) -> Chart:
     header = {"labelAnchor": "start"}
     opacity, width = ({"domain": [0, 1], "range": ends} for ends in ([0.3, 1], [1, 2]))
     return {
-        "data": values(rows),
+        "data": vega.values(rows),
         "width": _PANEL,
         "height": 90,
         "mark": {"type": "line", "interpolate": "step-after"},
         "encoding": {
-            "x": quantitative("t", title="seconds"),
-            "y": quantitative("mib", title="MiB"),
-            "detail": nominal("line"),
-            "color": role_color(),
-            "opacity": ordinal("strong", legend=None, scale=opacity),
-            "strokeWidth": ordinal("strong", legend=None, scale=width),
-            "description": nominal("tip"),
-            "facet": nominal("variant", title=None, sort=order, columns=3, header=header),
+            "x": vega.quantitative("t", title="seconds"),
+            "y": vega.quantitative("mib", title="MiB"),
+            "detail": vega.nominal("line"),
+            "color": vega.role_color(),
+            "opacity": vega.ordinal("strong", legend=None, scale=opacity),
+            "strokeWidth": vega.ordinal("strong", legend=None, scale=width),
+            "description": vega.nominal("tip"),
+            "facet": vega.nominal("variant", title=None, sort=order, columns=3, header=header),
         },
     }
 

@@ -5,18 +5,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from harness.report.charts.drawing import (
-    MIB,
-    WIDTH,
-    Figure,
-    draw,
-    nominal,
-    quantitative,
-    role_color,
-    rows_by_workload,
-    tip,
-    values,
-)
+from harness.report.charts import vega
+from harness.report.charts.vega import MIB, WIDTH, Figure
 from harness.report.wording import quantity
 from harness.run.records import TrialRecord
 from harness.run.store import Run
@@ -46,17 +36,17 @@ def address_space(
     rule = {"mark": {"type": "rule", "opacity": 0.5}, "encoding": {"x2": {"field": "size"}}}
     point = {"mark": {"type": "point", "filled": True, "size": 60}}
     chart = {
-        "data": values(map(_row, regions)),
-        "facet": {"row": rows_by_workload()},
+        "data": vega.values(map(_row, regions)),
+        "facet": {"row": vega.rows_by_workload()},
         "spec": {
             "width": WIDTH - 200,
             "height": {"step": 13},
             "encoding": {
-                "x": quantitative("rss", title=label, scale={"type": "log"}),
-                "y": nominal("class", title=None, sort=None),
-                "yOffset": nominal("role", sort=["baseline", "candidate"]),
-                "description": nominal("tip"),
-                "color": role_color(),
+                "x": vega.quantitative("rss", title=label, scale={"type": "log"}),
+                "y": vega.nominal("class", title=None, sort=None),
+                "yOffset": vega.nominal("role", sort=["baseline", "candidate"]),
+                "description": vega.nominal("tip"),
+                "color": vega.role_color(),
             },
             "layer": [rule, point],
         },
@@ -70,7 +60,7 @@ def address_space(
             for r in regions
         ),
     )
-    return Figure("regions", title, note, draw(chart, title), table=table)
+    return Figure("regions", title, note, vega.draw(chart, title), table=table)
 
 
 def _regions(
@@ -98,5 +88,5 @@ def _row(region: _Region) -> dict[str, Any]:
     return {
         "workload": visible(region.workload), "class": kind, "role": region.role,
         "size": max(region.size, _LEAST) / MIB, "rss": max(region.rss, _LEAST) / MIB,
-        "tip": tip(visible(region.variant), text),
+        "tip": vega.tip(visible(region.variant), text),
     }  # fmt: skip

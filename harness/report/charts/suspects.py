@@ -4,17 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.analysis.models import Suspect
-from harness.report.charts.drawing import (
-    GREY,
-    WIDTH,
-    Figure,
-    colors,
-    draw,
-    nominal,
-    quantitative,
-    tip,
-    values,
-)
+from harness.report.charts import vega
+from harness.report.charts.vega import GREY, WIDTH, Figure
 from harness.report.wording import share, shares
 from harness.text.visible import visible
 
@@ -33,26 +24,28 @@ def suspect_shares(suspects: Sequence[Suspect], limit: float, half: float) -> Fi
         return None
     scale = {"domain": list(_SHOWN)}
     axis = {"format": "%", "values": [-0.5, 0, 0.5, 1, 1.5]}
-    explained = quantitative("low", title="share of the change explained", scale=scale, axis=axis)
+    explained = vega.quantitative(
+        "low", title="share of the change explained", scale=scale, axis=axis
+    )
     of_suspects = {
-        "y": nominal("row", title=None, sort=None),
-        "description": nominal("tip"),
-        "color": nominal("verdict", legend=None, scale=colors(_COLORS)),
+        "y": vega.nominal("row", title=None, sort=None),
+        "description": vega.nominal("tip"),
+        "color": vega.nominal("verdict", legend=None, scale=vega.colors(_COLORS)),
     }
     limits = {
-        "data": values({"x": x} for x in (-limit, limit, half)),
+        "data": vega.values({"x": x} for x in (-limit, limit, half)),
         "mark": {"type": "rule", "strokeDash": [4, 3], "color": GREY},
-        "encoding": {"x": quantitative("x")},
+        "encoding": {"x": vega.quantitative("x")},
     }
     intervals = {
-        "data": values(rows),
+        "data": vega.values(rows),
         "mark": {"type": "rule", "strokeWidth": 3},
         "encoding": of_suspects | {"x": explained, "x2": {"field": "high"}},
     }
     points = {
-        "data": values(rows),
+        "data": vega.values(rows),
         "mark": {"type": "point", "filled": True, "size": 90},
-        "encoding": of_suspects | {"x": quantitative("share", scale=scale)},
+        "encoding": of_suspects | {"x": vega.quantitative("share", scale=scale)},
     }
     chart = {"width": WIDTH - 200, "layer": [limits, intervals, points]}
     title = "Share of the change that each suspect explains"
@@ -60,7 +53,7 @@ def suspect_shares(suspects: Sequence[Suspect], limit: float, half: float) -> Fi
         f"Points with intervals. An interval between the dashed lines at ±{share(limit)} rules a "
         f"suspect out; one above {share(half)} implicates it."
     )
-    return Figure("lineup", title, note, draw(chart, title))
+    return Figure("lineup", title, note, vega.draw(chart, title))
 
 
 def _rows(suspects: Sequence[Suspect]) -> list[dict[str, Any]]:
@@ -75,7 +68,7 @@ def _rows(suspects: Sequence[Suspect]) -> list[dict[str, Any]]:
             {
                 "row": row, "share": _clamp(value), "low": _clamp(low), "high": _clamp(high),
                 "verdict": s.verdict,
-                "tip": tip("", f"{row}: {share(value)}, {shares((low, high))}, {s.verdict}"),
+                "tip": vega.tip("", f"{row}: {share(value)}, {shares((low, high))}, {s.verdict}"),
             }
         )  # fmt: skip
     return rows
