@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from project import cache_without_builds
+
 from harness.golang.cache import default_cache
 from harness.golang.toolchains.resolve import Toolchain, resolve
 from harness.matrix.models import ToolchainSpec
@@ -57,7 +59,7 @@ def main() -> int:
             root = Path(scratch)
             hand.append(_seconds(lambda: _by_hand(root / "hand", toolchains)))  # noqa: B023 - called at once
             (root / "matrix.yaml").write_text(MATRIX, encoding="utf-8")
-            cache = _cache_without_builds(root / "cache")
+            cache = cache_without_builds(root / "cache")
             cold.append(_seconds(lambda: _by_harness(root, cache)))  # noqa: B023 - as above
             warm.append(_seconds(lambda: _by_harness(root, cache)))  # noqa: B023 - as above
     by_hand = statistics.median(hand)
@@ -98,14 +100,6 @@ def _by_hand(root: Path, toolchains: dict[str, Toolchain]) -> None:
                 process.returncode = os.waitstatus_to_exitcode(status)
             if process.returncode or not usage.ru_maxrss:
                 raise SystemExit(f"{binary}: exit status {process.returncode}")
-
-
-def _cache_without_builds(cache: Path) -> Path:
-    cache.mkdir()
-    for kind in ("toolchains", "identities", "facts"):
-        (default_cache() / kind).mkdir(exist_ok=True)
-        (cache / kind).symlink_to(default_cache() / kind)
-    return cache
 
 
 def _by_harness(root: Path, cache: Path) -> None:
