@@ -1,4 +1,4 @@
-"""Throw-away projects that benchmarks run the harness on."""
+"""Throw-away projects and caches that benchmarks run the harness with."""
 
 import os
 import subprocess
@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from harness.golang.cache import default_cache
 
 MAIN = "package main\n\n%s\n"
 
@@ -28,3 +30,12 @@ def gomatrix(root: Path, *arguments: str) -> Path:
     command = [str(Path(sys.executable).with_name("gomatrix")), "run", *arguments]
     subprocess.run(command, cwd=root, env=os.environ, check=True, stdout=subprocess.DEVNULL)
     return (root / "reports" / "latest").resolve()
+
+
+def cache_without_builds(cache: Path) -> Path:
+    """Make a cache that has the user's toolchains and nothing else."""
+    cache.mkdir()
+    for kind in ("toolchains", "identities", "facts"):
+        (default_cache() / kind).mkdir(exist_ok=True)
+        (cache / kind).symlink_to(default_cache() / kind)
+    return cache

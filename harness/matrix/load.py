@@ -13,7 +13,7 @@ from harness.text.suggestions import did_you_mean
 
 _VARIANTS = 1_000
 """Of the axes' product."""
-_CELLS = 5_000
+_CELLS = 10_000
 """Variants times workloads, before ``exclude``."""
 _MATCHES = 1_000_000
 """Cells times the patterns of ``exclude``."""

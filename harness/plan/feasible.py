@@ -4,8 +4,8 @@ from harness.matrix.load import Matrix
 from harness.plan.plan import Plan
 from harness.plan.question import Question
 
-TRIALS = 20_000
-"""That can be planned for one run; listing so many takes some seconds."""
+TRIALS = 100_000
+"""That can be planned for one run."""
 
 
 def require_sides(matrix: Matrix, plan: Plan, question: Question) -> None:
