@@ -4,7 +4,7 @@ from harness.matrix.load import Matrix
 from harness.plan.plan import Plan
 from harness.plan.question import Question
 
-TRIALS = 100_000
+TRIALS = 50_000
 """That can be planned for one run."""
 
 
