@@ -62,7 +62,7 @@ to the matrix file; `~/` is your home directory. All texts must be on one line a
 arguments, values of variables and bodies of requests.
 
 Limits: a file has at most 256 KiB and 20,000 keys and values (aliases count in full), its axes make
-at most 1,000 variants and 5,000 cells, and `trials.max` at most 20,000 trials in all. Larger ones
+at most 1,000 variants and 10,000 cells, and `trials.max` at most 50,000 trials in all. Larger ones
 are refused at once, with the numbers and what to remove.
 
 ```yaml

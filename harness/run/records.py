@@ -1,8 +1,12 @@
 """The records of a run: ``run.json`` and the lines of ``trials.jsonl``."""
 
+import math
+from array import array
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field, PlainSerializer
 
 from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.matrix.models import MatrixSpec
@@ -13,6 +17,47 @@ from harness.run.host import Host
 
 MOST_ROUNDS = 1_000_000
 """The highest number of a round."""
+
+
+class Numbers(Mapping[str, float | None]):
+    """Numbers by name, in a fraction of a dict's memory: records share their names."""
+
+    __slots__ = ("_places", "_values")
+
+    def __init__(self, numbers: Mapping[str, float | None]) -> None:
+        """Copy them; none is NaN."""
+        self._places = _places(tuple(numbers))
+        self._values = array("d", [math.nan if n is None else n for n in numbers.values()])
+
+    def __getitem__(self, name: str) -> float | None:
+        value = self._values[self._places[name]]
+        return None if math.isnan(value) else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    @property
+    def shape(self) -> int:
+        """Identifies the names, which records may share."""
+        return id(self._places)
+
+
+@lru_cache(maxsize=1000)
+def _places(names: tuple[str, ...]) -> dict[str, int]:
+    return {name: place for place, name in enumerate(names)}
+
+
+NumbersByName = Annotated[
+    Mapping[str, float | None],
+    AfterValidator(Numbers),
+    PlainSerializer(dict, return_type=dict[str, float | None]),
+]
 
 
 class ChildProcess(Frozen):
@@ -80,24 +125,24 @@ class Measurement(Frozen):
     """``ok``, ``exit N``, ``signal NAME``, ``timeout``, ``memory limit``, ``not ready``,
     ``load failed``, ``no benchmark`` (none matched), ``build failed``, ``not started``, or ``lost``
     (the supervisor was killed)."""
-    metrics: dict[str, float | None] = {}
-    notes: dict[str, str] = {}
+    metrics: NumbersByName = Field(default_factory=dict)
+    notes: dict[str, str] = Field(default_factory=dict)
     """For metrics that are ``None``: why; for those from another source than usual: which. Under
     ``series`` and ``profile``: why there is no such file."""
-    smaps: dict[str, dict[str, int]] = {}
+    smaps: dict[str, dict[str, int]] = Field(default_factory=dict)
     """By class of mapping: bytes by kind (``size``, ``rss``, …) at the end of main."""
     log: str = ""
     """The last lines of the program's output."""
     load_log: str = ""
     """The last lines of what a server's load wrote."""
-    marks: dict[str, dict[str, float | None]] = {}
+    marks: dict[str, dict[str, float | None]] = Field(default_factory=dict)
     """Metrics of snapshots in mid-run: a server's ``idle``, ``loaded``, ``after`` and ``settled``,
     or ``2.5s`` after the start."""
     processes: tuple[ChildProcess, ...] = ()
     """Children of the program."""
-    runtime: dict[str, float | None] = {}
+    runtime: NumbersByName = Field(default_factory=dict)
     """All of ``runtime/metrics`` at the end, by its own names; of histograms, quantiles."""
-    inherited: dict[str, str] = {}
+    inherited: dict[str, str] = Field(default_factory=dict)
     """What the program inherited from the harness's own process, as it could not be set: by name,
     as ``nice`` or ``limit as``."""
 

@@ -305,7 +305,7 @@ def hostile_run(path: Path) -> Run:
                 "log": HOSTILE,
                 "profile": "heap.pb.gz",
                 "smaps": {HOSTILE: {"size": MIB, "rss": MIB}},
-                "metrics": t.metrics | {HOSTILE: 1.0 + t.round},
+                "metrics": dict(t.metrics) | {HOSTILE: 1.0 + t.round},
             }
         )
         for t in run.trials

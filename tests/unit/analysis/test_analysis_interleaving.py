@@ -43,7 +43,7 @@ def stepping(when: Callable[[TrialRecord], float], *, at: float, rounds: int = 1
     trials = []
     for trial in moved(run, when).trials:
         rss = (trial.metrics["rss.peak"] or 0.0) * (1.12 if trial.started >= at else 1.0)
-        trials.append(trial.model_copy(update={"metrics": trial.metrics | {"rss.peak": rss}}))
+        trials.append(trial.model_copy(update={"metrics": dict(trial.metrics) | {"rss.peak": rss}}))
     return Run(run.path, run.manifest, tuple(trials))
 
 

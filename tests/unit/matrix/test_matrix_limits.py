@@ -90,7 +90,8 @@ def test_build_axes_are_counted_before_they_are_crossed(path: Path) -> None:
 
 def test_cells_and_patterns_are_counted(path: Path) -> None:
     many = "".join(f"  - {{name: w{i}, package: ./a}}\n" for i in range(3000))
-    assert "these make 6,000 variants of workloads" in refusal(path, GO + "workloads:\n" + many)
+    four = GO + "experiments: [[], [noswissmap]]\n"
+    assert "these make 12,000 variants of workloads" in refusal(path, four + "workloads:\n" + many)
     some = "".join(f"  - {{name: w{i}, package: ./a}}\n" for i in range(900))
     patterns = f"exclude: [{'{go: x}, ' * 900}]\n"
     said = refusal(path, GO + "workloads:\n" + some + patterns)

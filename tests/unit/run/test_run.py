@@ -218,3 +218,20 @@ def test_a_report_that_cannot_be_written_leaves_the_verdict(tmp_path: Path) -> N
 def test_a_run_that_cannot_be_judged_says_why(tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match=r"could not be judged.*is not a run directory"):
         Judging(tmp_path).verdict()
+
+
+def test_numbers_whose_names_records_share_count_as_a_tenth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = stored(tmp_path / "run")
+    monkeypatch.setattr("harness.run.store._TRIALS_VALUES", 20_000)
+    (tmp_path / "run" / TRIALS).unlink()
+    for trial in run.trials[:20]:
+        alike = {f"/some/metric/{number}": 1.0 for number in range(5_000)}
+        append_trial(tmp_path / "run", trial.model_copy(update={"runtime": alike}))
+    assert len(Run.load(tmp_path / "run").trials) == 20
+    for turn, trial in enumerate(run.trials[20:24]):
+        own = {f"/some/metric/{turn}/{number}": 1.0 for number in range(5_000)}
+        append_trial(tmp_path / "run", trial.model_copy(update={"runtime": own}))
+    with pytest.raises(HarnessError, match="the run is too large"):
+        Run.load(tmp_path / "run")
