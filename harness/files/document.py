@@ -1,4 +1,4 @@
-"""JSON that may be anything: what is wrong with it is told by file, line and column."""
+"""Read JSON that may be anything; errors name file, line and column."""
 
 import math
 import re
@@ -17,7 +17,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class CutShortError(HarnessError):
-    """JSON that ends in the middle, as where its writer was killed."""
+    """JSON that ends in the middle, as when its writer was killed."""
 
 
 def parse_json(
@@ -75,7 +75,7 @@ def parse_model(
 
 
 def count_values(data: bytes) -> int:
-    """At least as many as the values in a JSON text, and more only by what its strings hold."""
+    """Count the values in a JSON text; punctuation within strings may add to the count."""
     return 1 + data.count(b",") + data.count(b"[") + data.count(b"{")
 
 
@@ -90,7 +90,7 @@ def _may_hold_odd_numbers(data: bytes) -> bool:
 
 
 def _odd_number(value: Any) -> str | None:
-    """Some number in it that nothing calculates with, in words."""
+    """Describe a number that cannot be calculated with, if there is one."""
     pending = [value]
     while pending:
         item = pending.pop()

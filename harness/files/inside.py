@@ -24,7 +24,7 @@ _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symbol
 
 
 class OutsideError(HarnessError):
-    """A name that leads out of its directory, or to something that is no regular file."""
+    """A name that leads out of its directory, or to something other than a regular file."""
 
 
 def path_inside(root: Path, name: str) -> Path:
@@ -129,7 +129,7 @@ def _encoded(data: str | bytes) -> bytes:
 
 
 def _replaced(path: Path, data: str | bytes) -> bool:
-    """Whether a file was written whole; it may be one that can only be written in place."""
+    """Replace a file; return false if it can only be written in place."""
     try:
         write_inside(path.parent, path.name, data)
     except OSError as error:
@@ -191,7 +191,7 @@ def _reading(root: Path, name: str) -> Iterator[BinaryIO]:
 
 
 def _open(root: Path, name: str, flags: int) -> int:
-    """A regular file below a root, as a descriptor."""
+    """Open a regular file below a root."""
     *parents, last = _parts(root, name)
     with _opened(root, parents, create=bool(flags & os.O_CREAT)) as parent:
         kind = _kind(last, parent)
@@ -208,7 +208,7 @@ def _open(root: Path, name: str, flags: int) -> int:
 
 @contextmanager
 def _opened(root: Path, parents: list[str], *, create: bool) -> Iterator[int]:
-    """A directory below a root, as a descriptor."""
+    """Open a directory below a root."""
     current = os.open(root, _DIRECTORY)
     place = root
     try:
@@ -233,7 +233,7 @@ def _opened(root: Path, parents: list[str], *, create: bool) -> Iterator[int]:
 
 
 def _kind(name: str, parent: int) -> str | None:
-    """What a name stands for, in a word; ``None`` for nothing."""
+    """Return the kind of a file in a word; ``None`` if it does not exist."""
     try:
         mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
     except FileNotFoundError:
@@ -242,7 +242,7 @@ def _kind(name: str, parent: int) -> str | None:
 
 
 def _parts(root: Path, name: str) -> list[str]:
-    """The components of a name below a root."""
+    """Split a name below a root into components."""
     parts = name.split("/")
     if not name or "\0" in name or any(part in {"", ".", ".."} for part in parts):
         raise OutsideError(f"{root}: the path {_shown(name)} leads out of the run; it is not used")
@@ -254,7 +254,7 @@ def _parts(root: Path, name: str) -> list[str]:
 
 
 def _shown(name: str) -> str:
-    """A foreign name for a message: short, and without what a terminal would act on."""
+    """Shorten a foreign name for a message, and escape what a terminal would act on."""
     shown = name if name.isprintable() and name else ascii(name)
     return shown if len(shown) <= 200 else f"{shown[:200]}…"  # noqa: PLR2004 - enough to know it by
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def hold_lock(path: Path, *, shared: bool = False) -> Iterator[None]:
-    """Hold a lock, waiting in the kernel until it is free; others may share a shared one."""
+    """Hold a lock; wait until it is free. Several may hold a shared one at a time."""
     with _opened(path) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield

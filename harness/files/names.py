@@ -13,11 +13,11 @@ _LONGEST = 255
 """Bytes of one component of a path (``NAME_MAX``)."""
 _HASH = 16
 SUFFIX = 40
-"""Bytes that are left for what is put before and after a name: time, round, kind of file."""
+"""Bytes to spare for what comes before and after a name: time, round, kind of file."""
 
 
 def file_name(text: str, others: Iterable[str] = ()) -> str:
-    """What a text is called on disk, beside others that may differ in capitals only."""
+    """Return a file name for a text, also different from others on disk that ignore case."""
     short = _quoted(text)
     alike = Counter(_quoted(other).lower() for other in {*others, text})[short.lower()] > 1
     if not alike and len(short) <= _LONGEST - SUFFIX:

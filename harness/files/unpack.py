@@ -6,11 +6,11 @@ from dataclasses import dataclass
 _GZIP = 31
 """``wbits`` of zlib for data with gzip's header and checksum."""
 _MEMBERS = 100
-"""Of gzip, one after the other; each costs a copy of what follows it."""
+"""Most members of a gzip file; each costs a copy of what follows it."""
 
 
 class TooLargeError(ValueError):
-    """What unpacks to more than it may."""
+    """Data that unpacks to more than its limit."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"unpacks to more than {limit >> 20} MiB")
@@ -18,7 +18,7 @@ class TooLargeError(ValueError):
 
 @dataclass
 class Allowance:
-    """What is left to read of many files together; each alone has a limit of its own."""
+    """How much may still be read of many files together; each has its own limit too."""
 
     numbers: int
     """Whatever takes time and memory once it is unpacked."""

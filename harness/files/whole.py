@@ -1,4 +1,4 @@
-"""A directory that is there complete or not at all."""
+"""Make a directory that is complete or absent."""
 
 import os
 import secrets
@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.errors import HarnessError, writing
 
 OTHERWISE = "name another place"
-"""What to do where such a directory cannot be written."""
+"""The remedy where such a directory cannot be written."""
 
 
 @contextmanager

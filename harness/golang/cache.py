@@ -24,7 +24,7 @@ _IN_USE = ".in-use"
 
 
 class Entry(Frozen):
-    """One entry of the cache."""
+    """An entry of the cache."""
 
     kind: str
     key: str
@@ -32,7 +32,7 @@ class Entry(Frozen):
     size: int
     """Bytes on disk."""
     used: datetime
-    """When it was last asked for."""
+    """When it was last used."""
 
 
 def default_cache() -> Path:
@@ -78,7 +78,7 @@ def obtain(cache: Path, kind: str, key: str, fill: Callable[[Path], None]) -> tu
 
 @contextmanager
 def in_use(cache: Path) -> Iterator[None]:
-    """Keep ``prune`` from removing anything, as long as a run needs its binaries."""
+    """Keep ``prune`` from removing binaries that a run needs."""
     cache.mkdir(parents=True, exist_ok=True)
     with hold_lock(cache / _IN_USE, shared=True):
         yield
@@ -135,13 +135,13 @@ def prune(
 
 
 def remember(path: Path, text: str) -> None:
-    """Write a file of the cache that needs no lock: whole, and the same whoever writes it."""
+    """Write a small file into the cache; all writers write the same, so it needs no lock."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_inside(path.parent, path.name, text)
 
 
 def copy_writable(source: Path, destination: Path) -> None:
-    """Copy a directory out of Go's module cache, where all is read-only."""
+    """Copy a directory out of Go's module cache, which is read-only."""
     shutil.copytree(source, destination, symlinks=True)
     for path in (destination, *destination.rglob("*")):
         if not path.is_symlink():
@@ -149,7 +149,7 @@ def copy_writable(source: Path, destination: Path) -> None:
 
 
 def _remove(entry: Path) -> None:
-    """Remove an entry, so that it is never seen in part."""
+    """Remove an entry; it is renamed first, so that nobody sees part of it."""
     doomed = Path(tempfile.mkdtemp(prefix=f".{entry.name}~", dir=entry.parent))
     entry.rename(doomed)
     shutil.rmtree(doomed, ignore_errors=True)
@@ -166,7 +166,7 @@ def _directories(path: Path) -> list[Path]:
 
 
 def _touch(entry: Path) -> bool:
-    """Note that an entry is used; whether it is there."""
+    """Mark an entry as used; return whether it exists."""
     try:
         os.utime(entry)
     except (FileNotFoundError, NotADirectoryError):

@@ -10,11 +10,11 @@ from harness.golang.environment import go_environment
 from harness.matrix.models import BuildSpec
 
 ALONE = {"GO111MODULE": "off", "GOWORK": "off"}
-"""For commands about the toolchain itself: no go.mod or go.work above its directory is read."""
+"""Variables for commands about the toolchain itself: ignore go.mod and go.work above it."""
 
 
 def build_cache(cache: Path, digest: str) -> Path:
-    """Go's build cache for toolchains of one content, within the harness's cache directory."""
+    """Return Go's build cache for toolchains with this content digest."""
     path = cache / "go-build" / digest[:32]
     try:
         os.utime(path)
@@ -27,7 +27,7 @@ def capture(
     command: Sequence[str | Path], environment: Mapping[str, str] | None = None,
     directory: Path | None = None, *, timeout: float | None = None,
 ) -> subprocess.CompletedProcess[str]:  # fmt: skip
-    """Run a command without input, and keep what it prints; ``timeout`` is in seconds."""
+    """Run a command without input and capture its output; ``timeout`` is in seconds."""
     return subprocess.run(
         command, env=environment, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True,
         text=True, errors="replace", timeout=timeout, check=False,

@@ -14,7 +14,7 @@ _SYMBOL = struct.Struct("<IBBHQQ")
 _ALLOC = 0x2
 _SYMBOL_TABLE = 2
 _NOTE_HEADER = 16
-"""Three numbers and a name of four bytes, before what a note says."""
+"""Bytes of a note before its content: three numbers and a name of four bytes."""
 _FUNCTION, _TYPE = 2, 0xF
 
 
@@ -23,7 +23,7 @@ class Function(NamedTuple):
 
     address: int
     size: int
-    """Bytes, without what follows it to the next one's alignment."""
+    """Bytes, without padding."""
 
 
 class _Section(NamedTuple):
@@ -40,7 +40,7 @@ class _Section(NamedTuple):
 
 
 def section_sizes(path: Path) -> dict[str, int]:
-    """Bytes of each loaded section, by name; none for what is no 64-bit little-endian ELF."""
+    """Return bytes by loaded section; empty unless the file is 64-bit little-endian ELF."""
     sizes: dict[str, int] = {}
     with _mapped(path) as data:
         sections, names = _sections(data)
@@ -52,7 +52,7 @@ def section_sizes(path: Path) -> dict[str, int]:
 
 
 def functions(path: Path) -> dict[str, Function]:
-    """Every function of the symbol table, by its linker symbol; of equal names the last."""
+    """Return the symbol table's functions by linker symbol; the last of equal names wins."""
     found: dict[str, Function] = {}
     with _mapped(path) as data:
         sections, _ = _sections(data)
@@ -90,7 +90,7 @@ _Data = bytes | mmap.mmap
 
 @contextmanager
 def _mapped(path: Path) -> Iterator[_Data]:
-    """A file's content, read only where it is needed."""
+    """Map a file into memory."""
     with path.open("rb") as file:
         if not path.stat().st_size:  # nothing to map
             yield b""
@@ -100,7 +100,7 @@ def _mapped(path: Path) -> Iterator[_Data]:
 
 
 def _sections(data: _Data) -> tuple[list[_Section], int]:
-    """The section table, and which of its entries holds the sections' names."""
+    """Return the section table and the index of the section that holds names."""
     if len(data) < _HEADER.size or data[:6] != b"\x7fELF\x02\x01":
         return [], 0
     (*_, offset, _flags, _size, _psize, _pnum, entry, count, names) = _HEADER.unpack_from(data)

@@ -14,14 +14,14 @@ _PASSED = frozenset({
     *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR"),
 })  # fmt: skip
-"""Variables that pass from the caller to Go commands. No others pass, but for Go's own below."""
+"""Variables that Go commands inherit from the caller, besides Go's own below."""
 
 _PASSED_GO = frozenset({
     *("GOPATH", "GOMODCACHE", "GOPROXY", "GONOPROXY", "GOSUMDB", "GONOSUMDB"),
     *("GOPRIVATE", "GOINSECURE", "GOVCS", "GOAUTH"),
 })  # fmt: skip
-"""Go's own variables that pass, from the environment or from the file of ``go env -w``: they say
-where modules come from, and never what is made of them."""
+"""Go's own variables that are inherited, also from the file of ``go env -w``: they say where
+modules come from, never what is built."""
 
 
 def go_environment(
@@ -56,14 +56,14 @@ def go_environment(
 
 
 def passed_environment(caller: Mapping[str, str]) -> dict[str, str]:
-    """What passes of the caller's environment and of the file that ``go env -w`` writes."""
+    """Return the inherited part of an environment and of the file that ``go env -w`` writes."""
     stored = {k: v for k, v in _read_go_env(caller).items() if k in _PASSED_GO}
     own = {k: v for k, v in caller.items() if k in _PASSED or (k in _PASSED_GO and v)}
     return {"HOME": str(Path.home())} | stored | own
 
 
 def _read_go_env(caller: Mapping[str, str]) -> dict[str, str]:
-    """The user's Go environment file (``go help environment``): lines of ``KEY=VALUE``."""
+    """Read the user's Go environment file, lines of ``KEY=VALUE`` (``go help environment``)."""
     configured = caller.get("GOENV")
     if configured == "off":
         return {}

@@ -25,14 +25,14 @@ class Experiments(Frozen):
         return setting == "none" or experiment_of(setting) in (*self.known, "regabi")
 
     def in_order(self, settings: tuple[str, ...]) -> tuple[str, ...]:
-        """Settings in the toolchain's own order; of two on one experiment the last wins."""
+        """Sort settings in the toolchain's order; the last one for each experiment wins."""
         last = {experiment_of(setting): setting for setting in settings}
         rank = {name: index for index, name in enumerate(("none", *self.known))}
         return tuple(sorted(last.values(), key=lambda s: rank.get(experiment_of(s), len(rank))))
 
 
 def experiment_of(setting: str) -> str:
-    """The experiment that a setting turns on or off; ``none`` stands for itself."""
+    """Return the experiment that a setting turns on or off; ``none`` stands for itself."""
     # Go strips "no" before it looks a name up (internal/buildcfg): notaflag turns taflag off
     return setting if setting == "none" else setting.removeprefix("no")
 
@@ -55,7 +55,7 @@ def parse_flag_names(source: str) -> tuple[str, ...]:
 
 
 def parse_meanings(source: str) -> dict[str, str]:
-    """The first sentence of each experiment's comment in ``flags.go``, where it has one."""
+    """Return the first sentence of each commented experiment in ``flags.go``."""
     struct = _FLAGS_STRUCT.search(source)
     found = {}
     for comment, name in _COMMENTED_FIELD.findall(struct[1] if struct else ""):
@@ -66,7 +66,7 @@ def parse_meanings(source: str) -> dict[str, str]:
 
 
 def experiment_meanings(goroot: Path) -> dict[str, str]:
-    """The documentation of experiments in a toolchain's source, by name."""
+    """Return what a toolchain's source says of its experiments, by name."""
     path = goroot / "src" / "internal" / "goexperiment" / "flags.go"
     try:
         return parse_meanings(path.read_text(encoding="utf-8"))
@@ -75,7 +75,7 @@ def experiment_meanings(goroot: Path) -> dict[str, str]:
 
 
 def parse_tool_tags(tags: str) -> frozenset[str]:
-    """Read the experiments that are on from the go command's tags (``goexperiment.NAME,…``)."""
+    """Return the experiments that are on, given the go command's tags (``goexperiment.NAME,…``)."""
     prefix = "goexperiment."
     return frozenset(t.removeprefix(prefix) for t in tags.split(",") if t.startswith(prefix))
 
@@ -93,7 +93,7 @@ def explain_unknown(setting: str, toolchains: Iterable[Experiments]) -> str:
 
 
 def table(toolchains: Mapping[str, Experiments]) -> dict[str, dict[str, str]]:
-    """For each experiment, by name, what it is in each toolchain: ``on``, ``off`` or ``absent``."""
+    """Return each experiment's state by toolchain: ``on``, ``off`` or ``absent``."""
     names = sorted({name for experiments in toolchains.values() for name in experiments.known})
     return {
         name: {toolchain: _state(name, its) for toolchain, its in toolchains.items()}

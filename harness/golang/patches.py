@@ -23,7 +23,7 @@ class Hunk(Frozen):
 
 
 class FilePatch(Frozen):
-    """The changes of a diff to one file."""
+    """A diff's changes to one file."""
 
     line: int
     """Where it begins in the patch file, counted from 1."""
@@ -75,7 +75,7 @@ def parse(path: Path) -> list[FilePatch]:
 
 
 def split_lines(text: str) -> list[str]:
-    """Lines with their ends, as patch(1) and compilers count them: by line feeds alone."""
+    """Split a text at line feeds alone, as patch(1) and compilers do; keep line ends."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
@@ -162,12 +162,12 @@ def _target(goroot: Path, place: str, file: FilePatch, source: str | None) -> st
 
 
 def _tail(name: str) -> str:
-    """A name without the ``a/`` or ``b/`` that git writes; and without diff's ``.orig``."""
+    """Strip git's ``a/`` or ``b/`` and diff's ``.orig`` from a name."""
     return re.sub(r"^[a-z]/", "", name).removesuffix(".orig")
 
 
 def _spellings(name: str) -> list[str]:
-    """Where in a GOROOT a diff's path may be, with and without a leading part, or under src."""
+    """List where a diff's path may be in a GOROOT: without leading parts, or under src."""
     parts = PurePosixPath(name).parts
     if PurePosixPath(name).is_absolute() or ".." in parts:
         return []
@@ -225,7 +225,7 @@ def _apply_hunks(patch: Path, name: str, text: str, hunks: Iterable[Hunk]) -> st
 
 
 def _find(lines: list[str], old: tuple[str, ...], expected: int, begin: int) -> int | None:
-    """The place nearest to the expected one where exactly the old lines are."""
+    """Return the place nearest to the expected one that has exactly the old lines."""
     last = len(lines) - len(old)
     places = sorted(range(begin, last + 1), key=lambda at: abs(at - expected))
     return next((at for at in places if tuple(lines[at : at + len(old)]) == old), None)

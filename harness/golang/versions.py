@@ -46,7 +46,7 @@ class GoVersion(NamedTuple):
 
 
 def is_shorthand(name: str) -> bool:
-    """Whether a name stands for the newest of several releases: ``go1.24``, ``stable``."""
+    """Return whether a name means the newest of several releases: ``go1.24``, ``stable``."""
     if name in ("stable", "oldstable"):
         return True
     return re.fullmatch(r"go1\.\d+", name) is not None and GoVersion.parse(name).stage == -1
@@ -69,7 +69,7 @@ def expand_shorthand(name: str, versions: Iterable[str]) -> str | None:
 
 
 def nearest_versions(name: str, versions: Iterable[str], count: int = 5) -> list[str]:
-    """The versions nearest to a name, in their order."""
+    """List the versions nearest to a name, in order."""
     wanted = GoVersion.parse(name)
 
     def distance(version: str) -> list[int]:

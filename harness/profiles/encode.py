@@ -1,7 +1,7 @@
-"""Heap profiles, made of what the runtime's memory profiler has recorded.
+"""Make heap profiles from the records of the runtime's memory profiler.
 
-The probe writes its records as they are, for to make a profile of them a program would have to link
-``runtime/pprof``. The format is ``profile.proto`` of google/pprof, filled in as that package does.
+The probe writes the records as they are: encoding them in the program would link ``runtime/pprof``.
+The format is ``profile.proto`` of google/pprof, filled in as that package does.
 """
 
 import gzip
@@ -22,7 +22,7 @@ KINDS = {
 }  # fmt: skip
 """What is measured of each stack, with units."""
 MORE, LOW7 = 0x80, 0x7F
-"""Of a byte of a number: whether another follows, and its share of the number."""
+"""Parts of each byte of a number: whether another follows, and seven bits of the number."""
 
 
 class Frame(NamedTuple):
@@ -35,7 +35,7 @@ class Frame(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What was sampled of the allocations with one stack."""
+    """Samples of the allocations with one stack."""
 
     allocated: tuple[int, int]
     """Objects and bytes."""
@@ -45,7 +45,7 @@ class Record(NamedTuple):
 
 
 class Records(Frozen):
-    """All that the memory profiler has sampled."""
+    """Everything that the memory profiler sampled."""
 
     rate: int
     """Bytes allocated from one sample to the next, on average: ``runtime.MemProfileRate``."""

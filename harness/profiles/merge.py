@@ -14,7 +14,7 @@ from harness.profiles.pprof import COMPRESSED, Profile, parse_profile, whole_run
 
 
 class Holder(Frozen):
-    """A function and what the objects that it allocated hold, per trial."""
+    """A function and the memory that it allocated, per trial."""
 
     function: str
     flat: float

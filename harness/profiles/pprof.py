@@ -17,7 +17,7 @@ Stack = tuple[str, ...]
 """Function names, the root first."""
 
 COMPRESSED = 16 << 20
-"""Bytes that are read of a profile's file at most."""
+"""Most bytes that are read of a profile's file."""
 _UNPACKED = 32 << 20
 """Bytes that it may unpack to. Profiles of large services have a tenth of that."""
 _NUMBERS = 2_000_000
@@ -54,7 +54,7 @@ class Profile(NamedTuple):
     """Bytes allocated from one sample to the next, on average."""
 
     def column(self, kind: str) -> int:
-        """Where the values of a kind stand; ``ValueError`` where there are none."""
+        """Return the index of a kind's values; ``ValueError`` if there are none."""
         if kind not in self.kinds:
             raise ValueError(f"a profile without {kind}")
         return self.kinds.index(kind)
@@ -80,7 +80,7 @@ class Profile(NamedTuple):
 
 
 def whole_run() -> Allowance:
-    """What is read of all profiles of a run together, at most: some 6 s of CPU time."""
+    """Return how much is read of all profiles of a run together: some 6 s of CPU time."""
     return Allowance(numbers=20_000_000, size=256 << 20)
 
 

@@ -10,7 +10,7 @@ _WORD = re.compile(r"\{(port(?:\.[A-Za-z0-9_][A-Za-z0-9_.-]*)?|tmp|here)\}")
 
 
 def free_ports(names: Iterable[str]) -> dict[str, int]:
-    """An unused TCP port of the loopback interface for each name, all different."""
+    """Find a free TCP port of the loopback interface for each name."""
     with ExitStack() as stack:
         ports = {}
         for name in names:
@@ -21,7 +21,7 @@ def free_ports(names: Iterable[str]) -> dict[str, int]:
 
 
 def values(ports: Mapping[str, int], tmp: Path, here: Path) -> dict[str, str]:
-    """The value of each placeholder.
+    """Return each placeholder's value.
 
     ``{port}`` is the first port, ``{port.NAME}`` the one of that name, ``{tmp}`` the trial's
     directory and ``{here}`` the matrix file's.

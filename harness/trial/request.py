@@ -1,4 +1,4 @@
-"""What a trial is asked to do: a workload, a build of it, limits, and a place to run."""
+"""A request for a trial: a workload, a build of it, limits, and a place to run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ class TrialRequest(Frozen):
     build: BuildRecord
     probe: ProbeMode = "full"
     limits: TrialsSpec = TrialsSpec()
-    """Timeout, memory limit, CPUs and sampling; numbers of rounds and lanes are not used."""
+    """Timeout, memory limit, CPUs and sampling count; rounds and lanes do not."""
     env: dict[str, str] = {}
     """The variant's own variables."""
     cpus: tuple[int, ...] = ()

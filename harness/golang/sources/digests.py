@@ -1,4 +1,4 @@
-"""What files and directories hold, each looked at once."""
+"""Digests of files and directories, each read once."""
 
 import hashlib
 import os
@@ -18,22 +18,22 @@ class Seen:
         """By path: the sha256 of a file's content, or what there is in its place; by path with a
         slash at its end: the sha256 of names and kinds of what is in a directory."""
         self.newest = 0.0
-        """When the youngest of them was changed, in seconds since the epoch."""
+        """When the latest of them was changed, in seconds since the epoch."""
 
     def file(self, path: str) -> str:
-        """The state of a file, links followed."""
+        """Return the state of a file; links are followed."""
         return self._state(path)
 
     def directory(self, path: str) -> str:
-        """The state of a directory: what is in it, without the contents."""
+        """Return the state of a directory: names and kinds of its entries."""
         return self._state(f"{path}/")
 
     def holds(self, states: Mapping[str, str]) -> bool:
-        """Whether all of them are as they are given."""
+        """Return whether all states are still as given."""
         return all(self._state(path) == state for path, state in states.items())
 
     def adopt(self, other: "Seen") -> list[str]:
-        """Take over what another has seen; the paths of files that it saw otherwise."""
+        """Add what another has seen; return paths of files that differ."""
         differing = [p for p, s in other.states.items() if self.states.setdefault(p, s) != s]
         return [path for path in differing if not path.endswith("/")]
 
@@ -66,5 +66,5 @@ class Seen:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """Open a file, but do not wait for one that writes to a FIFO."""
+    """Open a file without waiting for the writer of a FIFO."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)

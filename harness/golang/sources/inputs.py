@@ -1,4 +1,4 @@
-"""Every file that a build reads, as the go command says it.
+"""Every file that a build reads, according to the go command.
 
 ``go list -deps`` takes a tenth of a second, too long for each of forty cells, so the answer is
 remembered with all that it may depend on: contents of files, files that are not there, names in
@@ -31,13 +31,13 @@ _COMPILED = (
     *("GoFiles", "CgoFiles", "CFiles", "CXXFiles", "MFiles", "HFiles", "FFiles", "SFiles"),
     *("SwigFiles", "SwigCXXFiles", "SysoFiles", "EmbedFiles"),
 )
-"""All that the go command makes a package from (``go help list``)."""
+"""Lists of files that a package is built from (``go help list``)."""
 _LEFT_OUT = ("IgnoredGoFiles", "IgnoredOtherFiles")
-"""What it has read and left out: another content may bring it in."""
+"""Lists of files that it has read and left out; with other content they may count."""
 _FIELDS = ("Dir", "ImportPath", "Standard", "Module", "EmbedPatterns", *_COMPILED, *_LEFT_OUT)
 _OF_MODULES = ("go.mod", "go.sum", "go.work", "go.work.sum", "vendor/modules.txt")
 _FACTS = ("Path", "Version", "Sum", "GoVersion")
-"""Of a module, what gets into a binary."""
+"""Facts about a module that get into a binary."""
 _META = re.compile(r"[*?\[\\]")
 _INCLUDE = re.compile(rb'include[ \t]+"([^"\n]*)"')
 _HARMLESS = {
@@ -56,20 +56,20 @@ class Inputs(Frozen):
     digest: str
     """Of the names and contents of all the files."""
     unknown: tuple[str, ...] = ()
-    """Why it may read others too, which nobody can name: such a build is always made anew."""
+    """Why it may read files that cannot be listed; such a build is never reused."""
     included: tuple[str, ...] = ()
     """Assembly that includes files from elsewhere, which the go command does not watch."""
 
 
 class _Memory(Frozen):
-    """An answer of the go command, and all that it may depend on."""
+    """An answer of the go command and everything that it may depend on."""
 
     inputs: Inputs
     states: dict[str, str]
 
 
 class Cell(NamedTuple):
-    """What is to be built, as far as it decides which files are read."""
+    """The part of a build request that decides which files are read."""
 
     source: Source
     toolchain: Toolchain
@@ -157,7 +157,7 @@ def _flag(word: str) -> str:
 
 
 def _name(cell: Cell) -> str:
-    """Names the memory: all that the question holds."""
+    """Name the file that remembers the answer after everything in the question."""
     source = cell.source.model_dump_json(exclude={"workload", "base"})
     build = cell.build.model_dump_json(exclude={"gcflags", "ldflags", "pgo"})
     toolchain = (cell.toolchain.identity, str(cell.toolchain.goroot))
@@ -187,7 +187,7 @@ def _list(cell: Cell, cache: Path) -> list[dict[str, Any]]:
 
 
 def _names(package: dict[str, Any]) -> list[tuple[str, str]]:
-    """Files that a package is made from; of the standard library, what no digest covers yet."""
+    """List the files of a package; of the standard library those that its digest leaves out."""
     return [
         (kind, name)
         for kind in _COMPILED
@@ -206,7 +206,7 @@ def _has_c(package: dict[str, Any]) -> bool:
 
 
 def _of_modules(source: Source, seen: Seen) -> list[tuple[str, str]]:
-    """What says which modules are used; of the main module and those beside it on this machine."""
+    """Return the states of go.mod, go.sum and the like, of all local modules."""
     states = []
     for root in dict.fromkeys((source.module, *source.roots)):
         if root.is_file():
@@ -218,7 +218,7 @@ def _of_modules(source: Source, seen: Seen) -> list[tuple[str, str]]:
 
 
 def _watch(source: Source, packages: Sequence[dict[str, Any]], seen: Seen) -> None:
-    """Look at all that may change the go command's answer, beside the files that it names."""
+    """Note everything that may change the go command's answer, besides the files it names."""
     if not source.published:
         for parent in source.module.parents:
             seen.file(str(parent / "go.work"))
@@ -251,7 +251,7 @@ def _watch_package(package: dict[str, Any], roots: Sequence[str], seen: Seen) ->
 
 
 def _embedding(directory: Path, pattern: str) -> Iterator[str]:
-    """The directories in whose names it shows what a pattern of ``go:embed`` matches."""
+    """Yield the directories whose entries decide what a ``go:embed`` pattern matches."""
     places = [directory]
     for part in pattern.removeprefix("all:").split("/"):
         found: list[Path] = []
@@ -267,7 +267,7 @@ def _embedding(directory: Path, pattern: str) -> Iterator[str]:
 
 
 def _matching(place: Path, part: str) -> list[Path]:
-    """At least what one part of a pattern matches."""
+    """List what one part of a pattern matches, or more."""
     if not _META.search(part):
         return [place / part]
     if "\\" in part:
@@ -277,7 +277,7 @@ def _matching(place: Path, part: str) -> list[Path]:
 
 
 def _includes(cell: Cell, package: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """What assembly includes from elsewhere: first, why not all is known, then the files."""
+    """Return why not all includes of assembly are known, and the included files."""
     if not package.get("SFiles") or _has_c(package):
         return [], []
     known = {*(package.get("HFiles") or ()), "go_asm.h"}

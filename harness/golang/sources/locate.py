@@ -1,4 +1,4 @@
-"""Workload sources: where a workload's main package is, and what it needs."""
+"""Find a workload's main package and the modules that it is built from."""
 
 import hashlib
 import json
@@ -56,12 +56,12 @@ class Source(Frozen):
 
     @property
     def workspace(self) -> dict[str, str]:
-        """The variable that keeps a published module out of a workspace around the cache."""
+        """Variables that keep a published module out of any workspace around the cache."""
         return _OUTSIDE if self.published else {}
 
     @property
     def seen(self) -> Seen:
-        """Its files as this invocation has found them: all binaries are made from the same."""
+        """Its files as this invocation first read them: all binaries are built from the same."""
         return self._seen
 
     def needs_newer(self, version: str) -> str | None:
@@ -126,7 +126,7 @@ class _Go:
         )  # fmt: skip
 
     def anywhere(self, *arguments: str) -> dict[str, Any]:
-        """What a command says that belongs to no module."""
+        """Return the JSON that a command prints outside of any module."""
         go = replace(self, extra=_OUTSIDE | {"GO111MODULE": "on"})
         with tempfile.TemporaryDirectory() as directory:
             text = go(Path(directory), *arguments)
@@ -136,7 +136,7 @@ class _Go:
 
 @dataclass(frozen=True)
 class _Search:
-    """What finding a package needs to know beside the package."""
+    """What all lookups for one workload share."""
 
     workload: WorkloadSpec
     base: Path
@@ -181,7 +181,7 @@ class _Search:
         )
 
     def _list(self, start: Path, argument: str) -> dict[str, Any]:
-        """Facts about a package, with the first tags that make it one; or why there is none."""
+        """List a package with the first tags that work; raise the first error if none do."""
         errors = []
         for tags in self.tags:
             flag = [f"-tags={','.join(tags)}"] if tags else []
@@ -209,7 +209,7 @@ def _near(package: str, start: Path) -> str:
 
 
 def _asks_for_newer(start: Path, version: str) -> str | None:
-    """The go line of the go.mod or go.work around a directory, if it is above a version."""
+    """Return the go line of the go.mod or go.work around a directory if it is above a version."""
     for directory in (start, *start.parents):
         for name in ("go.mod", "go.work"):
             path = directory / name
@@ -220,7 +220,7 @@ def _asks_for_newer(start: Path, version: str) -> str | None:
 
 
 def _neighbours(go: _Go, root: Path) -> tuple[list[Path], list[str]]:
-    """Modules of the workspace and replacements, with the workspace's file; and its go line."""
+    """Return the workspace's file and modules, replacements too; and the workspace's go line."""
     workspace = go(root, "env", "GOWORK").strip()
     pending = [root]
     directories: dict[Path, None] = {}
@@ -241,7 +241,7 @@ def _neighbours(go: _Go, root: Path) -> tuple[list[Path], list[str]]:
 
 
 def _replacements(facts: dict[str, Any], home: Path) -> list[Path]:
-    """Directories that stand in for modules; those of other versions have a version instead."""
+    """List the directories that replace modules; other replacements have a version."""
     news = [line["New"] for line in facts.get("Replace") or []]
     return [(home / new["Path"]).resolve() for new in news if "Version" not in new]
 
@@ -269,7 +269,7 @@ def _published(module: str, go: _Go) -> Path:
 
 
 def _published_version(path: str, query: str, go: _Go) -> str:
-    """The release that a query such as ``latest`` stands for now."""
+    """Return the release that a query such as ``latest`` means now."""
     errors = []
     for prefix in _prefixes(path):
         try:
@@ -280,7 +280,7 @@ def _published_version(path: str, query: str, go: _Go) -> str:
 
 
 def _download(path: str, version: str, go: _Go, target: Path) -> _Module:
-    """Copy a module out of the module cache, into which the go command downloads it if need be."""
+    """Download a module if need be, and copy it out of the module cache."""
     errors = []
     for prefix in _prefixes(path):
         package = path.removeprefix(prefix).strip("/")
@@ -301,7 +301,7 @@ def _download(path: str, version: str, go: _Go, target: Path) -> _Module:
 
 
 def _prefixes(path: str) -> list[str]:
-    """The module paths that may hold a package, the longest first, as the go command looks."""
+    """List module paths that may hold a package, longest first, as the go command does."""
     parts = path.split("/")
     return ["/".join(parts[:n]) for n in range(len(parts), 0, -1) if n > 1 or len(parts) == 1]
 

@@ -1,4 +1,4 @@
-"""Unpack toolchains: check every byte, stay inside the target, restore run bits."""
+"""Unpack toolchains: check every file, stay inside the target, restore run bits."""
 
 import base64
 import csv
@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 from harness.errors import HarnessError
 
 _UNPACKED = 4 << 30
-"""Bytes that an archive may unpack to. Go 1.27 has 0.3 GiB, its repository's tree 0.2 GiB."""
+"""Most bytes that an archive may unpack to. Go 1.27 has 0.3 GiB, its source tree 0.2 GiB."""
 _MEMBERS = 500_000
-"""Files that it may hold; Go 1.27 has 15,000."""
+"""Most files that it may hold; Go 1.27 has 15,000."""
 _RECORD = 64 << 20
-"""Bytes that are read of the list of a wheel's members."""
+"""Most bytes that are read of a wheel's list of members."""
 
 
 def sha256_of(path: Path) -> str:
@@ -65,7 +65,7 @@ def unpack_tar(path: Path, destination: Path) -> None:
 
 
 def restore_run_bits(goroot: Path) -> None:
-    """Make a toolchain's programs executable; zip archives made elsewhere lose that."""
+    """Make a toolchain's programs executable; zip archives do not always say so."""
     for tool in (*goroot.glob("bin/*"), *goroot.glob("pkg/tool/*/*")):
         tool.chmod(0o755)
 
@@ -78,7 +78,7 @@ def _check_member(archive: str, member: zipfile.ZipInfo) -> None:
 
 
 def _check_size(archive: Path, sizes: list[int]) -> None:
-    """Refuse what says that it is too large; a member that says less stops where it says."""
+    """Refuse an archive that is too large by its own account; no more than that is unpacked."""
     if sum(sizes) > _UNPACKED or len(sizes) > _MEMBERS:
         raise HarnessError(
             f"{archive.name} would unpack to {len(sizes):,} files of {sum(sizes) >> 20:,} MiB, "
@@ -88,7 +88,7 @@ def _check_size(archive: Path, sizes: list[int]) -> None:
 
 
 def _read_record(archive: zipfile.ZipFile) -> dict[str, str]:
-    """Name and sha256 (hexadecimal) of each member, from the wheel's ``RECORD`` (PEP 427)."""
+    """Read each member's sha256 (hexadecimal) from the wheel's ``RECORD`` (PEP 427)."""
     name = next((n for n in archive.namelist() if n.endswith(".dist-info/RECORD")), None)
     if name is None:
         raise KeyError("it has no RECORD")

@@ -15,7 +15,7 @@ from harness.models import Frozen
 
 
 class Facts(Frozen):
-    """A toolchain's own statements, found to agree with each other."""
+    """What a toolchain's tools and source agree on."""
 
     version: str
     """As ``go1.24.3``, or ``devel go1.28-…``."""
@@ -82,5 +82,5 @@ def _ask(goroot: Path, caches: Path) -> Facts:
 
 
 def _plain(version: str) -> str:
-    """A version without the experiments and the build identity that some tools add."""
+    """Strip the experiments and build ID that some tools append to a version."""
     return re.split(r" X:|-X:| buildID=", version, maxsplit=1)[0].strip()

@@ -30,7 +30,7 @@ class _File(NamedTuple):
 
 
 def content_digest(goroot: Path, cache: Path) -> str:
-    """The sha256 of all in a GOROOT that a build can depend on (no tests), wherever it lies."""
+    """Digest everything in a GOROOT that a build can depend on: no tests, no location."""
     files = sorted(_files(goroot))
     fingerprint = hashlib.sha256(repr(files).encode()).hexdigest()[:32]
     memory = cache / "identities" / fingerprint
@@ -59,7 +59,7 @@ def _files(goroot: Path) -> Iterator[_File]:
 
 
 def _walk(goroot: Path, name: str, seen: set[tuple[int, int]]) -> Iterator[_File]:
-    """Files below a directory; links are followed, since some systems split a GOROOT by them."""
+    """Yield files below a directory; links are followed, as some systems split a GOROOT by them."""
     directory = goroot / name
     if not directory.is_dir():
         return

@@ -14,7 +14,7 @@ from harness.golang.versions import GoVersion
 from harness.models import Frozen
 
 _PATIENCE = 10.0
-"""Seconds that a version manager's script may take to answer."""
+"""Seconds to wait for a version manager's script."""
 
 
 class Origin(Frozen):
@@ -26,17 +26,17 @@ class Origin(Frozen):
     sha256: str | None = None
     """Of the archive."""
     digest: str | None = None
-    """What its content was when it was put into the cache."""
+    """Of its content when it entered the cache."""
 
 
 class Located(Origin):
-    """A GOROOT before it has been looked into."""
+    """A GOROOT that has not been inspected yet."""
 
     goroot: Path
 
 
 def find() -> list[Located]:
-    """Every installed toolchain, in the order of preference."""
+    """List installed toolchains in order of preference."""
     found: dict[Path, Located] = {}
     for goroot, provider in _candidates():
         try:
@@ -72,7 +72,7 @@ def _candidates() -> Iterator[tuple[Path, str]]:
 
 
 def _goroot_of(go: Path) -> Path:
-    """The GOROOT of a go command: where it is or, for a version manager's script, what it says."""
+    """Return a go command's GOROOT; ask the command if it is a version manager's script."""
     around = go.resolve().parent.parent
     if (around / "VERSION").is_file():
         return around

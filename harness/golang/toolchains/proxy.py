@@ -17,7 +17,7 @@ NAME = "module proxy"
 
 
 def fetch(version: str, gateway: Path, destination: Path) -> str:
-    """Put a release's GOROOT into ``destination / "go"``; the sha256 of the archive, as checked.
+    """Put a release's GOROOT into ``destination / "go"``; return the checked archive's sha256.
 
     Raises:
         HarnessError: the proxy does not have it, or cannot be reached.

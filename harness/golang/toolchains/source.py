@@ -37,7 +37,7 @@ class Repository(Frozen):
     """A repository and the commit that was asked for."""
 
     directory: Path
-    """Of a repository on this machine that has the commit."""
+    """A local repository that has the commit."""
     commit: str
 
     @classmethod
@@ -145,7 +145,7 @@ def build(
 
 @contextmanager
 def _stopped_early(source: Path) -> Iterator[bool]:
-    """Have ``cmd/dist`` end where the tools are there; whether its source has that place."""
+    """Make ``cmd/dist`` stop once the tools exist; yield whether its source has that place."""
     original = source.read_bytes()
     shortened, count = _STOP.subn("\tos.Exit(0)", original.decode())
     if count == 1:
@@ -165,7 +165,7 @@ def _minor(tree: Path) -> int:
 
 
 def _version(tree: Path, commit: str) -> str:
-    """A development version with the commit in it, in the form that the tree's own tools expect."""
+    """Return a development version with the commit in it, in the form that the tree expects."""
     dist = (tree / "src" / "cmd" / "dist" / "build.go").read_text(encoding="utf-8")
     minor = _minor(tree)
     if "-devel_" in dist:  # since Go 1.26

@@ -66,7 +66,7 @@ class ProbeChannel:
                 )
 
     def ask(self, command: bytes) -> bool:
-        """Ask for a snapshot (``s``; ``g`` after a collection) or a profile (``p``), if it can."""
+        """Ask for a snapshot (``s``; ``g`` after a collection) or a profile (``p``)."""
         self.snapshot = self.profile_error = None
         return self._send(command)
 

@@ -16,7 +16,7 @@ _LINE = re.compile(
 )  # fmt: skip
 _BEGINNING = re.compile(rb"g(c( (\d+( (@[^\n]*)?)?)?)?)?\Z")
 _LONGEST = 400
-"""Bytes of a line, at most."""
+"""Most bytes of a line."""
 
 
 class GCTrace:
@@ -40,7 +40,7 @@ class GCTrace:
         return data[: len(data) - len(self.held)]
 
     def metrics(self) -> dict[str, float | None]:
-        """The sums and maxima of all cycles; empty where there was none."""
+        """Sum up all cycles; empty without any."""
         if not self._cycles:
             return {}
         columns = list(zip(*self._cycles, strict=True))

@@ -32,7 +32,7 @@ class Program:
     records: Path | None = None
     """Where the probe puts the memory profiler's records."""
     requests: bool = False
-    """Whether snapshots will be asked for in mid-run; this costs the program a thread."""
+    """Whether snapshots will be taken in mid-run; this costs the program a thread."""
 
 
 @dataclass
@@ -129,7 +129,7 @@ class Monitor:
         return seen
 
     def run(self, until: Callable[[], bool] | None = None, seconds: float | None = None) -> bool:
-        """Monitor until the program has ended, ``until`` holds (then true), or time is up."""
+        """Monitor until the program ends, time is up, or ``until`` holds (return true)."""
         limit = math.inf if seconds is None else time.monotonic() + seconds
         while self.running():
             if until and until():
@@ -260,7 +260,7 @@ class Monitor:
         self._sources[source.fileno()] = source
 
     def _dispatch(self, ready: Sequence[tuple[int, int]]) -> None:
-        """Read what is ready; output once between two samples, and not at each line."""
+        """Read what is ready; output only once between two samples, not at each line."""
         for descriptor, _ in ready:
             source = self._sources[descriptor]
             source.read()

@@ -1,4 +1,4 @@
-"""The output of a program: a pipe, of which the end is kept."""
+"""A program's output: a pipe; the last bytes are kept."""
 
 import fcntl
 import os
@@ -50,7 +50,7 @@ class OutputTail:
                 self._tail = (self._tail + own)[-self._keep :]
 
     def end_trace(self) -> None:
-        """Count no more collections: those that follow are caused by the probe."""
+        """Stop counting collections: the probe causes those that follow."""
         if self._trace and self._trace.counting:
             self.read()
             self._trace.counting = False

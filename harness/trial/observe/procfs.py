@@ -57,11 +57,11 @@ class Stat:
     system: float
     """Seconds of CPU, all threads."""
     start: int
-    """Clock ticks since boot: with the process id, it identifies a process for ever."""
+    """Clock ticks since boot: with the process id it identifies a process."""
 
 
 def parse_status(text: bytes) -> dict[str, int]:
-    """Numbers of ``/proc/PID/status`` by field name; those in kB become bytes."""
+    """Parse the numbers of ``/proc/PID/status`` by field name; kB become bytes."""
     return {
         match[1].decode(): int(match[2]) * (1024 if match[3] else 1)
         for match in _STATUS.finditer(text)
@@ -69,14 +69,14 @@ def parse_status(text: bytes) -> dict[str, int]:
 
 
 def parse_statm(text: bytes) -> int | None:
-    """Resident bytes from ``/proc/PID/statm``; ``None`` for a truncated text."""
+    """Parse resident bytes of ``/proc/PID/statm``; ``None`` for a truncated text."""
     fields = text.split(None, 2)
     whole = len(fields) == 3 and fields[1].isdigit()  # noqa: PLR2004 - else the second may be truncated
     return int(fields[1]) * PAGE if whole else None
 
 
 def read_statm(descriptor: int) -> int | None:
-    """Resident bytes from an open ``/proc/PID/statm``; ``None`` for a process that has gone."""
+    """Read resident bytes from an open ``/proc/PID/statm``; ``None`` if the process has gone."""
     try:
         return parse_statm(os.pread(descriptor, STATM_SIZE, 0))
     except OSError:
@@ -84,7 +84,7 @@ def read_statm(descriptor: int) -> int | None:
 
 
 def parse_stat(text: bytes) -> Stat | None:
-    """``/proc/PID/stat``, where the command may contain spaces and brackets."""
+    """Parse ``/proc/PID/stat``; the command in it may contain spaces and brackets."""
     fields = text[text.rfind(b")") + 1 :].split()
     try:
         parent, minor, major, user, system, start = (int(fields[i]) for i in (1, 7, 9, 11, 12, 19))
@@ -95,7 +95,7 @@ def parse_stat(text: bytes) -> Stat | None:
 
 
 def parse_smaps(text: bytes) -> list[Mapping]:
-    """The mappings of ``/proc/PID/smaps``, in order of address."""
+    """Parse the mappings of ``/proc/PID/smaps``, in order of address."""
     found: list[Mapping] = []
     for line in text.splitlines():
         if match := _FIELD.match(line):
@@ -109,7 +109,7 @@ def parse_smaps(text: bytes) -> list[Mapping]:
 
 
 def read(*path: int | str) -> bytes:
-    """A file below ``/proc``; empty for a process that has gone or may not be read."""
+    """Read a file below ``/proc``; empty if the process has gone or may not be read."""
     try:  # without pathlib, which takes twice as long: it is called while a program is measured
         with open("/".join(map(str, ("/proc", *path))), "rb", buffering=0) as file:  # noqa: PTH123
             return file.read()
@@ -118,17 +118,17 @@ def read(*path: int | str) -> bytes:
 
 
 def newest_process() -> bytes:
-    """The id of the process or thread that was created last, anywhere (``proc_loadavg(5)``)."""
+    """Return the id of the system's newest process or thread (``proc_loadavg(5)``)."""
     return read("loadavg").rpartition(b" ")[2]
 
 
 def read_self(name: str) -> str:
-    """``/proc/self/NAME``; empty where there is none."""
+    """Read ``/proc/self/NAME``; empty if there is none."""
     return read("self", name).decode("utf-8", "replace")
 
 
 def share_memory(pid: int, other: int) -> bool:
-    """Whether two processes run in one address space; false where the kernel does not say."""
+    """Return whether two processes share an address space; false if the kernel does not say."""
     # kcmp(2); its number is from the kernel's system call tables
     number = {"x86_64": 312}.get(os.uname().machine, 272)
     order: int = ctypes.CDLL(None).syscall(number, pid, other, _KCMP_VM, 0, 0)
@@ -136,7 +136,7 @@ def share_memory(pid: int, other: int) -> bool:
 
 
 def open_files(pid: int) -> int | None:
-    """The number of files that a process has open."""
+    """Count the files that a process has open."""
     try:
         return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:

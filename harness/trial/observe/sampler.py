@@ -34,7 +34,7 @@ class Sampler:
         self._stopped = False
 
     def begin(self, supervisor: int, pid: int, started: float) -> None:
-        """Sample a program from now on; it started at that time of the monotonic clock."""
+        """Sample a program that ``started`` at that time of the monotonic clock."""
         self._started = started
         self.tree = Tree(supervisor, pid)
         with suppress(OSError):  # it has gone
@@ -42,7 +42,7 @@ class Sampler:
         self._sample_main(time.monotonic())
 
     def sample(self, now: float) -> int:
-        """Take a sample: bytes resident in the program and its children."""
+        """Take a sample; return resident bytes of the program and its children."""
         self.due = max(self.due + self._interval, now)
         if self._stopped:
             return 0
@@ -76,7 +76,7 @@ class Sampler:
             self.due = now + self._interval
 
     def end(self, at: float, rss: int | None) -> None:
-        """End the program's series with a last value: what follows is caused by the probe."""
+        """End the program's series with a last value: the probe causes what follows."""
         self._close_statm()
         if rss:
             at -= self._started

@@ -30,7 +30,7 @@ experiment ``randomizedheapbase64`` chose another place."""
 def classify(
     mappings: Sequence[Mapping], executable: str, anchor: int | None
 ) -> dict[str, dict[str, int]]:
-    """Bytes by class and kind; ``anchor`` is the address of an object in the heap, if known."""
+    """Add up bytes by class and kind; ``anchor`` is an address in the Go heap, if known."""
     heap = _arenas(mappings, _ARENA_HINT if anchor is None else anchor)
     foreign = any(m.inode and m.name != executable and "x" in m.permissions for m in mappings)
     classes: dict[str, dict[str, int]] = {}
@@ -73,12 +73,12 @@ def _class_of(
 
 
 def _is_guard(mapping: Mapping) -> bool:
-    """Whether a mapping looks like the guard page that a C library puts below a thread's stack."""
+    """Return whether a mapping looks like a C library's guard page below a thread's stack."""
     return mapping.permissions.startswith("---") and mapping.size <= _GUARD and not mapping.inode
 
 
 def _arenas(mappings: Sequence[Mapping], anchor: int) -> range:
-    """The addresses of the contiguous anonymous mappings around an address."""
+    """Return the range of contiguous anonymous mappings around an address."""
     run = range(0)
     for mapping in mappings:
         if mapping.inode or mapping.name.strip():

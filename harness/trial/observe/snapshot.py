@@ -9,10 +9,10 @@ from harness.trial.observe import procfs
 
 @dataclass(frozen=True)
 class KernelView:
-    """What the kernel says of one process; parsed later, as it is read while the process waits."""
+    """The kernel's view of a process; parsed later, as the process waits while it is read."""
 
     status_text: bytes
-    """``/proc/PID/status``; empty where it could not be read, as the next."""
+    """``/proc/PID/status``; empty if it could not be read."""
     smaps_text: bytes
     """``/proc/PID/smaps``."""
     open_files: int | None
@@ -36,7 +36,7 @@ class KernelView:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One instant, put together from both sides."""
+    """One instant, seen from both sides."""
 
     kernel: KernelView
     pause: Mapping[str, int]

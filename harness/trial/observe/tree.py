@@ -63,7 +63,7 @@ class Tree:
         return any(child.own for child in self._found)
 
     def sample(self, at: float) -> int:
-        """Bytes resident in all children together, ``at`` seconds after the start."""
+        """Sample all children ``at`` seconds after the start; return resident bytes together."""
         for pid, child in list(self._alive.items()):
             child.own = child.own or _has_own_memory(child)
             rss = procfs.read_statm(child.statm)
@@ -76,7 +76,7 @@ class Tree:
         return sum(child.rss for child in self._alive.values())
 
     def read_shares(self) -> int:
-        """Read each child's PSS and USS, which is costly; bytes of PSS in all of them together."""
+        """Read each child's PSS and USS, which is costly; return bytes of PSS together."""
         self.discover()
         total = 0
         for pid, child in self._alive.items():
@@ -96,7 +96,7 @@ class Tree:
         self._alive.clear()
 
     def report(self) -> list[ChildProcess]:
-        """Every child that had memory of its own, in the order of discovery."""
+        """List children that had memory of their own, in order of discovery."""
         return [
             ChildProcess(
                 pid=c.pid, name=c.name, peak=max((rss for _, rss in c.series), default=0),
@@ -107,7 +107,7 @@ class Tree:
         ]  # fmt: skip
 
     def series(self) -> list[Series]:
-        """The samples of each of them."""
+        """List the samples of each of them."""
         return [child.series for child in self._found if child.own]
 
     def _discover(self) -> None:
@@ -124,7 +124,7 @@ class Tree:
 
 
 def children(pid: int) -> list[int]:
-    """Process ids of a process's children; empty for one that has gone."""
+    """List process ids of a process's children; empty if it has gone."""
     found: list[int] = []
     with suppress(OSError):  # it has gone; keep what was found
         for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - as in procfs.read
@@ -133,12 +133,12 @@ def children(pid: int) -> list[int]:
 
 
 def children_of_thread(pid: int, thread: int | str) -> list[int]:
-    """Process ids of the children of one thread; empty for one that has gone."""
+    """List process ids of the children of one thread; empty if it has gone."""
     return [int(child) for child in procfs.read(pid, "task", thread, "children").split()]
 
 
 def _has_own_memory(child: _Child) -> bool:
-    """Whether a child has memory, and not its parent's; a zombie has none."""
+    """Return whether a child has memory that is not its parent's; a zombie has none."""
     rss = procfs.read_statm(child.statm)
     return bool(rss) and not procfs.share_memory(child.pid, child.parent)
 

@@ -14,11 +14,11 @@ from harness.trial.placeholders import fill
 from harness.trial.process import Answer, Job, Started, Supervised
 
 _KEPT = 64 << 10
-"""Bytes of the load's output that are kept."""
+"""Bytes of the load's output to keep."""
 
 
 def generator_job(spec: LoadSpec, placeholders: Mapping[str, str], duration: float) -> str:
-    """The generator's argument for a load of ``duration`` seconds."""
+    """Return the generator's argument for a load of ``duration`` seconds."""
     own = {
         "url": fill(spec.url or "", placeholders),
         "headers": {name: fill(value, placeholders) for name, value in spec.headers.items()},
@@ -52,7 +52,7 @@ class Load(Supervised):
         self._poll.register(self, select.POLLIN)
 
     def close(self) -> None:
-        """Kill what still runs; its output is gone then."""
+        """Kill what still runs, and drop its output."""
         super().close()
         self._output.close()
 
@@ -78,7 +78,7 @@ class Load(Supervised):
 
 
 def parse_report(output: str) -> dict[str, float | None]:
-    """Metrics of the generator's report; empty where there is none."""
+    """Parse the generator's report into metrics; empty if there is none."""
     try:
         report: dict[str, Any] = json.loads(output.splitlines()[-1])
         found: dict[str, float | None] = {

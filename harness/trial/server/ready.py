@@ -13,7 +13,7 @@ _ATTEMPT = 2.0
 _INTERVAL = 0.02
 """Seconds between two attempts."""
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""Ignores proxies of the harness's environment."""
+"""Ignores proxies in the environment."""
 
 
 class Readiness:
