@@ -9,9 +9,6 @@ from harness.bisect.points import Finding, State
 
 T = TypeVar("T")
 
-Choose = Callable[[int, int, Sequence[int]], int]
-"""Chooses which of the untried indices between two to try next."""
-
 
 @dataclass(frozen=True)
 class Bracket:
@@ -25,17 +22,7 @@ class Bracket:
     """Candidates between both that told nothing, and why; none if both are neighbours."""
 
 
-def nearest_to_middle(low: int, high: int, untried: Sequence[int]) -> int:
-    """Halve what is left."""
-    return min(untried, key=lambda index: (abs(2 * index - low - high), index))
-
-
-def first_change(
-    candidates: Sequence[T],
-    classify: Callable[[T], Finding],
-    last: State,
-    choose: Choose = nearest_to_middle,
-) -> Bracket:
+def first_change(candidates: Sequence[T], classify: Callable[[T], Finding], last: State) -> Bracket:
     """Find the first candidate after the change.
 
     A candidate that is unresolved or doubtful is passed over, as ``git bisect skip`` does, and the
@@ -45,14 +32,24 @@ def first_change(
     """
     low, high = 0, len(candidates) - 1
     passed: dict[int, Finding] = {}
+
+    def halve(among: Sequence[int]) -> int:
+        nonlocal low, high
+        index = min(among, key=lambda index: (abs(2 * index - low - high), index))
+        finding = classify(candidates[index])
+        if finding.state not in ("good", "bad"):
+            passed[index] = finding
+        elif finding.state == last:
+            high = index
+        else:
+            low = index
+        return index
+
     while untried := [i for i in range(low + 1, high) if i not in passed]:
-        index = choose(low, high, untried)
-        low, high = _narrow(low, high, index, classify(candidates[index]), last, passed)
+        halve(untried)
     doubtful = {i for i, finding in passed.items() if finding.state == "doubtful"}
     while again := [i for i in doubtful if low < i < high]:
-        index = nearest_to_middle(low, high, again)
-        doubtful.remove(index)
-        low, high = _narrow(low, high, index, classify(candidates[index]), last, passed)
+        doubtful.remove(halve(again))
     left = tuple((i, finding) for i, finding in sorted(passed.items()) if low < i < high)
     return Bracket(low, high, left)
 
@@ -68,20 +65,13 @@ def find_commit(
     """
     line = [0, *sorted(p for p in relevant if 0 < p < count - 1), count - 1]
     found = first_change(line, measure, last)
-    rest = range(line[found.low], line[found.high] + 1)
-    parent = len(rest) - 2
-
-    def choose(low: int, high: int, untried: Sequence[int]) -> int:
-        return parent if parent in untried else nearest_to_middle(low, high, untried)
-
-    found = first_change(rest, measure, last, choose)
+    low, high = line[found.low], line[found.high]
+    if high - low > 1:
+        state = measure(high - 1).state
+        if state == last:
+            high -= 1
+        elif state in ("good", "bad"):
+            low = high - 1
+    rest = range(low, high + 1)
+    found = first_change(rest, measure, last)
     return rest[found.low], rest[found.high]
-
-
-def _narrow(
-    low: int, high: int, index: int, finding: Finding, last: State, passed: dict[int, Finding]
-) -> tuple[int, int]:
-    if finding.state not in ("good", "bad"):
-        passed[index] = finding
-        return low, high
-    return (low, index) if finding.state == last else (index, high)

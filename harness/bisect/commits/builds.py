@@ -62,24 +62,23 @@ class CommitBuilds:
         Raises:
             HarnessError: it does not build.
         """
-        if position not in self._made:
-            toolchain = self._make(position, self._line[position])
-            self._made[position] = point_of(toolchain, self._settings)
-        return self._made[position]
-
-    def _make(self, position: int, commit: Commit) -> Toolchain:
+        if position in self._made:
+            return self._made[position]
+        commit = self._line[position]
         name = f"git-{commit.short}"
         sources = sources_at_commit(self._repository, commit.hash)
         base = next((toolchain for toolchain, known in self._tools if known == sources), None)
         if base is not None:
             self.tools_of[position] = base.name
-            return _with_tools(self._repository, commit.hash, base, name, self._cache)
-        toolchain = _from_source(
-            self._repository, commit.hash, name, self._cache, self._say, whole=self._whole
-        )
-        self.count += 1
-        self._tools.append((toolchain, sources))
-        return toolchain
+            toolchain = _with_tools(self._repository, commit.hash, base, name, self._cache)
+        else:
+            toolchain = _from_source(
+                self._repository, commit.hash, name, self._cache, self._say, whole=self._whole
+            )
+            self.count += 1
+            self._tools.append((toolchain, sources))
+        self._made[position] = point_of(toolchain, self._settings)
+        return self._made[position]
 
 
 def end_of(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Toolchain | None:
@@ -143,13 +142,10 @@ def _from_source(
     repository: Path, commit: str, name: str, cache: Path, say: Say, *, whole: bool
 ) -> Toolchain:
     """Build a commit's tools, or take those that were built before."""
-    goroot = cache / "toolchains" / f"git-{commit}" / "go"
-    if whole:
+    if whole or (cache / "toolchains" / f"git-{commit}").is_dir():
         spec = ToolchainSpec(git=str(repository), ref=commit, label=name)
     else:
-        if not goroot.is_dir():
-            goroot = _tools_alone(repository, commit, cache, say)
-        spec = ToolchainSpec(path=str(goroot), label=name)
+        spec = ToolchainSpec(path=str(_tools_alone(repository, commit, cache, say)), label=name)
     return resolve([spec], cache, say)[name].model_copy(update={"provider": source.NAME})
 
 
