@@ -42,7 +42,6 @@ class EndsEffect(Effect):
     """How the bad end compares with the good one."""
 
     decision: Literal["changed", "unchanged", "undecided"] = "undecided"
-    rounds: int = 0
     size: float = 0.0
     """A typical value of the larger end, in the metric's unit: differences are relative to it."""
 
@@ -105,8 +104,8 @@ class Classifier:
             differences = [scale.difference(row) for row in self._ends]
             decision = decide.change(differences, scale.bound(self._smallest))
         effect = effect_of(self._ends).model_dump()
-        self.effect = EndsEffect(decision=decision or "undecided", rounds=len(self._ends),
-                             size=typical_size(self._ends), **effect)  # fmt: skip
+        size = typical_size(self._ends)
+        self.effect = EndsEffect(decision=decision or "undecided", size=size, **effect)
         return self.effect
 
     def classify(self, point: Point) -> Finding:
@@ -160,9 +159,9 @@ class Classifier:
         return decide.side([row.contrast(scale) for row in rows], gap, spread)
 
     def _finding(self, point: Point, state: State, reason: str | None) -> Finding:
-        rows = self._rows[point.name]
-        effect = effect_of([(row.good, row.point) for row in rows]).model_dump()
-        return Finding(point=point.name, state=state, rounds=len(rows), reason=reason, **effect)
+        pairs = [(row.good, row.point) for row in self._rows[point.name]]
+        effect = effect_of(pairs).model_dump()
+        return Finding(point=point.name, state=state, reason=reason, **effect)
 
 
 def _comparable(found: Measured) -> Measured:

@@ -66,6 +66,8 @@ class Effect(Frozen):
     """Mean difference, in the metric's unit."""
     difference_ci: tuple[float, float] | None = None
     """The difference's 95 % interval."""
+    rounds: int = 0
+    """Rounds that measured both."""
 
     @property
     def sign(self) -> int:
@@ -80,8 +82,6 @@ class Finding(Effect):
     point: str
     """The point's name."""
     state: State
-    rounds: int = 0
-    """Rounds that it was measured in, each with both ends."""
     reason: str | None = None
     """Why it is ``doubtful`` or ``unresolved``, in one line or with the end of a log."""
 

@@ -30,8 +30,8 @@ def search_releases(
 ) -> tuple[Span, list[Finding], str | None]:
     """Halve the releases between both ends; ``point_of`` fetches one, or raises ``HarnessError``.
 
-    Returns the span that is left; the findings in order of version; and, where releases that told
-    nothing lie in it, why.
+    Returns the span that is left; the findings in order of version; and why it is not narrower, if
+    releases in it could not be decided.
     """
     points = {span.older.name: span.older, span.newer.name: span.newer}
     found: dict[str, Finding] = {}

@@ -75,17 +75,16 @@ def effect_of(pairs: Sequence[Pair]) -> Effect:
     difference = _finite(plain.centre * size) if plain else None
     ends = _interval(plain)
     span = ends and (_finite(ends[0] * size), _finite(ends[1] * size))
-    found = Effect(difference=difference, difference_ci=span if span and None not in span else None)
-    if not LOGARITHMS.holds(value for pair in pairs for value in pair):
-        return found
-    ratio = estimate_of([LOGARITHMS.difference(pair) for pair in pairs])
-    ends = _interval(ratio)
-    return found.model_copy(
-        update={
-            "ratio": to_ratio(ratio.centre) if ratio else None,
-            "ci": ends and (to_ratio(ends[0]), to_ratio(ends[1])),
-        }
-    )
+    span = span if span and None not in span else None
+    logs = None
+    if LOGARITHMS.holds(value for pair in pairs for value in pair):
+        logs = estimate_of([LOGARITHMS.difference(pair) for pair in pairs])
+    ends = _interval(logs)
+    return Effect(
+        ratio=to_ratio(logs.centre) if logs else None,
+        ci=ends and (to_ratio(ends[0]), to_ratio(ends[1])),
+        difference=difference, difference_ci=span, rounds=len(pairs),
+    )  # fmt: skip
 
 
 def estimate_of(values: Sequence[float]) -> Estimate | None:

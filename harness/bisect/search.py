@@ -19,7 +19,7 @@ class Bracket:
     high: int
     """Index of the first candidate that is like the last one, as far as known."""
     undecided: tuple[tuple[int, Finding], ...]
-    """Candidates between both that told nothing, and why; none if both are neighbours."""
+    """Candidates between both that are in neither state, and why."""
 
 
 def first_change(candidates: Sequence[T], classify: Callable[[T], Finding], last: State) -> Bracket:

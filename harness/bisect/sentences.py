@@ -76,7 +76,7 @@ def of_survey(findings: Sequence[Finding]) -> str:
     open_ones = [f.point for f in findings if f.state in ("doubtful", "unresolved")]
     if not open_ones:
         return f"{versions} is worse"
-    return f"{versions} is shown to be worse; nothing is known of {listed(open_ones)}"
+    return f"{versions} is shown to be worse; {listed(open_ones)} could not be decided"
 
 
 def of_source(found: SourceAnswer, ends: Span) -> str:
@@ -137,7 +137,7 @@ def passed_over_in_source(found: SourceAnswer) -> Iterator[str]:
 def of_undecided(between: Sequence[Finding]) -> str | None:
     """Why a search could not pin the change down; ``None`` if it could."""
     names = [f"{finding.point} ({first_line(finding.reason)})" for finding in between]
-    return f"what lies between told nothing: {few(names, 3)}" if names else None
+    return f"the points between could not be decided: {few(names, 3)}" if names else None
 
 
 def few(names: Sequence[str], most: int, noun: str = "more") -> str:

@@ -163,7 +163,7 @@ class Descent:
             return  # not a question of source
         if span.good.settings != span.bad.settings:
             raise HarnessError(
-                "the points that are left have other settings: name ends with the same ones"
+                "the remaining points have different settings; name ends with the same settings"
             )
         found = search_source(
             span.good.toolchain, span.bad.toolchain, runner.source, span.bad.settings,
@@ -193,7 +193,7 @@ class Descent:
     def _told_apart(self, span: Span) -> Classifier:
         classifier = self._compare(span)
         if classifier.effect.decision != "changed":
-            raise HarnessError("the two points that are left do not differ clearly enough")
+            raise HarnessError("the two remaining points do not differ clearly enough")
         return classifier
 
     def _between(self, span: Span) -> tuple[list[str], tuple[str, ...]]:
@@ -255,7 +255,7 @@ def _measured(span: Span, effect: EndsEffect) -> tuple[Finding, Finding]:
 
 def _finding(point: Point, state: State, effect: EndsEffect, reason: str | None = None) -> Finding:
     values = effect.model_dump(include=set(Effect.model_fields))
-    return Finding(point=point.name, state=state, rounds=effect.rounds, reason=reason, **values)
+    return Finding(point=point.name, state=state, reason=reason, **values)
 
 
 def _of_survey(surveyed: Classifier, *, worse: bool) -> Finding:

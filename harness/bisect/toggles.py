@@ -37,7 +37,7 @@ def untried(suspects: Sequence[str]) -> tuple[str, ...]:
     if len(suspects) <= _FULL:
         return ()
     names = ", ".join(suspects)
-    return (f"some of {names} together: each was flipped alone, and all at once",)
+    return (f"some of {names} together: each was flipped alone, and all of them together",)
 
 
 def _flipped(point: Point, chosen: Sequence[str]) -> Point:

@@ -30,7 +30,7 @@ class Place(Frozen):
 
 
 class HostFacts(Frozen):
-    """The machine as a measurement meets it. ``None`` stands for what this kernel does not say."""
+    """This machine; sizes are in bytes, and ``None`` is what this kernel does not say."""
 
     platform: str
     """As ``linux``."""
@@ -44,13 +44,10 @@ class HostFacts(Frozen):
     load: float
     """Runnable processes, averaged over one minute."""
     memory: int
-    """Bytes."""
     memory_available: int
-    """Bytes that this machine and our control groups leave for trials."""
+    """What this machine and our control groups leave for trials."""
     swap: int
-    """Bytes of swap space."""
     swap_used: int
-    """Bytes."""
     transparent_hugepages: str | None = None
     """The mode in force: ``always``, ``madvise`` or ``never``."""
     max_ptes_none: int | None = None

@@ -149,7 +149,7 @@ def _place(place: Place) -> Finding:
         return Finding(check=check, level="error", says=f"{place.path} cannot be written",
                        remedy=f"name another directory with {what}")  # fmt: skip
     if place.free is None:
-        return _fine(check, f"{place.path}, of unknown size")
+        return _fine(check, f"{place.path}, free space unknown")
     says = f"{place.free / _GIB:.1f} GiB free in {place.path}"
     if place.free >= _ROOM:
         return _fine(check, says)
@@ -172,5 +172,5 @@ def _toolchains(facts: HostFacts) -> Iterator[Finding]:
         if supply.error is None:
             yield _fine(supply.provider, f"has {len(supply.versions)} releases")
         else:
-            says = f"cannot be asked: {' '.join(supply.error.split())}"
+            says = f"cannot be queried: {' '.join(supply.error.split())}"
             yield Finding(check=supply.provider, level="warning", says=says, remedy=supply.remedy)

@@ -44,7 +44,7 @@ def _head(versions: Versions) -> Iterator[str]:
     if versions.baseline == versions.candidate:
         yield f"go: [{versions.baseline}] # the module already asks for the newest Go"
     else:
-        origin = f"by go.mod's {versions.origin}"
+        origin = f"from go.mod's {versions.origin}"
         yield f"go: [{versions.baseline}, {versions.candidate}] # {origin}; the newest"
     yield "experiments: # settings to cross with each Go; [] is a Go's own default"
     yield "  - []"
@@ -104,7 +104,7 @@ def _workloads(found: Survey) -> Iterator[str]:
     for workload in active:
         yield from (f"  {line}" for line in _entry(workload))
     if passive:
-        yield "  # Remove the # to measure these too:"
+        yield "  # Uncomment to measure these too:"
     for workload in passive:
         yield from (f"  # {line}" for line in _entry(workload))
 
@@ -138,16 +138,16 @@ def _entry(workload: Workload) -> Iterator[str]:
         yield from _server_entry(workload.server)
     else:
         note = "what it needs" if workload.needs_arguments else 'as ["-flag=value"]'
-        yield f"  args: [] # {note}; {{tmp}} is a directory of each trial, {{here}} this file's"
+        yield f"  args: [] # {note}; {{tmp}} is a directory for each trial, {{here}} this file's"
 
 
 def _server_entry(server: Server) -> Iterator[str]:
     port = server.port or "8080"
     base = f"http://127.0.0.1:{port}"
     if server.args:
-        yield f"  args: {_json(list(server.args))} # {{port}} is a free port of each trial"
+        yield f"  args: {_json(list(server.args))} # {{port}} is a free port for each trial"
     if server.env:
-        yield f"  env: {_json(server.env)} # {{port}} is a free port of each trial"
+        yield f"  env: {_json(server.env)} # {{port}} is a free port for each trial"
     if server.fixed_port:
         yield "  # its port is fixed, so trials.lanes is 1 below"
     ready = f"{base}{server.ready}" if server.ready else f"tcp://127.0.0.1:{port}"

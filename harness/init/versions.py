@@ -57,7 +57,7 @@ def choose_versions(
     """Choose the module's Go version and the newest stable one, of those available.
 
     If no provider can be reached, use what is on this machine. If a toolchain cannot be fetched,
-    leave the suspects open. The module's toolchain line, as ``go1.24.3``, wins over its go line, as
+    choose no suspects. The module's toolchain line, as ``go1.24.3``, wins over its go line, as
     ``1.24``, since it is what builds today. Also returns the newer version's toolchain, if it could
     be fetched.
 
@@ -81,11 +81,11 @@ def choose_versions(
     remark = ""
     asked = expand_shorthand(wanted, [baseline]) if is_shorthand(wanted) else wanted
     if baseline != asked:
-        remark = f"{baseline} stands for {wanted}, which is not available"
+        remark = f"{baseline} is used in place of {wanted}, which is not available"
     try:
         found = resolve([parse_toolchain(name) for name in (baseline, newest)], cache, say)
     except HarnessError as error:
-        remark = f"suspects are left open: {str(error).splitlines()[0]}"
+        remark = f"no suspects were chosen: {str(error).splitlines()[0]}"
         versions = Versions(baseline=baseline, candidate=newest, origin=origin, remark=remark)
         return versions, None
     suspects = tuple(_suspects(found[baseline], found[newest]))

@@ -151,7 +151,7 @@ def test_it_names_the_commit_and_what_it_passed_over(project: Project, history: 
     assert f"{LAST_BAD - cannot_matter} of the {LAST_BAD} commits" in told
     assert "4 were measured, and 0 toolchains built from source" in told
     before, after = history.commits[WORSE - 1][:12], history.commits[WORSE][:12]
-    how = f"with the tools of {NEW}, whose sources are the same in it"
+    how = f"with the tools of {NEW}, whose sources are identical"
     assert stage["confirmed"] == [
         f"{after} is bad {how}",
         f"{before}, its first parent, is good {how}",

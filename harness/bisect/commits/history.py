@@ -118,13 +118,6 @@ def _log(repository: Path, *which: str) -> list[Commit]:
     return commits
 
 
-def diff_stat(repository: Path, commit: str) -> str:
-    """What ``git show --stat`` prints of a commit's changes."""
-    return run_git(
-        repository, "show", "--format=", "--stat=100", "--diff-merges=first-parent", commit
-    ).strip("\n")
-
-
 def is_test(name: str) -> bool:
     """Whether a file of a Go source tree is for tests only."""
     path = PurePosixPath(name)

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.bisect.commits.builds import CommitBuilds, release_named
-from harness.bisect.commits.history import Commit, diff_stat, is_test, release_note
+from harness.bisect.commits.history import Commit, is_test, release_note
 from harness.bisect.commits.line import Line, lines_between, place_ends
 from harness.bisect.points import Classify, Finding, Span
 from harness.bisect.record import Culprit, Stage
@@ -15,6 +15,7 @@ from harness.bisect.search import find_commit
 from harness.bisect.sentences import first_line
 from harness.bisect.source.used import used_files
 from harness.errors import HarnessError
+from harness.golang.git import run_git
 from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Say, Toolchain
 from harness.matrix.models import BuildSpec
@@ -155,9 +156,10 @@ class _Search:
         if stopped is not None:
             answer = f"the change lies after {before.short} and at {after.short} at the latest"
             return {"answer": answer, "stopped": stopped}
+        show = ("show", "--format=", "--stat=100", "--diff-merges=first-parent", after.hash)
         culprit = Culprit(
             commit=after.hash, title=after.title, author=after.author, date=after.date,
-            stat=diff_stat(repository, after.hash),
+            stat=run_git(repository, *show).strip("\n"),
             note=release_note(repository, after, line.commits[-1].hash),
         )  # fmt: skip
         return {
@@ -172,14 +174,14 @@ class _Search:
 
     def _how(self, position: int) -> str:
         if position not in self.findings:
-            return "as an end of the search"
+            return "as one end of the search"
         tools = self.builds.tools_of.get(position)
         if tools is None:
-            return "when it is built by its own source"
-        return f"with the tools of {tools}, whose sources are the same in it"
+            return "built from its own source"
+        return f"with the tools of {tools}, whose sources are identical"
 
     def passed_over(self) -> list[str]:
-        """What was left out, and which commits told nothing."""
+        """What was left out, and which commits could not be decided."""
         commits = self.line.commits
         measured = sum(f.rounds > 0 or f.state != "unresolved" for f in self.findings.values())
         effort = (
@@ -187,12 +189,12 @@ class _Search:
             f"workload's binary; {measured} were measured, and {self.builds.count} toolchains "
             "built from source"
         )
-        told_nothing = [
+        undecided = [
             f"{commit.short} “{commit.title}”: {found.state}, {first_line(found.reason)}"
             for commit, found in ((commits[n], f) for n, f in sorted(self.findings.items()))
             if found.state not in ("good", "bad")
         ]
-        return [effort, *told_nothing]
+        return [effort, *undecided]
 
 
 def _not_between(commit: Commit, finding: Finding, *, before: bool) -> str:
