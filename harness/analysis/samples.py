@@ -42,36 +42,44 @@ class Table:
     """By variant: its trials that ended well."""
     trials: tuple[TrialRecord, ...] = ()
     """All of them, those that failed too."""
-    _values: dict[tuple[str, str], Values] = field(default_factory=dict, repr=False)
     _moments: dict[tuple[str, str, bool], Values] = field(default_factory=dict, repr=False)
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """Every metric that some trial has, in the catalogue's order, unknown ones last."""
-        found = {
-            name
-            for trials in self.cells.values()
-            for trial in trials.values()
-            for name, value in trial.metrics.items()
-            if value is not None and math.isfinite(value)
-        }
+        found = {metric for metric, rows in self._columns.items() if np.isfinite(rows).any()}
         return (*(m for m in CATALOGUE if m in found), *sorted(found - CATALOGUE.keys()))
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        """Of the variants; the order of trials does not change the last bit of a sum over them."""
+        return {variant: row for row, variant in enumerate(sorted(self.cells))}
+
+    @cached_property
+    def _columns(self) -> dict[str, Values]:
+        """By metric: variants × blocks."""
+        trials = [trial for cell in self.cells.values() for trial in cell.values()]
+        names = list(dict.fromkeys(name for trial in trials for name in trial.metrics))
+        column = {block: number for number, block in enumerate(self.blocks)}
+        every = np.full((len(names), len(self.cells), len(self.blocks)), math.nan)
+        for variant, row in self._rows.items():
+            for block, trial in self.cells[variant].items():
+                every[:, row, column[block]] = [trial.metrics.get(name) for name in names]
+        every[~np.isfinite(every)] = math.nan
+        return dict(zip(names, every, strict=True))
 
     def values(self, variant: str, metric: str) -> Values:
         """One metric of one variant by block; NaN if it is missing."""
-        key = (variant, metric)
-        if key not in self._values:
-            trials = self.cells.get(variant, {})
-            found = (trials[b].metrics.get(metric) if b in trials else None for b in self.blocks)
-            self._values[key] = np.array([_finite(value) for value in found], dtype=np.float64)
-        return self._values[key]
+        if variant not in self._rows or metric not in self._columns:
+            return np.full(len(self.blocks), math.nan)
+        found: Values = self._columns[metric][self._rows[variant]]
+        return found
 
     def others(
         self, metric: str, baseline: str, candidate: str, *, logarithmic: bool
     ) -> Others | None:
         """Noise of the differences to all other variants, pooled; ``None`` without any."""
-        names = sorted(self.cells)  # the order of trials does not change the last bit of a sum
-        others = [i for i, name in enumerate(names) if name not in (baseline, candidate)]
+        others = [row for name, row in self._rows.items() if name not in (baseline, candidate)]
         to_baseline, to_candidate = (
             _pooled(self._moments_of(metric, name, logarithmic=logarithmic)[:, others])
             for name in (baseline, candidate)
@@ -85,8 +93,7 @@ class Table:
         """Rounds, mean square and mean cube of each variant's differences to a reference."""
         key = (metric, reference, logarithmic)
         if key not in self._moments:
-            rows = np.array([self.values(name, metric) for name in sorted(self.cells)])
-            base = self.values(reference, metric)
+            rows, base = self._columns[metric], self.values(reference, metric)
             with np.errstate(all="ignore"):
                 if logarithmic:
                     rows, base = np.log(rows), np.log(base)
