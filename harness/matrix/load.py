@@ -1,6 +1,7 @@
 """Load ``matrix.yaml``: from a file to a ``MatrixSpec``; every error names line and column."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,18 +72,33 @@ def _check_names(matrix: Matrix) -> None:
     spec = matrix.spec
     workloads = [w.name for w in spec.workloads]
     for key, names in (("workloads", workloads), ("go", [t.name for t in spec.go])):
-        seen: set[str] = set()
-        for index, name in enumerate(names):
-            if name in seen:
-                message = f"{name!r} is named twice; each needs its own name"
-                raise matrix.error((key, index), message)
-            seen.add(name)
+        _refuse_second(matrix, (key,), names, "named twice; each needs its own name")
+    sets = [f"[{', '.join(sorted(settings))}]" for settings in spec.experiments]
+    axes: dict[Location, Sequence[object]] = {("experiments",): sets}
+    axes |= {("env", key): values for key, values in spec.env.items()}
+    axes |= {("build", key): values for key, values in spec.build.axes().items()}
+    for location, values in axes.items():
+        _refuse_second(matrix, location, values, "listed twice; take one of them away")
     for section in ("exclude", "gates"):
         for index, entry in enumerate(getattr(spec, section)):
             if entry.workload is not None and entry.workload not in workloads:
                 hint = did_you_mean(entry.workload, workloads)
                 message = f"there is no workload {entry.workload!r}{hint}"
                 raise matrix.error((section, index, "workload"), message)
+
+
+def _refuse_second(
+    matrix: Matrix, location: Location, entries: Sequence[object], message: str
+) -> None:
+    seen: set[object] = set()
+    for index, entry in enumerate(entries):
+        if entry in seen:
+            raise matrix.error((*location, index), f"{_written(entry)!r} is {message}")
+        seen.add(entry)
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _check_size(matrix: Matrix) -> None:

@@ -54,6 +54,12 @@ def test_a_small_matrix_has_defaults(tmp_path: Path) -> None:
             GOOD + "  - {name: a, package: ./b}\n",
             ":5:5: 'a' is named twice; each needs its own name",
         ),
+        (GOOD + "env: {GOGC: [50, 100, 50]}\n", ":5:23: '50' is listed twice; take one"),
+        (GOOD + "build: {race: [true, true]}\n", ":5:22: 'true' is listed twice"),
+        (
+            GOOD.replace("[noswissmap]", "[a, b], [b, a]"),
+            ":2:27: '[a, b]' is listed twice; take one of them away",
+        ),
         (
             GOOD + "  - {name: b}\n",
             ":5:5: workload 'b' needs one of package:, module: and benchmark:",
