@@ -3,7 +3,7 @@
 import statistics
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from harness.report.charts import vega
 from harness.report.charts.vega import MIB, WIDTH, Figure
@@ -16,27 +16,30 @@ _LEAST = 1024
 """Bytes: a logarithmic axis has no zero."""
 
 
-class _Region(NamedTuple):
-    workload: str
-    role: str
-    variant: str
-    kind: str
-    size: float
-    rss: float
-
-
 def address_space(
     run: Run, workloads: Sequence[str], variants: Sequence[tuple[str, str]]
 ) -> Figure | None:
     """Medians over rounds, from smaps at the end of main; variants are pairs of role and name."""
-    regions = list(_regions(run, workloads, variants))
-    if not regions:
+    rows: list[dict[str, Any]] = []
+    table = [("Workload", "Variant", "Class", "Size", "Resident")]
+    for workload, role, variant, kind, *sizes in _regions(run, workloads, variants):
+        size, rss = (quantity(value, "bytes") for value in sizes)
+        table.append((workload, variant, kind, size, rss))
+        reserved, resident = (max(value, _LEAST) / MIB for value in sizes)
+        text = f"{visible(kind)}: {rss} resident of {size}"
+        rows.append(
+            {
+                "workload": visible(workload), "class": visible(kind), "role": role,
+                "size": reserved, "rss": resident, "tip": vega.tip(visible(variant), text),
+            }
+        )  # fmt: skip
+    if not rows:
         return None
     label = "MiB (log): dot resident, line up to its size"
     rule = {"mark": {"type": "rule", "opacity": 0.5}, "encoding": {"x2": {"field": "size"}}}
     point = {"mark": {"type": "point", "filled": True, "size": 60}}
     chart = {
-        "data": vega.values(map(_row, regions)),
+        "data": vega.values(rows),
         "facet": {"row": vega.rows_by_workload()},
         "spec": {
             "width": WIDTH - 200,
@@ -53,19 +56,13 @@ def address_space(
     }
     title = "Address space by region: size against resident"
     note = "Medians over rounds, from smaps at the end of main."
-    table = (
-        ("Workload", "Variant", "Class", "Size", "Resident"),
-        *(
-            (r.workload, r.variant, r.kind, quantity(r.size, "bytes"), quantity(r.rss, "bytes"))
-            for r in regions
-        ),
-    )
-    return Figure("regions", title, note, vega.draw(chart, title), table=table)
+    return Figure("regions", title, note, vega.draw(chart, title), table=tuple(table))
 
 
 def _regions(
     run: Run, workloads: Sequence[str], variants: Sequence[tuple[str, str]]
-) -> Iterator[_Region]:
+) -> Iterator[tuple[str, str, str, str, float, float]]:
+    """Workload, role, variant, class of mapping, its size and what of it is resident."""
     found: dict[tuple[str, str], list[TrialRecord]] = defaultdict(list)
     for trial in run.trials:
         if trial.ok and trial.smaps:
@@ -75,18 +72,8 @@ def _regions(
             trials = found[workload, variant]
             for kind in dict.fromkeys(kind for trial in trials for kind in trial.smaps):
                 size, rss = (_median(trials, kind, field) for field in ("size", "rss"))
-                yield _Region(workload, role, variant, kind, size, rss)
+                yield workload, role, variant, kind, size, rss
 
 
 def _median(trials: Collection[TrialRecord], kind: str, field: str) -> float:
     return statistics.median(trial.smaps.get(kind, {}).get(field, 0) for trial in trials)
-
-
-def _row(region: _Region) -> dict[str, Any]:
-    kind = visible(region.kind)
-    text = f"{kind}: {quantity(region.rss, 'bytes')} resident of {quantity(region.size, 'bytes')}"
-    return {
-        "workload": visible(region.workload), "class": kind, "role": region.role,
-        "size": max(region.size, _LEAST) / MIB, "rss": max(region.rss, _LEAST) / MIB,
-        "tip": vega.tip(visible(region.variant), text),
-    }  # fmt: skip
