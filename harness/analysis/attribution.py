@@ -40,13 +40,9 @@ class Explanation:
 
 
 def attribute(
-    table: Table,
-    comparison: Comparison,
-    question: Question,
-    plan: Plan,
-    toolchains: Mapping[str, ToolchainRecord],
-    trials: TrialsSpec,
-) -> Explanation:
+    table: Table, comparison: Comparison, question: Question, plan: Plan,
+    toolchains: Mapping[str, ToolchainRecord], trials: TrialsSpec,
+) -> Explanation:  # fmt: skip
     """Explain one primary comparison; ``trials`` has the first and the last look."""
     design = design_of(table, question, plan, toolchains)
     if not comparison.changed:
@@ -63,14 +59,14 @@ def attribute(
     joint = dict.fromkeys([names for names in curing if len(names) > 1] + joint_sets(shares))
     sets = Sets(curing, tuple(joint))
     suspects = suspect_verdicts(shares, question.suspects, sets)
-    ways = [way_out(shares, toggles) for toggles in restoring]
+    ways = [way for toggles in restoring if (way := way_out(shares, toggles))]
     sentence = _explained(shares, suspects, sets) + _Remainder(shares, suspects, ways).words()
     singles = [s for s in design.cells if len(s) == 1]
     blamed = any(s.verdict not in ("ruled out", "not applicable") for s in suspects)
     doubtful = any(s.verdict == "inconclusive" and s.share is not None for s in suspects)
     return Explanation(
         suspects,
-        (*(way.cure for way in ways if way.kind == "cure"), *other_toolchains(shares)),
+        (*(way.cure for way in ways if not way.outweighs), *other_toolchains(shares)),
         Attribution(**comparison.subject, sentence=sentence),
         interactions_unseen=len(singles) > len(design.complete()) and len(singles) > 1,
         decided=not doubtful and not (blamed and undecided),
@@ -128,21 +124,20 @@ class _Remainder:
             text += f"{';' if text else ':'} what is left is {self._rest()}"
         return text
 
-    def _variants(self, kind: str) -> list[str]:
-        """Ways out of a kind that no verdict on a suspect mentions."""
+    def _variants(self, *, outweighs: bool) -> list[str]:
+        """Ways out that no verdict on a suspect mentions."""
         mentioned = {s.experiments for s in self.suspects}
+        ways = [way.cure for way in self.ways if way.outweighs is outweighs]
         return [
-            w.cure.variant
-            for w in self.ways
-            if w.kind == kind and (w.cure.conditions or w.cure.experiments not in mentioned)
+            cure.variant for cure in ways if cure.conditions or cure.experiments not in mentioned
         ]
 
     def _gone_in(self) -> str:
-        names, decision = self._variants("cure"), self.shares.comparison.decision
+        names, decision = self._variants(outweighs=False), self.shares.comparison.decision
         return f"the {decision} is not there in {listed(names)}" if names else ""
 
     def _outweighed(self) -> str:
-        names, comparison = self._variants("outweighs"), self.shares.comparison
+        names, comparison = self._variants(outweighs=True), self.shares.comparison
         if not names:
             return ""
         return (
@@ -153,41 +148,36 @@ class _Remainder:
 
     def _gone_against(self) -> str:
         """What takes the change away if it is flipped in the baseline, if that is the newer one."""
-        comparison, design = self.shares.comparison, self.shares.design
-        baseline = design.plan.variant(comparison.baseline)
-        if baseline.toolchain == design.plan.variant(comparison.candidate).toolchain:
+        design, baseline = self.shares.design, self.shares.design.baseline
+        if baseline.toolchain == design.candidate.toolchain:
             return ""
-        flipped = {
-            v.name: toggles_between(baseline, v, design.toolchains) for v in design.plan.variants
-        }
-        ways = [
-            name
-            for name, toggles in flipped.items()
-            if toggles
-            and name in self.shares.table.cells
+        ways = {
+            v.name: toggles
+            for v in design.plan.variants
+            if (toggles := toggles_between(baseline, v, design.toolchains))
+            and v.name in self.shares.table.cells
             and all(t.kind == "experiment" for t in toggles)
-            and self.shares.of({name: 1.0, baseline.name: -1.0}).restores
-        ]
+            and self.shares.of({v.name: 1.0, baseline.name: -1.0}).restores
+        }
         if not ways:
             return ""
-        least = min(ways, key=lambda name: len(flipped[name]))
+        least = min(ways, key=lambda name: len(ways[name]))
         return (
-            f"the {comparison.decision} is not there against {least}, the baseline with "
-            f"{listed(names_of(flipped[least]))} flipped"
+            f"the {self.shares.comparison.decision} is not there against {least}, the baseline "
+            f"with {listed(names_of(ways[least]))} flipped"
         )
 
     def _rest(self) -> str:
         """Everything in which candidate and baseline differ, except for ruled out suspects."""
-        comparison, design = self.shares.comparison, self.shares.design
+        design = self.shares.design
+        sides = (design.baseline, design.candidate)
         out = {name for s in self.suspects if s.verdict == "ruled out" for name in s.experiments}
-        baseline = design.plan.variant(comparison.baseline)
-        candidate = design.plan.variant(comparison.candidate)
-        differing = effective(baseline, design.toolchains) ^ effective(candidate, design.toolchains)
+        on, other = (effective(variant, design.toolchains) for variant in sides)
         left = [
             t
-            for t in sorted(toggles_between(baseline, candidate))
-            if t.kind != "experiment" or t.name in differing - out
+            for t in sorted(toggles_between(*sides))
+            if t.kind != "experiment" or t.name in (on ^ other) - out
         ]
         alone = "the toolchain itself" if [t.kind for t in left] == ["toolchain"] else None
         what = alone or listed([str(t) for t in left]) or "chance or what was not toggled"
-        return f"{what} ({comparison.candidate} against {comparison.baseline})"
+        return f"{what} ({design.candidate.name} against {design.baseline.name})"

@@ -62,13 +62,9 @@ def compare_primary(
 
 
 def compare_pair(
-    tables: Mapping[str, Table],
-    question: Question,
-    trials: TrialsSpec,
-    *,
-    baseline: str,
+    tables: Mapping[str, Table], question: Question, trials: TrialsSpec, *, baseline: str,
     candidate: str,
-) -> tuple[Comparison, ...]:
+) -> tuple[Comparison, ...]:  # fmt: skip
     """Compare two variants on every metric; the question's own pair is primary either way round."""
     if (candidate, baseline) == (question.baseline, question.candidate):
         question = replace(question, baseline=baseline, candidate=candidate)
@@ -116,10 +112,8 @@ def _all_pairs(table: Table, question: Question, plan: Plan) -> Iterator[tuple[s
 
 
 def _is_primary(metric: str, baseline: str, candidate: str, question: Question) -> bool:
-    return metric in question.metrics and (baseline, candidate) == (
-        question.baseline,
-        question.candidate,
-    )
+    asked = (question.baseline, question.candidate)
+    return metric in question.metrics and (baseline, candidate) == asked
 
 
 def _test(
@@ -166,7 +160,9 @@ def _comparison(
         error = 1 - CONFIDENCE
         decision = decided(found.estimate, adjusted, margin, trials.min, trials.max, error)
     confidence = 1 - stopped_error(1 - CONFIDENCE, found.n, trials.min, trials.max)
-    ratio = found.ratio()
+    ratio, no_ratio = found.ratio(), ""
+    if ratio is None and found.n:
+        no_ratio = why_no_ratio(test.metric, found.baseline, found.candidate)
     return Comparison(
         workload=test.workload,
         metric=test.metric,
@@ -189,9 +185,7 @@ def _comparison(
         correction=correction if adjusted is not None else "",
         difference=found.difference,
         difference_ci=found.difference_interval(confidence),
-        no_ratio=why_no_ratio(test.metric, found.baseline, found.candidate)
-        if ratio is None and found.n
-        else "",
+        no_ratio=no_ratio,
         scale=found.scale,
         more_rounds=more_rounds(found, margin) if decision == "inconclusive" else None,
         noise=found.noise,

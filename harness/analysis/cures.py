@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from harness.analysis.design import Design, subsets
 from harness.analysis.models import Cure
@@ -20,10 +19,9 @@ class WayOut:
     """A variant of the candidate's toolchain that is shown to be back at the baseline."""
 
     cure: Cure
-    kind: Literal["cure", "outweighs", "open", "baseline"]
-    """``outweighs``: against the baseline in the same conditions the change is still there, so the
-    conditions make up for it. ``open``: it is not yet shown which of the two holds. ``baseline``:
-    the variant is the baseline."""
+    outweighs: bool = False
+    """Whether the change is still there against the baseline in the same conditions, so that these
+    only make up for it."""
 
 
 def minimal_cures(shares: Shares) -> tuple[list[frozenset[Toggle]], bool]:
@@ -84,8 +82,8 @@ def joint_sets(shares: Shares) -> list[Flipped]:
     ]
 
 
-def way_out(shares: Shares, toggles: frozenset[Toggle]) -> WayOut:
-    """What flipping a minimal set of toggles amounts to."""
+def way_out(shares: Shares, toggles: frozenset[Toggle]) -> WayOut | None:
+    """What flipping a minimal set of toggles amounts to; ``None`` for what is not yet shown."""
     design, comparison = shares.design, shares.comparison
     suspects = suspect_sets(design)
     variant = design.plan.variant({**suspects, **design.others}[toggles])
@@ -96,30 +94,29 @@ def way_out(shares: Shares, toggles: frozenset[Toggle]) -> WayOut:
         conditions=tuple(sorted(state_of(t, variant) for t in toggles if t.kind != "experiment")),
     )
     if variant.name == comparison.baseline and toggles in design.others:
-        return WayOut(cure, "baseline")
+        return None
     counterpart = design.counterparts.get(variant.name, comparison.baseline)
     compared = counterpart in shares.table.cells and counterpart != comparison.baseline
     if toggles in suspects or not compared:
-        return WayOut(cure, "cure")
-    share = shares.of({variant.name: 1.0, counterpart: -1.0})
-    if share.limit.below <= ERROR:
-        return WayOut(cure, "cure")
-    return WayOut(cure, "outweighs" if share.limit.above <= ERROR else "open")
+        return WayOut(cure)
+    limit = shares.of({variant.name: 1.0, counterpart: -1.0}).limit
+    shown = limit.below <= ERROR or limit.above <= ERROR
+    return WayOut(cure, outweighs=limit.below > ERROR) if shown else None
 
 
 def other_toolchains(shares: Shares) -> tuple[Cure, ...]:
     """Other toolchains without the change, with the candidate's settings and conditions."""
-    comparison, plan = shares.comparison, shares.design.plan
-    candidate, baseline = plan.variant(comparison.candidate), plan.variant(comparison.baseline)
+    design = shares.design
+    own = design.candidate.toolchain
     return tuple(
         Cure(
-            **comparison.subject, variant=v.name,
-            newer=_is_newer(v.toolchain, candidate.toolchain, shares.design.toolchains),
+            **shares.comparison.subject, variant=v.name,
+            newer=_is_newer(v.toolchain, own, design.toolchains),
         )
-        for v in plan.variants
-        if v.toolchain not in (candidate.toolchain, baseline.toolchain)
+        for v in design.plan.variants
+        if v.toolchain not in (own, design.baseline.toolchain)
         and v.name in shares.table.cells
-        and all(t.kind == "toolchain" for t in toggles_between(candidate, v))
+        and all(t.kind == "toolchain" for t in toggles_between(design.candidate, v))
         and shares.missing_in(v.name).restores
     )  # fmt: skip
 

@@ -22,6 +22,8 @@ class Design:
     plan: Plan
     toolchains: Mapping[str, ToolchainRecord]
     """By name."""
+    baseline: Variant
+    candidate: Variant
     cells: Mapping[frozenset[str], str]
     """Set of flipped suspects → variant that has samples; the empty set is the candidate."""
     reasons: Mapping[str, str]
@@ -91,6 +93,8 @@ def design_of(
     return Design(
         plan,
         toolchains,
+        baseline,
+        candidate,
         cells=cells,
         reasons=reasons,
         direction={s: "off" if s in on else "on" for s in question.suspects},
@@ -157,13 +161,11 @@ def _why_not(
         v for v in plan.variants
         if v.name not in barred and suspect in map(experiment_of, v.settings)
     ]  # fmt: skip
-    instead = f"; it is toggled in {_some(elsewhere)}" if elsewhere else ""
+    instead = ""
+    if elsewhere:
+        more = f" and {len(elsewhere) - 1} more" if len(elsewhere) > 1 else ""
+        instead = f"; it is toggled in {elsewhere[0].name}{more}"
     where = candidate.conditions.words() or "Go's own settings"
     same = any(v.toolchain == candidate.toolchain for v in elsewhere)
     condition = f" in {where}" if same else ""
     return f"the matrix never toggles {suspect} for {candidate.toolchain}{condition}{instead}"
-
-
-def _some(variants: list[Variant]) -> str:
-    more = f" and {len(variants) - 1} more" if len(variants) > 1 else ""
-    return f"{variants[0].name}{more}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.analysis.comparisons import CONFIDENCE
 from harness.analysis.models import GateResult
-from harness.analysis.pairing import REFERENCES, Pair, middle, pair, paired, to_ratio
+from harness.analysis.pairing import REFERENCES, Pair, interval_of, middle, pair, paired, to_ratio
 from harness.analysis.samples import Table
 from harness.analysis.stats.intervals import Estimate, estimate
 from harness.analysis.stats.sequential import stopped_error
@@ -52,10 +52,7 @@ class _Observed:
         if found is None or not math.isfinite(scale(found.centre)):
             return None
         error = stopped_error(1 - CONFIDENCE, found.n, trials.min, trials.max)
-        interval = found.interval(1 - error)
-        bounds = interval and (scale(interval[0]), scale(interval[1]))
-        finite = bounds if bounds and all(map(math.isfinite, bounds)) else None
-        return cls(scale(found.centre), finite, found.n)
+        return cls(scale(found.centre), interval_of(found, 1 - error, scale), found.n)
 
 
 def judge_gates(

@@ -103,22 +103,21 @@ def _interval(c: Comparison) -> str:
     if c.exact and c.changed and c.ratio and abs(math.log(c.ratio)) <= math.log1p(c.margin):
         return f"exact, within the margin of {percent(c.margin)}, "
     bounds = c.difference_ci if c.ratio is None else c.ci
-    if bounds is not None and bounds[0] == bounds[1] != 0:
-        return "exact, "
-    if c.ci is not None and c.changed and c.ratio is not None and c.ratio > _MANIFOLD:
-        return f"95 % interval {' to '.join(map(significant, c.ci))} times, "
-    if c.ci is not None and c.changed:
-        low, high = sorted(abs(bound - 1) for bound in c.ci)
-        return f"95 % interval {span(low, high)}, "
-    if c.ci is not None:
-        return f"95 % interval of the change {span(c.ci[0] - 1, c.ci[1] - 1)}, "
-    if c.difference_ci is None or c.difference_ci == (0, 0):
+    if bounds is None or bounds == (0, 0):
         return ""
-    if c.changed:
-        ends = [amount(size, c.unit) for size in sorted(map(abs, c.difference_ci))]
-        return f"95 % interval {' to '.join(ends)}, "
-    ends = [difference(bound, c.unit) for bound in c.difference_ci]
-    return f"95 % interval of the difference {' to '.join(ends)}, "
+    if bounds[0] == bounds[1]:
+        return "exact, "
+    if c.ratio is None and c.changed:
+        told = " to ".join(amount(size, c.unit) for size in sorted(map(abs, bounds)))
+    elif c.ratio is None:
+        told = f"of the difference {' to '.join(difference(size, c.unit) for size in bounds)}"
+    elif not c.changed:
+        told = f"of the change {span(bounds[0] - 1, bounds[1] - 1)}"
+    elif c.ratio > _MANIFOLD:
+        told = f"{' to '.join(map(significant, bounds))} times"
+    else:
+        told = span(*sorted(abs(bound - 1) for bound in bounds))
+    return f"95 % interval {told}, "
 
 
 def _suspect_parts(suspects: Sequence[Suspect]) -> list[str]:

@@ -1,6 +1,7 @@
 """One pair of samples: ratios or differences, and the estimate of their mean."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ _TENFOLD = 10.0
 """The same, for a value that its source cannot tell from zero."""
 _LARGEST_LOG = 700.0
 """Beyond it ``math.exp`` overflows."""
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -48,20 +50,24 @@ class Pair:
         """Candidate / baseline."""
         return to_ratio(self.estimate.centre) if self.estimate and self.logarithmic else None
 
-    def ratio_interval(self, confidence: float) -> tuple[float, float] | None:
+    def ratio_interval(self, confidence: float) -> Interval | None:
         """Interval of the ratio; ``None`` if there is none."""
-        interval = self.estimate.interval(confidence) if self.estimate else None
-        if interval is None or not self.logarithmic:
-            return None
-        return to_ratio(interval[0]), to_ratio(interval[1])
+        return interval_of(self.estimate, confidence, to_ratio) if self.logarithmic else None
 
-    def difference_interval(self, confidence: float) -> tuple[float, float] | None:
+    def difference_interval(self, confidence: float) -> Interval | None:
         """Interval of the difference; ``None`` if there is a ratio."""
-        interval = self.estimate.interval(confidence) if self.estimate else None
-        if interval is None or self.logarithmic:
+        if self.logarithmic:
             return None
-        bounds = interval[0] * self.scale_size, interval[1] * self.scale_size
-        return bounds if all(map(math.isfinite, bounds)) else None
+        return interval_of(self.estimate, confidence, lambda x: x * self.scale_size)
+
+
+def interval_of(
+    found: Estimate | None, confidence: float, scale: Callable[[float], float]
+) -> Interval | None:
+    """An estimate's interval on another scale; ``None`` if it has none, or it is not finite."""
+    interval = found.interval(confidence) if found else None
+    bounds = interval and (scale(interval[0]), scale(interval[1]))
+    return bounds if bounds and all(map(math.isfinite, bounds)) else None
 
 
 def pair(table: Table, metric: str, baseline: str, candidate: str) -> Pair:

@@ -46,24 +46,16 @@ def unexplained(
 
 def no_change(comparison: Comparison) -> str:
     """Why there is nothing to attribute, in words."""
-    if comparison.decision == "equivalent" and comparison.no_ratio:
-        return f"there is nothing to explain: {comparison.metric} is {comparison.no_ratio}"
-    if comparison.decision == "equivalent":
-        return (
-            f"there is nothing to explain: {comparison.metric} is equivalent "
-            f"within {percent(comparison.margin)}"
-        )
-    return f"no change of {comparison.metric} is shown, so none can be attributed"
+    if comparison.decision != "equivalent":
+        return f"no change of {comparison.metric} is shown, so none can be attributed"
+    what = comparison.no_ratio or f"equivalent within {percent(comparison.margin)}"
+    return f"there is nothing to explain: {comparison.metric} is {what}"
 
 
 def _reported_sets(design: Design, sets: Sets) -> list[Flipped]:
     """Sets with a verdict of their own: those that act jointly, and those never flipped apart."""
     apart = {name for flipped in design.cells if len(flipped) == 1 for name in flipped}
-    bundled = [
-        tuple(sorted(f))
-        for f in design.cells
-        if len(f) > 1 and not all(name in apart for name in f)
-    ]
+    bundled = [tuple(sorted(f)) for f in design.cells if len(f) > 1 and not f <= apart]
     return list(dict.fromkeys((*sets.joint, *bundled)))
 
 
@@ -148,11 +140,9 @@ def _reason(shares: Shares, flipped: Flipped, share: Share) -> str:
         states += f", {cell} against {shares.counterparts[cell]}"
     if share.value is None:
         return f"with {states}: no round can be compared (n = {share.n})"
-    if share.ci is None:
-        interval = "no bounded interval"
-    else:
-        exact = share.ci[0] == share.ci[1]
-        interval = "exact" if exact else f"95 % interval {span(*share.ci)}"
+    interval = "no bounded interval"
+    if share.ci is not None:
+        interval = "exact" if share.ci[0] == share.ci[1] else f"95 % interval {span(*share.ci)}"
     known = cell in shares.counterparts
     unknown = "" if known else f"; what it costs in {baseline} was not measured"
     return (

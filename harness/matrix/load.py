@@ -116,8 +116,9 @@ def _check_size(matrix: Matrix) -> None:
     variants = math.prod(axes.values()) + len(spec.include) * math.prod(builds.values())
     largest = max(axes, key=lambda location: axes[location])
     cells = variants * len(spec.workloads)
+    factors = " × ".join(f"{n} {'.'.join(map(str, key))}" for key, n in axes.items() if n > 1)
     for number, most, location, what in (
-        (variants, _VARIANTS, largest, "variants: " + _factors(axes)),
+        (variants, _VARIANTS, largest, f"variants: {factors}"),
         (cells, _CELLS, ("workloads",), "variants of workloads, before exclude:"),
         (cells * len(spec.exclude), _MATCHES, ("exclude",), "comparisons of cells with patterns"),
     ):
@@ -127,7 +128,3 @@ def _check_size(matrix: Matrix) -> None:
                 f"these make {number:,} {what}; at most {most:,} are taken. Take values or axes "
                 "away, list the few that matter under include:, or measure in several runs",
             )
-
-
-def _factors(axes: dict[Location, int]) -> str:
-    return " × ".join(f"{n} {'.'.join(map(str, key))}" for key, n in axes.items() if n > 1)

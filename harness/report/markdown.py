@@ -1,7 +1,7 @@
 """The verdict as Markdown, short enough for a comment on a pull request."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from harness.analysis.models import Verdict
 from harness.report import wording
@@ -19,9 +19,13 @@ _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
 
 def render_markdown(run: Run, verdict: Verdict) -> str:
     """Render verdict, suspects, gates, changed metrics, failed cells; at most ``LIMIT`` bytes."""
-    text = "\n".join([f"## {plain(run.manifest.name)}", "", *_answers(verdict), *_gates(verdict)])
-    parts = (_suspects(verdict), _changes(verdict), _cells(verdict))
-    for title, head, rows in parts:
+    lines = [f"## {plain(run.manifest.name)}", ""]
+    for headline in verdict.headlines:
+        lines += [f"**{plain(headline.workload)}**: {plain(headline.sentence)}", ""]
+    for gate in sorted(verdict.gates, key=lambda gate: gate.passed):
+        lines.append(f"- gate {'held' if gate.passed else '**FAILED**'}: {plain(gate.message)}")
+    text = "\n".join(lines)
+    for title, head, rows in (_suspects(verdict), _changes(verdict), _cells(verdict)):
         text = _append(text, title, head, rows)
     return text + "\n"
 
@@ -42,17 +46,6 @@ def code(text: str) -> str:
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     inner = f" {line} " if "`" in (line[0], line[-1]) else line
     return fence + inner.replace("|", "\\|") + fence
-
-
-def _answers(verdict: Verdict) -> Iterable[str]:
-    for headline in verdict.headlines:
-        yield f"**{plain(headline.workload)}**: {plain(headline.sentence)}"
-        yield ""
-
-
-def _gates(verdict: Verdict) -> Iterable[str]:
-    for gate in sorted(verdict.gates, key=lambda gate: gate.passed):
-        yield f"- gate {'held' if gate.passed else '**FAILED**'}: {plain(gate.message)}"
 
 
 _Rows = list[tuple[str, ...]]

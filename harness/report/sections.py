@@ -67,8 +67,6 @@ class Trouble:
     """A cell with fewer samples than planned, and why."""
 
     cell: CellStatus
-    outcomes: tuple[tuple[str, int], ...]
-    """Outcomes other than ok, with their counts."""
     log: str
     """The tail of the log of the last trial that failed, or the compiler's message."""
 
@@ -192,26 +190,13 @@ def gates_by_state(verdict: Verdict) -> list[GateResult]:
 
 def troubles(run: Run, verdict: Verdict) -> list[Trouble]:
     """Every cell that was not measured in full, failures first."""
-    failed: dict[tuple[str, str], list[TrialRecord]] = defaultdict(list)
-    for trial in run.trials:
-        if not trial.ok:
-            failed[trial.workload, trial.variant].append(trial)
-    result = []
-    for cell in verdict.cells:
-        if cell.status == "measured":
-            continue
-        trials = failed[cell.workload, cell.variant]
-        outcomes = Counter(trial.outcome for trial in trials)
-        logs = [trial.log for trial in trials if trial.log]
-        result.append(
-            Trouble(
-                cell=cell,
-                outcomes=tuple(outcomes.most_common()),
-                log=logs[-1] if logs else _compiler_message(run, cell),
-            )
-        )
+    logs = {(t.workload, t.variant): t.log for t in run.trials if not t.ok and t.log}
     order = ("failed", "partial", "not applicable")
-    return sorted(result, key=lambda trouble: order.index(trouble.cell.status))
+    return [
+        Trouble(cell, logs.get((cell.workload, cell.variant)) or _compiler_message(run, cell))
+        for cell in sorted(verdict.cells, key=lambda c: (*order, "measured").index(c.status))
+        if cell.status in order
+    ]
 
 
 def _compiler_message(run: Run, cell: CellStatus) -> str:

@@ -29,23 +29,20 @@ class Increase:
 
 def parse_bytes(value: object) -> object:
     """A size, as ``512MiB``; what is not text stays as it is, as in each of these functions."""
-    if not isinstance(value, str):
-        return value
-    return int(_scaled(value, _SIZES, "a size; write it as 512MiB or 4GiB"))
+    what = "a size; write it as 512MiB or 4GiB"
+    return int(_scaled(value, _SIZES, what)) if isinstance(value, str) else value
 
 
 def parse_seconds(value: object) -> object:
     """A duration, as ``500ms``."""
-    if not isinstance(value, str):
-        return value
-    return _scaled(value, _DURATIONS, "a duration; write it as 500ms, 10s or 2m")
+    what = "a duration; write it as 500ms, 10s or 2m"
+    return _scaled(value, _DURATIONS, what) if isinstance(value, str) else value
 
 
 def parse_fraction(value: object) -> object:
     """A share, as ``5%`` or ``0.05``."""
-    if not isinstance(value, str):
-        return value
-    return _scaled(value, _SHARES, "a share; write it as 5% or 0.05")
+    what = "a share; write it as 5% or 0.05"
+    return _scaled(value, _SHARES, what) if isinstance(value, str) else value
 
 
 def parse_amount(text: str, unit: str) -> float:
