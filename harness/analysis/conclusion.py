@@ -1,15 +1,16 @@
 """From a run to its verdict."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Literal
 
 from harness.analysis.attribution import Explanation, attribute
-from harness.analysis.cells import cell_statuses
 from harness.analysis.comparisons import compare_all, compare_pair
 from harness.analysis.gates import judge_gates
 from harness.analysis.headlines import headline
 from harness.analysis.memory import Evidence
-from harness.analysis.models import Caution, Comparison, Verdict
+from harness.analysis.models import Caution, CellStatus, Comparison, Verdict
 from harness.analysis.quality import cautions
 from harness.analysis.samples import tables
 from harness.analysis.signatures import diagnose
@@ -19,6 +20,7 @@ from harness.plan.plan import Plan
 from harness.plan.question import Question
 from harness.plan.variants import counterpart, toggles_between
 from harness.run.question import question_of, variant_of
+from harness.run.records import TrialRecord
 from harness.run.store import Run
 from harness.text.words import listed
 
@@ -61,7 +63,7 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
         suspects=suspects,
         diagnosis=tuple(d for table in found.values() for d in diagnose(table, question, evidence)),
         gates=judge_gates(spec.gates, found, question, plan, spec.trials),
-        cells=cell_statuses(run),
+        cells=_cell_statuses(run),
         attributions=tuple(e.attribution for e in explanations),
         cures=cures,
         warnings=(
@@ -129,3 +131,28 @@ def _unseen_interactions(explanations: list[Explanation]) -> Iterator[Caution]:
             remedy="add every combination of the suspects to experiments: "
             "for a and b that is [], [noa], [nob], [noa, nob]",
         )
+
+
+def _cell_statuses(run: Run) -> tuple[CellStatus, ...]:
+    """Status of every cell of the plan, with the reason if a trial failed or none ran."""
+    by_cell: dict[tuple[str, str], list[TrialRecord]] = defaultdict(list)
+    for trial in run.trials:
+        by_cell[trial.workload, trial.variant].append(trial)
+    return tuple(
+        CellStatus(variant=c.variant, workload=c.workload, status="not applicable", reason=c.reason)
+        if c.reason is not None
+        else _status(c.workload, c.variant, by_cell[c.workload, c.variant])
+        for c in run.manifest.plan.cells
+    )
+
+
+def _status(workload: str, variant: str, trials: list[TrialRecord]) -> CellStatus:
+    failed = Counter(trial.outcome for trial in trials if not trial.ok)
+    outcomes = ", ".join(f"{outcome} ({count})" for outcome, count in sorted(failed.items()))
+    status: Literal["measured", "partial", "failed"] = "measured" if trials else "failed"
+    reason = None if trials else "no trial was run"
+    if failed:
+        status = "partial" if failed.total() < len(trials) else "failed"
+        some = "all" if status == "failed" else f"{failed.total()} of"
+        reason = f"{some} {len(trials)} trials failed: {outcomes}"
+    return CellStatus(variant=variant, workload=workload, status=status, reason=reason)

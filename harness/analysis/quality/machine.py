@@ -40,7 +40,6 @@ def _swap_used(table: Table) -> Iterator[Caution]:
     swapped = [table.values(variant, "swap") for variant in table.cells]
     if any((values > 0).any() for values in swapped):
         yield Caution(
-            workload=table.workload,
             kind="swap used",
             message="parts of some trials' memory were swapped out: resident sizes are too small",
             remedy="free memory, run fewer lanes at once, or turn swap off",
@@ -51,7 +50,6 @@ def _busy_machine(table: Table) -> Iterator[Caution]:
     waits = _waits(table)
     if waits is not None and waits > _BUSY:
         yield Caution(
-            workload=table.workload,
             kind="busy machine",
             message="the time that the program did not run varies between equal trials by "
             f"{percent(waits)} of their wall time: it waited for something else on the machine",
@@ -77,7 +75,6 @@ def _throttled_cpu(table: Table, error: float) -> Iterator[Caution]:
     slowed = moved(table, "cpu.user", error, _SLOWED)
     if slowed is not None and slowed[0] > 0:
         yield Caution(
-            workload=table.workload,
             kind="throttled CPU",
             message=f"the same work took {percent(math.expm1(slowed[0]))} more CPU time at the end "
             "of the run than at its beginning",
@@ -90,7 +87,6 @@ def _failed_trials(table: Table) -> Iterator[Caution]:
     if failed and len(failed) < len(table.trials):
         variants = listed(sorted({t.variant for t in failed}))
         yield Caution(
-            workload=table.workload,
             kind="failed trials",
             message=f"{len(failed)} of {len(table.trials)} trials failed ({variants}); those that "
             "failed may have needed most memory, so the others are not a fair sample",
@@ -106,7 +102,6 @@ def _inherited(table: Table) -> Iterator[Caution]:
             f"{name} {t.inherited[name]}" for t in some for name in t.inherited if name in _RELEVANT
         )
         yield Caution(
-            workload=table.workload,
             kind="inherited",
             message=f"{len(some)} of {len(table.trials)} trials inherited from the harness what it "
             f"may not change: {listed(tuple(known))}; programs behave differently under it",

@@ -43,7 +43,6 @@ def _drift(table: Table, metric: str, error: float) -> Iterator[Caution]:
     if found is not None:
         shift, tau = found
         yield Caution(
-            workload=table.workload,
             kind="drift",
             message=f"{metric} of all variants together went {'up' if shift > 0 else 'down'} by "
             f"{percent(abs(math.expm1(shift)))} over the run (Kendall's tau {tau:.2f})",
@@ -89,7 +88,6 @@ def _modes(table: Table, metric: str, error: float) -> Iterator[Caution]:
             gaps[variant] = gap
     if gaps:
         yield Caution(
-            workload=table.workload,
             kind="two modes",
             message=f"{metric} of {listed(tuple(gaps))} falls into two groups "
             f"{percent(math.expm1(max(gaps.values())))} apart",
@@ -144,7 +142,6 @@ def _outliers(table: Table, metric: str, error: float) -> Iterator[Caution]:
     if far_off:
         more = f" and {len(far_off) - _NAMED} more" if len(far_off) > _NAMED else ""
         yield Caution(
-            workload=table.workload,
             kind="outliers",
             message=f"{metric} lies far from the rest for {listed(far_off[:_NAMED])}{more}; "
             "none was dropped",
@@ -189,7 +186,6 @@ def _hosts(table: Table, metric: str, question: Question, error: float) -> Itera
     if len(pairs) * min(welch(x, y) for x, y in pairs) <= error:
         ratios = (f"{math.exp(mean):.3f} on {host}" for host, mean in means.items())
         yield Caution(
-            workload=table.workload,
             kind="hosts differ",
             message=f"the ratio of {metric} differs between machines: {', '.join(ratios)}",
             remedy="read the machines separately; the common interval is of their average",

@@ -72,7 +72,6 @@ def _torn_rounds(table: Table) -> Iterator[Caution]:
     torn = {(block.host, block.round) for block in table.blocks if block.part > 0}
     if torn:
         yield Caution(
-            workload=table.workload,
             kind="not in turns",
             message=f"in {len(torn)} of {len(rounds)} rounds some variants were measured long "
             "after others, always in the same order, so a change of the machine in between would "
@@ -99,7 +98,6 @@ def _separated_pairs(table: Table, question: Question, pace: Pace) -> Iterator[C
     share, count, rounds, one, other = max(found, key=lambda pair: pair[0])
     if share > _OUT_OF_TURN:
         yield Caution(
-            workload=table.workload,
             kind="not in turns",
             message=f"in {count} of {rounds} rounds {one} and {other} were not measured in turns, "
             "so a change of the machine in between may look like an effect",
@@ -124,7 +122,6 @@ def _different_machines(table: Table, question: Question) -> Iterator[Caution]:
     apart = both - {number for number, _ in one & other}
     if apart:
         yield Caution(
-            workload=table.workload,
             kind="different machines",
             message=f"in {len(apart)} of {len(both)} rounds {question.baseline} and "
             f"{question.candidate} were measured on different machines; such trials are not "
