@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from harness.run.store import Run
 
 pytestmark = pytest.mark.toolchain
 
+GIT = shutil.which("git") or "git"
 MATRIX = """\
 go: [go1.24.3, {go: go1.24.3, name: again}]
 workloads:
@@ -37,8 +39,17 @@ def _found(project: Project) -> Bisection:
     return Bisection.model_validate_json((project.latest / "bisect.json").read_bytes())
 
 
+def _write_other_repository(path: Path) -> None:
+    """A repository without any Go."""
+    identity = ("-c", "user.name=A", "-c", "user.email=a@example.test")
+    for command in (["init", "--quiet", "."], ["commit", "--quiet", "--allow-empty", "-m", "one"]):
+        path.mkdir(exist_ok=True)
+        subprocess.run([GIT, *identity, *command], cwd=path, check=True)
+
+
 def test_the_experiment_is_found_and_told(maps: Project) -> None:
-    done = maps.gomatrix(*SETTING)
+    _write_other_repository(maps.root / "other")
+    done = maps.gomatrix(*SETTING, "--repo", "other")
     assert done.returncode == 0, done.stderr
     found = _found(maps)
     assert found.finished
@@ -49,6 +60,9 @@ def test_the_experiment_is_found_and_told(maps: Project) -> None:
     ]
     assert "swissmap" in found.headline
     assert found.headline in done.stdout
+    commits = next(s for s in found.stages if s.kind == "commits")
+    assert commits.answer == "the commits were not searched"
+    assert "fetch its tag (git fetch origin tag go1.24.3)" in str(commits.stopped)
     page = (maps.latest / "report.html").read_text(encoding="utf-8")
     assert "go1.24.3+noswissmap" in page
     assert "<svg" in page
