@@ -5,9 +5,8 @@ same order, and so continues where it stopped.
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from harness.bisect.compare import Measured
@@ -51,17 +50,10 @@ class TrialRunner:
         self._stored = {(b.toolchain, b.settings, b.build): b for b in manifest.builds}
         self._problems: dict[str, str | None] = {}
         self._round = 0
-        self._pool: ThreadPoolExecutor | None = None
+        limits = manifest.matrix.trials
+        self.pool = ThreadPoolExecutor(len(available_lanes(limits.cpus, limits.lanes)))
         self.trials = 0
         """Trials that this bisection used so far, including those of earlier invocations."""
-
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        """Start as many threads as there are lanes."""
-        limits = self.manifest.matrix.trials
-        lanes = len(available_lanes(limits.cpus, limits.lanes))
-        with ThreadPoolExecutor(max_workers=lanes) as self._pool:
-            yield
 
     @property
     def builds(self) -> int:
@@ -137,7 +129,7 @@ class TrialRunner:
         trials = [trial for number in numbers for trial in self._shuffled(points, number)]
         self.trials += len(trials)
         missing = [t for t in trials if not self._has(t, trials)]
-        for record in self._measure(missing):
+        for record in self.pool.map(lambda t: measure(self._directory, self.manifest, t), missing):
             append_trial(self._directory, record)
             self._records[record.variant, record.round] = record
         return [self._records[t.variant, t.round] for t in trials]
@@ -150,11 +142,6 @@ class TrialRunner:
         record = self._records.get((trial.variant, trial.round))
         whole = all((t.variant, t.round) in self._records for t in trials if t.round == trial.round)
         return record is not None and (whole or record.host == host_id())
-
-    def _measure(self, trials: Sequence[Trial]) -> Iterator[TrialRecord]:
-        if self._pool is None:
-            raise AssertionError("rounds are measured within open()")
-        return self._pool.map(lambda t: measure(self._directory, self.manifest, t), trials)
 
     def _shuffled(self, points: Sequence[Point], number: int) -> list[Trial]:
         trials = [

@@ -1,7 +1,7 @@
 """From two points to the commit between them."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -48,8 +48,9 @@ def search_commits(
     for line in lines_between(repository, span, older, newer):
         bases = _bases(repository, line, cache, say)
         builds = CommitBuilds(repository, line.commits, bases, settings, build, cache, say)
-        suspects = relevant(line.commits, packages, build)
-        search = _Search(repository, line, suspects, builds, classify)
+        able = (can_matter(commit.files, packages, build) for commit in line.commits)
+        relevant = frozenset(position for position, matters in enumerate(able) if matters)
+        search = _Search(repository, line, relevant, builds, classify)
         fields = search.run()
         if not search.is_beside:
             break
@@ -84,23 +85,8 @@ def _bases(repository: Path, line: Line, cache: Path, say: Say) -> list[Toolchai
 def can_matter(files: Iterable[str], packages: frozenset[str], build: BuildSpec) -> bool:
     """Whether any of these files has a part in a binary of packages such as ``src/runtime``."""
     tools = (*_TOOLS, *(["src/cmd/cgo"] if build.needs_cgo else []))
-    return any(_matters(PurePosixPath(name), packages, tools) for name in files)
-
-
-def relevant(
-    commits: Sequence[Commit], packages: frozenset[str], build: BuildSpec
-) -> frozenset[int]:
-    """Positions of commits that can change the binary."""
-    able = (can_matter(commit.files, packages, build) for commit in commits)
-    return frozenset(position for position, matters in enumerate(able) if matters)
-
-
-def _matters(path: PurePosixPath, packages: frozenset[str], tools: Sequence[str]) -> bool:
-    if is_test(str(path)):
-        return False
-    if str(path.parent) in packages:
-        return True
-    return any(path.is_relative_to(tool) for tool in tools)
+    paths = [PurePosixPath(name) for name in files if not is_test(name)]
+    return any(str(p.parent) in packages or any(map(p.is_relative_to, tools)) for p in paths)
 
 
 @dataclass

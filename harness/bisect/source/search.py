@@ -253,8 +253,7 @@ class _Search:
         self, direction: Direction, part: _Part
     ) -> tuple[tuple[ChangedDeclaration, ...], str]:
         """What a part changes in the toolchain that a direction starts from, and the patch."""
-        sides = {path: (c.good, c.bad) for path, c in part.changes.items()}
-        old = {path: both[direction == "reverse"] for path, both in sides.items()}
+        old = {p: c.good if direction == "forward" else c.bad for p, c in part.changes.items()}
         new = self._hybrids.texts(direction, part.changes, part.edits)
         return changed_declarations(old, new, self._split), unified_diff(old, new)
 

@@ -70,8 +70,9 @@ def differences(good: Toolchain, bad: Toolchain, used: frozenset[str]) -> Differ
     binary = 0
     differing = set(_differing(good, bad))
     for path in sorted(used & differing):
+        contents = [_content(toolchain, path) for toolchain in (good, bad)]
         try:
-            sides = [_text(_content(toolchain, path)) for toolchain in (good, bad)]
+            sides = [None if content is None else content.decode() for content in contents]
         except UnicodeDecodeError:
             binary += 1
             continue
@@ -110,14 +111,6 @@ def _content(toolchain: Toolchain, path: str) -> bytes | None:
         return (toolchain.goroot / path).read_bytes()
     except FileNotFoundError:
         return None
-
-
-def _text(content: bytes | None) -> str | None:
-    if content is None:
-        return None
-    if b"\0" in content:
-        raise UnicodeDecodeError("utf-8", content, 0, 1, "a zero byte")
-    return content.decode()
 
 
 def library(toolchain: Toolchain, used: frozenset[str]) -> list[tuple[str, str]]:
