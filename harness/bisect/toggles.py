@@ -41,19 +41,18 @@ def untried(suspects: Sequence[str]) -> tuple[str, ...]:
 
 
 def _flipped(point: Point, chosen: Sequence[str]) -> Point:
-    kept = {experiment_of(s): s for s in point.settings if experiment_of(s) not in chosen}
-    toggled = {
-        name: name if not _is_on(point, name) else f"no{name}"
-        for name in chosen
-        if f"no{name}" not in point.settings and name not in point.settings
-    }  # an explicit setting is taken back by leaving it out
-    return point_of(point.toolchain, (kept | toggled).values())
+    """An explicit setting is taken back by leaving it out."""
+    explicit = {experiment_of(setting) for setting in point.settings}
+    kept = [setting for setting in point.settings if experiment_of(setting) not in chosen]
+    toggled = [
+        f"no{name}" if _is_on(point, name) else name for name in chosen if name not in explicit
+    ]
+    return point_of(point.toolchain, (*kept, *toggled))
 
 
 def _is_on(point: Point, experiment: str) -> bool:
-    if experiment in point.settings:
-        return True
-    return experiment in point.toolchain.experiments.on and f"no{experiment}" not in point.settings
+    by_default = experiment in point.toolchain.experiments.on
+    return experiment in point.settings or (by_default and f"no{experiment}" not in point.settings)
 
 
 def attribute_experiments(

@@ -110,9 +110,9 @@ def survey(directory: Path, modules: Sequence[Module], go: Toolchain, cache: Pat
     packages = {p.path: p for m in modules for p in _packages(m, go, cache)}
     below = [p for p in packages.values() if p.directory.is_relative_to(here)]
     for chosen in (below, packages.values()):
-        programs, benchmarks = _look(chosen, here, packages)
-        if programs or benchmarks:
-            return Survey(programs=tuple(programs), benchmarks=tuple(benchmarks))
+        found = _look(chosen, here, packages)
+        if found.programs or found.benchmarks:
+            return found
     raise HarnessError(
         f"{', '.join(m.path for m in modules)}: there is no main package and no benchmark for "
         "this system; write one (func BenchmarkX(b *testing.B) in a _test.go file)"
@@ -168,9 +168,7 @@ def _packages(module: Module, go: Toolchain, cache: Path) -> Iterator[_Package]:
             )  # fmt: skip
 
 
-def _look(
-    chosen: Collection[_Package], here: Path, packages: Mapping[str, _Package]
-) -> tuple[list[Program], list[Benchmarks]]:
+def _look(chosen: Collection[_Package], here: Path, packages: Mapping[str, _Package]) -> Survey:
     programs: list[Program] = []
     benchmarks: list[Benchmarks] = []
     names: set[str] = set()
@@ -186,10 +184,9 @@ def _look(
             name = _unique(package, "-bench", names)
             functions = tuple(m[1] for m in found)
             plain = tuple(m[1] for m in found if f"{m[2]}.Run(" not in m[3])
-            benchmarks.append(
-                Benchmarks(directory=relative, name=name, functions=functions, plain=plain)
-            )
-    return programs, benchmarks
+            bench = Benchmarks(directory=relative, name=name, functions=functions, plain=plain)
+            benchmarks.append(bench)
+    return Survey(programs=tuple(programs), benchmarks=tuple(benchmarks))
 
 
 def _imported(package: _Package, packages: Mapping[str, _Package]) -> list[_Package]:

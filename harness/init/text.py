@@ -81,10 +81,10 @@ def _question(found: Survey, versions: Versions) -> Iterator[str]:
     yield "question:"
     if versions.baseline != versions.candidate:
         yield f"  baseline: {versions.baseline}"
-        yield f"  candidate: {versions.candidate}"
     elif versions.suspects:
         settings = _all_settings(versions).replace(" ", "")
         yield f"  baseline: {_json(f'{versions.baseline}+{settings}')}"
+    if versions.baseline != versions.candidate or versions.suspects:
         yield f"  candidate: {versions.candidate}"
     yield f"  metrics: [{metrics}] # primary; all others are reported too"
 
