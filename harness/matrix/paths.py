@@ -10,7 +10,7 @@ def beside(base: Path, said: str) -> Path:
     """Resolve a path and its links from the matrix file's directory; it need not exist.
 
     Raises:
-        HarnessError: nobody could tell what is there: a loop of links, no permission, no home.
+        HarnessError: it cannot be followed: a loop of links, no permission, no home.
     """
     try:
         found = Path(os.path.realpath(base / Path(said).expanduser()))

@@ -9,7 +9,7 @@ TRIALS = 50_000
 
 
 def require_sides(matrix: Matrix, plan: Plan, question: Question) -> None:
-    """A question of which one side runs nowhere would cost all trials, and stay open.
+    """Refuse a question with a side that runs nowhere: it would cost all trials and stay open.
 
     Raises:
         SpecError: baseline or candidate runs on no workload.
@@ -33,7 +33,7 @@ def require_sides(matrix: Matrix, plan: Plan, question: Question) -> None:
 
 
 def check_trials(matrix: Matrix, plan: Plan) -> None:
-    """Each trial is a test for pytest, listed before the first one runs.
+    """Refuse too many trials: pytest lists each as a test before the first one runs.
 
     Raises:
         SpecError: there are too many.

@@ -154,22 +154,19 @@ def _default_candidate(plan: Plan, baseline: str) -> str | None:
 
 
 def _check_sides(gate: GateSpec, index: int, question: Question, plan: Plan) -> None:
-    """An increase needs two variants: held against itself, each would keep every limit."""
-    baseline, candidate = gate_pair(gate, question, plan)
+    """Refuse a limit on the increase of a variant over itself: it would always hold."""
     if gate.max_increase is None:
         return
+    baseline, candidate = gate_pair(gate, question, plan)
     if candidate is None:
+        message = "an increase needs two variants, and this matrix has one"
         raise QuestionError(
-            ("gates", index, "max_increase"),
-            "an increase needs two variants, and this matrix has one; set max, or add a variant",
+            ("gates", index, "max_increase"), f"{message}; set max, or add a variant"
         )
-    if baseline != candidate:
-        return
-    field = "baseline" if gate.candidate is None else "candidate"
-    raise QuestionError(
-        ("gates", index, field),
-        f"{baseline!r} is both baseline and candidate of this gate; name two variants",
-    )
+    if baseline == candidate:
+        field = "baseline" if gate.candidate is None else "candidate"
+        message = f"{baseline!r} is both baseline and candidate of this gate"
+        raise QuestionError(("gates", index, field), f"{message}; name two variants")
 
 
 def _check_metric(matrix: MatrixSpec, metric: str, location: Location) -> None:

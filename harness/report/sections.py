@@ -83,13 +83,9 @@ class Samples:
                 if value is not None:
                     self._values[trial.workload, trial.variant, metric].append(value)
 
-    def of(self, workload: str, variant: str, metric: str) -> list[float]:
-        """In the order of the trials."""
-        return self._values.get((workload, variant, metric), [])
-
     def median(self, workload: str, variant: str, metric: str) -> float | None:
         """``None`` where there is no value."""
-        values = self.of(workload, variant, metric)
+        values = self._values.get((workload, variant, metric))
         return statistics.median(values) if values else None
 
 

@@ -14,11 +14,6 @@ _LARGE_RATIO = 3.0
 """Beyond it, a factor is easier to read than per cent."""
 
 
-def significant(value: float, digits: int = 3) -> str:
-    """A number of that many significant digits, without an exponent: 1.50, 264, 12."""
-    return _minus(words.significant(value, digits)) if math.isfinite(value) else NOTHING
-
-
 def quantity(value: float | None, unit: str) -> str:
     """A value with its unit: bytes in binary units, seconds and counts in decimal ones."""
     if value is None or not math.isfinite(value):
@@ -43,7 +38,7 @@ def percent(ratio: float | None) -> str:
     if ratio is None or not math.isfinite(ratio):
         return NOTHING
     if ratio > _LARGE_RATIO:
-        return f"×{significant(ratio)}"
+        return f"×{words.significant(ratio)}"
     change = (ratio - 1) * 100
     text = f"{change:+.1f} %"
     return _minus(text) if text.strip("+-0. %") else "0.0 %"

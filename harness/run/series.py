@@ -18,17 +18,14 @@ Series = list[tuple[float, int]]
 """Seconds since the start, resident bytes."""
 
 
-def read_series(
-    path: Path, name: str, allowance: Allowance | None = None
-) -> list[tuple[float, float]]:
+def read_series(path: Path, name: str, allowance: Allowance) -> list[tuple[float, float]]:
     """A trial's memory over time: seconds since the start and resident bytes.
 
     Raises:
         HarnessError: there is no such file in the run, or it holds something else.
     """
     data = read_inside(path, name, _SERIES_BYTES)
-    if allowance:
-        allowance.spend(min(data.count(b",") // 2, _POINTS), len(data))
+    allowance.spend(min(data.count(b",") // 2, _POINTS), len(data))
     found = parse_json(data, str(path / name), values=_SERIES_VALUES)
     try:
         points = zip(found["seconds"], found["rss"], strict=True)

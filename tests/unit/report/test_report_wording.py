@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from harness.analysis.models import Decision
 from harness.report import wording
+from harness.text import words
 from harness.text.visible import visible
 
 
@@ -47,7 +48,7 @@ def test_percent(ratio: float | None, text: str) -> None:
 
 @given(st.floats(min_value=1e-6, max_value=1e15) | st.floats(min_value=-1e15, max_value=-1e-6))
 def test_three_significant_digits_lose_no_more_than_half_a_per_cent(value: float) -> None:
-    shown = float(wording.significant(value).replace(",", "").replace("−", "-"))
+    shown = float(words.significant(value).replace(",", ""))
     assert shown == pytest.approx(value, rel=0.00501)
 
 
