@@ -68,7 +68,7 @@ def differences(good: Toolchain, bad: Toolchain, used: frozenset[str]) -> Differ
     """Compare two GOROOTs."""
     texts: tuple[dict[str, str | None], dict[str, str | None]] = ({}, {})
     binary = 0
-    differing = set(_differing(good, bad))
+    differing = _differing(good, bad)
     for path in sorted(used & differing):
         contents = [_content(toolchain, path) for toolchain in (good, bad)]
         try:
@@ -82,25 +82,17 @@ def differences(good: Toolchain, bad: Toolchain, used: frozenset[str]) -> Differ
     return Difference(good=texts[0], bad=texts[1], binary=binary, elsewhere=elsewhere)
 
 
-def _differing(good: Toolchain, bad: Toolchain) -> Iterator[str]:
-    sizes = [_library(toolchain) for toolchain in (good, bad)]
-    patched = {*good.patched, *bad.patched}
-    for path in sorted({*sizes[0], *sizes[1], *patched}):
-        other_size = sizes[0].get(path) != sizes[1].get(path)
-        if (other_size and path not in patched) or _content(good, path) != _content(bad, path):
-            yield path
+def _differing(good: Toolchain, bad: Toolchain) -> set[str]:
+    paths = {*_library(good), *_library(bad), *good.patched, *bad.patched}
+    return {path for path in paths if _content(good, path) != _content(bad, path)}
 
 
-def _library(toolchain: Toolchain) -> dict[str, int]:
-    """Sizes of the standard library's files, without tests, their data and the tools."""
-    found = {}
+def _library(toolchain: Toolchain) -> Iterator[str]:
+    """The standard library's files, without tests, their data and the tools."""
     for directory, children, names in os.walk(toolchain.goroot / "src"):
         here = Path(directory).relative_to(toolchain.goroot)
         children[:] = [c for c in children if c != "testdata" and f"{here}/{c}" != "src/cmd"]
-        for name in names:
-            if not name.endswith("_test.go"):
-                found[f"{here}/{name}"] = Path(directory, name).stat().st_size
-    return found
+        yield from (f"{here}/{name}" for name in names if not name.endswith("_test.go"))
 
 
 def _content(toolchain: Toolchain, path: str) -> bytes | None:
