@@ -254,11 +254,10 @@ class Simulator:
     def _table(self, workload: str, values: Mapping[str, Noise], rounds: int) -> Table:
         blocks = tuple(Block(HOSTS[n % len(HOSTS)].id, n) for n in range(1, rounds + 1))
         table = Table(workload, blocks, {name: {} for name in self.variants})
+        order = np.argsort(self.variants)  # as a table sorts its rows
         vars(table)["metrics"] = tuple(values)
-        vars(table)["_values"] = {
-            (name, metric): 1e8 * np.exp(logs[:rounds, column])
-            for metric, logs in values.items()
-            for column, name in enumerate(self.variants)
+        vars(table)["_columns"] = {
+            metric: 1e8 * np.exp(logs[:rounds, order].T) for metric, logs in values.items()
         }
         return table
 
