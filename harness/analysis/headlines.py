@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from harness.analysis.models import Comparison, Cure, Headline, Suspect
 from harness.metrics.catalogue import describe
-from harness.text.words import amount, difference, listed, percent, significant, span
+from harness.text.words import LARGE_RATIO, amount, difference, listed, percent, significant, span
 
 _TELLING = ("runtime.mapped", "heap.objects")
 """The first of these that was measured says whether the runtime shows a change; counts of objects
@@ -14,8 +14,6 @@ _UNSEEN = ("runtime.mapped", "heap.live", "heap.objects")
 """What is named if the runtime does not show a change, unless it changed too."""
 _MOST = 0.5
 """Part of the kernel's change above which the runtime shows it."""
-_MANIFOLD = 3.0
-"""Ratio above which a factor is easier to read than a percentage."""
 _SMALL = 0.2
 """Part of the kernel's change below which the runtime does not show it."""
 
@@ -87,7 +85,7 @@ def _change(c: Comparison) -> str:
             return f"{pair}: {c.no_ratio} {numbers}"
         whole = f" of {c.scale}" if c.scale else ""
         return f"{pair} within {percent(c.margin)}{whole} {numbers}"
-    if c.ratio is not None and c.ratio > _MANIFOLD:
+    if c.ratio is not None and c.ratio > LARGE_RATIO:
         times = f"{significant(c.ratio)} times as high"
         return f"{c.metric} is {times} with {c.candidate} as with {c.baseline} {numbers}"
     higher = "higher" if c.decision == "increase" else "lower"
@@ -113,7 +111,7 @@ def _interval(c: Comparison) -> str:
         told = f"of the difference {' to '.join(difference(size, c.unit) for size in bounds)}"
     elif not c.changed:
         told = f"of the change {span(bounds[0] - 1, bounds[1] - 1)}"
-    elif c.ratio > _MANIFOLD:
+    elif c.ratio > LARGE_RATIO:
         told = f"{' to '.join(map(significant, bounds))} times"
     else:
         told = span(*sorted(abs(bound - 1) for bound in bounds))

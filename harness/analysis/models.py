@@ -6,8 +6,6 @@ from pydantic import Field
 
 from harness.models import Frozen
 
-SCHEMA = 1
-
 Decision = Literal["increase", "decrease", "equivalent", "inconclusive"]
 SuspectVerdict = Literal["ruled out", "implicated", "contributes", "inconclusive", "not applicable"]
 

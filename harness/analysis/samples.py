@@ -136,8 +136,8 @@ def tables(run: Run) -> dict[str, Table]:
 
 def span_of(trial: TrialRecord) -> tuple[float, float]:
     """Start and end of a trial, in seconds since the epoch."""
-    wall = _finite(trial.metrics.get("wall"))
-    return trial.started, trial.started + (wall if wall > 0 else 0.0)
+    wall = trial.metrics.get("wall") or 0.0
+    return trial.started, trial.started + (wall if 0 < wall < math.inf else 0.0)
 
 
 def _blocks(trials: Sequence[TrialRecord]) -> Iterator[tuple[Block, TrialRecord]]:
@@ -164,7 +164,3 @@ def _pooled(moments: Values) -> tuple[float, float] | None:
     square = float(squares.mean())
     spread = math.sqrt(float((squares * rounds / (rounds - 1)).mean()))
     return spread, float(cubes.mean()) / square**1.5 if square else 0.0
-
-
-def _finite(value: float | None) -> float:
-    return math.nan if value is None or not math.isfinite(value) else float(value)

@@ -67,7 +67,9 @@ class Document:
         Raises:
             SpecError: it is no mapping, or holds what no matrix does.
         """
-        return _Reader(self.path, self.root).read()
+        if not isinstance(self.root, yaml.MappingNode):
+            raise self.error((), "a matrix is a mapping with keys such as go and workloads")
+        return _Reader(self.path).read(self.root, ())
 
     def error(self, location: Location, message: str, *, key: bool = False) -> SpecError:
         """An error about the value at a location, or about its ``key``."""
@@ -158,19 +160,12 @@ def _check_events(path: Path, text: str) -> None:
 class _Reader:
     """Turns nodes into dicts, lists, strings and None, and refuses what a matrix never holds."""
 
-    def __init__(self, path: Path, root: yaml.Node) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._root = root
         self._nodes = 0
         self._characters = 0
 
-    def read(self) -> Any:
-        if not isinstance(self._root, yaml.MappingNode):
-            message = "a matrix is a mapping with keys such as go and workloads"
-            raise self._error(self._root, message)
-        return self._read(self._root, ())
-
-    def _read(self, node: yaml.Node, parents: tuple[yaml.Node, ...]) -> Any:
+    def read(self, node: yaml.Node, parents: tuple[yaml.Node, ...]) -> Any:
         self._nodes += 1
         self._characters += len(node.value) if isinstance(node, yaml.ScalarNode) else 0
         huge = self._nodes > _NODES or self._characters > _CHARACTERS or len(parents) > _DEPTH
@@ -180,7 +175,7 @@ class _Reader:
         if isinstance(node, yaml.MappingNode):
             return self._read_mapping(node, inside)
         if isinstance(node, yaml.SequenceNode):
-            return [self._read(child, inside) for child in node.value]
+            return [self.read(child, inside) for child in node.value]
         if node.tag == "tag:yaml.org,2002:null" and node.value in _NULLS:
             return None
         return node.value
@@ -200,7 +195,7 @@ class _Reader:
                 message = f"duplicate key {key.value!r}; it is first given in line"
                 raise self._error(key, f"{message} {lines[key.value]}")
             lines[key.value] = key.start_mark.line + 1
-            result[key.value] = self._read(value, parents)
+            result[key.value] = self.read(value, parents)
         return result
 
     def _error(self, node: yaml.Node, message: str) -> SpecError:

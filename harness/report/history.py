@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis.models import Headline, Verdict
+from harness.analysis.models import Verdict
 from harness.analysis.pairing import why_no_ratio
 from harness.matrix.names import variant_name
 from harness.metrics.catalogue import describe
@@ -27,8 +27,7 @@ class Entry:
 
     label: str
     run: Run
-    headlines: tuple[Headline, ...]
-    gates_failed: int
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -78,15 +77,7 @@ class Trend:
 def render_history(judged: Sequence[tuple[Run, Verdict]]) -> str:
     """Render runs side by side, oldest first. The same runs give the same bytes."""
     ordered = sorted(judged, key=lambda item: (item[0].manifest.created, item[0].path.name))
-    entries = [
-        Entry(
-            label=f"{run.manifest.created:%Y-%m-%d %H:%M}",
-            run=run,
-            headlines=verdict.headlines,
-            gates_failed=sum(not gate.passed for gate in verdict.gates),
-        )
-        for run, verdict in ordered
-    ]
+    entries = [Entry(f"{r.manifest.created:%Y-%m-%d %H:%M}", r, v) for r, v in ordered]
     metrics = dict.fromkeys(metric for run, _ in ordered for metric in question_of(run).metrics)
     trends = [_trend(entries, metric, number) for number, metric in enumerate(metrics, 1)]
     return render_page("history.html.j2", entries=entries, trends=trends)

@@ -10,9 +10,6 @@ from harness.text import words
 NOTHING = "–"
 """Printed where there is no number."""
 
-_LARGE_RATIO = 3.0
-"""Beyond it, a factor is easier to read than per cent."""
-
 
 def quantity(value: float | None, unit: str) -> str:
     """A value with its unit: bytes in binary units, seconds and counts in decimal ones."""
@@ -37,7 +34,7 @@ def percent(ratio: float | None) -> str:
     """A ratio as a signed change: 1.198 is ``+19.8 %``; beyond threefold, ``×4.20``."""
     if ratio is None or not math.isfinite(ratio):
         return NOTHING
-    if ratio > _LARGE_RATIO:
+    if ratio > words.LARGE_RATIO:
         return f"×{words.significant(ratio)}"
     change = (ratio - 1) * 100
     text = f"{change:+.1f} %"

@@ -10,7 +10,7 @@ _ROUNDS_TO_THOUSAND = 999.5
 """1023 B is shown as 0.999 KiB: four digits never stand before a unit."""
 _ROUNDING = 1e-9
 """Per cent below which a change is that of floating-point numbers."""
-_LARGE_RATIO = 3.0
+LARGE_RATIO = 3.0
 """Beyond it, a factor is easier to read than per cent."""
 
 
@@ -58,7 +58,7 @@ def listed(names: Sequence[str]) -> str:
 
 def change(ratio: float) -> str:
     """A ratio as a signed change: 1.198 is ``+20 %``; beyond threefold, ``×4.20``."""
-    if ratio > _LARGE_RATIO:
+    if ratio > LARGE_RATIO:
         return f"×{significant(ratio)}"
     return f"{'+' if ratio >= 1 else ''}{percent(ratio - 1)}"
 
