@@ -1,4 +1,4 @@
-"""The error class for mistakes that a user can mend, and what an ``OSError`` says to a user."""
+"""The error class for what a user can mend, and what to say of an ``OSError``."""
 
 import errno
 from collections.abc import Iterator
@@ -53,14 +53,14 @@ def remedy(error: OSError) -> str:
 
 
 def told(error: OSError) -> str:
-    """What happened, where, and what to do, in one line."""
+    """Say in one line what happened, where, and what to do."""
     place = f"{error.filename}: " if error.filename else ""
     return f"{place}{error.strerror or error}; {remedy(error)}"
 
 
 @contextmanager
 def writing(place: Path, otherwise: str) -> Iterator[None]:
-    """Tell a full disk, a missing permission, too long a name there as the user's to mend.
+    """Turn an ``OSError`` about a place, as a full disk, into a message that says what to do.
 
     ``otherwise`` is what else the user can do.
 
@@ -75,7 +75,7 @@ def writing(place: Path, otherwise: str) -> Iterator[None]:
 
 @contextmanager
 def reading(place: Path) -> Iterator[None]:
-    """Tell what keeps a file from being read as the user's to mend.
+    """Turn an ``OSError`` about a file to read into a message that says what to do.
 
     Raises:
         HarnessError: instead of an ``OSError``.

@@ -1,4 +1,4 @@
-"""Comparisons of variants: intervals, decisions, and corrections for asking many questions."""
+"""Comparisons of variants: intervals, decisions, and corrections for multiple comparisons."""
 
 import math
 from bisect import bisect_left
@@ -30,7 +30,7 @@ _MOST_ROUNDS = 10_000
 
 @dataclass(frozen=True)
 class _Test:
-    """A comparison before the correction for many of them."""
+    """A comparison before its p-value is corrected for the others."""
 
     workload: str
     metric: str

@@ -104,15 +104,15 @@ class MemoryChange:
         return self.between(total)
 
     def material(self, differences: Values) -> bool:
-        """Whether they are shown to be above the threshold."""
+        """Whether the differences are shown to be above the threshold."""
         return p_value(differences - self.threshold, above=True) <= ERROR
 
     def small(self, differences: Values) -> bool:
-        """Whether they are shown to be below the threshold."""
+        """Whether the differences are shown to be below the threshold."""
         return p_value(differences - self.threshold, above=False) <= ERROR
 
     def shown(self, differences: Values) -> bool:
-        """Whether they are shown to be above zero."""
+        """Whether the differences are shown to be above zero."""
         return p_value(differences, above=True) <= ERROR
 
     def makes_most(self, part: Values, whole: Values) -> bool:

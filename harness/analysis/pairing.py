@@ -13,7 +13,7 @@ from harness.metrics.catalogue import describe
 REFERENCES = {"unseen": "rss.end"} | {
     f"unseen.{mark}": f"rss.{mark}" for mark in ("idle", "loaded", "after", "settled")
 }
-"""For metrics that may be negative: the metric that their changes are given as parts of."""
+"""For metrics that may be negative: the metric to which their changes are relative."""
 _MANIFOLD = 1000.0
 """A value is almost zero beside one that is so many times as large: a ratio would say no more about
 their difference than the larger one's size does."""
@@ -131,7 +131,7 @@ def why_no_ratio(metric: str, baseline: float | None, candidate: float | None) -
 
 
 def to_ratio(log: float) -> float:
-    """The exponential, kept finite."""
+    """The exponential of a logarithm, kept finite."""
     return math.exp(max(-_LARGEST_LOG, min(_LARGEST_LOG, log)))
 
 

@@ -21,21 +21,21 @@ Location = tuple[str | int, ...]
 """A path into the document: keys and list indices."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The one in C, ten times as fast, where PyYAML was built with it."""
+"""The loader in C, ten times as fast, where PyYAML has it."""
 _NULLS = {"", "~", "null", "Null", "NULL"}
 
 _BYTES = 256 << 10
-"""Of a matrix file; a matrix of a hundred workloads takes some 30 KiB."""
+"""Largest file; a matrix of a hundred workloads takes about 30 KiB."""
 _NODES = 20_000
-"""Keys and values, each alias counted with all that it stands for."""
+"""Most keys and values; an alias counts as all that it stands for."""
 _DEPTH = 32
-"""Brackets within brackets; a matrix needs six."""
+"""Most levels of nesting; a matrix needs six."""
 _CHARACTERS = 1 << 20
-"""Of all keys and values, each alias counted with all that it stands for."""
+"""Most characters of all keys and values; an alias counts as all that it stands for."""
 _SENTENCE = 600
-"""Characters of a message about what stands in the file."""
+"""Longest message about the content of the file, in characters."""
 _MESSAGE = 4_000
-"""Characters of one that comes from elsewhere: what each provider or the go command said."""
+"""Longest message from elsewhere, as from a provider or the go command."""
 
 
 class SpecError(HarnessError):

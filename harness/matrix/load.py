@@ -13,11 +13,11 @@ from harness.matrix.models import MatrixSpec
 from harness.text.suggestions import did_you_mean
 
 _VARIANTS = 1_000
-"""Of the axes' product."""
+"""Most variants."""
 _CELLS = 10_000
-"""Variants times workloads, before ``exclude``."""
+"""Most variants times workloads, before ``exclude``."""
 _MATCHES = 1_000_000
-"""Cells times the patterns of ``exclude``."""
+"""Most cells times patterns of ``exclude``."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _written(value: object) -> str:
 
 
 def _check_size(matrix: Matrix) -> None:
-    """Refuse what is too large to cross, hold in memory or measure, before crossing it."""
+    """Refuse a product of axes that is too large to hold in memory or to measure."""
     spec = matrix.spec
     builds: dict[Location, int] = {
         ("build", key): len(values) for key, values in spec.build.axes().items()

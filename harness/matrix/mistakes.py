@@ -13,7 +13,7 @@ from harness.matrix.models import MatrixSpec
 from harness.text.suggestions import did_you_mean
 
 _MOST = 20
-"""Mistakes that are reported at once."""
+"""Most mistakes reported at once."""
 
 
 def explain(document: Document, error: ValidationError) -> str:

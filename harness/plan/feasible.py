@@ -5,7 +5,7 @@ from harness.plan.plan import Plan
 from harness.plan.question import Question
 
 TRIALS = 50_000
-"""That can be planned for one run."""
+"""Most trials of one run."""
 
 
 def require_sides(matrix: Matrix, plan: Plan, question: Question) -> None:

@@ -154,7 +154,7 @@ def _variants(spec: MatrixSpec, experiments: Mapping[str, Experiments]) -> Itera
 def _changed(
     choice: tuple[dict[str, str], BuildSpec], pattern: BuildPattern
 ) -> tuple[dict[str, str], BuildSpec]:
-    """A build of the axes with the settings of an included cell, which its name then tells."""
+    """Apply the settings of an included cell to a build, and name those that differ."""
     labels, build = choice
     changed = pattern.applied_to(build)
     texts, before = changed.texts(), build.texts()

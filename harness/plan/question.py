@@ -114,7 +114,7 @@ def gate_pair(gate: GateSpec, question: Question, plan: Plan) -> tuple[str | Non
 
 
 def _beside(named: str | None, default: str | None, plan: Plan) -> str | None:
-    """A default in the conditions of the other variant of a pair."""
+    """The default variant, in the conditions of the named one."""
     by_name = {variant.name: variant for variant in plan.variants}
     if named not in by_name or default not in by_name:
         return default

@@ -143,7 +143,7 @@ def find_variant(name: str, variants: Iterable[Variant]) -> Variant | None:
 
 
 def _fits(asked: VariantName, variant: Variant, own: VariantName | None) -> bool:
-    """Whether all that was named holds, and all in the variant's own name was named."""
+    """Whether the variant has all that was named, and all in its own name was named."""
     everything = variant.build.texts() | environment_pairs(variant.env)
     return (
         asked.toolchain == variant.toolchain

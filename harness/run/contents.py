@@ -9,7 +9,7 @@ from harness.run.series import read_series
 from harness.run.store import Run
 
 _POINTS, _BYTES = 4_000_000, 128 << 20
-"""What is read of all series together at most."""
+"""Most that is read of all series together."""
 
 
 class Reading:

@@ -55,7 +55,7 @@ def join_into(runs: Sequence[Run], directory: Path, name: str) -> None:
 
 
 def _check_distinct(runs: Sequence[Run]) -> None:
-    """Refuse a trial that two of the runs hold: counted twice, it would pass for another one."""
+    """Refuse a trial that two of the runs hold: it would count twice."""
     holders: dict[str, int] = {}
     for position, run in enumerate(runs):
         for record in run.trials:

@@ -74,7 +74,7 @@ def check_same_origin(
 
 
 def _origin(manifest: Manifest) -> dict[str, Any]:
-    """What a run's numbers depend on, as JSON values; of a build, the binary's digest."""
+    """What a run's numbers depend on, as JSON values; builds count by the digest of the binary."""
     dumped = manifest.model_dump(mode="json")
     return {
         "matrix": dumped["matrix"],

@@ -1,11 +1,11 @@
-"""The nearest valid word to one that is not."""
+"""Suggest valid words for a wrong one."""
 
 import difflib
 import heapq
 from collections.abc import Collection
 
 _ALL, _FEW = 12, 5
-"""Up to so many valid words are all listed; of more, the few nearest."""
+"""List all valid words up to 12; of more, the 5 nearest."""
 
 
 def closest(word: str, *pools: Collection[str]) -> str | None:
@@ -15,7 +15,7 @@ def closest(word: str, *pools: Collection[str]) -> str | None:
 
 
 def did_you_mean(word: str, valid: Collection[str]) -> str:
-    """The end of an error about an unknown word: the most similar valid one, or what is valid."""
+    """The end of an error about an unknown word: the most similar valid word, or all of them."""
     close = closest(word, valid)
     if close:
         return f"; did you mean {close!r}?"

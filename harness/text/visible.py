@@ -1,4 +1,4 @@
-"""Foreign text on its way to a reader: what cannot be seen is spelt out. Pure functions."""
+"""Make foreign text safe to show: spell out what cannot be seen. Pure functions."""
 
 import json
 import re

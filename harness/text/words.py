@@ -9,7 +9,7 @@ _COUNTS = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
 _ROUNDS_TO_THOUSAND = 999.5
 """1023 B is shown as 0.999 KiB: four digits never stand before a unit."""
 _ROUNDING = 1e-9
-"""Per cent below which a change is that of floating-point numbers."""
+"""Per cent below which a change is floating-point rounding."""
 LARGE_RATIO = 3.0
 """Beyond it, a factor is easier to read than per cent."""
 

@@ -21,7 +21,7 @@ _RELEVANT = {
     "nice", "scheduling policy", "personality", "memory policy", "no huge pages", "page merging",
     "no writable code", "limit cpu", "limit data", "limit stack", "limit rss", "limit as",
 }  # fmt: skip
-"""Of what a trial may inherit: what affects memory, or how much CPU time it gets."""
+"""What a trial may inherit that affects memory, or the CPU time that it gets."""
 
 
 def machine_cautions(table: Table, error: float) -> Iterator[Caution]:
@@ -95,7 +95,7 @@ def _failed_trials(table: Table) -> Iterator[Caution]:
 
 
 def _inherited(table: Table) -> Iterator[Caution]:
-    """Warn about what trials had from the harness's own process and that affects measurements."""
+    """Warn about what trials inherited from the harness's process and that affects measurements."""
     some = [t for t in table.trials if t.inherited.keys() & _RELEVANT]
     if some:
         known = dict.fromkeys(

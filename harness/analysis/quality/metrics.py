@@ -23,7 +23,7 @@ _GAP = 3.0
 _DENSITY = 0.25
 """Density of a normal sample near its outer fifths, times its standard deviation."""
 _NAMED = 4
-"""Outliers that a warning names."""
+"""Most outliers that a warning names."""
 _HOST_MIN = 3
 """Rounds of a host, for a variance."""
 

@@ -28,7 +28,7 @@ class Pace(NamedTuple):
     """Seconds of the longest trial, by host."""
 
     def seconds(self, trial: TrialRecord) -> float:
-        """How long a trial took at most."""
+        """The longest that a trial may have taken, in seconds."""
         start, end = span_of(trial)
         return end - start if trial.ok else self.timeout
 

@@ -41,17 +41,17 @@ class QuestionSpec(Frozen):
 
 
 def check_highest(value: Any, info: ValidationInfo) -> Any:
-    """A value of the gate's own metric."""
+    """Check a value of the gate's own metric."""
     return _check_written(value, info, parse_amount)
 
 
 def check_increase(value: Any, info: ValidationInfo) -> Any:
-    """A share or an amount of the gate's own metric."""
+    """Check a share or an amount of the gate's own metric."""
     return _check_written(value, info, parse_increase)
 
 
 def _check_written(value: Any, info: ValidationInfo, parse: Callable[[str, str], object]) -> Any:
-    """A number with or without a unit, which stays as it was written."""
+    """Check a number with or without a unit; it stays as it was written."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = f"{Decimal(str(value)):f}"
     if isinstance(value, str) and "metric" in info.data:  # which has no error of its own

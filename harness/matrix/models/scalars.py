@@ -31,7 +31,7 @@ def check_line(value: str) -> str:
 
 
 def check_path(value: str) -> str:
-    """Refuse what no file here can be called."""
+    """Refuse what cannot be the path of a file."""
     if re.match("~[^/]", value):
         raise ValueError(f"{value!r} begins in another user's home; write that directory in full")
     if any(len(part.encode()) > _LONGEST_FILE_NAME for part in value.split("/")):

@@ -32,7 +32,7 @@ GitRef = Annotated[
 
 
 def _word(text: str) -> str:
-    """A text with what a name cannot hold replaced."""
+    """Replace what a name cannot hold."""
     return re.sub(r"[^A-Za-z0-9_.-]", "-", text).lstrip(".-") or "go"
 
 

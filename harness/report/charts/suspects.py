@@ -10,7 +10,7 @@ from harness.report.wording import share, shares
 from harness.text.visible import visible
 
 _SHOWN = (-0.5, 1.5)
-"""Shares beyond it are drawn at its ends."""
+"""The axis; shares beyond it are drawn at its ends."""
 _COLORS = {
     "ruled out": "#2e8b57", "contributes": "#b98a12", "implicated": "#c9382e",
     "inconclusive": GREY, "not applicable": GREY,

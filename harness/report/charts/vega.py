@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 PLAIN = "#98a2ad"
 """Colour of marks that are neither baseline nor candidate; the style sheet's default of dots."""
 GREY = "#8a949f"
-"""Colour of what decides nothing."""
+"""Colour of limits and of suspects without a verdict."""
 WIDTH = 760
 """Of a chart, in pixels."""
 MIB = 1 << 20
@@ -58,7 +58,7 @@ class Figure:
 
 
 def tip(variant: str, text: str) -> str:
-    """What a mark says on hover: the variant that it belongs to, and its numbers."""
+    """The tooltip of a mark: the variant that it belongs to, and its numbers."""
     return f"{variant}{_SEPARATOR}{text}"
 
 
