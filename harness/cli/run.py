@@ -89,7 +89,8 @@ def _isolated_pytest(arguments: list[str]) -> int:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ["PYTHONSAFEPATH"] = "1"  # workers would import what lies in this directory
     isolation = [
-        "-c", os.devnull, f"--rootdir={Path.cwd()}", "--noconftest", "-p", "no:cacheprovider", "-p", "no:tmpdir",
-        "-p", "xdist.plugin", "-p", "harness.pytest_plugin.plugin", "--no-header",
+        "-c", os.devnull, f"--rootdir={Path.cwd()}", "--noconftest", "--no-header",
+        "-p", "no:cacheprovider", "-p", "no:tmpdir",
+        "-p", "xdist.plugin", "-p", "harness.pytest_plugin.plugin",
     ]  # fmt: skip
     return int(pytest.main([*isolation, *arguments]))
