@@ -48,7 +48,7 @@ def compare_all(
     tables: Mapping[str, Table], question: Question, plan: Plan, trials: TrialsSpec
 ) -> tuple[Comparison, ...]:
     """Compare everything that a run compares; ``trials`` has the first and the last look."""
-    names = [(table, *pair) for table in tables.values() for pair in _pairs(table, question, plan)]
+    names = _names(tables, question, plan)
     return _decide([_test(*n, question, trials) for n in names], question, trials)
 
 
@@ -56,7 +56,7 @@ def compare_primary(
     tables: Mapping[str, Table], question: Question, plan: Plan, trials: TrialsSpec
 ) -> tuple[Comparison, ...]:
     """Make only the primary comparisons, with the decisions of ``compare_all``; cheap."""
-    names = [(table, *pair) for table in tables.values() for pair in _pairs(table, question, plan)]
+    names = list(_names(tables, question, plan))
     tests = [_test(*n, question, trials) for n in names if _is_primary(*n[1:], question)]
     return _decide(tests, question, trials, alone=len(tests) == len(names))
 
@@ -76,16 +76,19 @@ def compare_pair(
     return _decide(tests, question, trials)
 
 
-def _pairs(table: Table, question: Question, plan: Plan) -> Iterator[tuple[str, str, str]]:
-    """(metric, baseline, candidate); each two variants once, in the first direction."""
-    pairs: dict[frozenset[str], tuple[str, str]] = {}
-    for baseline, candidate in _all_pairs(table, question, plan):
-        if baseline != candidate:
-            pairs.setdefault(frozenset((baseline, candidate)), (baseline, candidate))
-    metrics = dict.fromkeys((*question.metrics, *table.metrics))
-    for baseline, candidate in pairs.values():
-        for metric in metrics:
-            yield metric, baseline, candidate
+def _names(
+    tables: Mapping[str, Table], question: Question, plan: Plan
+) -> Iterator[tuple[Table, str, str, str]]:
+    """(table, metric, baseline, candidate); each two variants once, in the first direction."""
+    for table in tables.values():
+        pairs: dict[frozenset[str], tuple[str, str]] = {}
+        for baseline, candidate in _all_pairs(table, question, plan):
+            if baseline != candidate:
+                pairs.setdefault(frozenset((baseline, candidate)), (baseline, candidate))
+        metrics = dict.fromkeys((*question.metrics, *table.metrics))
+        for baseline, candidate in pairs.values():
+            for metric in metrics:
+                yield table, metric, baseline, candidate
 
 
 def _all_pairs(table: Table, question: Question, plan: Plan) -> Iterator[tuple[str, str]]:
