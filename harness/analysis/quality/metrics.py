@@ -198,8 +198,9 @@ def _log_ratios(table: Table, metric: str, question: Question) -> dict[str, Valu
         return {}
     found = {}
     base, cand = (table.values(v, metric) for v in (question.baseline, question.candidate))
+    known = np.isfinite(base) & np.isfinite(cand)
     for host in sorted({block.host for block in table.blocks}):
-        here = np.array([b.host == host for b in table.blocks]) & np.isfinite(base + cand)
+        here = known & np.array([b.host == host for b in table.blocks])
         a, b = base[here], cand[here]
         if a.size >= _HOST_MIN and (a > 0).all() and (b > 0).all():
             found[host] = np.log(b) - np.log(a)

@@ -212,6 +212,7 @@ class Estimate:
         return self.guard.p(distance / self.error, self.n, self.df, skew)
 
 
+@np.errstate(over="ignore")  # the largest floats may lie further apart than floats reach
 def estimate(
     sample: Sample, *, plain: bool = False, others: Others | None = None, exact: bool = False
 ) -> Estimate | None:

@@ -314,6 +314,10 @@ def test_the_order_of_rounds_does_not_matter(
     assert plain.decision == shuffled.decision
 
 
+def test_the_largest_floats_are_compared_without_a_warning() -> None:
+    assert primary(conclude(run_of([1.7e308] * 5, [1.6e308] * 5))).decision == "decrease"
+
+
 anything = st.one_of(
     st.none(), st.floats(allow_nan=True, allow_infinity=True), st.sampled_from([0.0, 1.0, -1.0])
 )

@@ -4,7 +4,7 @@ import time
 import numpy as np
 import pytest
 from deciding import decide
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -124,6 +124,7 @@ def test_what_has_no_noise_by_nature_needs_one_round() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=30))
+@example([1.7e308, -1.7e308])
 def test_any_sample_gives_an_estimate_or_none(values: list[float]) -> None:
     for plain in (False, True):
         found = estimate(np.array(values), plain=plain)
