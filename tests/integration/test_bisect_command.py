@@ -47,6 +47,7 @@ def _write_other_repository(path: Path) -> None:
         subprocess.run([GIT, *identity, *command], cwd=path, check=True)
 
 
+@pytest.mark.soak
 def test_the_experiment_is_found_and_told(maps: Project) -> None:
     _write_other_repository(maps.root / "other")
     done = maps.gomatrix(*SETTING, "--repo", "other")
@@ -128,6 +129,7 @@ func BenchmarkLen(b *testing.B) {
 """
 
 
+@pytest.mark.soak
 def test_allocations_where_there_were_none_are_bisected_to_the_function(project: Project) -> None:
     """A count that is zero on one side: there is no ratio, and no noise."""
     module = project.root / "ring"

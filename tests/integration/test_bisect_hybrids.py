@@ -217,6 +217,7 @@ func main() {
 """
 
 
+@pytest.mark.soak
 def test_a_leaf_package_is_found_where_the_whole_libraries_cannot_be_mixed(
     cache: Path, good: Toolchain, tmp_path: Path
 ) -> None:
@@ -301,6 +302,7 @@ def test_a_declaration_needs_what_the_type_checker_says_it_refers_to(
     assert moved["internal/runtime/sys"] == moved["runtime/internal/sys"] == "sys"
 
 
+@pytest.mark.soak
 def test_each_single_declaration_of_a_real_change_gives_a_file_that_parses(
     cache: Path, good: Toolchain
 ) -> None:

@@ -13,7 +13,7 @@ from projects import Project
 
 from harness.golang.cache import default_cache
 
-pytestmark = pytest.mark.toolchain
+pytestmark = [pytest.mark.toolchain, pytest.mark.soak]
 GIT = shutil.which("git") or "git"
 RING = "src/container/ring/ring.go"
 _GENERATED = ("zbootstrap.go", "zcgo.go", "zdefaultcc.go", "zversion.go")

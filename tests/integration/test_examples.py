@@ -15,7 +15,7 @@ from projects import Project
 
 from harness import Run, Verdict
 
-pytestmark = pytest.mark.toolchain
+pytestmark = [pytest.mark.toolchain, pytest.mark.soak]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 Step = dict[str, Any]

@@ -26,6 +26,8 @@ import pytest
 from hostile_runs import BEGINS, ENDS
 from services import missing
 
+pytestmark = pytest.mark.soak
+
 TESTS = Path(__file__).parents[1] / "support"
 COUNT = int(os.environ.get("GOMATRIX_FUZZ", "100"))
 FIRST = int(os.environ.get("GOMATRIX_FUZZ_FIRST", "0"))

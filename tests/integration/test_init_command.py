@@ -4,7 +4,7 @@ import re
 import pytest
 from projects import Project
 
-pytestmark = pytest.mark.toolchain
+pytestmark = [pytest.mark.toolchain, pytest.mark.soak]
 
 SERVER = """\
 package main

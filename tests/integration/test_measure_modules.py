@@ -16,7 +16,7 @@ from harness.golang.toolchains.resolve import Toolchain, resolve
 from harness.matrix.models import BuildSpec, ServerSpec, ToolchainSpec, WorkloadSpec
 from harness.trial.trial import TrialResult, run_trial
 
-pytestmark = pytest.mark.toolchain
+pytestmark = [pytest.mark.toolchain, pytest.mark.soak]
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = ("go1.24.3", "go1.26.6")

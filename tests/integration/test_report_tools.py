@@ -16,7 +16,7 @@ from harness.profiles.merge import merge, top
 from harness.profiles.pprof import parse_heap
 from harness.report.formats import FORMATS
 
-pytestmark = pytest.mark.toolchain
+pytestmark = [pytest.mark.toolchain, pytest.mark.soak]
 
 PROGRAM = """package main
 

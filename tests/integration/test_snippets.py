@@ -8,7 +8,7 @@ import pytest
 from documents import DOCUMENTS, Block, blocks, every_block
 from projects import FIXTURES, Project
 
-pytestmark = pytest.mark.toolchain
+pytestmark = [pytest.mark.toolchain, pytest.mark.soak]
 
 SKIPPED = {
     "install": "installs a clone; .ci/run does just that, and the test of the wheel likewise",

@@ -13,7 +13,7 @@ from golang_support import machine_without_go
 from harness.files.locks import hold_lock
 from harness.golang.cache import default_cache
 
-pytestmark = pytest.mark.toolchain
+pytestmark = [pytest.mark.toolchain, pytest.mark.soak]
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.parent.name for path in ROOT.glob("examples/*/matrix.yaml"))

@@ -6,6 +6,13 @@ import pytest
 from projects import FIXTURES, MATRIX, Project
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave long tests to ``pytest -m soak``, unless a file or a test is named."""
+    bare = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if bare and not config.option.markexpr and not config.option.keyword:
+        config.option.markexpr = "not soak"
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     shutil.copytree(FIXTURES, tmp_path / "go_fixtures")
