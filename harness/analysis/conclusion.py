@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from harness.analysis.attribution import Explanation, attribute
-from harness.analysis.comparisons import compare_all, compare_pair
+from harness.analysis.comparisons import MOST, compare_all, compare_pair
 from harness.analysis.gates import judge_gates
 from harness.analysis.headlines import headline
 from harness.analysis.memory import Evidence
@@ -70,6 +70,7 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
             *_mixed_conditions(question, plan),
             *_unseen_interactions(explanations),
             *_unreadable(evidence),
+            *_left_out(comparisons),
             *cautions(run, found, question),
         ),
     )
@@ -83,6 +84,16 @@ def _unreadable(evidence: Evidence) -> Iterator[Caution]:
             message=f"{len(said)} heap profile{'s' if len(said) > 1 else ''} cannot be read and "
             f"count as absent ({said[0]})",
             remedy="copy the run again from where it was measured",
+        )
+
+
+def _left_out(comparisons: tuple[Comparison, ...]) -> Iterator[Caution]:
+    if len(comparisons) == MOST:
+        yield Caution(
+            kind="comparisons left out",
+            message=f"this run is so large that only {MOST:,} comparisons are made: first of the "
+            "question's variants and metrics, then of others",
+            remedy="gomatrix compare tells about any two variants; measure less in one run",
         )
 
 

@@ -18,6 +18,10 @@ from harness.run.store import Run
 Values = NDArray[np.float64]
 _ALIKE = 1e-12
 """Relative spread that is floating-point rounding."""
+_MOST_OTHERS = 64
+"""Variants, besides the two compared, that noise is pooled over: more would say no more."""
+_MOST_MOMENTS = 10_000
+"""Entries that are kept for further comparisons."""
 _MIN_OTHERS = 3
 """Rounds from which on a comparison with another variant shows noise."""
 
@@ -79,7 +83,8 @@ class Table:
         self, metric: str, baseline: str, candidate: str, *, logarithmic: bool
     ) -> Others | None:
         """Noise of the differences to all other variants, pooled; ``None`` without any."""
-        others = [row for name, row in self._rows.items() if name not in (baseline, candidate)]
+        names = list(self._rows)[: _MOST_OTHERS + 2]
+        others = [i for i, name in enumerate(names) if name not in (baseline, candidate)]
         to_baseline, to_candidate = (
             _pooled(self._moments_of(metric, name, logarithmic=logarithmic)[:, others])
             for name in (baseline, candidate)
@@ -93,7 +98,10 @@ class Table:
         """Rounds, mean square and mean cube of each variant's differences to a reference."""
         key = (metric, reference, logarithmic)
         if key not in self._moments:
-            rows, base = self._columns[metric], self.values(reference, metric)
+            if len(self._moments) > _MOST_MOMENTS:
+                self._moments.clear()
+            rows = self._columns[metric][: _MOST_OTHERS + 2]
+            base = self.values(reference, metric)
             with np.errstate(all="ignore"):
                 if logarithmic:
                     rows, base = np.log(rows), np.log(base)

@@ -660,3 +660,29 @@ def test_a_stray_page_does_not_hide_a_large_change() -> None:
 
     verdict = conclude(make_run(measure, {**SMALL, "trials": 5, "question": question}))
     assert [c.decision for c in verdict.comparisons if c.primary] == ["increase", "increase"]
+
+
+def test_of_too_many_comparisons_the_questions_own_are_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def measure(_workload: str, variant: str, number: int) -> Metrics:
+        worse = 2.0 if variant.startswith("go1.24.3") else 1.0
+        return {"rss.peak": worse * 1e8, **{f"m{n}": worse + number / 1e3 for n in range(20)}}
+
+    run = make_run(measure)
+    everything = conclude(run)
+    asked = {c.metric for c in everything.comparisons if c.primary or c.candidate == "go1.24.3"}
+    assert len(everything.comparisons) > 40
+    assert "comparisons left out" not in {w.kind for w in everything.warnings}
+    for module in ("comparisons", "conclusion"):
+        monkeypatch.setattr(f"harness.analysis.{module}.MOST", 40)
+
+    some = conclude(run)
+
+    assert len(some.comparisons) == 40
+    assert {c.metric for c in some.comparisons if c.baseline == "go1.23.9"} == asked
+    assert {c.candidate for c in some.comparisons if c.metric == "rss.peak"} == {
+        c.candidate for c in everything.comparisons if c.metric == "rss.peak"
+    }
+    assert "comparisons left out" in {w.kind for w in some.warnings}
+    assert some.headlines == everything.headlines
