@@ -130,7 +130,12 @@ class _Search:
     ) -> None:  # fmt: skip
         self._hybrids, self._changes, self._split = hybrids, changes, split
         self._edits = frozenset(edit for change in changes.values() for edit in change.edits)
-        self._needs = {d: Needs(changes, d, unreachable[d]) for d in DIRECTIONS}
+        self._unreachable = unreachable
+        self._needs = {d: self._needs_of(d) for d in DIRECTIONS}
+
+    def _needs_of(self, direction: Direction) -> Needs:
+        """What the type checker says; failed builds may teach more."""
+        return Needs(self._changes, direction, self._unreachable[direction])
 
     def run(self) -> dict[str, object]:
         """Fields of the answer."""
@@ -243,9 +248,11 @@ class _Search:
     ) -> tuple[frozenset[Edit], bool]:
         """Minimise declarations; also tells whether the budget ended the search."""
         questions = _Questions(self._hybrids, direction, self._changes, MOST_HYBRIDS)
-        needs = self._needs[direction]
-        questions.needs = needs
-        left = _halve(needs, questions, among)
+        left = among
+        for needs in (self._needs[direction], self._needs_of(direction)):
+            # the second time without what failed builds of larger hybrids have taught, and tied
+            questions.needs = needs
+            left = _halve(needs, questions, left)
         questions.needs = None
         return frozenset(ddmin(sorted(left), questions)), questions.spent
 
