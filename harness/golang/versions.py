@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple, Self
 
-from harness.matrix.releases import RELEASE
+from harness.matrix.names import RELEASE
 
 _FIRST_WITH_ZERO = 21
 """Since Go 1.21 ``go1.21`` names the language, and its first release is ``go1.21.0``."""

@@ -1,4 +1,4 @@
-"""Names of variants: each unique when written, and read in any order of their parts.
+"""Names of releases and of variants: each unique when written, its parts read in any order.
 
 ``TOOLCHAIN[~PATCH][+SETTING[,SETTING…]][ KEY=VALUE…]``. A value that is empty, or holds spaces,
 ``=``, quotes, backslashes or characters that do not print, stands in double quotes, as in JSON.
@@ -9,6 +9,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+RELEASE = re.compile(
+    r"go1\.([0-9]{1,4})(?:\.([0-9]{1,4}))?(?:(beta|rc)([0-9]{1,4}))?(?![0-9A-Za-z_.])"
+)
+"""``go1.24.3``, ``go1.25rc1`` or ``go1.24``; groups: minor, patch, stage and its number."""
 _HEAD = re.compile(r"(?P<toolchain>[^\s+]+)(?:\+(?P<settings>[^\s+]+))?")
 _PAIR = re.compile(r'\s+(?P<key>[\w.]+)=(?P<value>"(?:[^"\\]|\\.)*"|[^\s"]\S*|)(?=\s|$)')
 _FIRST_PAIR = re.compile(r"\s+[\w.]+=")

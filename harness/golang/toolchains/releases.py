@@ -15,7 +15,7 @@ from harness.golang.toolchains import pypi as gobin
 from harness.golang.toolchains.identity import content_digest
 from harness.golang.toolchains.installed import Located, Origin
 from harness.golang.versions import GoVersion, expand_shorthand, is_shorthand, nearest_versions
-from harness.matrix.releases import RELEASE
+from harness.matrix.names import RELEASE
 from harness.models import Frozen
 from harness.text.words import amount
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from harness.matrix.models.scalars import LocalPath, Name, Value, one_or_many
-from harness.matrix.releases import RELEASE
+from harness.matrix.names import RELEASE
 from harness.models import Frozen
 
 

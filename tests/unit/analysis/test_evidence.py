@@ -6,7 +6,7 @@ from profiles import field, profile, varint
 from synthetic import make_run
 
 from harness.analysis.evidence import read_evidence
-from harness.report.charts import heap_difference
+from harness.report.charts.heap import heap_difference
 from harness.run.contents import Reading
 from harness.run.store import Run
 
