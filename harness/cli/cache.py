@@ -4,11 +4,12 @@ import json
 from datetime import timedelta
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
 from harness.cli.options import days, examples, json_option
 from harness.cli.output import say, say_json
 from harness.golang.cache import Entry, default_cache, list_entries, prune
-from harness.text.units import parse_bytes
+from harness.matrix.models import Bytes
 from harness.text.words import amount
 
 
@@ -61,6 +62,6 @@ def _describe_entry(entry: Entry) -> str:
 
 def _parse_size(text: str) -> int:
     try:
-        return int(str(parse_bytes(text)))
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--max-size") from None
+        return TypeAdapter(Bytes).validate_python(text)
+    except ValidationError as error:
+        raise click.BadParameter(error.errors()[0]["msg"], param_hint="--max-size") from None

@@ -43,6 +43,8 @@ def test_the_cache_is_listed_and_pruned(cache: Path) -> None:
     assert "builds/key" in CliRunner().invoke(main, ["cache", "list"]).stdout
     kept = CliRunner().invoke(main, ["cache", "prune", "--older-than", "1", "--max-size", "1GiB"])
     assert kept.stdout == ""
+    nothing = CliRunner().invoke(main, ["cache", "prune", "--max-size", "0B"])
+    assert (nothing.exit_code, "greater than 0" in nothing.output) == (2, True)
     wrong = CliRunner().invoke(main, ["cache", "prune", "--max-size", "5x"])
     assert wrong.exit_code == 2
     assert "is not a size" in wrong.output
