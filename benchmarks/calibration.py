@@ -294,7 +294,8 @@ class Simulator:
     def everything(self, tables: Mapping[str, Table]) -> tuple[Comparison, ...]:
         """All comparisons, as ``conclude`` makes them."""
         manifest = self.template.manifest
-        return compare_all(tables, self.question, manifest.plan, manifest.matrix.trials)
+        made = compare_all(tables, self.question, manifest.plan, manifest.matrix.trials)
+        return made.comparisons
 
     def stopped(self, values: Values, *, explained: bool = True) -> dict[str, Table]:
         """As the stopping rule leaves each workload.

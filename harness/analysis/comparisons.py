@@ -4,6 +4,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,19 +47,29 @@ class _Test:
     """Corrected for repeated looks."""
 
 
+class Compared(NamedTuple):
+    """The comparisons of a run."""
+
+    comparisons: tuple[Comparison, ...]
+    left_out: int
+    """How many more there would be without ``MOST``."""
+
+
 def compare_all(
     tables: Mapping[str, Table], question: Question, plan: Plan, trials: TrialsSpec
-) -> tuple[Comparison, ...]:
+) -> Compared:
     """Compare everything that a run compares; ``trials`` has the first and the last look.
 
     Beyond ``MOST``, secondary metrics of the question's own pair come before those of other pairs.
     """
     names = list(_names(tables, question, plan))
-    if len(names) > MOST:
+    left_out = max(0, len(names) - MOST)
+    if left_out:
         asked = (question.baseline, question.candidate)
         names.sort(key=lambda n: (n[1] not in question.metrics) + (n[2:] != asked))
         del names[MOST:]
-    return _decide([_test(*n, question, trials) for n in names], question, trials)
+    tests = [_test(*n, question, trials) for n in names]
+    return Compared(_decide(tests, question, trials), left_out)
 
 
 def compare_primary(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from harness.analysis.attribution import Explanation, attribute
-from harness.analysis.comparisons import MOST, compare_all, compare_pair
+from harness.analysis.comparisons import compare_all, compare_pair
 from harness.analysis.gates import judge_gates
 from harness.analysis.headlines import headline
 from harness.analysis.memory import Evidence
@@ -41,7 +41,7 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
         question = replace(question, margin=margin)
     found = tables(run)
     records = {record.name: record for record in run.manifest.toolchains}
-    comparisons = compare_all(found, question, plan, spec.trials)
+    comparisons, left_out = compare_all(found, question, plan, spec.trials)
     explanations = [
         attribute(found[c.workload], c, question, plan, records, spec.trials)
         for c in comparisons
@@ -70,7 +70,7 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
             *_mixed_conditions(question, plan),
             *_unseen_interactions(explanations),
             *_unreadable(evidence),
-            *_left_out(comparisons),
+            *_left_out(len(comparisons), left_out),
             *cautions(run, found, question),
         ),
     )
@@ -87,12 +87,12 @@ def _unreadable(evidence: Evidence) -> Iterator[Caution]:
         )
 
 
-def _left_out(comparisons: tuple[Comparison, ...]) -> Iterator[Caution]:
-    if len(comparisons) == MOST:
+def _left_out(made: int, left_out: int) -> Iterator[Caution]:
+    if left_out:
         yield Caution(
             kind="comparisons left out",
-            message=f"this run is so large that only {MOST:,} comparisons are made: first of the "
-            "question's variants and metrics, then of others",
+            message=f"this run is so large that only {made:,} of {made + left_out:,} comparisons "
+            "are made: first of the question's variants and metrics, then of others",
             remedy="gomatrix compare tells about any two variants; measure less in one run",
         )
 
