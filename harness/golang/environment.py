@@ -23,6 +23,14 @@ _PASSED_GO = frozenset({
 """Go's own variables that are inherited, also from the file of ``go env -w``: they say where
 modules come from, never what is built."""
 
+_GOGC = "400"
+"""Of the go command, its compiler and linker, never of what they make: a cold build of a small
+program takes 8.5 s of CPU and at most 350 MB a process with it, 9.7 s and 240 MB without (with 1000
+8.3 s and 420 MB; go1.24.3, 2 cores)."""
+_LEAST_LIMIT, _MOST_LIMIT = 1 << 30, 4 << 30
+"""Bytes. With less, the linker of a large program would collect all the time; with more, it could
+exceed what a container on a large machine has."""
+
 
 def go_environment(
     goroot: Path,
@@ -49,10 +57,18 @@ def go_environment(
         "GOFLAGS": "",
         "GOEXPERIMENT": ",".join(settings),
         "GOTELEMETRY": "off",
+        **rare_collection(),
         "CGO_ENABLED": "1" if build.needs_cgo else "0",
         "LC_ALL": "C",
         **{name: value for name, value in chosen.items() if value},
     }
+
+
+def rare_collection() -> dict[str, str]:
+    """Variables with which Go's tools spend less on collecting their garbage."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    share = memory // 4 // (os.cpu_count() or 1)  # as many tools as CPUs run at once
+    return {"GOGC": _GOGC, "GOMEMLIMIT": str(min(max(share, _LEAST_LIMIT), _MOST_LIMIT))}
 
 
 def passed_environment(caller: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from harness.errors import HarnessError
-from harness.golang.environment import passed_environment
+from harness.golang.environment import passed_environment, rare_collection
 from harness.golang.git import run_git
 from harness.golang.toolchains.archives import unpack_tar
 from harness.matrix.paths import beside
@@ -110,7 +110,7 @@ def build(
     environment = passed_environment(os.environ) | {
         "GOROOT_BOOTSTRAP": str(bootstrap), "GOTOOLCHAIN": "local", "GOENV": "off", "GOFLAGS": "",
         "TMPDIR": str(scratch), "GOTELEMETRY": "off",
-        "CGO_ENABLED": "0", "LC_ALL": "C",
+        "CGO_ENABLED": "0", "LC_ALL": "C", **rare_collection(),
     }  # fmt: skip
     src = tree / "src"
 

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from harness.golang.environment import go_environment, passed_environment
 from harness.matrix.models import BuildSpec
 
@@ -44,3 +46,17 @@ def test_build_settings_arrive(tmp_path: Path) -> None:
     assert environment["GOAMD64"] == "v3"
     assert environment["GOEXPERIMENT"] == "noswissmap,arenas"
     assert "GOARM64" not in environment
+
+
+@pytest.mark.parametrize(
+    ("gib", "cpus", "limit"), [(0.5, 2, 1), (8, 2, 1), (24, 2, 3), (256, 64, 1), (512, 8, 4)]
+)
+def test_go_tools_collect_rarely_within_a_share_of_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gib: float, cpus: int, limit: int
+) -> None:
+    pages = {"SC_PHYS_PAGES": int(gib * (1 << 30)) // 4096, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr("os.sysconf", pages.__getitem__)
+    monkeypatch.setattr("os.cpu_count", lambda: cpus)
+    environment = go_environment(tmp_path, tmp_path, caller={"GOGC": "off", "GOMEMLIMIT": "1"})
+    assert environment["GOGC"] == "400"
+    assert environment["GOMEMLIMIT"] == str(limit << 30)
