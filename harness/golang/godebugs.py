@@ -1,0 +1,245 @@
+"""GODEBUG settings: which a toolchain knows, their defaults, and texts of ``GODEBUG``."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from harness.errors import HarnessError
+from harness.files.inside import read_inside
+from harness.golang.versions import GoVersion
+from harness.models import Frozen
+
+_TABLE = "src/internal/godebugs/table.go"
+_RUNTIME = "src/runtime/runtime1.go"
+_LIMIT = 1 << 20
+"""Bytes of a source file; the table of go1.27 has 8,000, ``runtime1.go`` 20,000."""
+_MOST = 1000
+"""Settings of one toolchain; go1.27 has 80."""
+_LIST = re.compile(r"^var (All|Removed|dbgvars) = \[\]\*?\w+\{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"//.*$", re.MULTILINE)
+_ENTRY = re.compile(r'^\s*\{[Nn]ame: "(\w+)"(.*)\},?\s*$', re.MULTILINE)
+_FIELD = re.compile(r'\b(Package|Changed|Old|Opaque|Removed): (?:"([^"]*)"|(\w+))')
+_SPECIAL_VARIABLE = re.compile(r'\bkey == "(\w+)"')
+"""``memprofilerate``, which the runtime looks at before its own table."""
+_QUOTED = re.compile(r'"([^"]*)"')
+_PARAGRAPH = re.compile(r"^\t(\w+): ((?:.+\n)(?:\t.+\n)*)", re.MULTILINE)
+_NAMED = re.compile(r"\[?`(\w+)`? setting\b")
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_PREDICATES = MappingProxyType({"zero": ("0",), "one": ("1",)})
+"""Functions of ``table.go`` that tell old values of removed settings."""
+_OF_RELEASES = MappingProxyType({"profstackdepth": (23, "32")})
+"""Settings that the table leaves out because their defaults follow the release and not the go line:
+the minor version that changed each, and the value before. ``maxStack`` in ``runtime/mprof.go`` is
+32 in Go 1.22, and ``profstackdepth`` is 128 in Go 1.23."""
+
+
+class Setting(Frozen):
+    """A GODEBUG setting of one toolchain."""
+
+    name: str
+    changed: int | None = None
+    """The minor version of Go that changed its default; 23 means Go 1.23."""
+    old: str = ""
+    """The value that restores the behaviour before that; empty if no default was changed."""
+    opaque: bool = False
+    """Whether a program's ``runtime/metrics`` do not count what it changes."""
+    package: str = "runtime"
+    """The package that heeds it; ``cmd/go`` and the like are no part of a program."""
+    follows_line: bool = True
+    """Whether the default follows the main module's go line; else it follows the release."""
+
+
+class Removed(Frozen):
+    """A setting that a toolchain had once, and refuses now."""
+
+    name: str
+    minor: int
+    """The minor version of Go that removed it."""
+    old: tuple[str, ...] = ()
+    """Values with which programs do not start; others do nothing."""
+
+    def reason(self, version: str) -> str:
+        """Why it does not apply to that toolchain."""
+        return f"{version} has no GODEBUG setting {self.name}: go1.{self.minor} removed it"
+
+
+def settings_of(goroot: Path) -> dict[str, Setting]:
+    """The settings that programs built by a toolchain know, by name.
+
+    Raises:
+        HarnessError: the toolchain has no readable table of them.
+    """
+    try:
+        table = parse_settings(_source(goroot, _TABLE))
+    except ValueError as error:
+        raise HarnessError(f"{goroot}/{_TABLE}: {error}") from None
+    return {s.name: s for s in parse_variables(_source(goroot, _RUNTIME))} | table
+
+
+def removed_of(goroot: Path) -> dict[str, Removed]:
+    """The settings that a toolchain says were removed, by name; Go before 1.26 does not say.
+
+    Raises:
+        HarnessError: the toolchain has no readable table of settings.
+    """
+    return parse_removed(_source(goroot, _TABLE))
+
+
+def parse_settings(source: str) -> dict[str, Setting]:
+    """The settings in ``internal/godebugs/table.go``.
+
+    Raises:
+        ValueError: the text holds no such table, or an absurdly long one.
+    """
+    found = {}
+    for name, fields in _entries(source, "All"):
+        changed = int(fields.get("Changed", "0"))
+        found[name] = Setting(
+            name=name, changed=changed or None, old=fields.get("Old", ""),
+            opaque=fields.get("Opaque") == "true", package=fields.get("Package", ""),
+        )  # fmt: skip
+    if not 0 < len(found) <= _MOST:
+        raise ValueError(f"holds {len(found)} settings where one to {_MOST} are expected")
+    return found
+
+
+def parse_removed(source: str) -> dict[str, Removed]:
+    """The removed settings in ``internal/godebugs/table.go``."""
+    found = {}
+    for name, fields in _entries(source, "Removed"):
+        text = fields.get("Old", "")
+        old = _PREDICATES.get(text) or tuple(_QUOTED.findall(fields["rest"]))
+        found[name] = Removed(name=name, minor=int(fields.get("Removed", "0")), old=old)
+    return found
+
+
+def parse_variables(source: str) -> list[Setting]:
+    """The settings in ``runtime/runtime1.go``, which are in no other table if they are no change.
+
+    The runtime counts none of them.
+    """
+    found = []
+    names = [name for name, _ in _entries(source, "dbgvars")]
+    for name in [*names, *_SPECIAL_VARIABLE.findall(source)]:
+        changed, old = _OF_RELEASES.get(name, (None, ""))
+        found.append(Setting(name=name, changed=changed, old=old, opaque=True, follows_line=False))
+    return found[:_MOST]
+
+
+def meanings_of(goroot: Path) -> dict[str, str]:
+    """What a toolchain's documentation says of its settings, in a sentence each, by name.
+
+    Not all are in ``runtime/extern.go``, and not all GOROOTs hold ``doc/godebug.md``.
+    """
+    found: dict[str, str] = {}
+    for name, reads in (("src/runtime/extern.go", _of_runtime), ("doc/godebug.md", _of_document)):
+        try:
+            found.update(reads(_source(goroot, name)))
+        except HarnessError:
+            continue
+    return found
+
+
+def _of_runtime(source: str) -> Iterator[tuple[str, str]]:
+    """Paragraphs of the package comment that begin with a setting's name."""
+    for name, text in _PARAGRAPH.findall(source):
+        yield name, _first_sentence(text)
+
+
+def _of_document(text: str) -> Iterator[tuple[str, str]]:
+    """Paragraphs that name a setting; their first sentence tells what was changed."""
+    for paragraph in text.split("\n\n"):
+        for name in _NAMED.findall(paragraph):
+            yield name, _first_sentence(_LINK.sub(r"\1", paragraph))
+
+
+def _first_sentence(text: str) -> str:
+    words = " ".join(text.split())
+    return re.split(r"(?<=[a-z0-9)`]\.)\s(?=[A-Z`])", words, maxsplit=1)[0]
+
+
+def _source(goroot: Path, name: str) -> str:
+    return read_inside(goroot, name, _LIMIT).decode(errors="replace")
+
+
+def _entries(source: str, variable: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield name and fields of each entry of a table in Go source; ``rest`` is all its text."""
+    for found, body in _LIST.findall(source):
+        if found == variable:
+            for name, rest in _ENTRY.findall(_COMMENT.sub("", body)):
+                fields = {key: text or word for key, text, word in _FIELD.findall(rest)}
+                yield name, fields | {"rest": rest}
+
+
+def default_of(setting: Setting, go_line: str) -> str | None:
+    """The value that a main module with this go line gets, as ``1.22`` or ``1.22.3``.
+
+    ``None`` stands for the toolchain's newest behaviour, which has no value of its own. A module
+    without a go line has that of Go 1.16.
+
+    Raises:
+        ValueError: that is no go line.
+    """
+    line = GoVersion.parse(f"go{go_line or '1.16'}").minor
+    if setting.changed is None or not setting.follows_line or line >= setting.changed:
+        return None
+    return setting.old
+
+
+def changes(
+    before: Mapping[str, Setting], after: Mapping[str, Setting], lines: tuple[str, str]
+) -> dict[str, str]:
+    """Settings of ``after`` whose default is new there and old in ``before``, with the old value.
+
+    These are what an upgrade changes and the newer side can turn back. A setting that ``before``
+    does not know, or of which it has no change, behaves there as the old value does.
+
+    Args:
+        before: the settings of the baseline's toolchain.
+        after: the settings of the candidate's.
+        lines: the go line of the main module on either side.
+
+    Raises:
+        ValueError: a go line is none.
+    """
+    found = {}
+    for name, setting in after.items():
+        earlier = before.get(name)
+        new_before = (
+            earlier is not None and earlier.changed and default_of(earlier, lines[0]) is None
+        )
+        if setting.changed and default_of(setting, lines[1]) is None and not new_before:
+            found[name] = setting.old
+    return {n: old for n, old in found.items() if not after[n].package.startswith("cmd/")}
+
+
+def lost(
+    before: Mapping[str, Setting], after: Mapping[str, Setting], lines: tuple[str, str]
+) -> list[str]:
+    """Settings that keep an old behaviour in ``before``, and that ``after`` does not have any more.
+
+    So this behaviour changes, and the newer side has nothing that turns it back. Arguments as of
+    ``changes``.
+    """
+    kept = (s for s in before.values() if default_of(s, lines[0]) is not None)
+    return [s.name for s in kept if s.name not in after and not s.package.startswith("cmd/")]
+
+
+def parse(text: str) -> dict[str, str]:
+    """The settings in a text of ``GODEBUG``, with their values and ``#PATTERN`` parts.
+
+    As in Go, the last of several values of a setting wins, and what has no ``=`` means nothing.
+    """
+    pairs = (word.partition("=") for word in text.split(","))
+    found: dict[str, str] = {}
+    for name, sign, value in pairs:
+        if sign:
+            found.pop(name, None)
+            found[name] = value
+    return found
+
+
+def compose(text: str, values: Mapping[str, str]) -> str:
+    """A text of ``GODEBUG`` with further settings, which win over those that it has."""
+    return ",".join(f"{name}={value}" for name, value in (parse(text) | dict(values)).items())
