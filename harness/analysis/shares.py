@@ -23,6 +23,7 @@ from harness.analysis.design import Design, subsets
 from harness.analysis.models import Comparison
 from harness.analysis.pairing import have_ratios
 from harness.analysis.samples import Table, Values
+from harness.analysis.stats.fieller import fieller
 from harness.analysis.stats.intervals import Estimate, estimate
 from harness.analysis.stats.sequential import adjust
 from harness.matrix.models import TrialsSpec
@@ -32,7 +33,6 @@ IMPLICATED = 0.5
 """Share of a change above which a suspect is implicated."""
 ERROR = 1 - CONFIDENCE
 """One-sided error probability of each statement about a share, as of ``equivalent``."""
-_MIN_ROUNDS = 3
 
 
 class Sides(NamedTuple):
@@ -178,29 +178,11 @@ def _share(part: Values, change: Values, limit: float, trials: TrialsSpec, *, ex
     certain = total.exact and removed.exact
     return Share(
         value=value,
-        ci=(value, value) if certain else _fieller(part, change, student(part - value * change)),
+        ci=(value, value)
+        if certain
+        else fieller(part, change, student(part - value * change), CONFIDENCE),
         n=n,
         limit=beside_zero(part - limit * change),
         half=beside_zero(part - IMPLICATED * change),
         rest=beside_zero((change - part) - limit * change),
     )
-
-
-def _fieller(part: Values, change: Values, around: Estimate | None) -> tuple[float, float] | None:
-    """Interval of mean(part) / mean(change); ``None`` if it is unbounded or unknown.
-
-    ``around`` is of ``part`` minus its share of ``change``; its guard against skew is used.
-    """
-    n = change.size
-    if n < _MIN_ROUNDS or around is None:
-        return None
-    skew = max(around.guard.right, around.guard.left)
-    t2 = around.guard.critical((1 - CONFIDENCE) / 2, n, n - 1, skew) ** 2 / n
-    x, y = float(part.mean()), float(change.mean())
-    (xx, xy), (_, yy) = np.cov(part, change)
-    a, b, c = y * y - t2 * yy, x * y - t2 * xy, x * x - t2 * xx
-    inner = b * b - a * c
-    if a <= 0 or inner < -1e-9 * b * b:
-        return None
-    root = math.sqrt(max(inner, 0.0))
-    return (b - root) / a, (b + root) / a

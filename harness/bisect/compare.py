@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, NamedTuple, Protocol
 
+from harness.analysis.stats.scale import Pair, Scale, scale_of, typical_size
 from harness.bisect import decide
+from harness.bisect.effect import effect_of
 from harness.bisect.points import Effect, Finding, Point, State
-from harness.bisect.scale import Pair, Scale, effect_of, scale_of, typical_size
 from harness.errors import HarnessError
 
 MIN_ROUNDS = 2

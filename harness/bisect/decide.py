@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
+from harness.analysis.stats.scale import estimate_of
 from harness.analysis.stats.sequential import adjust
-from harness.bisect.scale import estimate_of
 
 ERROR_OF_ENDS = 0.01
 """Error probability of saying that the ends differ where they do not."""

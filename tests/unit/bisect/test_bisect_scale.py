@@ -10,11 +10,12 @@ from bisecting import line, point
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.analysis.stats.scale import scale_of
 from harness.bisect.compare import Classifier, EndsEffect, Measured
+from harness.bisect.effect import effect_of
 from harness.bisect.page import bisection_markdown, render_bisection
 from harness.bisect.points import Finding, Point, Span
 from harness.bisect.record import Bisection, Request, Stage, Step
-from harness.bisect.scale import effect_of, scale_of
 from harness.bisect.search import first_change
 from harness.bisect.sentences import against, of_ends
 from harness.bisect.stages import is_worse

@@ -12,13 +12,10 @@ from statistics import fmean, median
 
 import numpy as np
 
-from harness.analysis.pairing import to_ratio
 from harness.analysis.stats.intervals import Estimate, estimate
-from harness.bisect.points import Effect
 
 _FARTHEST = 1e100
 """Values are cut off there, in units of the scale, so that their squares stay finite."""
-_CONFIDENCE = 0.95
 Pair = tuple[float, float]
 
 
@@ -68,33 +65,6 @@ def typical_size(pairs: Sequence[Pair]) -> float:
     return typical or sys.float_info.min
 
 
-def effect_of(pairs: Sequence[Pair]) -> Effect:
-    """Compare second values with first ones, with 95 % intervals for one look."""
-    size = max((abs(value) for pair in pairs for value in pair), default=0.0) or 1.0
-    plain = estimate_of([second / size - first / size for first, second in pairs])
-    difference = _finite(plain.centre * size) if plain else None
-    ends = _interval(plain)
-    span = ends and (_finite(ends[0] * size), _finite(ends[1] * size))
-    span = span if span and None not in span else None
-    logs = None
-    if LOGARITHMS.holds(value for pair in pairs for value in pair):
-        logs = estimate_of([LOGARITHMS.difference(pair) for pair in pairs])
-    ends = _interval(logs)
-    return Effect(
-        ratio=to_ratio(logs.centre) if logs else None,
-        ci=ends and (to_ratio(ends[0]), to_ratio(ends[1])),
-        difference=difference, difference_ci=span, rounds=len(pairs),
-    )  # fmt: skip
-
-
 def estimate_of(values: Sequence[float]) -> Estimate | None:
     """Estimate the centre of paired differences or contrasts."""
     return estimate(np.asarray(values, dtype=np.float64))
-
-
-def _interval(found: Estimate | None) -> Pair | None:
-    return found.interval(_CONFIDENCE) if found else None
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
