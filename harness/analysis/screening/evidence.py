@@ -1,0 +1,91 @@
+"""What a set's rounds tell of its share of the change: a sequential test. Pure functions.
+
+With y the place of a metric on a scale, the change is D = y(candidate) - y(baseline), and turning
+a set S back removes v(S) = y(candidate) - y(candidate with S turned back); both within a round, so
+that what its trials share cancels. Whether the share v(S) / D lies below a limit L is the question
+whether v - L·D lies below zero: a one-sample test, as in ``harness.analysis.shares``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from harness.analysis.screening.models import Row, Share
+from harness.analysis.stats.fieller import fieller
+from harness.analysis.stats.intervals import Estimate, Sample, estimate
+from harness.analysis.stats.scale import Scale, scale_of
+from harness.analysis.stats.sequential import adjust, stopped_error
+
+FIRST_LOOK = 3
+"""Rounds of a set before the first look."""
+_ERROR_OF_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Test:
+    """How sets are decided on."""
+
+    limit: float
+    """Share of the change that counts."""
+    smallest: float
+    """Relative change of the metric that counts; zero for any."""
+    error: float
+    """Error probability of each decision."""
+    most: int
+    """Rounds of a set, at most: the last look."""
+
+    def decide(self, rows: Sequence[Row]) -> Literal["nothing", "part", "opposite"] | None:
+        """Tell what a set does; ``None`` if further rounds must tell.
+
+        Nothing is a share below the limit in both directions. An effect is a share shown to differ
+        from zero, so that a share beyond the limit is found as soon as one can be told.
+        """
+        if len(rows) < FIRST_LOOK:
+            return None
+        part, change, scale = _contrasts(rows)
+        error = self.error / 2 if self.smallest else self.error
+        if self._within(part, self.limit * change) <= error:
+            return "nothing"
+        if self.smallest:
+            bound = np.full_like(part, scale.bound(self.smallest))
+            if self._within(part, bound) <= error:
+                return "nothing"
+        if self._above(part) <= self.error / 2:
+            return "part"
+        if self._above(-part) <= self.error / 2:
+            return "opposite"
+        return None
+
+    def share(self, rows: Sequence[Row]) -> Share | None:
+        """A set's share of the change; the interval allows for stopping at any look."""
+        part, change, _ = _contrasts(rows)
+        if not change.size or change.mean() == 0:
+            return None
+        value = float(part.mean() / change.mean())
+        error = stopped_error(_ERROR_OF_SHARE, len(rows), FIRST_LOOK, self.most)
+        around = estimate(part - value * change, plain=True)
+        return Share(value, fieller(part, change, around, 1 - error))
+
+    def _within(self, part: Sample, bound: Sample) -> float:
+        """p-value that is small if the part is shown to lie between minus the bound and it."""
+        return max(self._above(bound - part), self._above(bound + part))
+
+    def _above(self, sample: Sample) -> float:
+        """One-sided p-value that is small if the mean is shown to be positive, for this look."""
+        found: Estimate | None = estimate(sample, plain=True)
+        if found is None:
+            return 1.0
+        return adjust(2 * found.p_above(0.0), sample.size, FIRST_LOOK, self.most) / 2
+
+
+def _contrasts(rows: Sequence[Row]) -> tuple[Sample, Sample, Scale]:
+    """What was removed and the change, by round, with the change made positive."""
+    ends = [(row.baseline, row.candidate) for row in rows]
+    scale = scale_of(ends, [row.value for row in rows])
+    change = np.array([scale.difference(pair) for pair in ends])
+    part = np.array([scale.difference((row.value, row.candidate)) for row in rows])
+    if change.size and change.mean() < 0:
+        change, part = -change, -part
+    return part, change, scale

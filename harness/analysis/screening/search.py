@@ -1,0 +1,298 @@
+"""Which sets to turn back next, and what follows from them. Pure: a generator of requests.
+
+First all toggles are turned back. If that has no effect, all are ruled out together; otherwise the
+set is halved down to a smallest one that has an effect (Zeller and Hildebrandt, Simplifying and
+isolating failure-inducing input, IEEE Trans. Software Eng. 28, 2002), and what is left of the
+toggles is turned back without it, until nothing is left that has an effect. Last, toggles that were
+ruled out together are told apart, so that no two of them can hide by cancelling each other.
+"""
+
+import math
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import Literal, TypeVar
+
+from harness.analysis.screening.evidence import FIRST_LOOK, Test
+from harness.analysis.screening.models import (
+    Answer,
+    Ask,
+    Back,
+    Culprit,
+    Decision,
+    Failed,
+    Outcome,
+    Row,
+    Step,
+)
+from harness.text.words import listed
+
+T = TypeVar("T")
+Asking = Generator[Ask, Answer, T]
+
+ERROR = 0.05
+"""Error probability of a whole screening: of any false statement in it."""
+ROUNDS = 40
+"""Rounds of a set, at most, unless told otherwise."""
+_GROWTH = 1.2
+"""Of a set's rounds, from one look to the next."""
+_NOT_MEASURED = Failed("it was not measured")
+
+State = Literal["nothing", "part", "opposite", "unclear", "failed"]
+
+
+def screen(
+    toggles: Sequence[str],
+    *,
+    free: Collection[str] = (),
+    limit: float = 0.2,
+    smallest: float = 0.0,
+    most: int = ROUNDS,
+) -> Asking[Outcome]:
+    """Find the smallest sets of toggles that explain a change.
+
+    Send it what it asks for; the same answers give the same requests. ``toggles`` are in order of
+    preference; ``free`` are those that need no build of their own. A toggle is ruled out if it is
+    shown to explain less than ``limit`` of the change, or to change the metric by less than the
+    part ``smallest``. A set that ``most`` rounds do not decide stays open.
+    """
+    test = Test(limit, smallest, ERROR / _decisions(len(set(toggles))), max(most, FIRST_LOOK))
+    search = _Search(tuple(dict.fromkeys(toggles)), frozenset(free), test)
+    yield from search.run()
+    return search.outcome()
+
+
+def _decisions(toggles: int) -> int:
+    """Decisions to expect: all, two for each halving, the rest, and telling apart."""
+    return 2 + 3 * math.ceil(math.log2(max(toggles, 1)))
+
+
+class _Search:
+    """The state of one screening."""
+
+    def __init__(self, toggles: Sequence[str], free: Back, test: Test) -> None:
+        self._toggles, self._free, self._test = toggles, free, test
+        self._rows: dict[Back, Sequence[Row] | Failed] = {}
+        self._asked: dict[Back, int] = {}
+        self._states: dict[Back, State] = {}
+        self._culprits: list[Culprit] = []
+        self._cleared: list[Back] = []
+        """Groups without an effect, which are ruled out if nothing hides in them."""
+        self._open: dict[str, str] = {}
+
+    def run(self) -> Asking[None]:
+        """Examine all toggles, and then whatever is left, until each has its place."""
+        pending = [frozenset(self._toggles)] if self._toggles else []
+        while pending:
+            yield from self._examine(pending.pop(), pending)
+            if not pending:
+                pending = yield from self._hidden()
+
+    def _examine(self, group: Back, pending: list[Back]) -> Asking[None]:
+        """Find out what a group does, and put what is left of it on the stack."""
+        (state,) = yield from self._measure(group)
+        if state == "nothing":
+            self._cleared.append(group)
+        elif state == "unclear":
+            self._leave_open_noisy(group)
+        elif state != "failed":
+            rest = group - (yield from self._find(group))
+            pending.extend([rest] if rest else [])
+        elif len(group) > 1:
+            pending.extend(reversed(self._halves(group)))
+        else:
+            rows = self._rows[group]
+            self._leave_open(group, rows.reason if isinstance(rows, Failed) else "")
+
+    def _find(self, group: Back) -> Asking[Back]:
+        """Name a smallest part of a group that has an effect; returns what that settles."""
+        found = yield from self._narrow(group, frozenset())
+        found, proven = yield from self._without_needless(found)
+        acts = yield from self._acts(found)
+        rows = self._rows[found]
+        share = None if isinstance(rows, Failed) else self._test.share(rows)
+        if acts and proven and share is not None:
+            self._culprits.append(Culprit(found, share, joint=len(found) > 1))
+        else:
+            why = "but which of them could not be told: smaller sets fail or are too noisy"
+            self._leave_open(found, f"{self._words(found)} together have an effect, {why}")
+        return found
+
+    def _narrow(self, group: Back, beside: Back) -> Asking[Back]:
+        """Find a smallest part of a group that has an effect together with ``beside``.
+
+        The whole group has one together with ``beside``, which has none by itself.
+        """
+        if len(group) == 1:
+            return group
+        first, second = self._halves(group)
+        for half in (first, second):
+            if (yield from self._acts(half | beside)):
+                return (yield from self._narrow(half, beside))
+        states = {self._states[half | beside] for half in (first, second)}
+        if states == {"nothing"}:
+            mine = yield from self._narrow(first, second | beside)
+            return mine | (yield from self._narrow(second, mine | beside))
+        if "unclear" in states:
+            return group
+        return (yield from self._narrow_finely(group, beside))
+
+    def _narrow_finely(self, group: Back, beside: Back) -> Asking[Back]:
+        """Do the same where halves fail: take ever smaller parts, and all but each, as ddmin."""
+        count = 2
+        while count < len(group):
+            count = min(2 * count, len(group))
+            parts = self._parts(group, count)
+            for part in (*parts, *(group - part for part in parts)):
+                if (yield from self._acts(part | beside)):
+                    return (yield from self._narrow(part, beside))
+        return group
+
+    def _without_needless(self, found: Back) -> Asking[tuple[Back, bool]]:
+        """Leave out what is not needed; and whether all that is left is shown to be needed."""
+        if len(found) == 1:
+            return found, True
+        smaller = [found - {toggle} for toggle in self._ordered(found)]
+        for back in smaller:
+            if (yield from self._acts(back)):
+                return (yield from self._without_needless(back))
+        return found, all(self._states[back] == "nothing" for back in smaller)
+
+    def _hidden(self) -> Asking[list[Back]]:
+        """Tell toggles apart that were ruled out together; returns groups to examine again."""
+        classes = self._classes()
+        codes = list(self._codes(classes))
+        yield from self._measure(*codes)
+        failed = [back for back in codes if self._states[back] == "failed"]
+        others = [_union(classes) - back for back in failed]
+        yield from self._measure(*others)
+        for back in (*codes, *others):
+            if _has_effect(self._states[back]):
+                found = yield from self._find(back)
+                again = [group - found for group in self._cleared if group & found]
+                self._cleared = [group for group in self._cleared if not group & found]
+                return [group for group in again if group]
+        for members in self._classes():
+            self._cleared = [group - members for group in self._cleared if group - members]
+            words = self._words(members)
+            self._leave_open(members, f"{words} have no effect together, but may cancel each other")
+        return []
+
+    def _classes(self) -> list[Back]:
+        """Toggles that were ruled out, but never one without the other."""
+        nothing = self._without_effect()
+        classes: dict[tuple[bool, ...], list[str]] = {}
+        for toggle in self._ordered(_union(self._cleared)):
+            classes.setdefault(tuple(toggle in back for back in nothing), []).append(toggle)
+        return [frozenset(members) for members in classes.values() if len(members) > 1]
+
+    def _codes(self, classes: Sequence[Back]) -> Iterator[Back]:
+        """Sets that hold one of any two members of a class, as few as there can be."""
+        while classes := [members for members in classes if len(members) > 1]:
+            halves = [self._halves(members) for members in classes]
+            yield _union(first for first, _ in halves)
+            classes = [half for pair in halves for half in pair]
+
+    def _without_effect(self) -> list[Back]:
+        """Sets without an effect, of toggles that were ruled out."""
+        cleared = _union(self._cleared)
+        return [s for s, state in self._states.items() if state == "nothing" and s <= cleared]
+
+    def _acts(self, back: Back) -> Asking[bool]:
+        (state,) = yield from self._measure(back)
+        return _has_effect(state)
+
+    def _measure(self, *sets: Back) -> Asking[list[State]]:
+        """Ask for rounds until each set is decided."""
+        while undecided := [back for back in dict.fromkeys(sets) if back not in self._states]:
+            fewest = min(self._asked.get(back, 0) for back in undecided)
+            asked = tuple(b for b in undecided if self._asked.get(b, 0) == fewest)
+            rounds = min(self._test.most, max(FIRST_LOOK, math.ceil(fewest * _GROWTH)))
+            answer = yield Ask(asked, rounds)
+            for back in asked:
+                self._take(back, rounds, answer.get(back, _NOT_MEASURED))
+        return [self._states[back] for back in sets]
+
+    def _take(self, back: Back, rounds: int, found: Sequence[Row] | Failed) -> None:
+        self._asked[back] = rounds
+        self._rows[back] = found if isinstance(found, Failed) else (rows := found[:rounds])
+        if isinstance(found, Failed):
+            self._states[back] = "failed"
+        elif (decision := self._test.decide(rows)) is not None:
+            self._states[back] = decision
+        elif rounds == self._test.most:
+            self._states[back] = "unclear"
+
+    def _halves(self, group: Back) -> tuple[Back, Back]:
+        """Toggles that need no build, and the others; else the first half, and the second."""
+        free = group & self._free
+        if free and free != group:
+            return free, group - free
+        first, second = self._parts(group, 2)
+        return first, second
+
+    def _parts(self, group: Back, count: int) -> list[Back]:
+        """Parts of about the same size."""
+        members = self._ordered(group)
+        ends = [len(members) * i // count for i in range(count + 1)]
+        return [frozenset(members[a:b]) for a, b in pairwise(ends)]
+
+    def _ordered(self, group: Iterable[str]) -> list[str]:
+        return sorted(group, key=self._toggles.index)
+
+    def _words(self, group: Back) -> str:
+        return listed(self._ordered(group))
+
+    def _leave_open(self, toggles: Back, reason: str) -> None:
+        self._open |= dict.fromkeys(self._ordered(toggles), reason)
+
+    def _leave_open_noisy(self, group: Back) -> None:
+        """Leave open what a noisy group holds, but for toggles that were ruled out alone."""
+        alone = [frozenset((toggle,)) for toggle in self._ordered(group)]
+        known = [back for back in alone if self._states.get(back) == "nothing"]
+        self._cleared += known
+        words = self._words(group)
+        self._leave_open(group - _union(known), f"too noisy to tell what turning back {words} does")
+
+    def outcome(self) -> Outcome:
+        """What was found."""
+        steps = tuple(self._step(back) for back in self._asked)
+        whole = next((step.share for step in steps if len(step.back) == len(self._toggles)), None)
+        ruled_out = {toggle: self._how(toggle) for toggle in self._ordered(_union(self._cleared))}
+        return Outcome(
+            culprits=tuple(self._culprits), ruled_out=ruled_out, open=self._open, steps=steps,
+            explained=whole, excluded=self._excluded(len(ruled_out)),
+        )  # fmt: skip
+
+    def _how(self, toggle: str) -> str:
+        """By the smallest set without an effect that holds a toggle."""
+        size = min(len(back) for back in self._without_effect() if toggle in back)
+        return "alone" if size == 1 else f"in a group of {size}"
+
+    def _excluded(self, ruled_out: int) -> str:
+        if ruled_out == 0:
+            return ""
+        if ruled_out == 1:
+            return "the toggle alone"
+        other = "other " if self._culprits or self._open else ""
+        return (
+            f"no {other}toggle alone, no two that cancel each other, and no set of them, "
+            "unless the effects of three or more cancel each other in each set measured"
+        )
+
+    def _step(self, back: Back) -> Step:
+        rows = self._rows[back]
+        decision: Decision = self._states[back]
+        if isinstance(rows, Failed):
+            return Step(back, 0, "failed", None, rows.reason)
+        share = self._test.share(rows)
+        if decision == "part" and share is not None and share.value > 1 - self._test.limit:
+            decision = "all"
+        return Step(back, len(rows), decision, share)
+
+
+def _has_effect(state: State) -> bool:
+    return state in ("part", "opposite")
+
+
+def _union(sets: Iterable[Back]) -> Back:
+    return frozenset[str]().union(*sets)
