@@ -6,8 +6,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from golang_support import HELLO, NEW, OLD, built, get, shared_cache, write_module
+from golang_support import HELLO, NEW, OLD, built, get, output_of, shared_cache, write_module
 
+from harness.errors import HarnessError
 from harness.golang.command import run_go
 from harness.golang.godebugs import (
     changes,
@@ -18,11 +19,66 @@ from harness.golang.godebugs import (
     removed_of,
     settings_of,
 )
+from harness.golang.sources.inputs import reads_unknown_files
+from harness.golang.switches import SWITCHES, Switch, merge_gcflags
 from harness.golang.toolchains.resolve import Toolchain
+from harness.golang.versions import GoVersion
+from harness.matrix.models import BuildSpec
 
 pytestmark = pytest.mark.toolchain
 RELEASES = ("go1.21.13", "go1.22.10", OLD, NEW, "go1.25.5", "go1.26.6", "go1.27.3")
 """One of each minor version."""
+SAMPLES = {
+    "loopvar": "func f(g func(*int)) { for i := 0; i < 3; i++ { g(&i) } }",
+    "zerocopy": """
+//go:noinline
+func g(b []byte) int { return len(b) }
+func f(s string) int { return g([]byte(s)) }
+""",
+    "sccp": """
+func g() bool
+func f(n int) int {
+	a, b := 3, 0
+	for g() { if a > 2 { b += 1 } else { a = n; println(n) } }
+	return a + b
+}
+""",
+    "mergelocals": """
+func f(b bool, i int) int {
+	if b { var x [64]int; x[i&63] = 7; return x[(i+1)&63] }
+	var y [64]int; y[i&63] = 8; return y[(i+2)&63]
+}
+""",
+    "deadlocals": "func g(fn func()) {}\nfunc f() { g(func() { println() }) }",
+    "variablemake": """
+//go:noinline
+func g(b []byte) int { return len(b) }
+func f(n int) int { return g(make([]byte, n)) }
+""",
+    "literalalloc": "var s any\nfunc f() { n := 1000; s = any(n) }",
+    "knownbits": "func f(x, y uint64) bool { return (x<<2|y<<3)&3 == 0 }",
+    "licm": "func f(a []int, x, y int) { for i := range a { a[i] += x*y + x/3 } }",
+}
+"""Programs that each switch makes a difference to; those without one need a profile."""
+
+LOOPS = """package main
+
+import "testing"
+
+//go:noinline
+func fill(b []byte) int { return len(b) }
+
+func main() {
+	var seen []*int
+	for i := 0; i < 3; i++ {
+		seen = append(seen, &i)
+	}
+	n := len(seen) + 5
+	made := testing.AllocsPerRun(10, func() { fill(make([]byte, n)) })
+	println(seen[0] == seen[1], int(made))
+}
+"""
+"""Prints whether iterations share their variable, and allocations by a small slice."""
 
 
 @pytest.fixture
@@ -82,3 +138,67 @@ def test_meanings_come_out_of_the_toolchains_own_words(cache: Path) -> None:
     found = meanings_of(get(NEW, cache).goroot)
     assert found["gcshrinkstackoff"].startswith("setting gcshrinkstackoff=1 disables moving")
     assert all(meaning.endswith(".") and "\n" not in meaning for meaning in found.values())
+
+
+def compiled(
+    toolchain: Toolchain, cache: Path, directory: Path, flags: str, code: str
+) -> bytes | str:
+    """The object file of a package without imports, or what the compiler said."""
+    source, target = directory / "x.go", directory / "x.o"
+    source.write_text(f"package x\n\n{code}\n")
+    options = ["-p=x", "-lang=go1.22" if GoVersion.parse(toolchain.version).minor > 21 else "-c=2"]
+    try:
+        run_go(
+            toolchain.goroot, toolchain.build_cache(cache),
+            ["tool", "compile", *options, *flags.split(), "-o", str(target), str(source)],
+            directory=directory,
+        )  # fmt: skip
+    except HarnessError as error:
+        return str(error)
+    return target.read_bytes()
+
+
+@pytest.mark.parametrize("switch", SWITCHES, ids=lambda switch: switch.name)
+@pytest.mark.parametrize("release", RELEASES)
+def test_switches_turn_off_what_they_say_in_their_versions_alone(
+    tmp_path: Path, cache: Path, release: str, switch: Switch
+) -> None:
+    toolchain = get(release, cache)
+    code = SAMPLES.get(switch.name, "func f() {}")
+    plain = compiled(toolchain, cache, tmp_path, "", code)
+    off = compiled(toolchain, cache, tmp_path, f"-d={switch.debug}", code)
+    assert isinstance(plain, bytes), plain
+    if not switch.in_effect(release, "1.99"):
+        unknown = isinstance(off, str) and ("unknown debug key" in off or "find a phase" in off)
+        assert unknown or off == plain
+        return
+    assert isinstance(off, bytes), off
+    assert (off != plain) is (switch.name in SAMPLES)
+    if switch.search:
+        nowhere = compiled(toolchain, cache, tmp_path, f"-d={switch.search}=n", code)
+        assert isinstance(nowhere, bytes), nowhere
+        assert (nowhere != plain) is (switch.name in SAMPLES)
+
+
+def test_switches_for_different_packages_hold_together(tmp_path: Path, cache: Path) -> None:
+    toolchain = get("go1.25.5", cache)
+    files = {"go.mod": "module example.test/program\n\ngo 1.22\n", "main.go": LOOPS}
+    module = write_module(tmp_path / "module", files)
+    texts = {s.name: s.gcflags("example.test/program") for s in SWITCHES}
+    chosen = [texts["variablemake"], texts["loopvar"]]
+    for gcflags, said in (
+        ("", "false 0"),
+        (chosen[0], "false 1"),
+        (merge_gcflags("", chosen), "true 1"),
+        (merge_gcflags("-l", chosen[1:]), "true 0"),
+    ):
+        binary = built(toolchain, module, cache, spec=BuildSpec(gcflags=gcflags))
+        assert output_of(binary) == said, gcflags
+
+
+def test_a_profile_is_no_flag_of_any_package() -> None:
+    gcflags = "all=-N -gcflags=example.test/...=-l -pgoprofile=cpu.pprof"
+    with pytest.raises(HarnessError, match="for a profile write pgo:"):
+        reads_unknown_files(BuildSpec(gcflags=gcflags))
+    with pytest.raises(HarnessError, match="for a profile write pgo:"):
+        reads_unknown_files(BuildSpec(gcflags="-N -gcflags=all=-pgoprofile=cpu.pprof"))

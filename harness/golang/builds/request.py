@@ -12,6 +12,7 @@ from harness.golang.probe.layout import MACHINES
 from harness.golang.probe.overlay import ProbeMode, probe_digest
 from harness.golang.sources.inputs import Cell
 from harness.golang.sources.locate import Source
+from harness.golang.switches import split_gcflags
 from harness.golang.toolchains.archives import sha256_of
 from harness.golang.toolchains.resolve import Toolchain
 from harness.matrix.models import BuildSpec
@@ -62,9 +63,10 @@ class BuildRequest(Frozen):
     @property
     def arguments(self) -> list[str]:
         """The flags of ``go build`` that the user's settings ask for."""
-        flags = {"-tags": ",".join(self.build.tags), "-gcflags": self.build.gcflags,
-                 "-ldflags": self.build.ldflags}  # fmt: skip
-        given = [f"{flag}={value}" for flag, value in flags.items() if value]
+        build = self.build
+        given = [f"-tags={','.join(build.tags)}"] if build.tags else []
+        given += [f"-gcflags={value}" for value in split_gcflags(build.gcflags)]
+        given += [f"-ldflags={build.ldflags}"] if build.ldflags else []
         return [
             "-trimpath",
             "-buildvcs=false",

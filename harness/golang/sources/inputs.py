@@ -23,6 +23,7 @@ from harness.golang.cache import remember
 from harness.golang.command import run_go
 from harness.golang.sources.digests import Seen
 from harness.golang.sources.locate import Source
+from harness.golang.switches import split_gcflags
 from harness.golang.toolchains.resolve import Toolchain
 from harness.matrix.models import BuildSpec
 from harness.models import Frozen
@@ -135,7 +136,8 @@ def reads_unknown_files(build: BuildSpec) -> list[str]:
     Raises:
         HarnessError: a setting names a file that the go command would not watch.
     """
-    for word in _words(build.gcflags, "gcflags"):
+    values = split_gcflags(build.gcflags)
+    for word in (word for value in values for word in _words(value, "gcflags")):
         if _flag(re.sub(r"^[^-=]*=", "", word)) in _FILES_OF_COMPILER:
             raise HarnessError(
                 f"build.gcflags: {word} reads a file that the go command does not watch; for a "

@@ -90,7 +90,8 @@ class BuildAxesSpec(Frozen):
     tags: Annotated[list[Value], BeforeValidator(one_or_many)] = []
     """All of these together; a list here makes no axis."""
     gcflags: OneOrMany[Value] = [""]
-    """Flags for the compiler, as for ``go build -gcflags``."""
+    """Flags for the compiler, as for ``go build -gcflags``. For other packages, repeat
+    ``-gcflags=`` in the text: ``-N -gcflags=all=-d=variablemakehash=n``."""
     ldflags: OneOrMany[Value] = [""]
     """Flags for the linker."""
     race: OneOrMany[bool] = [False]
