@@ -7,10 +7,10 @@ and change times tells whether any file may be another.
 
 import hashlib
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from harness.golang.cache import remember
 
@@ -19,14 +19,9 @@ _SETTLED = 2.0
 """Seconds after which a further write to a file surely shows in its times."""
 
 
-class _File(NamedTuple):
-    name: str
-    size: int
-    modified: int
-    """Nanoseconds since the epoch."""
-    changed: int
-    """Nanoseconds since the epoch; no program can set it back."""
-    inode: int
+_File = tuple[str, int, int, int, int]
+"""Name, bytes, nanoseconds since the epoch of the last modification and of the last change (which
+no program can set back), inode. A plain tuple: there are thousands, at each start."""
 
 
 def content_digest(goroot: Path, cache: Path) -> str:
@@ -39,43 +34,52 @@ def content_digest(goroot: Path, cache: Path) -> str:
     except FileNotFoundError:
         pass
     whole = hashlib.sha256()
-    for entry in files:
-        with (goroot / entry.name).open("rb") as file:
+    for name, *_ in files:
+        with (goroot / name).open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
-        whole.update(f"{entry.name}\0{content}\n".encode())
+        whole.update(f"{name}\0{content}\n".encode())
     digest = whole.hexdigest()
-    newest = max((file.changed for file in files), default=0)
+    newest = max((changed for _, _, _, changed, _ in files), default=0)
     if time.time() - newest / 1e9 > _SETTLED and sorted(_files(goroot)) == files:
         remember(memory, digest)
     return digest
 
 
-def _files(goroot: Path) -> Iterator[_File]:
-    for name in ("VERSION", "go.env"):
-        if (goroot / name).is_file():
-            yield _describe(name, (goroot / name).stat())
+def _files(goroot: Path) -> list[_File]:
+    found = [
+        _describe(name, (goroot / name).stat())
+        for name in ("VERSION", "go.env")
+        if (goroot / name).is_file()
+    ]
     for part in _PARTS:
-        yield from _walk(goroot, part, set())
+        seen: set[tuple[int, int]] = set()
+        directories = [part]
+        while directories:
+            directories += _read(goroot, directories.pop(), seen, found)
+    return found
 
 
-def _walk(goroot: Path, name: str, seen: set[tuple[int, int]]) -> Iterator[_File]:
-    """Yield files below a directory; links are followed, as some systems split a GOROOT by them."""
-    directory = goroot / name
-    if not directory.is_dir():
+def _read(goroot: Path, name: str, seen: set[tuple[int, int]], found: list[_File]) -> Iterator[str]:
+    """Add a directory's files to ``found``, and yield the directories in it.
+
+    Links are followed, as some systems split a GOROOT by them.
+    """
+    directory = f"{goroot}/{name}"
+    try:
+        status = os.stat(directory)  # noqa: PTH116 - ten times as fast as a Path
+    except (FileNotFoundError, NotADirectoryError):
         return
-    status = directory.stat()
-    if (status.st_dev, status.st_ino) in seen:
+    if (status.st_dev, status.st_ino) in seen or not stat.S_ISDIR(status.st_mode):
         return
     seen.add((status.st_dev, status.st_ino))
     with os.scandir(directory) as entries:
         for entry in entries:
-            path = f"{name}/{entry.name}"
             if entry.is_dir():
                 if entry.name != "testdata":
-                    yield from _walk(goroot, path, seen)
-            elif entry.is_file() and not entry.name.endswith("_test.go"):
-                yield _describe(path, entry.stat())
+                    yield f"{name}/{entry.name}"
+            elif not entry.name.endswith("_test.go") and entry.is_file():
+                found.append(_describe(f"{name}/{entry.name}", entry.stat()))
 
 
 def _describe(name: str, status: os.stat_result) -> _File:
-    return _File(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    return name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
