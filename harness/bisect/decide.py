@@ -7,11 +7,9 @@ half the gap between the ends for a point that is like the good one, and plus ha
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
+from harness.analysis.stats.likelihood import Spread, log_odds
 from harness.analysis.stats.scale import estimate_of
 from harness.analysis.stats.sequential import adjust
 
@@ -28,24 +26,6 @@ LAST_LOOK = 80
 _EQUIVALENCE = 0.05
 _CONTRAST_VARIANCE = 0.75
 """Of a contrast, in the variance of a difference of two trials: (1 + 1/4 + 1/4) / 2."""
-
-
-@dataclass(frozen=True)
-class Spread:
-    """What earlier rounds tell of the scatter of a contrast around its mean."""
-
-    squares: float
-    """Sum of squared deviations."""
-    df: int
-    """Degrees of freedom of that sum."""
-
-    def joined(self, contrasts: Sequence[float]) -> "Spread":
-        """With the scatter of one more point."""
-        values = np.asarray(contrasts, dtype=np.float64)
-        if values.size < 2:  # noqa: PLR2004 - one value has no scatter
-            return self
-        deviations = values - values.mean()
-        return Spread(self.squares + float(deviations @ deviations), self.df + values.size - 1)
 
 
 def spread_of_ends(differences: Sequence[float]) -> Spread:
@@ -68,19 +48,6 @@ def side(
     if abs(odds) < math.log((1 - error) / error):
         return None
     return "bad" if odds > 0 else "good"
-
-
-def log_odds(contrasts: Sequence[float], gap: float, spread: Spread) -> float:
-    """Logarithm of how much likelier the contrasts are for a point like bad than like good."""
-    values = np.asarray(contrasts, dtype=np.float64)
-    like_good, like_bad = (
-        spread.squares + float(((values - mean) ** 2).sum()) for mean in (-gap / 2, gap / 2)
-    )
-    if like_good == like_bad:
-        return 0.0
-    if min(like_good, like_bad) <= 0:  # without any scatter
-        return math.inf if like_bad < like_good else -math.inf
-    return (spread.df + values.size) / 2 * math.log(like_good / like_bad)
 
 
 def change(differences: Sequence[float], bound: float) -> Literal["changed", "unchanged"] | None:

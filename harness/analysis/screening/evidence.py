@@ -6,6 +6,7 @@ that what its trials share cancels. Whether the share v(S) / D lies below a limi
 whether v - L·D lies below zero: a one-sample test, as in ``harness.analysis.shares``.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +16,7 @@ import numpy as np
 from harness.analysis.screening.models import Row, Share
 from harness.analysis.stats.fieller import fieller
 from harness.analysis.stats.intervals import Estimate, Sample, estimate
+from harness.analysis.stats.likelihood import Spread, log_odds
 from harness.analysis.stats.scale import Scale, scale_of
 from harness.analysis.stats.sequential import adjust, stopped_error
 
@@ -46,11 +48,11 @@ class Test:
             return None
         part, change, scale = _contrasts(rows)
         error = self.error / 2 if self.smallest else self.error
-        if self._within(part, self.limit * change) <= error:
+        if self._is_within(part, self.limit * change, error):
             return "nothing"
         if self.smallest:
             bound = np.full_like(part, scale.bound(self.smallest))
-            if self._within(part, bound) <= error:
+            if self._is_within(part, bound, error):
                 return "nothing"
         if self._above(part) <= self.error / 2:
             return "part"
@@ -68,9 +70,22 @@ class Test:
         around = estimate(part - value * change, plain=True)
         return Share(value, fieller(part, change, around, 1 - error))
 
-    def _within(self, part: Sample, bound: Sample) -> float:
-        """p-value that is small if the part is shown to lie between minus the bound and it."""
-        return max(self._above(bound - part), self._above(bound + part))
+    def _is_within(self, part: Sample, bound: Sample, error: float) -> bool:
+        """Whether the part is shown to lie between minus the bound and the bound."""
+        return self._is_below(part, bound, error) and self._is_below(-part, bound, error)
+
+    def _is_below(self, part: Sample, bound: Sample, error: float) -> bool:
+        """Whether the part is shown to be nearer to zero than to the bound.
+
+        A sequential probability ratio test of the two, as bisection makes it, which needs half of
+        the rounds of a test that spends its error over many looks. Few rounds must also pass the
+        test with the guard against skew, which the likelihood does not have.
+        """
+        contrast, gap = part - bound / 2, float(bound.mean())
+        found = estimate(part - bound, plain=True)
+        if found is None or found.p_below(0.0) > error:
+            return False
+        return log_odds(contrast, gap, Spread(0.0, 0)) <= -math.log((1 - error) / error)
 
     def _above(self, sample: Sample) -> float:
         """One-sided p-value that is small if the mean is shown to be positive, for this look."""

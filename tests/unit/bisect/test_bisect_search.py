@@ -8,7 +8,8 @@ from bisecting import Simulation, classifier, line, step_at
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.bisect.decide import Spread, change, log_odds, side, spread_of_ends
+from harness.analysis.stats.likelihood import Spread, log_odds
+from harness.bisect.decide import change, side, spread_of_ends
 from harness.bisect.points import Finding
 from harness.bisect.releases import between, first_of_each_minor
 from harness.bisect.search import first_change
