@@ -167,15 +167,18 @@ class _Search:
         yield from self._measure(*others)
         for back in (*codes, *others):
             if _has_effect(self._states[back]):
-                found = yield from self._find(back)
-                again = [group - found for group in self._cleared if group & found]
-                self._cleared = [group for group in self._cleared if not group & found]
-                return [group for group in again if group]
-        for members in self._classes():
-            self._cleared = [group - members for group in self._cleared if group - members]
+                return self._reopened((yield from self._find(back)))
+        doubtful = self._classes()
+        for members in doubtful:
             words = self._words(members)
             self._leave_open(members, f"{words} have no effect together, but may cancel each other")
-        return []
+        return self._reopened(_union(doubtful))
+
+    def _reopened(self, found: Back) -> list[Back]:
+        """Groups that were ruled out together with something that has its own place now."""
+        again = [group for group in self._cleared if group & found]
+        self._cleared = [group for group in self._cleared if not group & found]
+        return [group - found for group in again if group - found]
 
     def _classes(self) -> list[Back]:
         """Toggles that were ruled out, but never one without the other."""
