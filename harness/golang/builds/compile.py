@@ -56,10 +56,10 @@ def compile_verified(job: Compilation) -> None:
     pads: Collection[str] = ()
     if request.probe != "off":
         sizes, pads = _unprobed(job)
-    overlay = _overlay(job, "overlay", request.probe, pads)
+    overlay = overlay_flags(job, "overlay", request.probe, pads)
     effective = effective_experiments(request, cache, overlay)
     binary = directory / "binary"
-    _compile(job, [*overlay, "-o", str(binary)])
+    go_build(job, [*overlay, "-o", str(binary)])
     info = run_go(
         toolchain.goroot, toolchain.build_cache(cache), ["version", "-m", str(binary)], extra=ALONE
     )
@@ -76,10 +76,10 @@ def compile_verified(job: Compilation) -> None:
     (directory / RECORD).write_text(json.dumps(facts), encoding="utf-8")
 
 
-def _overlay(
+def overlay_flags(
     job: Compilation, name: str, mode: OverlayMode, pads: Collection[str] = ()
 ) -> list[str]:
-    """The flag that adds probe, patches and marks, if there are any."""
+    """The flag of ``go build`` that adds probe, patches and marks, if there are any."""
     request = job.request
     toolchain = request.toolchain
     marked = _marked(job)
@@ -103,7 +103,7 @@ def _marked(job: Compilation) -> dict[Path, bytes]:
     return {p: p.read_bytes() + comment for p in paths if not p.is_relative_to(modules)}
 
 
-def _compile(job: Compilation, more: Sequence[str]) -> None:
+def go_build(job: Compilation, more: Sequence[str]) -> None:
     """Run the go command with more flags; later ones override the user's."""
     request = job.request
     source, toolchain = request.source, request.toolchain
@@ -165,18 +165,18 @@ def _unprobed(job: Compilation) -> tuple[_Sizes, frozenset[str]]:
     """
     request = job.request
     binary = job.scratch / "unprobed"
-    overlay = _overlay(job, "overlay-runtime", "runtime")
-    _compile(job, [*overlay, "-o", str(binary)])
+    overlay = overlay_flags(job, "overlay-runtime", "runtime")
+    go_build(job, [*overlay, "-o", str(binary)])
     sizes = _sizes(binary)
     if not request.padded:
         return sizes, frozenset()
     layout = functions(binary)
     symbols_only = f"-ldflags={request.build.ldflags} -s=false -w"
     if not layout:
-        _compile(job, [symbols_only, *overlay, "-o", str(binary)])
+        go_build(job, [symbols_only, *overlay, "-o", str(binary)])
         layout = functions(binary)
-    overlay = _overlay(job, "overlay-probed", request.probe)
-    _compile(job, [symbols_only, *overlay, "-o", str(binary)])
+    overlay = overlay_flags(job, "overlay-probed", request.probe)
+    go_build(job, [symbols_only, *overlay, "-o", str(binary)])
     return sizes, choose(layout, functions(binary))
 
 
