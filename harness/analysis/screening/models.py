@@ -10,8 +10,8 @@ Back = frozenset[str]
 Decision = Literal["nothing", "all", "part", "opposite", "unclear", "failed"]
 """What turning a set back does to the change: ``nothing`` is a share shown to be below the limit in
 either direction; ``part`` is one shown to be above zero, ``all`` too if its estimate leaves less
-than the limit; ``opposite`` is one shown to be below zero. ``unclear`` is none of these after as
-many rounds as allowed."""
+than the limit; ``opposite`` is one shown to be below zero. ``unclear`` is none of these, after as
+many rounds as allowed or as were worth measuring."""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ ROUNDS = 40
 """Rounds of a set, at most, unless told otherwise."""
 _GROWTH = 1.2
 """Of a set's rounds, from one look to the next."""
+_PATIENCE = 8
+"""Rounds of one set before another is measured beside it."""
 _NOT_MEASURED = Failed("it was not measured")
 
 State = Literal["nothing", "part", "opposite", "unclear", "failed"]
@@ -107,10 +109,10 @@ class _Search:
         """Name a smallest part of a group that has an effect; returns what that settles."""
         found = yield from self._narrow(group, frozenset())
         found, proven = yield from self._without_needless(found)
-        acts = yield from self._acts(found)
+        (state,) = yield from self._measure(found)
         rows = self._rows[found]
         share = None if isinstance(rows, Failed) else self._test.share(rows)
-        if acts and proven and share is not None:
+        if _has_effect(state) and proven and share is not None:
             self._culprits.append(Culprit(found, share, joint=len(found) > 1))
         else:
             why = "but which of them could not be told: smaller sets fail or are too noisy"
@@ -125,9 +127,9 @@ class _Search:
         if len(group) == 1:
             return group
         first, second = self._halves(group)
-        for half in (first, second):
-            if (yield from self._acts(half | beside)):
-                return (yield from self._narrow(half, beside))
+        acting = yield from self._acting(first | beside, second | beside)
+        if acting is not None:
+            return (yield from self._narrow(acting - beside, beside))
         states = {self._states[half | beside] for half in (first, second)}
         if states == {"nothing"}:
             mine = yield from self._narrow(first, second | beside)
@@ -143,7 +145,7 @@ class _Search:
             count = min(2 * count, len(group))
             parts = self._parts(group, count)
             for part in (*parts, *(group - part for part in parts)):
-                if (yield from self._acts(part | beside)):
+                if (yield from self._acting(part | beside)) is not None:
                     return (yield from self._narrow(part, beside))
         return group
 
@@ -152,10 +154,11 @@ class _Search:
         if len(found) == 1:
             return found, True
         smaller = [found - {toggle} for toggle in self._ordered(found)]
-        for back in smaller:
-            if (yield from self._acts(back)):
+        states = yield from self._measure(*smaller)
+        for back, state in zip(smaller, states, strict=True):
+            if _has_effect(state):
                 return (yield from self._without_needless(back))
-        return found, all(self._states[back] == "nothing" for back in smaller)
+        return found, set(states) == {"nothing"}
 
     def _hidden(self) -> Asking[list[Back]]:
         """Tell toggles apart that were ruled out together; returns groups to examine again."""
@@ -189,31 +192,55 @@ class _Search:
         return [frozenset(members) for members in classes.values() if len(members) > 1]
 
     def _codes(self, classes: Sequence[Back]) -> Iterator[Back]:
-        """Sets that hold one of any two members of a class, as few as there can be."""
+        """Sets that hold one of any two members of a class, as few as can be newly built."""
+        cleared = _union(self._cleared)
+        for back in self._asked:
+            if classes and back not in self._states and back <= cleared:
+                halves = [half for c in classes for half in (c & back, c - back) if half]
+                if _bits(halves) < _bits(classes):
+                    yield back
+                    classes = halves
         while classes := [members for members in classes if len(members) > 1]:
-            halves = [self._halves(members) for members in classes]
-            yield _union(first for first, _ in halves)
-            classes = [half for pair in halves for half in pair]
+            pairs = [self._halves(members) for members in classes]
+            yield _union(first for first, _ in pairs)
+            classes = [half for pair in pairs for half in pair]
 
     def _without_effect(self) -> list[Back]:
         """Sets without an effect, of toggles that were ruled out."""
         cleared = _union(self._cleared)
         return [s for s, state in self._states.items() if state == "nothing" and s <= cleared]
 
-    def _acts(self, back: Back) -> Asking[bool]:
-        (state,) = yield from self._measure(back)
-        return _has_effect(state)
+    def _acting(self, *sets: Back) -> Asking[Back | None]:
+        """Find the set that is seen to act first; ``None`` if each is decided and does not.
+
+        One set after the other is built and measured for a while. From then on all are measured
+        side by side until one acts: that takes fewer rounds than to show that the others do not,
+        which is shown for all together in the end.
+        """
+        while True:
+            for back in sets:
+                if _has_effect(self._states.get(back)):
+                    return back
+            undecided = [back for back in sets if back not in self._states]
+            if not undecided:
+                return None
+            early = self._asked.get(undecided[0], 0) < _PATIENCE
+            yield from self._look(undecided[:1] if early else undecided)
 
     def _measure(self, *sets: Back) -> Asking[list[State]]:
         """Ask for rounds until each set is decided."""
         while undecided := [back for back in dict.fromkeys(sets) if back not in self._states]:
-            fewest = min(self._asked.get(back, 0) for back in undecided)
-            asked = tuple(b for b in undecided if self._asked.get(b, 0) == fewest)
-            rounds = min(self._test.most, max(FIRST_LOOK, math.ceil(fewest * _GROWTH)))
-            answer = yield Ask(asked, rounds)
-            for back in asked:
-                self._take(back, rounds, answer.get(back, _NOT_MEASURED))
+            yield from self._look(undecided)
         return [self._states[back] for back in sets]
+
+    def _look(self, sets: Sequence[Back]) -> Asking[None]:
+        """Ask for further rounds of those sets that have the fewest."""
+        fewest = min(self._asked.get(back, 0) for back in sets)
+        asked = tuple(back for back in sets if self._asked.get(back, 0) == fewest)
+        rounds = min(self._test.most, max(FIRST_LOOK, math.ceil(fewest * _GROWTH)))
+        answer = yield Ask(asked, rounds)
+        for back in asked:
+            self._take(back, rounds, answer.get(back, _NOT_MEASURED))
 
     def _take(self, back: Back, rounds: int, found: Sequence[Row] | Failed) -> None:
         self._asked[back] = rounds
@@ -284,7 +311,7 @@ class _Search:
 
     def _step(self, back: Back) -> Step:
         rows = self._rows[back]
-        decision: Decision = self._states[back]
+        decision: Decision = self._states.get(back, "unclear")
         if isinstance(rows, Failed):
             return Step(back, 0, "failed", None, rows.reason)
         share = self._test.share(rows)
@@ -293,7 +320,12 @@ class _Search:
         return Step(back, len(rows), decision, share)
 
 
-def _has_effect(state: State) -> bool:
+def _bits(classes: Iterable[Back]) -> int:
+    """Sets that it takes to tell members of each class apart."""
+    return max((len(members) - 1).bit_length() for members in classes)
+
+
+def _has_effect(state: State | None) -> bool:
     return state in ("part", "opposite")
 
 
