@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.analysis.screening.models import Row, Share
 from harness.analysis.stats.fieller import fieller
-from harness.analysis.stats.intervals import Estimate, Sample, estimate
+from harness.analysis.stats.intervals import Sample, estimate
 from harness.analysis.stats.likelihood import Spread, log_odds
 from harness.analysis.stats.scale import Scale, scale_of
 from harness.analysis.stats.sequential import adjust, stopped_error
@@ -23,6 +23,7 @@ from harness.analysis.stats.sequential import adjust, stopped_error
 FIRST_LOOK = 3
 """Rounds of a set before the first look."""
 _ERROR_OF_SHARE = 0.05
+_CHANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Test:
         """Tell what a set does; ``None`` if further rounds must tell.
 
         Nothing is a share below the limit in both directions. An effect is a share shown to differ
-        from zero, so that a share beyond the limit is found as soon as one can be told.
+        from zero, so that one beyond the limit is soon found: it need not be shown to be beyond it.
         """
         if len(rows) < FIRST_LOOK:
             return None
@@ -54,9 +55,9 @@ class Test:
             bound = np.full_like(part, scale.bound(self.smallest))
             if self._is_within(part, bound, error):
                 return "nothing"
-        if self._above(part) <= self.error / 2:
+        if self._is_effect(part, change):
             return "part"
-        if self._above(-part) <= self.error / 2:
+        if self._is_effect(-part, change):
             return "opposite"
         return None
 
@@ -87,12 +88,16 @@ class Test:
             return False
         return log_odds(contrast, gap, Spread(0.0, 0)) <= -math.log((1 - error) / error)
 
-    def _above(self, sample: Sample) -> float:
-        """One-sided p-value that is small if the mean is shown to be positive, for this look."""
-        found: Estimate | None = estimate(sample, plain=True)
-        if found is None:
-            return 1.0
-        return adjust(2 * found.p_above(0.0), sample.size, FIRST_LOOK, self.most) / 2
+    def _is_effect(self, part: Sample, change: Sample) -> bool:
+        """Whether the part is shown to be positive, and looks more like the limit than like none.
+
+        The second condition keeps chance from passing for a tiny effect.
+        """
+        positive, nearer = (estimate(x, plain=True) for x in (part, part - self.limit / 2 * change))
+        if positive is None or nearer is None or nearer.p_above(0.0) > _CHANCE:
+            return False
+        p = adjust(2 * positive.p_above(0.0), part.size, FIRST_LOOK, self.most)
+        return p <= self.error
 
 
 def _contrasts(rows: Sequence[Row]) -> tuple[Sample, Sample, Scale]:
