@@ -42,6 +42,14 @@ def turns_on(setting: str) -> bool:
     return setting != "none" and not setting.startswith("no")
 
 
+def in_effect(settings: Iterable[str], default: Iterable[str]) -> frozenset[str]:
+    """The experiments that are on with these settings; ``default`` are those on without any."""
+    given = tuple(settings)
+    named = {experiment_of(setting) for setting in given}
+    on = frozenset() if "none" in given else frozenset(default)
+    return on - named | {setting for setting in given if turns_on(setting)}
+
+
 def parse_flag_names(source: str) -> tuple[str, ...]:
     """The experiment names in ``internal/goexperiment/flags.go``, lower case, in source order.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.golang.experiments import experiment_of, turns_on
+from harness.golang.experiments import experiment_of, in_effect
 from harness.golang.records import ToolchainRecord
 from harness.matrix.models import BuildSpec
 from harness.matrix.names import VariantName, assignments, parse_name
@@ -71,9 +71,7 @@ def environment_pairs(env: Mapping[str, str]) -> dict[str, str]:
 def effective(variant: Variant, toolchains: Mapping[str, ToolchainRecord]) -> frozenset[str]:
     """The experiments that are on in a variant; unknown toolchains have none by default."""
     record = toolchains.get(variant.toolchain)
-    default = record.on if record and "none" not in variant.settings else ()
-    named = {experiment_of(setting) for setting in variant.settings}
-    return frozenset(default) - named | {s for s in variant.settings if turns_on(s)}
+    return in_effect(variant.settings, record.on if record else ())
 
 
 def toggles_between(

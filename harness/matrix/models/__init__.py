@@ -6,6 +6,7 @@ from harness.matrix.models.matrix import MatrixSpec
 from harness.matrix.models.question import GateSpec, QuestionSpec
 from harness.matrix.models.scalars import Bytes, Fraction
 from harness.matrix.models.servers import LoadSpec, ReadySpec, ServerSpec
+from harness.matrix.models.suspects import SuspectSpec
 from harness.matrix.models.toolchains import ToolchainSpec
 from harness.matrix.models.trials import TrialsSpec
 from harness.matrix.models.workloads import BenchmarkSpec, WorkloadSpec
@@ -25,6 +26,7 @@ __all__ = [
     "QuestionSpec",
     "ReadySpec",
     "ServerSpec",
+    "SuspectSpec",
     "ToolchainSpec",
     "TrialsSpec",
     "WorkloadSpec",

@@ -13,7 +13,8 @@ from pydantic import (
     model_validator,
 )
 
-from harness.matrix.models.scalars import Fraction, Line, Setting, Value, check_line
+from harness.matrix.models.scalars import Fraction, Line, Value, check_line, one_or_many
+from harness.matrix.models.suspects import Suspects
 from harness.metrics.catalogue import describe
 from harness.models import Frozen
 from harness.text.units import Increase, parse_amount, parse_increase
@@ -30,8 +31,9 @@ class QuestionSpec(Frozen):
     candidate: VariantName | None = None
     """A variant's name. Default: the last other toolchain's, without experiment settings and with
     the baseline's build settings and run environment."""
-    suspects: list[Setting] | None = None
-    """Experiments that may explain a change. Default: all that the matrix toggles."""
+    suspects: Annotated[Suspects, BeforeValidator(one_or_many)] | None = None
+    """What may explain a change: experiments by name, other toggles as ``{godebug: a=1}``, or
+    ``auto`` for all that differs. Default: the experiments that the matrix toggles."""
     metrics: Annotated[list[Value], Field(min_length=1, max_length=100)] = ["rss.peak"]
     """Primary metrics; all others are secondary."""
     margin: Fraction = 0.03

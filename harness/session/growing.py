@@ -1,0 +1,129 @@
+"""A run directory whose plan grows: variants are added, built, and measured in rounds.
+
+What the directory holds is not measured again: whoever asks the same questions in the same order
+continues where an earlier invocation stopped.
+"""
+
+import random
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from harness.errors import HarnessError, writing
+from harness.golang.builds.build import build_all
+from harness.golang.builds.request import BuildRequest
+from harness.golang.records import BuildRecord, ToolchainRecord
+from harness.plan.plan import Cell, Plan, Trial
+from harness.plan.variants import Variant
+from harness.run.directory import ELSEWHERE
+from harness.run.host import host_id
+from harness.run.records import Manifest, TrialRecord
+from harness.run.store import MANIFEST, append_trial, read_trials, write_json
+from harness.session.execute import measure
+from harness.session.lanes import available_lanes
+from harness.session.manifest import record_of
+from harness.session.prepare import Say
+
+
+class GrowingRun:
+    """Builds variants and measures rounds of them."""
+
+    def __init__(self, directory: Path, manifest: Manifest, cache: Path, say: Say) -> None:
+        """Take a run directory that exists; what an earlier invocation measured there is kept."""
+        self.manifest = manifest
+        """With all variants so far."""
+        self.directory = directory
+        self._cache, self._say = cache, say
+        self._records = {(t.workload, t.variant, t.round): t for t in read_trials(directory)}
+        self._stored = {_key(build): build for build in manifest.builds}
+        limits = manifest.matrix.trials
+        self.pool = ThreadPoolExecutor(len(available_lanes(limits.cpus, limits.lanes)))
+
+    @property
+    def records(self) -> tuple[TrialRecord, ...]:
+        """All trials that the directory has."""
+        return tuple(self._records.values())
+
+    def build_variant(self, variant: Variant, request: BuildRequest) -> BuildRecord:
+        """Build a variant and add it to the plan, whether it builds or not.
+
+        Raises:
+            HarnessError: an earlier invocation measured another binary under this name, or the
+                directory cannot be written.
+        """
+        record = build_all([request], self._cache, self._say)[0]
+        stored = self._stored.get(_key(record))
+        if stored is not None and stored.sha256 != record.sha256:
+            raise HarnessError(
+                f"{self.directory.name} cannot be resumed: {variant.name} is another binary now "
+                "than the one that was measured; start anew"
+            )
+        self.add(variant, record, record_of(request.toolchain))
+        return record
+
+    def add(self, variant: Variant, build: BuildRecord, toolchain: ToolchainRecord) -> None:
+        """Add a variant to the plan, or replace what the run directory says of it."""
+        plan = self.manifest.plan
+        cell = Cell(workload=build.workload, variant=variant.name)
+        variants = {v.name: v for v in (*plan.variants, variant)}
+        cells = {(c.workload, c.variant): c for c in (*plan.cells, cell)}
+        builds = {_key(b): b for b in (*self.manifest.builds, build)}
+        known = {t.name: t for t in (*self.manifest.toolchains, toolchain)}
+        grown = plan.model_copy(
+            update={"variants": tuple(variants.values()), "cells": tuple(cells.values())}
+        )
+        self._replace(
+            plan=grown, builds=tuple(builds.values()), toolchains=tuple(known.values())
+        )
+
+    def replace_plan(self, plan: Plan) -> None:
+        """Write another plan."""
+        self._replace(plan=plan)
+
+    def rounds_of(
+        self, workload: str, variants: Sequence[str], numbers: Sequence[int]
+    ) -> list[TrialRecord]:
+        """Measure rounds of variants, as far as the directory lacks them; return their trials."""
+        if numbers and numbers[-1] > self.manifest.plan.rounds:
+            plan = self.manifest.plan
+            self._replace(plan=plan.model_copy(update={"rounds": numbers[-1]}))
+        trials = [t for number in numbers for t in self._shuffled(workload, variants, number)]
+        missing = [trial for trial in trials if not self._has(trial, trials)]
+        measured = self.pool.map(lambda t: measure(self.directory, self.manifest, t), missing)
+        for record in measured:
+            append_trial(self.directory, record)
+            self._records[_place(record)] = record
+        return [self._records[_place(trial)] for trial in trials]
+
+    def _has(self, trial: Trial, trials: Sequence[Trial]) -> bool:
+        """Whether a trial need not be measured: its round is complete, or it ran on this machine.
+
+        A round that another machine began is measured anew, so that no pair mixes both machines.
+        """
+        record = self._records.get(_place(trial))
+        whole = all(_place(t) in self._records for t in trials if t.round == trial.round)
+        return record is not None and (whole or record.host == host_id())
+
+    def _shuffled(self, workload: str, variants: Sequence[str], number: int) -> list[Trial]:
+        trials = [Trial(workload=workload, variant=name, round=number) for name in variants]
+        order = random.Random(f"{self.manifest.plan.seed}/{number}")  # noqa: S311 - no secret
+        order.shuffle(trials)
+        return trials
+
+    def _replace(self, **fields: object) -> None:
+        self.manifest = self.manifest.model_copy(update=fields)
+        with writing(self.directory, ELSEWHERE):
+            write_json(self.directory / MANIFEST, self.manifest)
+
+
+def without_paths(builds: Sequence[BuildRecord]) -> tuple[BuildRecord, ...]:
+    """Builds of an earlier invocation, with nothing that could be executed or opened."""
+    return tuple(b.model_copy(update={"binary": "", "directory": ""}) for b in builds)
+
+
+def _place(trial: Trial) -> tuple[str, str, int]:
+    return trial.workload, trial.variant, trial.round
+
+
+def _key(build: BuildRecord) -> tuple[object, ...]:
+    return build.workload, build.toolchain, build.settings, build.build
