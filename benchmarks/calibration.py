@@ -588,7 +588,7 @@ def _verdicts(
         new = variant.startswith(candidate)
         values["w"]["rss.peak"][:, column] += np.log(1.2) * part(new, swiss, spin)
     found = simulator.judge(simulator.stopped(values))
-    return {"+".join(s.experiments): s.verdict for _, f in found for s in f.suspects}
+    return {"+".join(s.toggles): s.verdict for _, f in found for s in f.suspects}
 
 
 POWER = {

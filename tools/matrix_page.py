@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from harness.matrix import models
-from harness.matrix.models import question, scalars, servers, toolchains, trials
+from harness.matrix.models import question, scalars, servers, suspects, toolchains, trials
 from harness.models import Frozen, field_docs
 from harness.text import units
 
@@ -22,6 +22,7 @@ _SECTIONS: dict[type[Frozen], str] = {
     models.CellSpec: "exclude",
     models.BuildPattern: "build of a cell",
     models.QuestionSpec: "question",
+    models.SuspectSpec: "suspects",
     models.WorkloadSpec: "A workload",
     models.BenchmarkSpec: "benchmark",
     models.ServerSpec: "server",
@@ -41,6 +42,7 @@ _SHORT_FORMS = {
 }
 _ALSO = {
     toolchains.expand_toolchain: "a release, as `go1.24.3`, or ",
+    suspects.expand_suspect: "an experiment's name, `auto`, or ",
     servers.expand_ready: "a URL, or ",
     trials.expand_trials: "a number, or ",
 }
@@ -124,7 +126,7 @@ def _type(annotation: Any, *, several: bool) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(_kind(a, []) for a in inner if a is not type(None))
     if origin is Literal:
-        return ", ".join(f"`{word}`" for word in inner)
+        return ", ".join(f"`{str(word).lower()}`" for word in inner)
     if origin is list:
         item = _kind(inner[0], [])
         return f"{item}; or a list" if several else f"a list; each: {item}"

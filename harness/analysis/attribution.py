@@ -80,7 +80,7 @@ def _explained(shares: Shares, suspects: Sequence[Suspect], sets: Sets) -> str:
         if flipped:
             ways = " or ".join(listed(names) for names in flipped)
             return f"flipping {ways} takes {most}the {decision} away"
-    blamed = [s.experiments for s in suspects if s.verdict in ("implicated", "contributes")]
+    blamed = [s.toggles for s in suspects if s.verdict in ("implicated", "contributes")]
     if blamed:
         return _partly_explained(shares, blamed)
     if not suspects:
@@ -126,11 +126,9 @@ class _Remainder:
 
     def _variants(self, *, outweighs: bool) -> list[str]:
         """Ways out that no verdict on a suspect mentions."""
-        mentioned = {s.experiments for s in self.suspects}
+        mentioned = {s.toggles for s in self.suspects}
         ways = [way.cure for way in self.ways if way.outweighs is outweighs]
-        return [
-            cure.variant for cure in ways if cure.conditions or cure.experiments not in mentioned
-        ]
+        return [cure.variant for cure in ways if cure.conditions or cure.toggles not in mentioned]
 
     def _gone_in(self) -> str:
         names, decision = self._variants(outweighs=False), self.shares.comparison.decision
@@ -171,7 +169,7 @@ class _Remainder:
         """Everything in which candidate and baseline differ, except for ruled out suspects."""
         design = self.shares.design
         sides = (design.baseline, design.candidate)
-        out = {name for s in self.suspects if s.verdict == "ruled out" for name in s.experiments}
+        out = {name for s in self.suspects if s.verdict == "ruled out" for name in s.toggles}
         on, other = (effective(variant, design.toolchains) for variant in sides)
         left = [
             t

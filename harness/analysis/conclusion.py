@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Literal
 
 from harness.analysis.attribution import Explanation, attribute
-from harness.analysis.comparisons import compare_all, compare_pair
+from harness.analysis.comparisons import compare_all, compare_pair, compare_primary
 from harness.analysis.gates import judge_gates
 from harness.analysis.headlines import headline
 from harness.analysis.memory import Evidence
 from harness.analysis.models import Caution, CellStatus, Comparison, Verdict
 from harness.analysis.quality import cautions
 from harness.analysis.samples import tables
+from harness.analysis.screening_verdicts import attribute_screened
 from harness.analysis.signatures import diagnose
 from harness.analysis.stopping import of_this_run
 from harness.errors import HarnessError
@@ -43,7 +44,9 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
     records = {record.name: record for record in run.manifest.toolchains}
     comparisons, left_out = compare_all(found, question, plan, spec.trials)
     explanations = [
-        attribute(found[c.workload], c, question, plan, records, spec.trials)
+        attribute_screened(run, found[c.workload], c, question, spec.trials)
+        if plan.suspects
+        else attribute(found[c.workload], c, question, plan, records, spec.trials)
         for c in comparisons
         if c.primary
     ]
@@ -74,6 +77,17 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
             *cautions(run, found, question),
         ),
     )
+
+
+def primary_changes(run: Run) -> list[Comparison]:
+    """The question's own comparisons whose change is shown.
+
+    Raises:
+        HarnessError: the matrix names variants or metrics that it does not have.
+    """
+    question, plan = question_of(run), run.manifest.plan
+    trials = of_this_run(run.manifest).trials
+    return [c for c in compare_primary(tables(run), question, plan, trials) if c.changed]
 
 
 def _unreadable(evidence: Evidence) -> Iterator[Caution]:

@@ -90,7 +90,7 @@ def way_out(shares: Shares, toggles: frozenset[Toggle]) -> WayOut | None:
     cure = Cure(
         **comparison.subject,
         variant=variant.name,
-        experiments=names_of(t for t in toggles if t.kind == "experiment"),
+        toggles=names_of(t for t in toggles if t.kind == "experiment"),
         conditions=tuple(sorted(state_of(t, variant) for t in toggles if t.kind != "experiment")),
     )
     if variant.name == comparison.baseline and toggles in design.others:

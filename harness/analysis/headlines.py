@@ -16,6 +16,8 @@ _MOST = 0.5
 """Part of the kernel's change above which the runtime shows it."""
 _SMALL = 0.2
 """Part of the kernel's change below which the runtime does not show it."""
+_NAMED = 4
+"""Suspects that are named one by one where nothing is laid to their charge."""
 
 
 def headline(
@@ -44,7 +46,7 @@ def _alike(
     """Group changes with the same direction, verdicts on suspects, and cures."""
     groups: dict[object, list[Comparison]] = {}
     for c in changed:
-        verdicts = tuple((s.experiments, s.verdict) for s in suspects if s.metric == c.metric)
+        verdicts = tuple((s.toggles, s.verdict) for s in suspects if s.metric == c.metric)
         ways = tuple(cure.variant for cure in cures if cure.metric == c.metric)
         groups.setdefault((c.decision, verdicts, ways), []).append(c)
     return list(groups.values())
@@ -57,9 +59,9 @@ def _about(
     """What is known of one group of changes."""
     lead = group[0]
     judged = [s for s in suspects if s.metric == lead.metric]
-    told = {s.experiments for s in judged}
+    told = {s.toggles for s in judged}
     own = (c for c in cures if c.metric == lead.metric)
-    ways = [c for c in own if c.conditions or c.experiments not in told]
+    ways = [c for c in own if c.conditions or c.toggles not in told]
     resident = next((c for c in group if c.metric.startswith("rss")), lead)
     whose = f"of {resident.metric}, " if len(group) > 1 else ""
     return [
@@ -123,11 +125,16 @@ def _suspect_parts(suspects: Sequence[Suspect]) -> list[str]:
     for verdict, one, several in (
         ("implicated", "is implicated", "are implicated"),
         ("contributes", "contributes to it", "contribute to it"),
+        ("offsets", "acts against it", "act against it"),
         ("ruled out", "is ruled out", "are ruled out"),
         ("inconclusive", "is not decided", "are not decided"),
     ):
         names = _sets([s for s in suspects if s.verdict == verdict])
-        if names:
+        if len(names) > _NAMED and verdict not in ("implicated", "contributes"):
+            every = len(names) == len(_sets(suspects))
+            which = f"all {len(names)}" if every else f"{len(names)} other"
+            parts.append(f"{which} suspects {several}")
+        elif names:
             parts.append(f"{listed(names)} {one if len(names) == 1 else several}")
     unknown = [s for s in suspects if s.one_sided and s.verdict in ("implicated", "contributes")]
     if unknown:
@@ -138,7 +145,7 @@ def _suspect_parts(suspects: Sequence[Suspect]) -> list[str]:
 
 
 def _sets(suspects: Sequence[Suspect]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(" with ".join(s.experiments) for s in suspects))
+    return tuple(dict.fromkeys(" with ".join(s.toggles) for s in suspects))
 
 
 def _runtime_part(lead: Comparison, comparisons: Sequence[Comparison]) -> list[str]:

@@ -7,7 +7,13 @@ from pydantic import Field
 from harness.models import Frozen
 
 Decision = Literal["increase", "decrease", "equivalent", "inconclusive"]
-SuspectVerdict = Literal["ruled out", "implicated", "contributes", "inconclusive", "not applicable"]
+SuspectVerdict = Literal[
+    "ruled out", "implicated", "contributes", "offsets", "inconclusive", "not applicable"
+]
+"""``offsets``: it acts against the change, which would be larger without it."""
+Certainty = Literal["measured", "same value", "identical code", "never consulted"]
+"""What a verdict rests on: a comparison; a setting that both sides have; a program that is the same
+with it turned back; or that the runtime counted no use of it."""
 
 
 class Subject(Frozen):
@@ -77,19 +83,21 @@ class Comparison(Subject):
 
 
 class Suspect(Subject):
-    """The verdict on an experiment, or on a set of them, for one workload and metric."""
+    """The verdict on a toggle, or on a set of them, for one workload and metric."""
 
-    experiments: tuple[str, ...]
+    toggles: tuple[str, ...]
+    """As people call them: ``swissmap``, ``asynctimerchan=1``."""
     verdict: SuspectVerdict
     share: float | None
-    """Part of the change, on the log scale, that the experiments explain."""
+    """Part of the change, on the log scale, that the toggles explain."""
     ci: tuple[float, float] | None
     reason: str
     """One sentence with the numbers behind the verdict."""
     design: str = ""
-    """``full factorial`` or ``one at a time``: what the share was computed from."""
+    """What the share was computed from: ``full factorial``, ``one at a time``, or ``screening``."""
+    certainty: Certainty = "measured"
     one_sided: bool = False
-    """Whether what the experiments cost in the baseline was not measured: the share may be that."""
+    """Whether what the toggles cost in the baseline was not measured: the share may be that."""
 
 
 class Cure(Subject):
@@ -97,8 +105,8 @@ class Cure(Subject):
 
     variant: str
     """The variant that is shown to be without the change."""
-    experiments: tuple[str, ...] = ()
-    """Experiments that it sets otherwise than the candidate; empty for another toolchain."""
+    toggles: tuple[str, ...] = ()
+    """Toggles that it sets otherwise than the candidate; empty for another toolchain."""
     conditions: tuple[str, ...] = ()
     """What it was run in otherwise than the candidate, as ``GOGC=50`` or ``race=false``."""
     newer: bool | None = None

@@ -156,7 +156,7 @@ def _judged(
 ) -> Suspect:
     one_sided = shares.design.cells[frozenset(names)] not in shares.counterparts
     return Suspect(
-        **shares.comparison.subject, experiments=names, verdict=verdict, share=share.value,
+        **shares.comparison.subject, toggles=names, verdict=verdict, share=share.value,
         ci=share.ci, reason=reason, design=design, one_sided=one_sided,
     )  # fmt: skip
 
@@ -165,6 +165,6 @@ def _without_share(
     comparison: Comparison, name: str, verdict: SuspectVerdict, reason: str
 ) -> Suspect:
     return Suspect(
-        **comparison.subject, experiments=(name,), verdict=verdict, share=None, ci=None,
+        **comparison.subject, toggles=(name,), verdict=verdict, share=None, ci=None,
         reason=reason,
     )  # fmt: skip

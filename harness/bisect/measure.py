@@ -70,7 +70,7 @@ class TrialRunner(GrowingRun):
         )  # fmt: skip
         variant = Variant(name=point.name, toolchain=point.toolchain.name, settings=point.settings,
                           build=self.build_settings, env=self._env)  # fmt: skip
-        return self.build_variant(variant, request).error
+        return self.build_variants([variant], [request])[0].error
 
     def rounds(self, points: Sequence[Point], count: int) -> list[dict[str, Measured]]:
         """See ``harness.bisect.compare.Runner``."""

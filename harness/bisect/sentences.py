@@ -182,6 +182,6 @@ def headline(bisection: Bisection) -> str:
 
 def _part(stage: Stage) -> str:
     if stage.kind == "experiments" and all(s.verdict == "ruled out" for s in stage.suspects):
-        names = ", ".join(dict.fromkeys(n for s in stage.suspects for n in s.experiments))
+        names = ", ".join(dict.fromkeys(n for s in stage.suspects for n in s.toggles))
         return f"{names} ruled out" if names else ""
     return stage.answer

@@ -41,6 +41,9 @@ class BuildRecord(Frozen):
     """The package's directory, where its benchmarks run."""
     seconds: float
     cached: bool
+    code: str = ""
+    """The sha256 of the binary linked without its version and build information; empty where it
+    was not asked for, or is not certain. Binaries with the same run the same code."""
     error: str | None = None
     """What the compiler said, for a build that failed."""
 

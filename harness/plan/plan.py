@@ -10,6 +10,7 @@ from harness.golang.experiments import Experiments, experiment_of
 from harness.matrix.models import BuildPattern, BuildSpec, CellSpec, MatrixSpec
 from harness.matrix.names import variant_name
 from harness.models import Frozen
+from harness.plan.suspects import Suspected
 from harness.plan.variants import Variant, environment_pairs
 
 
@@ -48,6 +49,14 @@ class Plan(Frozen):
     """(K, N): of every N rounds, this run does the K-th."""
     left: dict[str, tuple[int, ...]] = {}
     """By workload: rounds that were begun, and are not completed; later ones take their place."""
+    suspects: tuple[Suspected, ...] = ()
+    """Those that are screened; empty where the variants themselves tell suspects apart."""
+    listed: bool = False
+    """Whether the matrix lists these suspects, and does not ask for all that differs."""
+    varied: str = ""
+    """The variant in which suspects are turned back: the candidate, or a newer baseline."""
+    turned_back: dict[str, tuple[str, ...]] = {}
+    """Of a screening: by variant, the labels of the suspects that are turned back in it."""
 
     def variant(self, name: str) -> Variant:
         """The variant of that name."""
@@ -142,8 +151,9 @@ def _variants(spec: MatrixSpec, experiments: Mapping[str, Experiments]) -> Itera
         for build in builds
     ]
     seen = set()
-    for toolchain, settings, (labels, build), env in crossed + included:
+    for toolchain, settings, (labels, build), values in crossed + included:
         ordered = experiments[toolchain].in_order(settings)
+        env = {name: value for name, value in values.items() if value}
         name = variant_name(toolchain, ordered, labels | environment_pairs(env))
         variant = Variant(name=name, toolchain=toolchain, settings=ordered, build=build, env=env)
         if variant.identity not in seen:
@@ -167,7 +177,7 @@ def _matches(pattern: CellSpec, variant: Variant, workload: str, experiments: Ex
     return (
         pattern.go in (None, variant.toolchain)
         and (pattern.experiments is None or set(settings) == set(variant.settings))
-        and (pattern.env is None or pattern.env.items() <= variant.env.items())
+        and all(variant.env.get(key, "") == value for key, value in (pattern.env or {}).items())
         and pattern.build.matches(variant.build)
         and pattern.workload in (None, workload)
     )

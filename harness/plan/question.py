@@ -35,7 +35,7 @@ class Question:
     candidate: str | None
     """A variant's name; ``None`` for a matrix of one variant, where nothing can be compared."""
     suspects: tuple[str, ...]
-    """Experiments that may explain a change."""
+    """Experiments that may explain a change, where the plan has no suspects to be screened."""
     metrics: tuple[str, ...]
     """Primary metrics."""
     margin: float
@@ -61,7 +61,9 @@ def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()
         _check_metric(matrix, metric, ("question", "metrics", index))
     toggled = toggled_experiments(plan.variants)
     for index, suspect in enumerate(asked.suspects or () if known else ()):
-        _check(suspect, {*known, *toggled}, ("question", "suspects", index), "experiment")
+        if suspect.experiment is not None:
+            place = ("question", "suspects", index)
+            _check(suspect.experiment, {*known, *toggled}, place, "experiment")
     candidate = _named(asked.candidate, plan, ("question", "candidate"))
     baseline = _named(asked.baseline, plan, ("question", "baseline"))
     if baseline is None:
@@ -73,7 +75,9 @@ def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()
         raise QuestionError(
             ("question", field), f"{baseline!r} is both baseline and candidate; name two variants"
         )
-    suspects = toggled if asked.suspects is None else tuple(dict.fromkeys(asked.suspects))
+    listed = (s.experiment for s in asked.suspects or () if s.experiment is not None)
+    suspects = toggled if asked.suspects is None else tuple(dict.fromkeys(listed))
+    suspects = () if plan.suspects else suspects
     metrics = tuple(dict.fromkeys(asked.metrics))
     question = Question(baseline, candidate, suspects, metrics, asked.margin, asked.limit)
     for index, gate in enumerate(matrix.gates):

@@ -11,7 +11,7 @@ from typing import Literal
 
 from harness.golang.experiments import Experiments, experiment_of, in_effect, turns_on
 from harness.golang.godebugs import Removed, Setting, compose, parse
-from harness.golang.switches import Switch, merge_gcflags
+from harness.golang.switches import Switch, came_between, merge_gcflags
 from harness.golang.versions import GoVersion
 from harness.matrix.models import BuildSpec, SuspectSpec
 from harness.matrix.models.builds import BuildPattern, called
@@ -39,6 +39,8 @@ class Suspected(Frozen):
     """Of the experiment, GODEBUG setting, variable, build setting, compiler switch or patch."""
     back: str = ""
     """``noswissmap``; a value, empty for a variable that is not set; flags; a path."""
+    counted: bool = False
+    """Whether the runtime counts how often a GODEBUG setting was consulted."""
     settled: dict[str, Settled] = {}
     """By workload: what is known without a trial."""
 
@@ -76,8 +78,8 @@ class Side:
     """By name."""
     defaults: Mapping[str, Mapping[str, str]]
     """By workload: GODEBUG settings whose default there is not the toolchain's newest."""
-    switches: Mapping[str, Sequence[Switch]]
-    """By workload: compiler switches that are in effect there, and can be turned off."""
+    lines: Mapping[str, str]
+    """By workload: the go line of its main module; empty for none."""
 
     @property
     def on(self) -> frozenset[str]:
@@ -121,7 +123,10 @@ def suspects_of(
     for spec in asked:
         for suspect in _everything(sides, workloads) if spec.auto else [_listed(spec, sides)]:
             settled = _settled(suspect, sides, workloads, listed=not spec.auto)
-            found.setdefault(suspect.label, suspect.model_copy(update={"settled": settled}))
+            setting = sides.varied.godebugs.get(suspect.name)
+            counted = suspect.kind == "godebug" and setting is not None and not setting.opaque
+            known = {"settled": settled, "counted": counted}
+            found.setdefault(suspect.label, suspect.model_copy(update=known))
     return tuple(found.values())
 
 
@@ -140,7 +145,7 @@ def turned_back(variant: Variant, chosen: Iterable[Suspected], experiments: Expe
             case "env":
                 env[suspect.name] = suspect.back
             case "gcflags":
-                build["gcflags"] = merge_gcflags(build["gcflags"], suspect.back)
+                build["gcflags"] = merge_gcflags(build["gcflags"], [suspect.back])
             case "ldflags":
                 build["ldflags"] = f"{build['ldflags']} {suspect.back}".strip()
             case "build":
@@ -173,8 +178,8 @@ def _everything(sides: Sides, workloads: Sequence[str]) -> Iterator[Suspected]:
     known = varied.experiments.known
     for name in (n for n in known if n in varied.on ^ other.on):
         yield Suspected(kind="experiment", name=name, back=_opposite(name, varied))
-    for name, switch in {s.name: s for w in workloads for s in _switched(sides, w)}.items():
-        yield Suspected(kind="gcflags", name=name, back=switch.off)
+    for switch in dict.fromkeys(s for w in workloads for s in _switched(sides, w)):
+        yield Suspected(kind="gcflags", name=switch.name, back=switch.gcflags("."))
 
 
 def _conditions(sides: Sides) -> Iterator[Suspected]:
@@ -265,8 +270,10 @@ def _same(reason: str) -> Settled:
 
 def _switched(sides: Sides, workload: str) -> list[Switch]:
     """Compiler switches in effect on the varied side, and not on the other."""
-    other = {s.name for s in sides.other.switches.get(workload, ())}
-    return [s for s in sides.varied.switches.get(workload, ()) if s.name not in other]
+    varied, other = sides.varied, sides.other
+    lines = other.lines.get(workload, ""), varied.lines.get(workload, "")
+    pgo = varied.variant.build.pgo != "off"
+    return came_between(other.version, varied.version, lines, pgo=pgo)
 
 
 def _came_between(changed: int, sides: Sides) -> bool:

@@ -1,7 +1,7 @@
 """Variants: their conditions, and the toggles by which two of them differ."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.golang.experiments import experiment_of, in_effect
@@ -134,6 +134,8 @@ def find_variant(name: str, variants: Iterable[Variant]) -> Variant | None:
     asked = parse_name(name)
     if exact or asked is None:
         return exact
+    unset = {(key, "") for key, _ in asked.pairs} - BuildSpec().texts().items()
+    asked = replace(asked, pairs=asked.pairs - unset)  # an empty variable is not set
     own = {v.name: parse_name(v.name) for v in variants}
     alike = [v for v in variants if own[v.name] == asked]
     fitting = alike or [v for v in variants if _fits(asked, v, own[v.name])]

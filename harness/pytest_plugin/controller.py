@@ -75,7 +75,9 @@ class Controller:
             if session.items and not session.config.option.collectonly:
                 self.start([item.nodeid for item in session.items])
             try:
-                return (yield)
+                result = yield
+                self._screen(session)
+                return result
             finally:
                 self._take_complete(session)
                 for path, run in self._runs.items():
@@ -153,6 +155,14 @@ class Controller:
             with user_errors():
                 run.start(ids, command=("pytest", *words), say=self._say)
         self._tell_directories()
+
+    def _screen(self, session: pytest.Session) -> None:
+        """Tell the suspects of each run apart, once its own trials have ended."""
+        self._take_complete(session)
+        for run in self._runs.values():
+            if run.begun and not session.config.option.collectonly:
+                with user_errors():
+                    run.screen(self._say)
 
     def _take_complete(self, session: pytest.Session) -> None:
         """Judge also a resumed run that lacks no trial: it may have ended before it was judged."""

@@ -56,12 +56,12 @@ _Table = tuple[str, tuple[str, ...], _Rows]
 def _suspects(verdict: Verdict) -> _Table:
     rows: _Rows = [
         (
-            plain(s.workload), code(" + ".join(s.experiments)), code(s.metric), s.verdict,
-            wording.share(s.share), wording.shares(s.ci),
+            plain(s.workload), code(" + ".join(s.toggles)), code(s.metric), s.verdict,
+            s.certainty, wording.share(s.share), wording.shares(s.ci),
         )
         for s in verdict.suspects
     ]  # fmt: skip
-    return "Suspects", ("Workload", "Experiment", "Metric", "Verdict", "Share", "Interval"), rows
+    return "Suspects", ("Workload", "Toggle", "Metric", "Verdict", "By", "Share", "Interval"), rows
 
 
 def _changes(verdict: Verdict) -> _Table:

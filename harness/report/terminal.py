@@ -26,7 +26,7 @@ def full_summary(verdict: Verdict) -> list[str]:
     """The summary with suspects, where the memory sits, and doubtful data."""
     lines = terminal_summary(verdict)
     for suspect in verdict.suspects:
-        names = " with ".join(suspect.experiments)
+        names = " with ".join(suspect.toggles)
         lines.append(
             f"suspect {names} on {suspect.workload} {suspect.metric}: "
             f"{suspect.verdict}; {suspect.reason}"

@@ -8,7 +8,7 @@ Layout: ``run.json`` (the manifest), ``trials.jsonl`` (one line for each finishe
 import os
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -24,7 +24,9 @@ from harness.run.records import MOST_ROUNDS, Manifest, Numbers, TrialRecord
 MANIFEST = "run.json"
 TRIALS = "trials.jsonl"
 VERDICT = "verdict.json"
-MEASURED = frozenset({MANIFEST, TRIALS, "bisect.json", "series", "profiles"})
+SCREENING = "screening"
+"""A run directory within a run's: variants in which suspects are turned back."""
+MEASURED = frozenset({MANIFEST, TRIALS, "bisect.json", "series", "profiles", SCREENING})
 """What a run directory holds that no command can make again from the rest."""
 
 _MANIFEST_BYTES, _MANIFEST_VALUES = 32 << 20, 1_000_000
@@ -48,6 +50,8 @@ class Run:
     path: Path
     manifest: Manifest
     trials: tuple[TrialRecord, ...]
+    screening: "Run | None" = None
+    """What was measured with suspects turned back, where that was asked for."""
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -56,10 +60,20 @@ class Run:
         Raises:
             HarnessError: the directory is not a run, or has another schema.
         """
-        manifest = read_manifest(path)
-        trials = tuple(read_trials(path, manifest.plan))
+        run = cls._load(path)
+        if not run.manifest.plan.suspects:
+            return run
+        try:
+            return replace(run, screening=cls._load(path, f"{SCREENING}/"))
+        except NoRunError:
+            return run
+
+    @classmethod
+    def _load(cls, path: Path, within: str = "") -> Self:
+        manifest = read_manifest(path, within)
+        trials = tuple(read_trials(path, manifest.plan, within))
         _check_width(path, trials)
-        return cls(path, manifest, trials)
+        return cls(path / within, manifest, trials)
 
     def profiles(self, workload: str, variant: str) -> list[Path]:
         """Heap profiles of a cell's successful trials.
@@ -77,25 +91,24 @@ class Run:
         return found
 
 
-def read_manifest(path: Path) -> Manifest:
-    """Read ``run.json``.
+def read_manifest(path: Path, within: str = "") -> Manifest:
+    """Read ``run.json``; ``within`` is ``screening/`` for the run in a run.
 
     Raises:
         HarnessError: the directory is not a run, has another schema, or contradicts itself.
     """
+    name = f"{within}{MANIFEST}"
     try:
-        data = read_inside(path, MANIFEST, _MANIFEST_BYTES)
+        data = read_inside(path, name, _MANIFEST_BYTES)
     except MissingError:
         raise NoRunError(
             f"{path} is not a run directory: it has no {MANIFEST}; gomatrix runs list shows those "
             "that there are, and gomatrix run makes one"
         ) from None
-    manifest = parse_model(Manifest, data, str(path / MANIFEST), values=_MANIFEST_VALUES)
+    manifest = parse_model(Manifest, data, str(path / name), values=_MANIFEST_VALUES)
     contradiction = _contradiction(manifest.plan, manifest.matrix)
     if contradiction:
-        raise HarnessError(
-            f"{path / MANIFEST}: {contradiction}; copy the run again from its origin"
-        )
+        raise HarnessError(f"{path / name}: {contradiction}; copy the run again from its origin")
     return manifest
 
 
@@ -135,7 +148,7 @@ def _contradiction(plan: Plan, matrix: MatrixSpec) -> str | None:
     return None
 
 
-def read_trials(path: Path, plan: Plan | None = None) -> list[TrialRecord]:
+def read_trials(path: Path, plan: Plan | None = None, within: str = "") -> list[TrialRecord]:
     """Read ``trials.jsonl``, in the order of writing.
 
     A truncated line is skipped: its writer was killed. Any other line that is not a trial is an
@@ -144,28 +157,30 @@ def read_trials(path: Path, plan: Plan | None = None) -> list[TrialRecord]:
     Args:
         path: the run directory.
         plan: the run's plan; where given, each trial must belong to it.
+        within: ``screening/`` for the run in a run.
 
     Raises:
         HarnessError: a line is not a trial, or there are too many.
     """
     cells = None if plan is None else {(cell.workload, cell.variant) for cell in plan.cells}
+    place = path / within / TRIALS
     records: list[TrialRecord] = []
     shapes: set[int] = set()
     values = 0.0
-    lines = lines_inside(path, TRIALS, _TRIALS_BYTES, _LINE_BYTES)
+    lines = lines_inside(path, f"{within}{TRIALS}", _TRIALS_BYTES, _LINE_BYTES)
     try:
         for number, line in enumerate(lines, start=1):
             values += count_values(line)
             if number > _MOST_TRIALS or values > _TRIALS_VALUES:
                 raise HarnessError(
-                    f"{path / TRIALS}:{number}: the run is too large: no more than "
+                    f"{place}:{number}: the run is too large: no more than "
                     f"{_MOST_TRIALS:,} trials with {_TRIALS_VALUES:,} values are read; measure "
                     "less in one run"
                 )
-            for record in _trial_of(path, number, line):
+            for record in _trial_of(place, number, line):
                 if cells is not None and (record.workload, record.variant) not in cells:
                     raise HarnessError(
-                        f"{path / TRIALS}:{number}: is a trial of a cell that the run's plan does "
+                        f"{place}:{number}: is a trial of a cell that the run's plan does "
                         "not have; remove the line, or copy the run again from its origin"
                     )
                 records.append(record)
@@ -197,14 +212,13 @@ def _each_file_once(records: list[TrialRecord]) -> list[TrialRecord]:
     return result[::-1]
 
 
-def _trial_of(path: Path, number: int, line: bytes) -> list[TrialRecord]:
+def _trial_of(place: Path, number: int, line: bytes) -> list[TrialRecord]:
     """The trial of a line; empty for a truncated line."""
     content = line.rstrip(b"\r\n")
-    place = str(path / TRIALS)
     try:
         return [
             parse_model(
-                TrialRecord, content, place, values=_LINE_VALUES, first_line=number,
+                TrialRecord, content, str(place), values=_LINE_VALUES, first_line=number,
                 instead="remove the line, or read the run with the version that wrote it",
             )
         ]  # fmt: skip

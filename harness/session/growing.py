@@ -5,24 +5,29 @@ continues where an earlier invocation stopped.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from harness.errors import HarnessError, writing
 from harness.golang.builds.build import build_all
+from harness.golang.builds.identical import code_digest
 from harness.golang.builds.request import BuildRequest
 from harness.golang.records import BuildRecord, ToolchainRecord
-from harness.plan.plan import Cell, Plan, Trial
+from harness.plan.plan import Cell, Trial
 from harness.plan.variants import Variant
 from harness.run.directory import ELSEWHERE
 from harness.run.host import host_id
 from harness.run.records import Manifest, TrialRecord
-from harness.run.store import MANIFEST, append_trial, read_trials, write_json
+from harness.run.store import MANIFEST, Run, append_trial, read_trials, write_json
 from harness.session.execute import measure
 from harness.session.lanes import available_lanes
 from harness.session.manifest import record_of
 from harness.session.prepare import Say
+
+T = TypeVar("T")
 
 
 class GrowingRun:
@@ -44,41 +49,65 @@ class GrowingRun:
         """All trials that the directory has."""
         return tuple(self._records.values())
 
-    def build_variant(self, variant: Variant, request: BuildRequest) -> BuildRecord:
-        """Build a variant and add it to the plan, whether it builds or not.
+    def within(self, run: Run) -> Run:
+        """Another run with this one as its screening."""
+        return replace(run, screening=Run(self.directory, self.manifest, self.records))
+
+    def build_variants(
+        self, variants: Sequence[Variant], requests: Sequence[BuildRequest], *,
+        with_code: bool = False,
+    ) -> list[BuildRecord]:  # fmt: skip
+        """Build variants, each as its request says, and add them to the plan even if they fail.
+
+        ``with_code`` tells also which code they run, where that is certain.
 
         Raises:
-            HarnessError: an earlier invocation measured another binary under this name, or the
-                directory cannot be written.
+            HarnessError: an earlier invocation measured another binary under one of their names,
+                or the directory cannot be written.
         """
-        record = build_all([request], self._cache, self._say)[0]
-        stored = self._stored.get(_key(record))
-        if stored is not None and stored.sha256 != record.sha256:
-            raise HarnessError(
-                f"{self.directory.name} cannot be resumed: {variant.name} is another binary now "
-                "than the one that was measured; start anew"
-            )
-        self.add(variant, record, record_of(request.toolchain))
-        return record
+        records = build_all(requests, self._cache, self._say)
+        for number, (variant, request) in enumerate(zip(variants, requests, strict=True)):
+            record = records[number]
+            stored = self._stored.get(_key(record))
+            if stored is not None and stored.sha256 != record.sha256:
+                raise HarnessError(
+                    f"{self.directory.name} cannot be resumed: {variant.name} is another binary "
+                    "now than the one that was measured; start anew"
+                )
+            if with_code and not record.error:
+                code = code_digest(request, self._cache) or ""
+                records[number] = record.model_copy(update={"code": code})
+        self._add(variants, records, [record_of(request.toolchain) for request in requests])
+        return records
 
-    def add(self, variant: Variant, build: BuildRecord, toolchain: ToolchainRecord) -> None:
-        """Add a variant to the plan, or replace what the run directory says of it."""
+    def note_turned_back(self, variant: str, labels: Sequence[str]) -> None:
+        """Note which suspects are turned back in a variant; written with its build."""
         plan = self.manifest.plan
-        cell = Cell(workload=build.workload, variant=variant.name)
-        variants = {v.name: v for v in (*plan.variants, variant)}
-        cells = {(c.workload, c.variant): c for c in (*plan.cells, cell)}
-        builds = {_key(b): b for b in (*self.manifest.builds, build)}
-        known = {t.name: t for t in (*self.manifest.toolchains, toolchain)}
+        noted = plan.turned_back | {variant: tuple(labels)}
+        self.manifest = self.manifest.model_copy(
+            update={"plan": plan.model_copy(update={"turned_back": noted})}
+        )
+
+    def _add(
+        self, variants: Sequence[Variant], builds: Sequence[BuildRecord],
+        toolchains: Sequence[ToolchainRecord],
+    ) -> None:  # fmt: skip
+        """Add variants to the plan, or replace what the run directory says of them."""
+        plan = self.manifest.plan
+        cells = [
+            Cell(workload=b.workload, variant=v.name) for v, b in zip(variants, builds, strict=True)
+        ]
         grown = plan.model_copy(
-            update={"variants": tuple(variants.values()), "cells": tuple(cells.values())}
+            update={
+                "variants": _joined(plan.variants, variants, lambda v: v.name),
+                "cells": _joined(plan.cells, cells, lambda c: (c.workload, c.variant)),
+            }
         )
         self._replace(
-            plan=grown, builds=tuple(builds.values()), toolchains=tuple(known.values())
+            plan=grown,
+            builds=_joined(self.manifest.builds, builds, _key),
+            toolchains=_joined(self.manifest.toolchains, toolchains, lambda t: t.name),
         )
-
-    def replace_plan(self, plan: Plan) -> None:
-        """Write another plan."""
-        self._replace(plan=plan)
 
     def rounds_of(
         self, workload: str, variants: Sequence[str], numbers: Sequence[int]
@@ -119,6 +148,10 @@ class GrowingRun:
 def without_paths(builds: Sequence[BuildRecord]) -> tuple[BuildRecord, ...]:
     """Builds of an earlier invocation, with nothing that could be executed or opened."""
     return tuple(b.model_copy(update={"binary": "", "directory": ""}) for b in builds)
+
+
+def _joined(old: Iterable[T], new: Iterable[T], key: Callable[[T], object]) -> tuple[T, ...]:
+    return tuple({key(item): item for item in (*old, *new)}.values())
 
 
 def _place(trial: Trial) -> tuple[str, str, int]:

@@ -38,8 +38,8 @@ from harness.session.stopping import Stopping
 class Invocation:
     """A new run, or one that is resumed.
 
-    The steps, in order: ``open``, ``reserve``, ``start``, ``record`` for each trial, ``conclude``,
-    ``close``, ``finish``.
+    The steps, in order: ``open``, ``reserve``, ``start``, ``record`` for each trial, ``screen``,
+    ``conclude``, ``close``, ``finish``.
     """
 
     verdict: Verdict | None = None
@@ -178,6 +178,17 @@ class Invocation:
             return None
         self._stopping.note(record)
         return self._progress.note(record)
+
+    def screen(self, say: Say) -> None:
+        """Find out which suspects explain a change; nothing where no suspects are screened.
+
+        Raises:
+            HarnessError: the run directory cannot be written, or its programs are others now.
+        """
+        if self.prepared.plan.suspects:
+            from harness.session.screening import screen_suspects  # noqa: PLC0415 - imports numpy
+
+            screen_suspects(self.prepared, self.directory, say)
 
     def conclude(self) -> Verdict:
         """Judge the run, and make it the latest; its reports are written meanwhile.

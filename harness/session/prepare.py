@@ -18,6 +18,7 @@ from harness.plan.feasible import check_trials, require_sides
 from harness.plan.plan import Cell, Plan, make_plan
 from harness.plan.question import QuestionError, resolve_question
 from harness.session.lanes import available_lanes
+from harness.session.suspecting import with_suspects
 
 Say = Callable[[str], None]
 """Called with one line of progress at a time."""
@@ -88,6 +89,7 @@ def prepare(
     plan = _without_newer(plan, sources, toolchains)
     require_sides(matrix, plan, question)
     check_trials(matrix, plan)
+    plan = with_suspects(matrix, plan, question, toolchains, sources, cache, say)
     return Prepared(matrix, toolchains, sources, plan, cache)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.golang.godebugs import compose, parse
 from harness.golang.probe.overlay import ProbeMode
 from harness.golang.records import BuildRecord
 from harness.matrix.models import TrialsSpec, WorkloadSpec
@@ -67,6 +68,9 @@ class TrialRequest(Frozen):
     def environment(self, values: Mapping[str, str]) -> dict[str, str]:
         """The program's whole environment, with values of placeholders; nothing else reaches it."""
         own = self.workload.env | self.env
+        settings = [env["GODEBUG"] for env in (self.workload.env, self.env) if "GODEBUG" in env]
+        if len(settings) > 1:  # a variant's settings do not take those of its workload away
+            own["GODEBUG"] = compose(settings[0], parse(settings[1]))
         own = {name: fill(value, values) for name, value in own.items()}
         if self.workload.gctrace:
             own["GODEBUG"] = ",".join(filter(None, (own.get("GODEBUG"), "gctrace=1")))

@@ -56,9 +56,7 @@ def test_the_experiment_is_found_and_told(maps: Project) -> None:
     assert found.finished
     assert found.changed
     experiments = next(s for s in found.stages if s.kind == "experiments")
-    assert [(s.experiments, s.verdict) for s in experiments.suspects] == [
-        (("swissmap",), "implicated")
-    ]
+    assert [(s.toggles, s.verdict) for s in experiments.suspects] == [(("swissmap",), "implicated")]
     assert "swissmap" in found.headline
     assert found.headline in done.stdout
     commits = next(s for s in found.stages if s.kind == "commits")

@@ -54,7 +54,7 @@ def make_verdict(run: Run, baseline: str, candidate: str, *, primary: str = "rss
         suspects=tuple(
             Suspect(
                 workload=w, metric=primary, baseline=baseline, candidate=candidate,
-                experiments=(experiment,), verdict="ruled out", share=0.01, ci=(-0.02, 0.03),
+                toggles=(experiment,), verdict="ruled out", share=0.01, ci=(-0.02, 0.03),
                 reason="Turning it off changes nothing: 1 % of the change, at most 3 %.",
             )
             for w in workloads

@@ -13,6 +13,7 @@ _SHOWN = (-0.5, 1.5)
 """The axis; shares beyond it are drawn at its ends."""
 _COLORS = {
     "ruled out": "#2e8b57", "contributes": "#b98a12", "implicated": "#c9382e",
+    "offsets": "#3b6fb6",
     "inconclusive": GREY, "not applicable": GREY,
 }  # fmt: skip
 
@@ -60,7 +61,7 @@ def _rows(suspects: Sequence[Suspect]) -> list[dict[str, Any]]:
     several = len({(s.workload, s.metric) for s in suspects}) > 1
     rows = []
     for s in suspects:
-        row = visible(" + ".join(s.experiments))
+        row = visible(" + ".join(s.toggles))
         row = f"{visible(s.workload)}, {s.metric}: {row}" if several else row
         value = s.share or 0.0
         low, high = s.ci or (value, value)

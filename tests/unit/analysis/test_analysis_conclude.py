@@ -51,7 +51,7 @@ def primary(verdict: Verdict) -> Comparison:
 
 
 def suspects(verdict: Verdict) -> dict[tuple[str, ...], Suspect]:
-    return {s.experiments: s for s in verdict.suspects}
+    return {s.toggles: s for s in verdict.suspects}
 
 
 def test_the_origin() -> None:
@@ -103,7 +103,7 @@ def test_a_pair_that_only_cures_together_is_found() -> None:
     assert found["spinbitmutex", "swissmap"].verdict == "implicated"
     assert found["swissmap",].verdict == "contributes"
     assert found["swissmap",].share == pytest.approx(0.5, abs=0.1)
-    assert [c.experiments for c in verdict.cures if c.experiments] == [("spinbitmutex", "swissmap")]
+    assert [c.toggles for c in verdict.cures if c.toggles] == [("spinbitmutex", "swissmap")]
 
 
 def test_either_of_two_that_cures_alone_is_implicated() -> None:
@@ -390,7 +390,7 @@ def test_chance_does_not_make_a_joint_cure_of_culprit_and_bystander() -> None:
             on = variant.startswith("go1.24") and "noswissmap" not in variant
             return {"rss.peak": 1e8 * math.exp(0.2 * on + 0.03 * noise(seed, variant, number))}
 
-        blamed += any(len(s.experiments) > 1 for s in conclude(make_run(measure)).suspects)
+        blamed += any(len(s.toggles) > 1 for s in conclude(make_run(measure)).suspects)
     assert blamed <= 1
 
 

@@ -27,7 +27,7 @@ from harness.plan.variants import Toggle, Variant, find_variant, toggles_between
 from harness.report.formats import FORMATS
 from harness.report.history import render_history
 from harness.report.sections import troubles
-from harness.run.question import variant_of
+from harness.run.question import question_of, variant_of
 from harness.run.store import Run
 
 Measure = Callable[[str, str, int], dict[str, float | None]]
@@ -72,7 +72,7 @@ def primary(verdict: Verdict) -> Comparison:
 
 
 def suspect(verdict: Verdict) -> Suspect:
-    (found,) = (s for s in verdict.suspects if s.experiments == ("swissmap",))
+    (found,) = (s for s in verdict.suspects if s.toggles == ("swissmap",))
     return found
 
 
@@ -403,7 +403,7 @@ def test_a_suspect_whose_cell_is_refused_says_the_cells_reason() -> None:
     matrix = {**ORIGIN, "experiments": [[], ["noswissmap"]]}
     run = make_run(logs(lambda v: 0.2 * v.startswith("go1.24.3")), matrix)
     run = refused(run, "go1.24.3+noswissmap", "its go.mod asks for go 1.25")
-    found = {s.experiments: s for s in conclude(run).suspects}["swissmap",]
+    found = {s.toggles: s for s in conclude(run).suspects}["swissmap",]
     assert found.verdict == "not applicable"
     assert found.reason == "go1.24.3+noswissmap does not apply: its go.mod asks for go 1.25"
 
@@ -412,7 +412,7 @@ def test_a_suspect_whose_cell_is_excluded_says_so() -> None:
     matrix = {**ORIGIN, "experiments": [[], ["noswissmap"]],
               "exclude": [{"go": "go1.24.3", "experiments": ["noswissmap"]}]}  # fmt: skip
     run = make_run(logs(lambda v: 0.2 * v.startswith("go1.24.3")), matrix)
-    found = {s.experiments: s for s in conclude(run).suspects}["swissmap",]
+    found = {s.toggles: s for s in conclude(run).suspects}["swissmap",]
     assert found.verdict == "not applicable"
     assert found.reason == "go1.24.3+noswissmap does not apply: the matrix excludes it"
 
@@ -537,14 +537,14 @@ def test_each_set_that_cures_with_a_suspect_is_told() -> None:
               "question": {"baseline": "go1.23.9", "candidate": "go1.24.3"}}  # fmt: skip
     toolchains = EXPERIMENTS | {"go1.24.3": new}
     verdict = conclude(make_run(logs(effect), matrix, experiments=toolchains))
-    found = {s.experiments: s.reason for s in verdict.suspects}
+    found = {s.toggles: s.reason for s in verdict.suspects}
     assert found["a",].endswith(
         "alone it does not take the increase away, together with b, or with c it does"
     )
     assert found["a", "b"].endswith("no smaller set in it takes the increase away")
     verdict = conclude(make_run(logs(effect), matrix | {"experiments": [[], sets[-1]]},
                                 experiments=toolchains))  # fmt: skip
-    found = {s.experiments: s.reason for s in verdict.suspects}
+    found = {s.toggles: s.reason for s in verdict.suspects}
     assert found["a", "b", "c"].endswith("no smaller set in it was measured")
 
 
@@ -663,9 +663,27 @@ def test_commands_find_a_variant_in_any_order() -> None:
     asked = "go1.24.3 GODEBUG=madvdontneed=1 race=true"
     assert variant_of(run, asked) == 'go1.24.3 race=true GODEBUG="madvdontneed=1"'
     found = compare(run, asked, 'go1.23.9 GODEBUG="" race=true')
-    assert found[0].baseline == 'go1.23.9 race=true GODEBUG=""'
-    with pytest.raises(HarnessError, match=r"there is no variant 'go1\.24\.3 race=true'"):
-        variant_of(run, "go1.24.3 race=true")
+    assert found[0].baseline == "go1.23.9 race=true"
+    with pytest.raises(HarnessError, match=r"there is no variant 'go1\.24\.3\+x race=true'"):
+        variant_of(run, "go1.24.3+x race=true")
+
+
+def test_an_empty_value_of_a_variable_means_not_set_and_is_in_no_name() -> None:
+    matrix = RACE | {"env": {"GODEBUG": ["", "madvdontneed=0"]}, "question": None}
+    run = make_run(logs(race_costs), matrix)
+    plain, other = (variant_of(run, f"go1.24.3 race=true{end}") for end in
+                    ("", " GODEBUG=madvdontneed=0"))  # fmt: skip
+    assert plain == "go1.24.3 race=true"
+    envs = {v.name: v.env for v in run.manifest.plan.variants}
+    assert (envs[plain], envs[other]) == ({}, {"GODEBUG": "madvdontneed=0"})
+    assert question_of(run).baseline == "go1.23.9 race=false"
+
+
+def test_exclude_finds_a_variable_that_is_not_set() -> None:
+    matrix = RACE | {"env": {"GOGC": ["", "50"]}, "exclude": [{"env": {"GOGC": ""}}]}
+    cells = make_run(logs(race_costs), matrix | {"question": None}).manifest.plan.cells
+    assert cells
+    assert all("GOGC=50" in cell.variant for cell in cells)
 
 
 def test_a_question_that_mixes_toolchain_and_conditions_is_warned_about() -> None:

@@ -107,7 +107,7 @@ def test_hostile_strings_stay_text(verdict: Verdict) -> None:
             ),
             "cells": tuple(c.model_copy(update={"reason": HOSTILE}) for c in verdict.cells),
             "suspects": tuple(
-                s.model_copy(update={"reason": HOSTILE, "experiments": (HOSTILE,)})
+                s.model_copy(update={"reason": HOSTILE, "toggles": (HOSTILE,)})
                 for s in verdict.suspects
             ),
             "comparisons": tuple(

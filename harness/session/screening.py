@@ -1,0 +1,144 @@
+"""Screen suspects: measure sets of them turned back, until it is known what explains a change.
+
+It follows the trials that pytest deals, and has a run directory within the run's.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.analysis.conclusion import primary_changes
+from harness.analysis.models import Comparison
+from harness.analysis.screened import screened
+from harness.analysis.screening.models import Ask, Back
+from harness.errors import writing
+from harness.files.inside import directory_inside
+from harness.golang.builds.request import BuildRequest
+from harness.golang.toolchains.resolve import Toolchain, resolve
+from harness.plan.plan import Plan
+from harness.plan.suspects import turned_back
+from harness.plan.variants import Variant
+from harness.run.directory import ELSEWHERE
+from harness.run.question import question_of
+from harness.run.records import Manifest
+from harness.run.store import SCREENING, NoRunError, Run, read_manifest
+from harness.session.growing import GrowingRun, without_paths
+from harness.session.prepare import Prepared, Say
+from harness.session.suspecting import patched
+from harness.text.words import listed
+
+_SINGLES = 4
+"""Listed suspects that are built alone before anything is measured: what leaves the code of the
+program as it is needs no trial."""
+
+
+def screen_suspects(prepared: Prepared, directory: Path, say: Say) -> None:
+    """Measure what the question's suspects need; of a run that asks about none, nothing.
+
+    What an earlier invocation measured is kept and not measured again.
+
+    Raises:
+        HarnessError: the run directory cannot be written, or its programs are others now.
+    """
+    run = Run.load(directory)
+    plan = run.manifest.plan
+    if not plan.suspects or plan.shard != (1, 1):
+        return
+    changes = primary_changes(run)
+    if not changes:
+        return
+    with writing(directory, ELSEWHERE):
+        place = directory_inside(directory, SCREENING)
+    growing = GrowingRun(place, _manifest(directory, run.manifest), prepared.cache, say)
+    question = question_of(run)
+    sides = [plan.variant(name) for name in (question.baseline, question.candidate) if name]
+    with growing.pool:
+        for comparison in changes:
+            screening = _Screening(prepared, growing, plan, sides, comparison.workload, say)
+            screening.begin()
+            while ask := screened(growing.within(run), comparison, question.limit).ask:
+                say(_progress(ask, comparison, plan))
+                screening.measure(ask)
+
+
+def _progress(ask: Ask, comparison: Comparison, plan: Plan) -> str:
+    sizes = listed([str(len(back)) for back in ask.sets])
+    return (
+        f"screening {comparison.workload}, {comparison.metric}: {sizes} of {len(plan.suspects)} "
+        f"suspects turned back, round {ask.rounds}"
+    )
+
+
+def _manifest(directory: Path, manifest: Manifest) -> Manifest:
+    """The manifest of the run within the run, without anything to be executed from elsewhere."""
+    empty = manifest.plan.model_copy(
+        update={"variants": (), "cells": (), "rounds": 0, "left": {}, "suspects": ()}
+    )
+    try:
+        old = read_manifest(directory, f"{SCREENING}/")
+    except NoRunError:
+        return manifest.model_copy(update={"plan": empty, "builds": ()})
+    return manifest.model_copy(update={"plan": old.plan, "builds": without_paths(old.builds)})
+
+
+class _Screening:
+    """Builds and measures sets of suspects turned back, of one workload."""
+
+    def __init__(
+        self, prepared: Prepared, growing: GrowingRun, plan: Plan, sides: Sequence[Variant],
+        workload: str, say: Say,
+    ) -> None:  # fmt: skip
+        self._prepared, self._growing, self._plan = prepared, growing, plan
+        self._sides, self._workload, self._say = sides, workload, say
+        self._made: dict[Back, str] = {}
+
+    def begin(self) -> None:
+        """Have both sides, and listed suspects that may leave the code as it is."""
+        known = self._prepared.toolchains
+        self._build([(side, known[side.toolchain]) for side in self._sides])
+        needy = [s for s in self._plan.suspects if not s.free and self._workload not in s.settled]
+        if self._plan.listed and len(needy) <= _SINGLES:
+            self._have([frozenset({suspect.label}) for suspect in needy])
+
+    def measure(self, ask: Ask) -> None:
+        """Measure the rounds that are missing of what the search asks for."""
+        names = [*(side.name for side in self._sides), *self._have(ask.sets)]
+        own = [r for r in self._growing.records if r.workload == self._workload]
+        complete = [
+            number for number in {record.round for record in own}
+            if {r.variant for r in own if r.round == number and r.ok} >= set(names)
+        ]  # fmt: skip
+        first = 1 + max((record.round for record in own), default=0)
+        missing = max(1, ask.rounds - len(complete))
+        self._growing.rounds_of(self._workload, names, range(first, first + missing))
+
+    def _have(self, sets: Sequence[Back]) -> list[str]:
+        """The variants in which sets are turned back, built."""
+        side = self._plan.variant(self._plan.varied)
+        toolchain = self._prepared.toolchains[side.toolchain]
+        new = []
+        for back in (back for back in sets if back not in self._made):
+            chosen = [suspect for suspect in self._plan.suspects if suspect.label in back]
+            variant = turned_back(side, chosen, toolchain.experiments)
+            patches = [suspect.back for suspect in chosen if suspect.kind == "patch"]
+            new.append((variant, self._patched(variant, patches) if patches else toolchain))
+            self._made[back] = variant.name
+            self._growing.note_turned_back(variant.name, [suspect.label for suspect in chosen])
+        self._build(new)
+        return [self._made[back] for back in sets]
+
+    def _patched(self, variant: Variant, patches: Sequence[str]) -> Toolchain:
+        prepared, matrix = self._prepared, self._prepared.matrix
+        own = self._plan.variant(self._plan.varied).toolchain
+        spec = patched(matrix.spec, own, patches, variant.toolchain)
+        return resolve([spec], prepared.cache, self._say, matrix.path.parent)[variant.toolchain]
+
+    def _build(self, wanted: Sequence[tuple[Variant, Toolchain]]) -> None:
+        spec, source = self._prepared.matrix.spec, self._prepared.sources[self._workload]
+        requests = [
+            BuildRequest(
+                source=source, toolchain=toolchain, settings=variant.settings,
+                build=variant.build, probe=spec.probe, aligned=spec.measures_time,
+            )
+            for variant, toolchain in wanted
+        ]  # fmt: skip
+        self._growing.build_variants([variant for variant, _ in wanted], requests, with_code=True)
