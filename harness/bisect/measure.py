@@ -60,7 +60,7 @@ class TrialRunner(GrowingRun):
         return self._problems[point.name]
 
     def _make(self, point: Point) -> str | None:
-        newer = self.source.needs_newer(point.toolchain.version)
+        newer = self.source.needs_newer(point.toolchain.version, self.build_settings.go_line)
         if newer:
             return newer
         request = BuildRequest(

@@ -163,8 +163,9 @@ def _without_newer(
     """Mark cells whose go.mod needs a newer Go as not applicable."""
 
     def check(cell: Cell) -> Cell:
-        version = toolchains[plan.variant(cell.variant).toolchain].version
-        reason = cell.reason or sources[cell.workload].needs_newer(version)
+        variant = plan.variant(cell.variant)
+        version, line = toolchains[variant.toolchain].version, variant.build.go_line
+        reason = cell.reason or sources[cell.workload].needs_newer(version, line)
         return cell.model_copy(update={"reason": reason})
 
     return plan.model_copy(update={"cells": tuple(check(cell) for cell in plan.cells)})

@@ -94,8 +94,5 @@ def _side(
         godebugs=settings_of(toolchain.goroot),
         removed=removed_of(toolchain.goroot),
         defaults={name: parse(default_godebug(cell, cache)) for name, cell in cells.items()},
-        lines={
-            name: getattr(variant.build, "go_line", "") or source.go or ""
-            for name, source in sources.items()
-        },
+        lines={n: variant.build.go_line or source.go or "" for n, source in sources.items()},
     )

@@ -65,7 +65,7 @@ def _packages(span: Span, source: Source, build: BuildSpec, cache: Path) -> froz
     """Directories of the standard packages in the workload's binary at both ends."""
     files = frozenset[str]()
     for point in (span.older, span.newer):
-        if source.needs_newer(point.toolchain.version) is None:
+        if source.needs_newer(point.toolchain.version, build.go_line) is None:
             files |= used_files(point.toolchain, source, point.settings, build, cache, probe=True)
     return frozenset(str(PurePosixPath(name).parent) for name in files)
 

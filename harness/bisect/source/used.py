@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.golang.command import run_go
 from harness.golang.probe.overlay import OverlayMode, write_overlay
+from harness.golang.sources.go_line import replacements
 from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Toolchain
 from harness.golang.versions import GoVersion
@@ -47,14 +48,18 @@ def used_files(
     form = "{{if .Standard}}{{$d := .Dir}}" + lists + "{{end}}"
     flags = [*(["-test"] if source.test else []), *(["-race"] if build.race else [])]
     flags += [f"-tags={','.join(build.tags)}"] if build.tags else []
+    caches = toolchain.build_cache(cache)
+    lines = replacements(source, toolchain, caches, build.go_line)
     with tempfile.TemporaryDirectory() as scratch:
-        if probe or toolchain.patched:
+        if probe or toolchain.patched or lines:
             main = source.directory if probe and not source.test else None
             mode: OverlayMode = "full" if probe else "off"
-            path = write_overlay(toolchain.goroot, main, Path(scratch), mode, toolchain.patched)
+            path = write_overlay(
+                toolchain.goroot, main, Path(scratch), mode, toolchain.patched, others=lines
+            )
             flags.append(f"-overlay={path}")
         text = run_go(
-            toolchain.goroot, toolchain.build_cache(cache),
+            toolchain.goroot, caches,
             ["list", "-deps", *flags, "-f", form, source.package],
             directory=source.module, settings=settings, build=build, extra=source.workspace,
         )  # fmt: skip

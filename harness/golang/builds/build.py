@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.errors import HarnessError
-from harness.golang.builds.compile import RECORD, Compilation, compile_verified, keep_patches
+from harness.golang.builds.compile import RECORD, Compilation, compile_verified, keep_overlay
 from harness.golang.builds.request import BuildRequest, key_of
 from harness.golang.cache import obtain
 from harness.golang.command import ALONE, run_go
@@ -129,7 +129,7 @@ def _command(request: BuildRequest, entry: Path) -> str:
         "GOARM64": build.goarm64, "CGO_ENABLED": "1" if build.needs_cgo else "0",
         **source.workspace,
     }  # fmt: skip
-    overlay = [f"-overlay={entry / 'patches' / 'overlay.json'}"] if toolchain.patched else []
+    overlay = [f"-overlay={entry / 'overlay' / 'overlay.json'}"] if request.overlaid else []
     words = [
         "env", "-C", str(source.module),
         *(f"{k}={v}" for k, v in variables.items() if v or not k.startswith("GOA")),
@@ -149,7 +149,7 @@ def _obtain(request: BuildRequest, cache: Path) -> tuple[Path, bool]:
 
     def fill(directory: Path) -> None:
         compile_verified(Compilation(request, cache, inputs, directory, mark=inputs.digest))
-        keep_patches(request.toolchain, directory, cache / "builds" / key)
+        keep_overlay(request, cache, directory, cache / "builds" / key)
 
     return obtain(cache, "builds", key, fill)
 
@@ -173,7 +173,7 @@ def _obtain_anew(request: BuildRequest, cache: Path, inputs: Inputs) -> tuple[Pa
         def fill(directory: Path) -> None:
             for path in made.iterdir():
                 path.rename(directory / path.name)
-            keep_patches(request.toolchain, directory, place / key)
+            keep_overlay(request, cache, directory, place / key)
 
         return obtain(cache, "builds", key, fill)[0], False
 

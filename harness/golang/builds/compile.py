@@ -16,11 +16,11 @@ from harness.golang.elf import functions, section_sizes
 from harness.golang.probe.layout import choose
 from harness.golang.probe.overlay import OverlayMode, write_overlay
 from harness.golang.sources.digests import Seen
+from harness.golang.sources.go_line import replacements
 from harness.golang.sources.inputs import Inputs, ask
 from harness.golang.toolchains.archives import sha256_of
 from harness.golang.toolchains.identity import content_digest
 from harness.golang.toolchains.installed import module_cache
-from harness.golang.toolchains.resolve import Toolchain
 
 RECORD = "build.json"
 
@@ -82,12 +82,12 @@ def overlay_flags(
     """The flag of ``go build`` that adds probe, patches and marks, if there are any."""
     request = job.request
     toolchain = request.toolchain
-    marked = _marked(job)
-    if mode == "off" and not toolchain.patched and not marked:
+    others = _marked(job) | _with_go_line(request, job.cache)
+    if mode == "off" and not toolchain.patched and not others:
         return []
     package = None if request.source.test else request.source.directory
     path = write_overlay(
-        toolchain.goroot, package, job.scratch / name, mode, toolchain.patched, pads, marked
+        toolchain.goroot, package, job.scratch / name, mode, toolchain.patched, pads, others
     )
     return [f"-overlay={path}"]
 
@@ -180,10 +180,20 @@ def _unprobed(job: Compilation) -> tuple[_Sizes, frozenset[str]]:
     return sizes, choose(layout, functions(binary))
 
 
-def keep_patches(toolchain: Toolchain, directory: Path, entry: Path) -> None:
-    """Keep an overlay of the patches alone, for whoever repeats the build by hand."""
-    if not toolchain.patched:
+def _with_go_line(request: BuildRequest, cache: Path) -> dict[Path, bytes]:
+    toolchain = request.toolchain
+    caches = toolchain.build_cache(cache)
+    return replacements(request.source, toolchain, caches, request.build.go_line)
+
+
+def keep_overlay(request: BuildRequest, cache: Path, directory: Path, entry: Path) -> None:
+    """Keep an overlay of patches and go line alone, for whoever repeats the build by hand."""
+    if not request.overlaid:
         return
-    path = write_overlay(toolchain.goroot, None, directory / "patches", "off", toolchain.patched)
+    toolchain = request.toolchain
+    path = write_overlay(
+        toolchain.goroot, None, directory / "overlay", "off", toolchain.patched,
+        others=_with_go_line(request, cache),
+    )  # fmt: skip
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace(str(directory), str(entry)), encoding="utf-8")

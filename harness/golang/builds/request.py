@@ -44,6 +44,11 @@ class BuildRequest(Frozen):
         return self.aligned and self.probe != "off" and os.uname().machine in MACHINES
 
     @property
+    def overlaid(self) -> bool:
+        """Whether files are replaced for the program itself, and not only for the probe."""
+        return bool(self.toolchain.patched or self.build.go_line)
+
+    @property
     def profile(self) -> Path | None:
         """The CPU profile that the build is guided by.
 

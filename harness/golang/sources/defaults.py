@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from harness.golang.command import run_go
+from harness.golang.sources.go_line import overlaid
 from harness.golang.sources.inputs import Cell
 
 
@@ -15,16 +16,18 @@ def default_godebug(cell: Cell, cache: Path) -> str:
         HarnessError: the package cannot be listed.
     """
     source, toolchain, build = cell.source, cell.toolchain, cell.build
-    text = run_go(
-        toolchain.goroot,
-        toolchain.build_cache(cache),
-        [
-            "list", "-buildvcs=false", *(["-test"] if source.test else []),
-            *([f"-tags={','.join(build.tags)}"] if build.tags else []),
-            "-f", "{{.ImportPath}} {{.DefaultGODEBUG}}", "--", source.package,
-        ],
-        directory=source.module, settings=cell.settings, build=build, extra=source.workspace,
-    )  # fmt: skip
+    caches = toolchain.build_cache(cache)
+    with overlaid(source, toolchain, caches, build.go_line) as overlay:
+        text = run_go(
+            toolchain.goroot,
+            caches,
+            [
+                "list", "-buildvcs=false", *(["-test"] if source.test else []),
+                *([f"-tags={','.join(build.tags)}"] if build.tags else []),
+                *overlay, "-f", "{{.ImportPath}} {{.DefaultGODEBUG}}", "--", source.package,
+            ],
+            directory=source.module, settings=cell.settings, build=build, extra=source.workspace,
+        )  # fmt: skip
     wanted = f"{source.package}.test" if source.test else source.package
     lines = (line.partition(" ") for line in text.splitlines())
     return next((value for name, _, value in lines if name == wanted), "")

@@ -22,6 +22,7 @@ from harness.errors import HarnessError
 from harness.golang.cache import remember
 from harness.golang.command import run_go
 from harness.golang.sources.digests import Seen
+from harness.golang.sources.go_line import overlaid
 from harness.golang.sources.locate import Source
 from harness.golang.switches import split_gcflags
 from harness.golang.toolchains.resolve import Toolchain
@@ -39,6 +40,8 @@ _FIELDS = ("Dir", "ImportPath", "Standard", "Module", "EmbedPatterns", *_COMPILE
 _OF_MODULES = ("go.mod", "go.sum", "go.work", "go.work.sum", "vendor/modules.txt")
 _FACTS = ("Path", "Version", "Sum", "GoVersion")
 """Facts about a module that get into a binary."""
+_UNTIDY = "updates to go.mod needed"
+"""What the go command says of a go.mod whose lines do not fit together."""
 _META = re.compile(r"[*?\[\\]")
 _INCLUDE = re.compile(rb'include[ \t]+"([^"\n]*)"')
 _HARMLESS = {
@@ -109,7 +112,7 @@ def ask(cell: Cell, cache: Path, seen: Seen) -> Inputs:
     Raises:
         HarnessError: the go command cannot tell.
     """
-    packages = _list(cell, cache)
+    packages = _listed(cell, cache)
     own = [package for package in packages if not package.get("Standard")]
     digest = hashlib.sha256(repr(_of_modules(cell.source, seen)).encode())
     included: list[str] = []
@@ -167,19 +170,39 @@ def _name(cell: Cell) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
+def _listed(cell: Cell, cache: Path) -> list[dict[str, Any]]:
+    """List the packages, and see to it that the main module has the go line that it should have."""
+    line = cell.build.go_line
+    try:
+        packages = _list(cell, cache)
+    except HarnessError as error:
+        if line and _UNTIDY in str(error):
+            raise HarnessError(
+                f"build.go_line: with go {line} in its go.mod, {cell.source.module} needs other "
+                "lines there too, as when a module that it requires asks for a newer Go"
+            ) from None
+        raise
+    lines = {m.get("GoVersion") for p in packages if (m := p.get("Module") or {}).get("Main")}
+    if line and lines != {line}:
+        raise HarnessError(f"build.go_line: {cell.source.module} has no go.mod that could get one")
+    return packages
+
+
 def _list(cell: Cell, cache: Path) -> list[dict[str, Any]]:
     source, build, toolchain = cell.source, cell.build, cell.toolchain
-    text = run_go(
-        toolchain.goroot,
-        toolchain.build_cache(cache),
-        [
-            "list", "-deps", "-buildvcs=false", *(["-test"] if source.test else []),
-            *(["-race"] if build.race else []),
-            *([f"-tags={','.join(build.tags)}"] if build.tags else []),
-            f"-json={','.join(_FIELDS)}", "--", source.package,
-        ],
-        directory=source.module, settings=cell.settings, build=build, extra=source.workspace,
-    )  # fmt: skip
+    caches = toolchain.build_cache(cache)
+    with overlaid(source, toolchain, caches, build.go_line) as overlay:
+        text = run_go(
+            toolchain.goroot,
+            caches,
+            [
+                "list", "-deps", "-buildvcs=false", *(["-test"] if source.test else []),
+                *(["-race"] if build.race else []),
+                *([f"-tags={','.join(build.tags)}"] if build.tags else []),
+                *overlay, f"-json={','.join(_FIELDS)}", "--", source.package,
+            ],
+            directory=source.module, settings=cell.settings, build=build, extra=source.workspace,
+        )  # fmt: skip
     decoder, position, packages = json.JSONDecoder(), 0, []
     while position < len(text.rstrip()):
         package, position = decoder.raw_decode(text, position)

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import PrivateAttr
 
@@ -28,6 +28,8 @@ _GO_LINE = re.compile(r"^go\s+(\d\S*)", re.MULTILINE)
 _RELEASE = re.compile(r"v\d+\.\d+\.\d+([-+].*)?")
 _MODULE = "module.json"
 _OUTSIDE = {"GOWORK": "off"}
+_OVERLAID_WORK = 23
+"""The first minor version whose go command reads a ``go.work`` through an overlay."""
 
 
 class Source(Frozen):
@@ -45,6 +47,10 @@ class Source(Frozen):
     roots: tuple[Path, ...] = ()
     """What else on this machine the module is built from: its workspace's file, and modules that
     stand in for others."""
+    path: str = ""
+    """The module's import path; empty where it has none."""
+    mains: tuple[Path, ...] = ()
+    """The other modules of its workspace."""
     base: Path
     """The directory of the matrix file: paths in its build settings start there."""
     test: bool = False
@@ -64,11 +70,23 @@ class Source(Frozen):
         """Its files as this invocation first read them: all binaries are built from the same."""
         return self._seen
 
-    def needs_newer(self, version: str) -> str | None:
-        """Why a toolchain cannot build this workload; ``None`` if its go.mod allows it."""
-        if self.go is None or GoVersion.parse(version) >= GoVersion.parse(f"go{self.go}"):
-            return None
-        return f"its go.mod asks for go {self.go}, newer than {version}"
+    @property
+    def workspace_file(self) -> Path | None:
+        """The ``go.work`` that the module is built by."""
+        return next((root for root in self.roots if root.is_file()), None)
+
+    def needs_newer(self, version: str, go_line: str = "") -> str | None:
+        """Why a toolchain cannot build this workload; ``None`` if its go.mod allows it.
+
+        ``go_line`` is what the build puts in the place of the module's own.
+        """
+        line = (self.path and go_line) or self.go  # a module that was not found has no path
+        if line is not None and GoVersion.parse(version) < GoVersion.parse(f"go{line}"):
+            asks = "go_line" if line == go_line else "its go.mod"
+            return f"{asks} asks for go {line}, newer than {version}"
+        if go_line and self.workspace_file and GoVersion.parse(version).minor < _OVERLAID_WORK:
+            return f"go_line in a workspace needs go1.{_OVERLAID_WORK} or newer, not {version}"
+        return None
 
 
 class _Module(Frozen):
@@ -169,15 +187,17 @@ class _Search:
             )
         module = found.get("Module") or {}
         root = Path(module["Dir"]) if module.get("Main") else start
-        neighbours, lines = _neighbours(self.go, root)
-        lines += [module["GoVersion"]] if "GoVersion" in module else []
+        neighbours = _neighbours(self.go, root)
+        lines = [*neighbours.lines, *filter(None, [module.get("GoVersion")])]
         return Source(
             **common,
             package=found["ImportPath"],
             directory=directory,
             module=root,
             go=max(lines, key=lambda line: GoVersion.parse(f"go{line}"), default=None),
-            roots=tuple(neighbours),
+            roots=neighbours.roots,
+            path=module.get("Path", ""),
+            mains=neighbours.mains,
         )
 
     def _list(self, start: Path, argument: str) -> dict[str, Any]:
@@ -219,8 +239,18 @@ def _asks_for_newer(start: Path, version: str) -> str | None:
     return None
 
 
-def _neighbours(go: _Go, root: Path) -> tuple[list[Path], list[str]]:
-    """Return the workspace's file and modules, replacements too; and the workspace's go line."""
+class _Neighbours(NamedTuple):
+    """What lies around a module."""
+
+    roots: tuple[Path, ...]
+    """The workspace's file and modules, replacements too."""
+    mains: tuple[Path, ...]
+    """Its modules alone."""
+    lines: tuple[str, ...]
+    """Its go line."""
+
+
+def _neighbours(go: _Go, root: Path) -> _Neighbours:
     workspace = go(root, "env", "GOWORK").strip()
     pending = [root]
     directories: dict[Path, None] = {}
@@ -237,7 +267,8 @@ def _neighbours(go: _Go, root: Path) -> tuple[list[Path], list[str]]:
         if (module / "go.mod").is_file():
             facts = json.loads(go(root, "mod", "edit", "-json", str(module / "go.mod")))
             directories.update(dict.fromkeys(_replacements(facts, module)))
-    return [path for path in directories if path != root], lines
+    roots, mains = ([p for p in paths if p != root] for paths in (directories, pending))
+    return _Neighbours(tuple(roots), tuple(mains), tuple(lines))
 
 
 def _replacements(facts: dict[str, Any], home: Path) -> list[Path]:

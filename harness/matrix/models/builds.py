@@ -8,8 +8,11 @@ from pydantic import BeforeValidator, StringConstraints
 from harness.matrix.models.scalars import LocalPath, OneOrMany, Value, one_or_many
 from harness.models import Frozen
 
+_VARIABLES = ("goamd64", "goarm64")
+"""Settings that are variables of the go command."""
 GoAmd64 = Annotated[str, StringConstraints(pattern=r"^(v[1-4])?$")]
 GoArm64 = Annotated[str, StringConstraints(pattern=r"^(v[89]\.\d[a-z0-9,]*)?$")]
+GoLine = Annotated[str, StringConstraints(pattern=r"^(1\.\d{1,4}(\.\d{1,4}|(rc|beta)\d{1,4})?)?$")]
 
 
 class BuildSpec(Frozen):
@@ -24,6 +27,8 @@ class BuildSpec(Frozen):
     """``off``, ``default.pgo`` for the one in the workload's package, or a profile's path."""
     goamd64: str = ""
     goarm64: str = ""
+    go_line: str = ""
+    """As ``1.22`` or ``1.22.3``; empty for the module's own."""
 
     @property
     def needs_cgo(self) -> bool:
@@ -42,7 +47,7 @@ class BuildSpec(Frozen):
 
 def called(setting: str) -> str:
     """How names of variants call a setting: ``goamd64`` as Go's variable ``GOAMD64``."""
-    return setting.upper() if setting.startswith("go") else setting
+    return setting.upper() if setting in _VARIABLES else setting
 
 
 def _text(value: bool | str | tuple[str, ...]) -> str:  # noqa: FBT001 - a value, not a switch
@@ -70,6 +75,8 @@ class BuildPattern(Frozen):
     """The instruction set on amd64."""
     goarm64: GoArm64 | None = None
     """The instruction set on arm64."""
+    go_line: GoLine | None = None
+    """The main module's go line."""
 
     def matches(self, build: BuildSpec) -> bool:
         """Whether a build has all settings that are given."""
@@ -105,6 +112,9 @@ class BuildAxesSpec(Frozen):
     """The instruction set on amd64, as ``v3``; empty for Go's default."""
     goarm64: OneOrMany[GoArm64] = [""]
     """The instruction set on arm64, as ``v8.1``."""
+    go_line: OneOrMany[GoLine] = [""]
+    """The go line of the main module, as ``1.22``, in the place of its own. It decides on the
+    language and on defaults of ``GODEBUG``; no file is changed. Empty for the module's own."""
 
     def axes(self) -> dict[str, list[Any]]:
         """The settings that a list makes an axis of, with their values."""

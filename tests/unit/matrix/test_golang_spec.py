@@ -61,6 +61,15 @@ def test_only_lists_of_several_values_are_axes() -> None:
     assert all(spec.tags == ("a", "b") and spec.race for _, spec in build.choices())
 
 
+def test_a_go_line_is_called_as_it_is_written() -> None:
+    build = BuildAxesSpec.model_validate({"go_line": ["1.20", "1.22.3", "1.23rc1"]})
+    labels = [names for names, _ in build.choices()]
+    assert labels == [{"go_line": "1.20"}, {"go_line": "1.22.3"}, {"go_line": "1.23rc1"}]
+    for wrong in ("go1.22", "1", "1.22.", "2.0", "1.22\n"):
+        with pytest.raises(ValidationError):
+            BuildAxesSpec.model_validate({"go_line": wrong})
+
+
 def test_build_axes_make_variants_with_names() -> None:
     spec = MatrixSpec.model_validate(
         {"go": "go1.24.3", "build": {"race": ["false", "true"]}, "env": {"GOGC": ["50"]},

@@ -121,7 +121,7 @@ def test_race_builds_are_compared_with_race_builds() -> None:
 
 AXES = {"gcflags": ["", "-N -l"], "ldflags": ["", "-s -w"], "race": [False, True],
         "cgo": [False, True], "pgo": ["off", "default.pgo"], "goamd64": ["v1", "v3"],
-        "goarm64": ["v8.0", "v9.0"]}  # fmt: skip
+        "goarm64": ["v8.0", "v9.0"], "go_line": ["1.21", "1.22.3"]}  # fmt: skip
 
 
 @pytest.mark.parametrize("setting", AXES)
