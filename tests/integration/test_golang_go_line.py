@@ -10,6 +10,7 @@ from golang_support import NEW, OLD, build, built, find, get, output_of, shared_
 from harness.bisect.source.used import used_files
 from harness.golang.builds.identical import code_digest
 from harness.golang.builds.request import BuildRequest
+from harness.golang.sources.defaults import default_godebug
 from harness.golang.sources.inputs import inputs_of
 from harness.golang.toolchains.resolve import Toolchain
 from harness.matrix.models import BuildSpec
@@ -166,10 +167,11 @@ def test_what_was_listed_before_is_not_taken_for_another_line(
 ) -> None:
     module = write_module(tmp_path / "module", {"go.mod": MODULE, "main.go": LINE})
     source = find(new, module, cache)
-    digests = {
-        inputs_of(BuildRequest(
+    cells = [
+        BuildRequest(
             source=source, toolchain=new, settings=(), build=BuildSpec(go_line=line)
-        ).cell, cache).digest
+        ).cell
         for line in ("", "1.21", "1.22")
-    }  # fmt: skip
-    assert len(digests) == 3
+    ]  # fmt: skip
+    assert len({inputs_of(cell, cache).digest for cell in cells}) == 3
+    assert len({default_godebug(cell, cache) for cell in cells}) == 3

@@ -190,6 +190,7 @@ def test_switches_for_different_packages_hold_together(tmp_path: Path, cache: Pa
         ("", "false 0"),
         (chosen[0], "false 1"),
         (merge_gcflags("", chosen), "true 1"),
+        (next(s for s in SWITCHES if s.line).gcflags("."), "true 0"),
         (merge_gcflags("-l", chosen[1:]), "true 0"),
     ):
         binary = built(toolchain, module, cache, spec=BuildSpec(gcflags=gcflags))
