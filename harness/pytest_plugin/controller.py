@@ -20,6 +20,7 @@ from harness.pytest_plugin.plugin import relative, user_errors
 from harness.report.terminal import terminal_summary
 from harness.run.records import TrialRecord
 from harness.session.invocation import Invocation
+from harness.session.judge_apart import Judging
 from harness.text.visible import visible
 
 
@@ -27,12 +28,17 @@ class Controller:
     """The hooks of the process that plans, writes the run directory and concludes."""
 
     def __init__(
-        self, config: pytest.Config, collection: Collection, files: Sequence[Path]
-    ) -> None:
-        """Control the runs of matrix ``files``, whose plans ``collection`` will get."""
+        self, config: pytest.Config, collection: Collection, files: Sequence[Path],
+        judging: Judging | None,
+    ) -> None:  # fmt: skip
+        """Control the runs of matrix ``files``, whose plans ``collection`` will get.
+
+        ``judging`` has been started early, for the first of them.
+        """
         self._config = config
         self._collection = collection
         self._files = files
+        self._judging = judging
         self._runs: dict[Path, Invocation] = {}
 
     @pytest.hookimpl(tryfirst=True)
@@ -83,7 +89,7 @@ class Controller:
                 for path, run in self._runs.items():
                     if run.begun:
                         with user_errors():
-                            verdict = run.conclude()
+                            verdict = run.conclude(self._take_judging())
                         self._report_gates(path, verdict)
                 if not isinstance(
                     sys.exception(), KeyboardInterrupt
@@ -136,10 +142,12 @@ class Controller:
                 terminalreporter.write_line(visible(f"report: {run.directory / 'report.html'}"))
 
     def pytest_unconfigure(self) -> None:
-        """Wait for the reports where pytest has no terminal to print verdicts to."""
+        """Wait for reports where pytest has no terminal for verdicts; end the idle process."""
         for run in self._runs.values():
             with suppress(HarnessError):
                 run.finish()
+        if self._judging is not None:
+            self._judging.close()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Check the selection without workers; with them, ``start`` does."""
@@ -154,6 +162,8 @@ class Controller:
             ids = {n.partition("::")[2] for n in node_ids if self._file_of(n) == path}
             with user_errors():
                 run.start(ids, command=("pytest", *words), say=self._say)
+        if self._judging is not None:
+            self._judging.wait_until_ready()  # it must not disturb trials
         self._tell_directories()
 
     def _screen(self, session: pytest.Session) -> None:
@@ -163,6 +173,15 @@ class Controller:
             if run.begun and not session.config.option.collectonly:
                 with user_errors():
                     run.screen(self._say)
+
+    def _take_judging(self) -> Judging:
+        """The process that was started early, or another if that has a run already or is killed."""
+        judging, self._judging = self._judging, None
+        if judging is not None and judging.running:
+            return judging
+        if judging is not None:
+            judging.close()
+        return Judging()
 
     def _take_complete(self, session: pytest.Session) -> None:
         """Judge also a resumed run that lacks no trial: it may have ended before it was judged."""

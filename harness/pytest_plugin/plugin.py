@@ -64,6 +64,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if not files and not sent:
         return
     see_children_end()
+    judging = None
+    if files and not config.option.collectonly:
+        from harness.session.judge_apart import Judging  # noqa: PLC0415 - see the module's docstring
+
+        judging = Judging()
     from harness.pytest_plugin.collection import Collection  # noqa: PLC0415 - see the module's docstring
 
     collection = Collection.from_json(sent) if sent else Collection()
@@ -71,7 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if files:
         from harness.pytest_plugin.controller import Controller  # noqa: PLC0415 - as above
 
-        controller = Controller(config, collection, files)
+        controller = Controller(config, collection, files, judging)
         config.pluginmanager.register(controller, "gomatrix-controller")
 
 

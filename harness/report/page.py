@@ -21,7 +21,7 @@ from harness.report.charts.layers import memory_layers
 from harness.report.charts.over_time import memory_over_time
 from harness.report.charts.regions import address_space
 from harness.report.charts.suspects import suspect_shares
-from harness.report.charts.vega import Figure
+from harness.report.charts.vega import Figure, draw
 from harness.run.contents import Reading
 from harness.run.question import question_of
 from harness.run.store import Run
@@ -56,6 +56,12 @@ def render_html(run: Run, verdict: Verdict) -> str:
         again=again(run),
         command=shlex.join(run.manifest.command),
     )
+
+
+def warm_up() -> None:
+    """Do beforehand what the first page waits for: half a second, mostly for the charts' engine."""
+    _environment().get_template("report.html.j2")
+    draw({"data": {"values": []}, "mark": "point"}, "")
 
 
 def again(run: Run) -> str:

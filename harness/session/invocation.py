@@ -190,14 +190,15 @@ class Invocation:
 
             screen_suspects(self.prepared, self.directory, say)
 
-    def conclude(self) -> Verdict:
-        """Judge the run, and make it the latest; its reports are written meanwhile.
+    def conclude(self, judging: Judging) -> Verdict:
+        """Let a process judge the run, and make it the latest; its reports are written meanwhile.
 
         Raises:
             HarnessError: it cannot be judged.
         """
-        self._judging = Judging(self.directory)
-        self.verdict = self._judging.verdict()
+        self._judging = judging
+        judging.judge(self.directory)
+        self.verdict = judging.verdict()
         with writing(self.directory, ELSEWHERE):
             point_latest(self.directory)
         return self.verdict

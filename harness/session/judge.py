@@ -1,7 +1,8 @@
 """Judge a run directory: write its verdict and reports. Any machine can do it.
 
-``python -m harness.session.judge DIRECTORY`` does it for ``harness.session.judge_apart``: it prints
-a line once the verdict is written, before it draws.
+``python -m harness.session.judge`` does it for ``harness.session.judge_apart``: it prints a line
+when it is ready, reads the directory from its standard input up to the end, and prints another line
+once the verdict is written, before it draws.
 """
 
 import os
@@ -15,6 +16,7 @@ from harness.analysis.models import Verdict
 from harness.errors import HarnessError, writing
 from harness.files.whole import OTHERWISE, whole_directory
 from harness.report.formats import write_reports
+from harness.report.page import warm_up
 from harness.run.merge import join_into
 from harness.run.question import question_of
 from harness.run.store import VERDICT, Run, write_json
@@ -49,13 +51,23 @@ def merge_and_judge(paths: Sequence[Path], destination: Path) -> Verdict:
             return verdict
 
 
-if __name__ == "__main__":
+def _judge_what_is_asked() -> None:
+    warm_up()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    asked = os.fsdecode(sys.stdin.buffer.read())
+    if not asked:  # whoever started this has ended
+        return
     step_summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    with writing(Path(asked), "copy it to a place with room"):
+        judged = write_verdict(Path(asked))
+        sys.stdout.write("judged\n")
+        sys.stdout.flush()
+        write_reports(*judged, summary=Path(step_summary) if step_summary else None)
+
+
+if __name__ == "__main__":
     try:
-        with writing(Path(sys.argv[1]), "copy it to a place with room"):
-            judged = write_verdict(Path(sys.argv[1]))
-            sys.stdout.write("judged\n")
-            sys.stdout.flush()
-            write_reports(*judged, summary=Path(step_summary) if step_summary else None)
+        _judge_what_is_asked()
     except HarnessError as failure:
         sys.exit(visible(str(failure)))

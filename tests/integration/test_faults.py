@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -114,7 +114,22 @@ def wait_for_trials(project: Project, count: int) -> None:
 
 def workers(controller: psutil.Popen) -> list[psutil.Process]:
     """The controller's Python children, one for each lane."""
-    return [p for p in controller.children() if "python" in p.name() and p.is_running()]
+    return _python(controller, judging=False)
+
+
+def judges(controller: psutil.Popen) -> list[psutil.Process]:
+    """The child that waits for the run's end, to judge it."""
+    return _python(controller, judging=True)
+
+
+def _python(controller: psutil.Popen, *, judging: bool) -> list[psutil.Process]:
+    found = []
+    for process in controller.children():
+        with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+            judge = "harness.session.judge" in process.cmdline()
+            if "python" in process.name() and judge == judging:
+                found.append(process)
+    return found
 
 
 def left_behind(project: Project) -> list[psutil.Process]:
@@ -137,9 +152,11 @@ def assert_clean(project: Project) -> None:
 def test_killed_workers_lose_nothing(sleeper: Callable[..., Project]) -> None:
     project = sleeper(30, '"sleep"')
     with started(project) as controller:
-        for kill in range(10):
+        for kill in range(8):  # beyond four for each worker pytest-xdist gives up
             wait_for_trials(project, 4 * (kill + 1))
             workers(controller)[kill % 2].kill()
+        (judge,) = judges(controller)
+        judge.kill()
         assert controller.wait(120) == 0, (project.root / "output.txt").read_text()
     assert Counter(finished(project)) == Counter(
         f"{variant}-r{number}"

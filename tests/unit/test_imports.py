@@ -6,7 +6,7 @@ import sys
 import pytest
 
 HEAVY = ("jinja2", "numpy", "pip", "psutil", "pydantic", "pytest", "rich", "scipy",
-         "scipy.stats", "vl_convert")  # fmt: skip
+         "scipy.special", "scipy.stats", "vl_convert")  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ HEAVY = ("jinja2", "numpy", "pip", "psutil", "pydantic", "pytest", "rich", "scip
         ("import harness.session.execute", "pydantic"),
         ("import harness.pytest_plugin.controller", "pydantic pytest"),
         ("import harness.analysis.conclusion", "numpy pydantic scipy"),
+        ("import harness.session.judge_apart", ""),
         ("import harness.session.judge", "jinja2 numpy pydantic scipy vl_convert"),
     ],
 )

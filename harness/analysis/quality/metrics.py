@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 import numpy as np
-from scipy.special import stdtr
+import scipy
 
 from harness.analysis.models import Caution
 from harness.analysis.samples import Table, Values
@@ -174,7 +174,7 @@ def _chance(logs: Mapping[str, Values], variant: str, block: int) -> float:
     if squares == 0:
         return 0.0
     t = (logs[variant][block] - rest.mean()) / math.sqrt(squares / df * (1 + 1 / rest.size))
-    return float(2 * trials * stdtr(df, -abs(t)))
+    return float(2 * trials * scipy.special.stdtr(df, -abs(t)))
 
 
 def _hosts(table: Table, metric: str, question: Question, error: float) -> Iterator[Caution]:

@@ -1,11 +1,14 @@
-"""Two classical tests, without ``scipy.stats``, whose import takes longer than most commands."""
+"""Two classical tests, without ``scipy.stats``, whose import takes longer than most commands.
+
+scipy imports ``scipy.special`` at its first use, which a run of one round has none of.
+"""
 
 import math
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtr
 
 from harness.analysis.stats.intervals import Sample
 
@@ -29,7 +32,7 @@ def kendall(values: Sample) -> tuple[float, float]:
     variance = (
         n * (n - 1) * (2 * n + 5) - float((counts * (counts - 1) * (2 * counts + 5)).sum())
     ) / 18
-    return tau, 2 * float(ndtr(-abs(score) / math.sqrt(variance)))
+    return tau, 2 * float(scipy.special.ndtr(-abs(score) / math.sqrt(variance)))
 
 
 @lru_cache(maxsize=64)
@@ -49,4 +52,4 @@ def welch(x: Sample, y: Sample) -> float:
     if total == 0:
         return float(difference == 0)
     df = total**2 / (errors[0] ** 2 / (x.size - 1) + errors[1] ** 2 / (y.size - 1))
-    return 2 * float(stdtr(df, -difference / math.sqrt(total)))
+    return 2 * float(scipy.special.stdtr(df, -difference / math.sqrt(total)))

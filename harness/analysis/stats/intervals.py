@@ -22,8 +22,8 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 Sample = NDArray[np.float64]
 
@@ -101,14 +101,15 @@ class Guard:
         """One-sided p-value of a statistic t of n differences, for skewness to one side."""
         drawn = shrink(t, skew, n) if t > 0 else t - skew / (6 * math.sqrt(n))
         again = one_more(t, self.missed, n)
-        return float(max(stdtr(df, -drawn), stdtr(df + 1, -again) if self.missed else 0.0))
+        tail = scipy.special.stdtr
+        return float(max(tail(df, -drawn), tail(df + 1, -again) if self.missed else 0.0))
 
     def critical(self, p: float, n: int, df: float, skew: float) -> float:
         """How large t must be for a one-sided p-value."""
-        drawn = stretch(-float(stdtrit(df, p)), skew, n)
+        drawn = stretch(-float(scipy.special.stdtrit(df, p)), skew, n)
         if not self.missed:
             return drawn
-        return max(drawn, one_less(-float(stdtrit(df + 1, p)), self.missed, n))
+        return max(drawn, one_less(-float(scipy.special.stdtrit(df + 1, p)), self.missed, n))
 
 
 NO_GUARD = Guard(0.0, 0.0, 0.0)

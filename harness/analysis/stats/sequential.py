@@ -13,8 +13,8 @@ import math
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 Floats = NDArray[np.float64]
 
@@ -88,9 +88,9 @@ def _boundaries(levels: tuple[float, ...], first: int, last: int) -> Floats:
     """
     level = np.array(levels)
     start = max(first, 2)
-    z = -ndtri(level * spent(start / last) / 2)
+    z = -scipy.special.ndtri(level * spent(start / last) / 2)
     edges = _edges(start)
-    outside = np.repeat(2 * ndtr(-edges)[:, None], level.size, axis=1)
+    outside = np.repeat(2 * scipy.special.ndtr(-edges)[:, None], level.size, axis=1)
     looks = [z] * (start - first + 1)
     for n in range(start + 1, min(last, _LAST_LOOK) + 1):
         nodes = _statistic((edges[1:] + edges[:-1]) / 2, n - 1)
@@ -103,7 +103,7 @@ def _boundaries(levels: tuple[float, ...], first: int, last: int) -> Floats:
              for i in range(level.size)]
         )  # fmt: skip
         looks.append(z)
-    found: Floats = 2 * ndtr(-np.array(looks).T)
+    found: Floats = 2 * scipy.special.ndtr(-np.array(looks).T)
     return found
 
 
@@ -114,7 +114,7 @@ def _edges(n: int) -> Floats:
 
 def _statistic(z: Floats, n: int) -> Floats:
     """|W| after n rounds whose p-value is that of a normal deviate."""
-    t = -stdtrit(n - 1, ndtr(-z))
+    t = -scipy.special.stdtrit(n - 1, scipy.special.ndtr(-z))
     found: Floats = t * np.sqrt(n / (n - 1 + t * t))
     return found
 
@@ -132,7 +132,7 @@ def _step(bounds: Floats, nodes: Floats, n: int) -> Floats:
     With y, the new difference over √Q, as the tangent of an angle φ, W becomes
     (W + y)/√(1 + y²) = √(1 + W²)·sin(φ + arctan W); √n·y is Student's t with n degrees of freedom.
     """
-    cdf = stdtr(n, math.sqrt(n) * np.tan(_ANGLES))
+    cdf = scipy.special.stdtr(n, math.sqrt(n) * np.tan(_ANGLES))
     beyond = np.zeros((bounds.size, nodes.size))
     for w in (nodes, -nodes):
         turn = np.arctan(w)

@@ -1,5 +1,8 @@
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import CliRunner
 from synthetic import make_run
@@ -200,7 +203,8 @@ def test_no_module_of_the_directory_one_stands_in_is_executed(
         (run / f"{module}.py").write_text("raise SystemExit('executed')\n", encoding="utf-8")
     monkeypatch.chdir(run)
 
-    judging = Judging(Path.cwd())
+    judging = Judging()
+    judging.judge(Path.cwd())
     assert judging.verdict().schema_version == 1
     judging.finish()
 
@@ -208,16 +212,35 @@ def test_no_module_of_the_directory_one_stands_in_is_executed(
 def test_a_report_that_cannot_be_written_leaves_the_verdict(tmp_path: Path) -> None:
     run = stored(tmp_path / "run").path
     (run / "report.html").mkdir()
-    judging = Judging(run)
+    judging = Judging()
+    judging.judge(run)
 
     assert judging.verdict().schema_version == 1
     with pytest.raises(HarnessError, match="measured but could not be reported"):
         judging.finish()
 
 
+def test_a_judge_whose_parent_is_gone_ends() -> None:
+    """It reads the run directory from a pipe, which ends with the parent."""
+    judge = [sys.executable, "-P", "-m", "harness.session.judge"]
+    done = subprocess.run(judge, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"ready\n", b"")
+
+
+def test_a_judge_without_a_run_is_ended() -> None:
+    before = psutil.Process().children()
+    judging = Judging()
+    judging.wait_until_ready()
+    assert psutil.Process().children() != before
+    judging.close()
+    assert psutil.Process().children() == before
+
+
 def test_a_run_that_cannot_be_judged_says_why(tmp_path: Path) -> None:
+    judging = Judging()
+    judging.judge(tmp_path)
     with pytest.raises(HarnessError, match=r"could not be judged.*is not a run directory"):
-        Judging(tmp_path).verdict()
+        judging.verdict()
 
 
 def test_numbers_whose_names_records_share_count_as_a_tenth(
