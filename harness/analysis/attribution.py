@@ -14,7 +14,7 @@ from harness.analysis.cures import (
     way_out,
 )
 from harness.analysis.design import design_of
-from harness.analysis.models import Attribution, Comparison, Cure, Suspect
+from harness.analysis.models import Attribution, Comparison, Cure, Screening, Suspect
 from harness.analysis.samples import Table
 from harness.analysis.shares import Shares
 from harness.analysis.suspects import Sets, no_change, suspect_verdicts, unexplained
@@ -37,6 +37,8 @@ class Explanation:
     """Whether two or more suspects were only toggled one at a time."""
     decided: bool
     """Whether further rounds would not add anything."""
+    screening: Screening | None = None
+    """How suspects were told apart in groups, where they were."""
 
 
 def attribute(

@@ -69,6 +69,7 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
         cells=_cell_statuses(run),
         attributions=tuple(e.attribution for e in explanations),
         cures=cures,
+        screenings=tuple(e.screening for e in explanations if e.screening),
         warnings=(
             *_mixed_conditions(question, plan),
             *_unseen_interactions(explanations),

@@ -132,7 +132,8 @@ def _suspect_parts(suspects: Sequence[Suspect]) -> list[str]:
         names = _sets([s for s in suspects if s.verdict == verdict])
         if len(names) > _NAMED and verdict not in ("implicated", "contributes"):
             every = len(names) == len(_sets(suspects))
-            which = f"all {len(names)}" if every else f"{len(names)} other"
+            others = any(s.verdict in ("implicated", "contributes") for s in suspects)
+            which = f"all {len(names)}" if every else f"{len(names)}{' other' if others else ''}"
             parts.append(f"{which} suspects {several}")
         elif names:
             parts.append(f"{listed(names)} {one if len(names) == 1 else several}")

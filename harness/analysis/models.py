@@ -100,6 +100,34 @@ class Suspect(Subject):
     """Whether what the toggles cost in the baseline was not measured: the share may be that."""
 
 
+class ScreeningStep(Frozen):
+    """A set of suspects that was turned back, and what that did to the change."""
+
+    toggles: tuple[str, ...]
+    variant: str
+    """Its name in the run's ``screening`` directory."""
+    rounds: int
+    """Rounds that were compared."""
+    effect: Literal["nothing", "all", "part", "opposite", "unclear", "failed"]
+    """Whether the change is gone with it, in part, not at all, or larger."""
+    share: float | None
+    """Part of the change that goes away."""
+    ci: tuple[float, float] | None
+    reason: str = ""
+    """Why it failed."""
+
+
+class Screening(Subject):
+    """How suspects were told apart that were turned back in groups."""
+
+    complete: bool
+    """Whether the search is at its end."""
+    excluded: str = ""
+    """What exactly is excluded, where suspects were ruled out in groups."""
+    steps: tuple[ScreeningStep, ...] = ()
+    """In the order in which they were first measured."""
+
+
 class Cure(Subject):
     """A measured way out of a change: the candidate with toggles flipped, or another toolchain."""
 
@@ -196,4 +224,5 @@ class Verdict(Frozen):
     cells: tuple[CellStatus, ...]
     attributions: tuple[Attribution, ...] = ()
     cures: tuple[Cure, ...] = ()
+    screenings: tuple[Screening, ...] = ()
     warnings: tuple[Caution, ...] = ()

@@ -17,6 +17,7 @@ from harness.plan.plan import Plan
 from harness.plan.suspects import Settled, Suspected
 from harness.run.records import TrialRecord
 from harness.run.store import Run
+from harness.text.words import listed
 
 _MOST_FAILURES = 2
 """Trials of a variant that may fail before it counts as one that cannot be measured."""
@@ -76,13 +77,13 @@ class _Trials:
 
     def settled(self, suspect: Suspected) -> Settled | None:
         """What builds and counters tell of a suspect."""
-        alone = [v for v, back in self._variants() if back == {suspect.label}]
-        if any(self._same_code(variant) for variant in alone):
-            reason = (
-                f"with {suspect.label} turned back, the program is the same byte for byte, but for "
-                "its version and build information"
-            )
-            return Settled(verdict="ruled out", certainty="identical code", reason=reason)
+        for variant, back in self._variants():
+            if suspect.label in back and self._same_code(variant):
+                reason = (
+                    f"with {listed(sorted(back))} turned back, the program is the same byte for "
+                    "byte, but for its version and build information"
+                )
+                return Settled(verdict="ruled out", certainty="identical code", reason=reason)
         if not suspect.counted:
             return None
         name = _EVENTS.format(suspect.name)

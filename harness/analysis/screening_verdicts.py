@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from harness.analysis.attribution import Explanation
 from harness.analysis.cures import other_toolchains
 from harness.analysis.design import design_of
-from harness.analysis.models import Attribution, Comparison, Cure, Suspect, SuspectVerdict
+from harness.analysis.models import (
+    Attribution,
+    Comparison,
+    Cure,
+    Screening,
+    ScreeningStep,
+    Suspect,
+    SuspectVerdict,
+)
 from harness.analysis.samples import Table
 from harness.analysis.screened import Screened, screened
 from harness.analysis.screening.models import Back, Culprit, Outcome, Share, Step
@@ -46,6 +54,7 @@ def attribute_screened(
         Attribution(**comparison.subject, sentence=verdicts.sentence()),
         interactions_unseen=False,
         decided=True,
+        screening=verdicts.screening(),
     )
 
 
@@ -110,6 +119,24 @@ class _Verdicts:
                     **self.comparison.subject, variant=self._variant(culprit.toggles),
                     toggles=self._ordered(culprit.toggles),
                 )  # fmt: skip
+
+    def screening(self) -> Screening:
+        """What was measured, step by step."""
+        outcome = self.found.outcome
+        return Screening(
+            **self.comparison.subject,
+            complete=self.found.ask is None,
+            excluded=outcome.excluded if outcome else "",
+            steps=tuple(
+                ScreeningStep(
+                    toggles=self._ordered(step.back), variant=self._variant(step.back),
+                    rounds=step.rounds, effect=step.decision,
+                    share=step.share and step.share.value, ci=step.share and step.share.ci,
+                    reason=step.reason,
+                )
+                for step in self._steps()
+            ),
+        )  # fmt: skip
 
     def sentence(self) -> str:
         """What the suspects explain, and what is left."""

@@ -33,7 +33,7 @@ COMMANDS = {
     "profile": "Show which functions allocated the live heap of a variant.",
     "runs": "List and prune runs.",
     "cache": "List and prune cached toolchains and builds.",
-    "experiments": "List the experiments that each toolchain knows.",
+    "experiments": "List the toggles that each toolchain knows.",
     "schema": "Print the JSON Schema of matrix.yaml or of a file of a run.",
     "completion": "Print a shell completion script.",
 }

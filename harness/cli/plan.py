@@ -49,6 +49,20 @@ def _plan_lines(found: Preview) -> Iterator[str]:
     lanes = f"{found.lanes} lane{'' if found.lanes == 1 else 's'}"
     yield f"rounds: {rounds}, so {least * len(run)} to {most * len(run)} trials, on {lanes}"
     yield from _time_lines(found.estimate)
+    if found.suspects:
+        yield from _suspect_lines(found)
+
+
+def _suspect_lines(found: Preview) -> Iterator[str]:
+    workloads = {cell.workload for cell in found.cells}
+    open_ = [s for s in found.suspects if s.settled.keys() < workloads]
+    yield (
+        f"suspects: {len(found.suspects)}; where a change is shown, {len(open_)} of them are "
+        f"turned back in groups in {found.varied}, in further builds and trials:"
+    )
+    for suspect in found.suspects:
+        known = dict.fromkeys(s.reason for s in suspect.settled.values())
+        yield f"  {suspect.label}" + (f"  needs no trial: {'; '.join(known)}" if known else "")
 
 
 def _time_lines(estimate: Estimate) -> Iterator[str]:

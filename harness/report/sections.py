@@ -35,6 +35,7 @@ class Answer:
     tone: str
     """Of the primary comparison of baseline and candidate."""
     suspects: tuple[Suspect, ...]
+    """Without those that both sides have alike."""
     diagnoses: tuple[Diagnosis, ...]
     cures: tuple[Cure, ...]
     attributions: tuple[Attribution, ...]
@@ -104,7 +105,9 @@ def answers(verdict: Verdict, question: Question) -> list[Answer]:
             Answer(
                 headline=headline,
                 tone=min(tones, key=("worse", "unclear", "changed", "better", "same").index),
-                suspects=_of(verdict.suspects, workload),
+                suspects=tuple(
+                    s for s in _of(verdict.suspects, workload) if s.certainty != "same value"
+                ),
                 diagnoses=_of(verdict.diagnosis, workload),
                 cures=_of(verdict.cures, workload),
                 attributions=_of(verdict.attributions, workload),

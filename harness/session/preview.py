@@ -12,6 +12,7 @@ from harness.matrix.models import BuildSpec, MatrixSpec, ServerSpec, WorkloadSpe
 from harness.matrix.names import variant_name
 from harness.models import Frozen
 from harness.plan.plan import Cell
+from harness.plan.suspects import Suspected
 from harness.run.directory import Say, list_runs, readable_runs
 from harness.run.records import TrialRecord
 from harness.session.lanes import available_lanes
@@ -77,6 +78,11 @@ class Preview(Frozen):
     """At least and at most."""
     cells: tuple[Cell, ...]
     builds: tuple[PlannedBuild, ...]
+    suspects: tuple[Suspected, ...] = ()
+    """Those that are screened where a change is shown: further builds and trials, as many as the
+    logarithm of their number where one of them is to blame or none."""
+    varied: str = ""
+    """The variant in which they are turned back."""
     estimate: Estimate
 
 
@@ -110,6 +116,8 @@ def preview(prepared: Prepared, reports: Path, say: Say) -> Preview:
         rounds=(min(spec.trials.min, spec.trials.max), spec.trials.max),
         cells=plan.cells,
         builds=builds,
+        suspects=plan.suspects,
+        varied=plan.varied,
         estimate=_estimate(spec, cells, lanes, _build_seconds(missing), past),
     )
 

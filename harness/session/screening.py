@@ -13,9 +13,11 @@ from harness.analysis.screening.models import Ask, Back
 from harness.errors import writing
 from harness.files.inside import directory_inside
 from harness.golang.builds.request import BuildRequest
+from harness.golang.sources.inputs import Cell
+from harness.golang.sources.mentions import experiments_mentioned
 from harness.golang.toolchains.resolve import Toolchain, resolve
 from harness.plan.plan import Plan
-from harness.plan.suspects import turned_back
+from harness.plan.suspects import Suspected, turned_back
 from harness.plan.variants import Variant
 from harness.run.directory import ELSEWHERE
 from harness.run.question import question_of
@@ -98,6 +100,19 @@ class _Screening:
         needy = [s for s in self._plan.suspects if not s.free and self._workload not in s.settled]
         if self._plan.listed and len(needy) <= _SINGLES:
             self._have([frozenset({suspect.label}) for suspect in needy])
+        elif idle := self._idle(needy):
+            self._have([idle])
+
+    def _idle(self, needy: Sequence[Suspected]) -> Back:
+        """Experiments that only the compiler can make matter; mostly the program is the same."""
+        side = self._plan.variant(self._plan.varied)
+        source = self._prepared.sources[self._workload]
+        toolchain = self._prepared.toolchains[side.toolchain]
+        cell = Cell(source, toolchain, side.settings, side.build)
+        mentioned = experiments_mentioned(cell, self._prepared.cache)
+        return frozenset(
+            s.label for s in needy if s.kind == "experiment" and s.name not in mentioned
+        )
 
     def measure(self, ask: Ask) -> None:
         """Measure the rounds that are missing of what the search asks for."""

@@ -20,15 +20,23 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_experiments_by_toolchain(cache: Path) -> None:
+def test_toggles_by_toolchain(cache: Path) -> None:
     goroot = get(NEW, cache).goroot
     arguments = ["experiments", "--go", OLD, "--go", f"{goroot}/", "--json"]
     result = CliRunner().invoke(main, arguments, catch_exceptions=False)
-    states = json.loads(result.stdout)
-    assert list(states["swissmap"].values()) == ["absent", "on"]
-    assert list(states["rangefunc"].values()) == ["off", "off"]
-    text = CliRunner().invoke(main, ["experiments", "--go", NEW]).stdout
-    assert any(line.split() == ["swissmap", "on"] for line in text.splitlines())
+    rows = {(row["kind"], row["name"]): row for row in json.loads(result.stdout)["toggles"]}
+    states = {key: list(row["states"].values()) for key, row in rows.items()}
+    assert states["experiment", "swissmap"] == ["absent", "on"]
+    assert states["experiment", "rangefunc"] == ["off", "off"]
+    assert states["godebug", "asynctimerchan"] == ["new", "new"]
+    assert states["godebug", "rsa1024min"] == ["absent", "new"]
+    assert states["switch", "deadlocals"] == ["absent", "on"]
+    assert rows["experiment", "swissmap"]["turn"] == "GOEXPERIMENT=noswissmap"
+    assert rows["godebug", "asynctimerchan"]["turn"] == "GODEBUG=asynctimerchan=1"
+    text = CliRunner().invoke(main, ["experiments", "--go", NEW, "--kind", "experiment"]).stdout
+    lines = [line.split() for line in text.splitlines()]
+    assert ["experiment", "swissmap", "on", "GOEXPERIMENT=noswissmap"] in lines
+    assert not any("godebug" in line for line in lines)
     wrong = CliRunner().invoke(main, ["experiments", "--go", "1.24"])
     assert wrong.exit_code == 2
     assert "write go1.24" in wrong.output
