@@ -20,7 +20,7 @@ from harness.run.store import Run
 from harness.text.words import listed
 
 _MOST_FAILURES = 2
-"""Trials of a variant that may fail before it counts as one that cannot be measured."""
+"""Rounds of a variant that may fail before it counts as one that cannot be measured."""
 _EVENTS = "/godebug/non-default-behavior/{}:events"
 
 
@@ -127,10 +127,22 @@ class _Trials:
         build = screening.manifest.build_of(self.comparison.workload, plan.variant(variant))
         if build is not None and build.error is not None:
             return f"{variant} does not build: {build.error.splitlines()[0]}"
-        failed = [trial for trial in self._of(variant) if not trial.ok]
-        if len(failed) >= _MOST_FAILURES:
-            return f"{variant}: {failed[-1].outcome}"
-        return None
+        rounds = self._rounds(variant)
+        failed = [t for trials in rounds for t in trials if not t.ok]
+        if len(rounds) - len(self.rows(variant, len(rounds))) < _MOST_FAILURES:
+            return None
+        if failed:
+            return f"{failed[-1].variant}: {failed[-1].outcome}"
+        return f"{variant}: some trials have no {self.comparison.metric}"
+
+    def _rounds(self, variant: str) -> list[list[TrialRecord]]:
+        """The trials of each round that measured a variant and both sides, however they ended."""
+        wanted = {variant, *self._sides}
+        by_round: dict[int, list[TrialRecord]] = {}
+        for name in wanted:
+            for trial in self._of(name):
+                by_round.setdefault(trial.round, []).append(trial)
+        return [trials for trials in by_round.values() if len(trials) == len(wanted)]
 
     @property
     def _table(self) -> Table | None:

@@ -208,6 +208,21 @@ def test_a_set_that_fails_is_left_out_of_the_search() -> None:
     assert frozenset(LABELS) not in ask.sets
 
 
+def test_rounds_in_which_a_side_fails_do_not_go_on_for_ever() -> None:
+    run = measured(question(), frozenset(LABELS), lambda _: 0.2, 9)
+    screening = run.screening
+    assert screening is not None
+    trials = tuple(
+        t.model_copy(update={"outcome": "exit 2"}) if t.variant == BASE and t.round > 1 else t
+        for t in screening.trials
+    )
+    run = replace(run, screening=replace(screening, trials=trials))
+    (change,) = primary_changes(run)
+    ask = screened(run, change, 0.2).ask
+    assert ask is not None
+    assert frozenset(LABELS) not in ask.sets
+
+
 def test_without_a_change_only_what_needs_no_trial_is_known() -> None:
     known = {"w": Settled(verdict="ruled out", certainty="same value", reason="as it was")}
     same = SUSPECTS[0].model_copy(update={"settled": known})
