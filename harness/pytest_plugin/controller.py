@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,16 @@ class Controller:
                 with user_errors():
                     run.reserve()
             self._collection.assignments[path] = run.assignment
+        self._limit_workers()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
+
+    def _limit_workers(self) -> None:
+        """Let pytest-xdist start no more workers than there are trials, if these are all tests."""
+        workers: list[str] = getattr(self._config.option, "tx", [])
+        if workers and len(self._config.args) == len(self._files):
+            trials = chain(*(run.assignment.remaining() for run in self._runs.values()))
+            count = sum(1 for _ in islice(trials, len(workers)))
+            self._config.option.tx = workers[: max(1, count)]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

@@ -102,7 +102,17 @@ def test_a_directory_argument_never_starts_measuring(small: Project) -> None:
 def test_ordinary_tests_run_beside_a_matrix(small: Project) -> None:
     (small.root / "test_ordinary.py").write_text("def test_one():\n    assert True\n")
     done = small.pytest("matrix.yaml", "test_ordinary.py", "-n", "2", "-k", "small or one")
+    assert "created: 2/2 workers" in done.stdout
     assert "10 passed" in done.stdout
+
+
+def test_no_worker_is_started_for_want_of_trials(project: Project) -> None:
+    workload = 'workloads: [{name: one, package: ./go_fixtures/livemap, args: ["-entries=10"]}]'
+    project.write(f"go: [go1.24.3]\n{workload}\ntrials: 2\n")
+    assert "created: 2/2 workers" in project.pytest("matrix.yaml", "-n", "4").stdout
+    (project.root / "test_ordinary.py").write_text("def test_one():\n    assert True\n")
+    done = project.pytest("matrix.yaml", "test_ordinary.py", "-n", "4")
+    assert "created: 4/4 workers" in done.stdout
 
 
 def test_more_workers_than_lanes_never_share_a_lane(small: Project) -> None:

@@ -11,7 +11,10 @@ from harness.text.visible import visible
 
 
 def trials_in_order(run: Run, metric: str, unit: str, roles: Mapping[str, str]) -> Figure | None:
-    """A dot for each trial that has the metric, coloured by the role of its variant."""
+    """A dot for each trial that has the metric, coloured by the role of its variant.
+
+    None where no workload has two trials.
+    """
     counts: dict[str, int] = defaultdict(int)
     rows = []
     for trial in sorted(run.trials, key=lambda t: (t.started, t.workload, t.variant, t.round)):
@@ -28,7 +31,7 @@ def trials_in_order(run: Run, metric: str, unit: str, roles: Mapping[str, str]) 
                 "tip": vega.tip(visible(trial.variant), told),
             }
         )  # fmt: skip
-    if not rows:
+    if max(counts.values(), default=0) <= 1 or not rows:  # one trial is in no order
         return None
     label = "MiB" if unit == "bytes" else unit
     chart = {

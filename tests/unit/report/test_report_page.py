@@ -5,6 +5,7 @@ import pytest
 from synthetic import ORIGIN, make_run
 from verdicts import make_verdict
 
+from harness.analysis.conclusion import conclude
 from harness.analysis.models import Verdict
 from harness.report.page import render_html
 from harness.report.terminal import terminal_summary
@@ -130,6 +131,14 @@ def test_a_run_without_trials_has_a_page() -> None:
     run = make_run(measure, outcome=lambda _w, _v, _r: "timeout")
     html = render_html(run, make_verdict(run, "go1.23.9", "go1.24.3"))
     assert "No metric changed." in html
+
+
+def test_one_trial_is_not_drawn_in_order() -> None:
+    small = {"go": ["go1.24.3"], "experiments": [[]], "exclude": [], "include": []}
+    for trials, drawn in ((1, False), (2, True)):
+        run = make_run(measure, ORIGIN | small | {"trials": trials, "question": None})
+        page = render_html(run, conclude(run))
+        assert ("order-rss-peak" in page) == drawn
 
 
 def test_terminal_lines_hold_no_line_breaks_and_no_controls(verdict: Verdict) -> None:
