@@ -8,6 +8,7 @@ from itertools import product
 
 from harness.golang.experiments import Experiments, experiment_of
 from harness.matrix.models import BuildPattern, BuildSpec, CellSpec, MatrixSpec
+from harness.matrix.models.builds import called
 from harness.matrix.names import variant_name
 from harness.models import Frozen
 from harness.plan.suspects import Suspected
@@ -140,35 +141,49 @@ def _variants(spec: MatrixSpec, experiments: Mapping[str, Experiments]) -> Itera
     axes = [[(key, value) for value in values] for key, values in spec.env.items()]
     builds = spec.build.choices()
     crossed = [
-        (toolchain.name, tuple(settings), build, dict(env))
+        (toolchain.name, tuple(settings), build, dict(env), frozenset[str]())
         for toolchain, settings, build, env in product(
             spec.go, spec.experiments, builds, product(*axes)
         )
     ]
+    own = {toolchain.name: toolchain.build for toolchain in reversed(spec.toolchains)}
     included = [
-        (i.go.name, tuple(i.experiments), _changed(build, i.build), dict(i.env))
+        (
+            i.go.name,
+            tuple(i.experiments),
+            _changed(build, i.build, own[i.go.name]),
+            dict(i.env),
+            i.build.given,
+        )
         for i in spec.include
         for build in builds
     ]
     seen = set()
-    for toolchain, settings, (labels, build), values in crossed + included:
+    for toolchain, settings, (labels, build), values, given in crossed + included:
         ordered = experiments[toolchain].in_order(settings)
         env = {name: value for name, value in values.items() if value}
         name = variant_name(toolchain, ordered, labels | environment_pairs(env))
-        variant = Variant(name=name, toolchain=toolchain, settings=ordered, build=build, env=env)
+        variant = Variant(
+            name=name, toolchain=toolchain, settings=ordered, build=build, env=env,
+            own=own[toolchain].without(given),
+        )  # fmt: skip
         if variant.identity not in seen:
             seen.add(variant.identity)
             yield variant
 
 
 def _changed(
-    choice: tuple[dict[str, str], BuildSpec], pattern: BuildPattern
+    choice: tuple[dict[str, str], BuildSpec], pattern: BuildPattern, own: BuildPattern
 ) -> tuple[dict[str, str], BuildSpec]:
-    """Apply the settings of an included cell to a build, and name those that differ."""
+    """Apply the settings of an included cell to a build, and name those that differ.
+
+    ``own`` are the settings of its toolchain, from which it differs too.
+    """
     labels, build = choice
     changed = pattern.applied_to(build)
     texts, before = changed.texts(), build.texts()
-    told = {k: v for k, v in texts.items() if k in labels or v != before[k]}
+    named = {*labels, *map(called, pattern.given & own.given)}
+    told = {k: v for k, v in texts.items() if k in named or v != before[k]}
     return told, changed
 
 
@@ -178,7 +193,7 @@ def _matches(pattern: CellSpec, variant: Variant, workload: str, experiments: Ex
         pattern.go in (None, variant.toolchain)
         and (pattern.experiments is None or set(settings) == set(variant.settings))
         and all(variant.env.get(key, "") == value for key, value in (pattern.env or {}).items())
-        and pattern.build.matches(variant.build)
+        and pattern.build.matches(variant.made_with)
         and pattern.workload in (None, workload)
     )
 

@@ -133,7 +133,7 @@ def suspects_of(
 def turned_back(variant: Variant, chosen: Iterable[Suspected], experiments: Experiments) -> Variant:
     """The variant in which some suspects are turned back; ``experiments`` are its toolchain's."""
     toolchain, settings = variant.toolchain, list(variant.settings)
-    env, build = dict(variant.env), variant.build.model_dump()
+    env, build = dict(variant.env), variant.made_with.model_dump()
     for suspect in chosen:
         match suspect.kind:
             case "experiment":
@@ -155,11 +155,16 @@ def turned_back(variant: Variant, chosen: Iterable[Suspected], experiments: Expe
     ordered = experiments.in_order(tuple(settings))
     env = {name: value for name, value in env.items() if value}
     made = BuildSpec.model_validate(build)
+    turned = {key: value for key, value in made if value != getattr(variant.made_with, key)}
+    made = variant.build.model_copy(update=turned)
     before, own = variant.build.texts(), parse_name(variant.name)
     said = {key for key, _ in own.pairs} if own else set()
     told = {k: v for k, v in made.texts().items() if v != before[k] or k in said}
     name = variant_name(toolchain, ordered, told | environment_pairs(env))
-    return Variant(name=name, toolchain=toolchain, settings=ordered, build=made, env=env)
+    return Variant(
+        name=name, toolchain=toolchain, settings=ordered, build=made, env=env,
+        own=variant.own.without(turned),
+    )  # fmt: skip
 
 
 def _everything(sides: Sides, workloads: Sequence[str]) -> Iterator[Suspected]:
@@ -272,7 +277,7 @@ def _switched(sides: Sides, workload: str) -> list[Switch]:
     """Compiler switches in effect on the varied side, and not on the other."""
     varied, other = sides.varied, sides.other
     lines = other.lines.get(workload, ""), varied.lines.get(workload, "")
-    pgo = varied.variant.build.pgo != "off"
+    pgo = varied.variant.made_with.pgo != "off"
     return came_between(other.version, varied.version, lines, pgo=pgo)
 
 

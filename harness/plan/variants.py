@@ -6,7 +6,7 @@ from typing import Literal
 
 from harness.golang.experiments import experiment_of, in_effect
 from harness.golang.records import ToolchainRecord
-from harness.matrix.models import BuildSpec
+from harness.matrix.models import BuildPattern, BuildSpec
 from harness.matrix.names import VariantName, assignments, parse_name
 from harness.models import Frozen
 
@@ -50,6 +50,13 @@ class Variant(Frozen):
     settings: tuple[str, ...] = ()
     build: BuildSpec = BuildSpec()
     env: dict[str, str] = {}
+    own: BuildPattern = BuildPattern()
+    """Build settings that belong to its toolchain, in the place of the same in ``build``."""
+
+    @property
+    def made_with(self) -> BuildSpec:
+        """The settings of its builds."""
+        return self.own.applied_to(self.build) if self.own.given else self.build
 
     @property
     def conditions(self) -> Conditions:
@@ -57,9 +64,9 @@ class Variant(Frozen):
         return Conditions(self.build, tuple(sorted(self.env.items())))
 
     @property
-    def identity(self) -> tuple[str, tuple[str, ...], Conditions]:
+    def identity(self) -> tuple[str, tuple[str, ...], Conditions, BuildSpec]:
         """What makes it the same as another variant; its name is for people."""
-        return self.toolchain, self.settings, self.conditions
+        return self.toolchain, self.settings, self.conditions, self.made_with
 
 
 def environment_pairs(env: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harness.analysis.models import Verdict
 from harness.analysis.pairing import why_no_ratio
+from harness.matrix.models import BuildSpec
 from harness.matrix.names import variant_name
 from harness.metrics.catalogue import describe
 from harness.plan.variants import Conditions
@@ -18,7 +19,7 @@ from harness.run.question import question_of
 from harness.run.store import Run
 from harness.text.visible import visible
 
-_Identity = tuple[str, tuple[str, ...], Conditions]
+_Identity = tuple[str, tuple[str, ...], Conditions, BuildSpec]
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ class Manifest(Frozen):
 
     def build_of(self, workload: str, variant: Variant) -> BuildRecord | None:
         """The same; ``None`` for a cell that was not built, as one that was not selected."""
-        key = (workload, variant.toolchain, variant.settings, variant.build)
+        key = (workload, variant.toolchain, variant.settings, variant.made_with)
         same = (b for b in self.builds if (b.workload, b.toolchain, b.settings, b.build) == key)
         return next(same, None)
 

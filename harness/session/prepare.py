@@ -101,12 +101,12 @@ def build_requests(prepared: Prepared, cells: Iterable[tuple[str, str]]) -> list
     requests = {}
     for workload, name in dict.fromkeys(cells):
         variant = prepared.plan.variant(name)
-        build = variant.build.model_dump_json()
+        build = variant.made_with.model_dump_json()
         requests[workload, variant.toolchain, variant.settings, build] = BuildRequest(
             source=prepared.sources[workload],
             toolchain=prepared.toolchains[variant.toolchain],
             settings=variant.settings,
-            build=variant.build,
+            build=variant.made_with,
             probe=prepared.matrix.spec.probe,
             aligned=prepared.matrix.spec.measures_time,
         )
@@ -123,9 +123,7 @@ def _toolchains(matrix: Matrix, cache: Path, say: Say) -> dict[str, Toolchain]:
     places = {t.name: ("go", i) for i, t in reversed(list(enumerate(spec.go)))}
     included = {c.go.name: ("include", i, "go") for i, c in enumerate(spec.include)}
     try:
-        return resolve(
-            [*spec.go, *(cell.go for cell in spec.include)], cache, say, matrix.path.parent
-        )
+        return resolve(spec.toolchains, cache, say, matrix.path.parent)
     except ToolchainError as error:
         raise matrix.error((included | places)[error.name], str(error)) from None
 
@@ -164,7 +162,7 @@ def _without_newer(
 
     def check(cell: Cell) -> Cell:
         variant = plan.variant(cell.variant)
-        version, line = toolchains[variant.toolchain].version, variant.build.go_line
+        version, line = toolchains[variant.toolchain].version, variant.made_with.go_line
         reason = cell.reason or sources[cell.workload].needs_newer(version, line)
         return cell.model_copy(update={"reason": reason})
 

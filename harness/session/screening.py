@@ -152,7 +152,7 @@ class _Screening:
         requests = [
             BuildRequest(
                 source=source, toolchain=toolchain, settings=variant.settings,
-                build=variant.build, probe=spec.probe, aligned=spec.measures_time,
+                build=variant.made_with, probe=spec.probe, aligned=spec.measures_time,
             )
             for variant, toolchain in wanted
         ]  # fmt: skip

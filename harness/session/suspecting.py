@@ -66,8 +66,7 @@ def with_suspects(
 
 def patched(spec: MatrixSpec, toolchain: str, patches: Sequence[str], name: str) -> ToolchainSpec:
     """A toolchain of the matrix with further patches, under another name."""
-    every = (*spec.go, *(cell.go for cell in spec.include))
-    own = next(t for t in every if t.name == toolchain)
+    own = next(t for t in spec.toolchains if t.name == toolchain)
     return own.model_copy(update={"patch": [*own.patch, *patches], "label": name})
 
 
@@ -84,7 +83,7 @@ def _side(
 ) -> Side:  # fmt: skip
     toolchain = toolchains[variant.toolchain]
     cells = {
-        name: Cell(source, toolchain, variant.settings, variant.build)
+        name: Cell(source, toolchain, variant.settings, variant.made_with)
         for name, source in sources.items()
     }
     return Side(
@@ -94,5 +93,5 @@ def _side(
         godebugs=settings_of(toolchain.goroot),
         removed=removed_of(toolchain.goroot),
         defaults={name: parse(default_godebug(cell, cache)) for name, cell in cells.items()},
-        lines={n: variant.build.go_line or source.go or "" for n, source in sources.items()},
+        lines={n: variant.made_with.go_line or source.go or "" for n, source in sources.items()},
     )

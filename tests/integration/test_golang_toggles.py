@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from golang_support import HELLO, NEW, OLD, built, get, output_of, shared_cache, write_module
+from projects import Project
 
 from harness.errors import HarnessError
 from harness.golang.command import run_go
@@ -24,6 +25,7 @@ from harness.golang.switches import SWITCHES, Switch, merge_gcflags
 from harness.golang.toolchains.resolve import Toolchain
 from harness.golang.versions import GoVersion
 from harness.matrix.models import BuildSpec
+from harness.run.store import read_manifest
 
 pytestmark = pytest.mark.toolchain
 RELEASES = ("go1.21.13", "go1.22.10", OLD, NEW, "go1.25.5", "go1.26.6", "go1.27.3")
@@ -203,3 +205,34 @@ def test_a_profile_is_no_flag_of_any_package() -> None:
         reads_unknown_files(BuildSpec(gcflags=gcflags))
     with pytest.raises(HarnessError, match="for a profile write pgo:"):
         reads_unknown_files(BuildSpec(gcflags="-N -gcflags=all=-pgoprofile=cpu.pprof"))
+
+
+LINKED = """package main
+
+import _ "unsafe"
+
+//go:linkname isSweepDone runtime.isSweepDone
+func isSweepDone() bool
+
+func main() { println(isSweepDone()) }
+"""
+
+
+def test_a_flag_that_one_toolchain_needs_and_another_does_not_know(tmp_path: Path) -> None:
+    root = write_module(tmp_path / "module", {"main.go": LINKED, "empty.s": ""})
+    project = Project(root)
+    text = (
+        "go: [{go: go1.23.9, %s}, go1.22.10]\nworkloads: [{name: w, package: .}]\ntrials: 1\n"
+        "question: {baseline: go1.22.10, candidate: go1.23.9}\n"
+    )
+    project.write(text % "build: {ldflags: -checklinkname=0}")
+    done = project.gomatrix("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    builds = read_manifest(project.latest).builds
+    assert {b.toolchain: b.build.ldflags for b in builds} == {
+        "go1.23.9": "-checklinkname=0",
+        "go1.22.10": "",
+    }
+    project.write((text % "name: go1.23.9") + "build: {ldflags: -checklinkname=0}\n")
+    done = project.gomatrix("run")
+    assert "flag provided but not defined: -checklinkname" in done.stdout + done.stderr

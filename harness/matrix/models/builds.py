@@ -1,5 +1,6 @@
 """``build:``: settings of builds, and patterns over them."""
 
+from collections.abc import Iterable
 from itertools import product
 from typing import Annotated, Any
 
@@ -85,6 +86,15 @@ class BuildPattern(Frozen):
             getattr(build, key) == (tuple(value) if isinstance(value, list) else value)
             for key, value in given
         )
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The settings that are given."""
+        return frozenset(key for key, value in self if value is not None)
+
+    def without(self, settings: Iterable[str]) -> "BuildPattern":
+        """Return a pattern that leaves some settings open."""
+        return self.model_copy(update=dict.fromkeys(settings))
 
     def applied_to(self, build: BuildSpec) -> BuildSpec:
         """Return a build with the given settings in place of its own."""

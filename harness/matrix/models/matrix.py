@@ -1,14 +1,15 @@
 """The whole of ``matrix.yaml``."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from harness.matrix.models.builds import BuildAxesSpec, called
+from harness.matrix.models.builds import BuildAxesSpec, BuildPattern, called
 from harness.matrix.models.cells import CellSpec, IncludedCell
 from harness.matrix.models.question import GateSpec, QuestionSpec
 from harness.matrix.models.scalars import EnvName, Name, OneOrMany, Setting, Value, one_or_many
-from harness.matrix.models.toolchains import Toolchain
+from harness.matrix.models.toolchains import Toolchain, ToolchainSpec
 from harness.matrix.models.trials import TrialsSpec, expand_trials
 from harness.matrix.models.workloads import WorkloadSpec
 from harness.metrics.catalogue import describe
@@ -48,6 +49,13 @@ class MatrixSpec(Frozen):
     """What to add to each binary: a probe with heap profiles, one without, or nothing."""
 
     @property
+    def toolchains(self) -> list[ToolchainSpec]:
+        """Those of ``go:`` and of ``include:``; one there without ``build:`` has its namesake's."""
+        listed = {t.name: t for t in reversed(self.go)}
+        included = (cell.go for cell in self.include)
+        return [*self.go, *(_as_listed(toolchain, listed) for toolchain in included)]
+
+    @property
     def measures_time(self) -> bool:
         """Whether the question or a gate is about a time or a rate."""
         asked = (self.question or QuestionSpec()).metrics
@@ -57,7 +65,8 @@ class MatrixSpec(Frozen):
     @property
     def tags(self) -> tuple[tuple[str, ...], ...]:
         """The build tags of cells, each list of them once; those under ``build:`` first."""
-        own = [cell.build.tags for cell in self.include if cell.build.tags is not None]
+        patterns = (*(t.build for t in self.go), *(cell.build for cell in self.include))
+        own = [pattern.tags for pattern in patterns if pattern.tags is not None]
         return tuple(dict.fromkeys(map(tuple, [self.build.tags, *own])))
 
     @model_validator(mode="after")
@@ -66,4 +75,17 @@ class MatrixSpec(Frozen):
         both = {called(key) for key, values in axes if len(values) > 1} & set(self.env)
         if both:
             raise ValueError(f"{', '.join(sorted(both))} is an axis of both build: and env:")
+        for toolchain in self.toolchains:
+            both = {key for key, values in axes if len(values) > 1} & toolchain.build.given
+            if both:
+                raise ValueError(
+                    f"{', '.join(sorted(both))} is an axis of build:, and {toolchain.name} has a "
+                    "build: with one value of it; give it in one of the two places"
+                )
         return self
+
+
+def _as_listed(toolchain: ToolchainSpec, listed: Mapping[str, ToolchainSpec]) -> ToolchainSpec:
+    own = listed.get(toolchain.name, toolchain)
+    same = own.model_copy(update={"build": BuildPattern()}) == toolchain
+    return own if same else toolchain

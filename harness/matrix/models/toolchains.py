@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
+from harness.matrix.models.builds import BuildPattern
 from harness.matrix.models.scalars import LocalPath, Name, Value, one_or_many
 from harness.matrix.names import RELEASE
 from harness.models import Frozen
@@ -51,6 +52,9 @@ class ToolchainSpec(Frozen):
     """Paths of unified diffs against the GOROOT, applied in this order."""
     label: Name | None = Field(default=None, alias="name")
     """Its name in variants, in place of the one made from the keys above."""
+    build: BuildPattern = BuildPattern()
+    """Build settings of its variants, in the place of the same under ``build:``. They belong to the
+    toolchain and appear in no variant's name; ``include:`` may give others."""
 
     @model_validator(mode="after")
     def _has_one_origin(self) -> Self:

@@ -6,7 +6,7 @@ import pytest
 
 from harness.golang.experiments import Experiments
 from harness.golang.godebugs import Removed, Setting
-from harness.matrix.models import BuildSpec, SuspectSpec
+from harness.matrix.models import BuildPattern, BuildSpec, SuspectSpec
 from harness.plan.suspects import Side, Sides, Suspected, suspects_of, turned_back
 from harness.plan.variants import Variant
 
@@ -143,6 +143,18 @@ def test_every_kind_is_turned_back() -> None:
         gcflags="all=-N -d=a=n -d=b=n", ldflags="-checklinkname=0", tags=("x", "y"), race=True,
         goamd64="v3",
     )  # fmt: skip
+
+
+def test_settings_of_the_toolchain_stay_when_others_are_turned_back() -> None:
+    own = BuildPattern(gcflags="all=-N", ldflags="-checklinkname=0")
+    candidate = Variant(name="go1.24.3", toolchain="go1.24.3", own=own)
+    newer = side("go1.24.3", NEW, variant=candidate)
+    found = labels([{"gcflags": "all=-d=a=n"}, {"env": "GOGC=50"}], OLDER, newer)
+    back = turned_back(candidate, found.values(), NEW)
+    assert back.name == 'go1.24.3 gcflags="all=-N -d=a=n" GOGC=50'
+    assert back.made_with == BuildSpec(gcflags="all=-N -d=a=n", ldflags="-checklinkname=0")
+    assert back.build == BuildSpec(gcflags="all=-N -d=a=n")
+    assert turned_back(candidate, [], NEW) == candidate
 
 
 def test_a_variable_is_turned_back_to_not_set() -> None:

@@ -704,3 +704,68 @@ def test_a_default_baseline_differs_by_as_little_as_can_be() -> None:
     }  # fmt: skip
     question = resolve_question(MatrixSpec.model_validate(matrix), plan_of(matrix))
     assert question.baseline == "go1.24.3"
+
+
+OWN: dict[str, object] = {
+    **ORIGIN,
+    "go": [{"go": "go1.24.3", "build": {"ldflags": "-checklinkname=0"}}, "go1.23.9"],
+    "experiments": [[], ["noswissmap"]],
+    "question": {"baseline": "go1.23.9", "candidate": "go1.24.3"},
+}
+
+
+def test_settings_of_a_toolchain_are_in_its_builds_and_in_nothing_else() -> None:
+    plan = plan_of(OWN)
+    made = {variant.name: variant.made_with.ldflags for variant in plan.variants}
+    assert made == {
+        "go1.24.3": "-checklinkname=0",
+        "go1.24.3+noswissmap": "-checklinkname=0",
+        "go1.23.9": "",
+        "go1.23.9+noswissmap": "",
+    }
+    one, other = plan.variant("go1.24.3"), plan.variant("go1.23.9")
+    assert one.conditions == other.conditions
+    assert toggles_between(one, other) == {Toggle("toolchain", "")}
+    matrix = OWN | {"env": {"GOGC": ["", "50"]}}
+    run = make_run(logs(lambda variant: 0.3 * ("go1.24.3" in variant)), matrix)
+    pairs = {(c.baseline, c.candidate) for c in conclude(run).comparisons}
+    assert ("go1.23.9 GOGC=50", "go1.24.3 GOGC=50") in pairs
+
+
+def test_settings_of_a_toolchain_are_laid_over_those_of_all() -> None:
+    plan = plan_of(OWN | {"build": {"ldflags": "-s", "race": [False, True]}})
+    found = {(v.made_with.ldflags, v.made_with.race) for v in plan.variants if "24.3" in v.name}
+    assert found == {("-checklinkname=0", False), ("-checklinkname=0", True)}
+    excluded = plan_of(OWN | {"exclude": [{"build": {"ldflags": "-checklinkname=0"}}]})
+    assert {cell.variant.partition("+")[0] for cell in excluded.cells} == {"go1.23.9"}
+
+
+@pytest.mark.parametrize(
+    ("build", "name", "ldflags"),
+    [
+        ({"race": True}, "go1.24.3 race=true", "-checklinkname=0"),
+        ({"ldflags": "-s"}, "go1.24.3 ldflags=-s", "-s"),
+        ({"ldflags": ""}, 'go1.24.3 ldflags=""', ""),
+    ],
+)
+def test_an_included_cell_has_its_own_settings_then_its_toolchains(
+    build: dict[str, object], name: str, ldflags: str
+) -> None:
+    plan = plan_of(OWN | {"include": [{"go": "go1.24.3", "build": build}]})
+    assert len(plan.variants) == 5
+    assert plan.variant(name).made_with.ldflags == ldflags
+
+
+def test_a_setting_is_not_an_axis_and_a_toolchains_own() -> None:
+    with pytest.raises(ValueError, match="ldflags is an axis of build"):
+        MatrixSpec.model_validate(OWN | {"build": {"ldflags": ["", "-s"]}})
+
+
+def test_toolchains_are_the_same_only_with_the_same_settings() -> None:
+    def included(go: object) -> list[bool]:
+        spec = MatrixSpec.model_validate(OWN | {"include": [{"go": go}]})
+        return [toolchain == spec.go[0] for toolchain in spec.toolchains]
+
+    assert included("go1.24.3") == [True, False, True]
+    assert included({"go": "go1.24.3", "build": {"race": True}}) == [True, False, False]
+    assert included({"go": "go1.24.3", "patch": "a.diff"}) == [True, False, False]
