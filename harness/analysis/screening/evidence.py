@@ -24,6 +24,8 @@ FIRST_LOOK = 3
 """Rounds of a set before the first look."""
 _ERROR_OF_SHARE = 0.05
 _CHANCE = 0.05
+_LIKELY = math.log(99)
+"""Odds of what is going to be confirmed."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,22 @@ class Test:
         if self._is_effect(-part, change):
             return "opposite"
         return None
+
+    def is_like(self, rows: Sequence[Row], whole: Sequence[Row]) -> bool | None:
+        """Whether a set seems to do as much as another, or nothing; ``None`` if neither."""
+        if len(rows) < FIRST_LOOK:
+            return None
+        part, _, _ = _contrasts((*rows, *whole))
+        gap = float(part[len(rows) :].mean())
+        odds = log_odds(part[: len(rows)] - gap / 2, gap, Spread(0.0, 0))
+        return None if abs(odds) < _LIKELY else odds > 0
+
+    def is_same(self, rows: Sequence[Row], others: Sequence[Row]) -> bool:
+        """Whether the shares of two sets are shown to differ by less than the limit."""
+        n = min(len(rows), len(others))
+        part, change, _ = _contrasts((*rows[:n], *others[:n]))
+        difference, mean = part[:n] - part[n:], (change[:n] + change[n:]) / 2
+        return n >= FIRST_LOOK and self._is_within(difference, self.limit * mean, self.error)
 
     def share(self, rows: Sequence[Row]) -> Share | None:
         """A set's share of the change; the interval allows for stopping at any look."""

@@ -37,6 +37,8 @@ _GROWTH = 1.2
 """Of a set's rounds, from one look to the next."""
 _PATIENCE = 8
 """Rounds of one set before another is measured beside it."""
+_COMPARED = 16
+"""Rounds up to which two sets are compared; with more noise, another build costs less."""
 _NOT_MEASURED = Failed("it was not measured")
 
 State = Literal["nothing", "part", "opposite", "unclear", "failed"]
@@ -79,6 +81,8 @@ class _Search:
         self._culprits: list[Culprit] = []
         self._cleared: list[Back] = []
         """Groups without an effect, which are ruled out if nothing hides in them."""
+        self._inferred: list[Back] = []
+        """Sets that add nothing to a culprit."""
         self._open: dict[str, str] = {}
 
     def run(self) -> Asking[None]:
@@ -107,7 +111,7 @@ class _Search:
 
     def _find(self, group: Back) -> Asking[Back]:
         """Name a smallest part of a group that has an effect; returns what that settles."""
-        found = yield from self._narrow(group, frozenset())
+        found = yield from self._narrow((yield from self._likely(group)), frozenset())
         found, proven = yield from self._without_needless(found)
         (state,) = yield from self._measure(found)
         rows = self._rows[found]
@@ -118,6 +122,37 @@ class _Search:
             why = "but which of them could not be told: smaller sets fail or are too noisy"
             self._leave_open(found, f"{self._words(found)} together have an effect, {why}")
         return found
+
+    def _likely(self, group: Back) -> Asking[Back]:
+        """Find a small part of a group that acts, quickly if one toggle does all that it does.
+
+        Then sets that hold one of any two toggles tell which it is, side by side: those that hold
+        it are like the group, and the others like none. That is soon seen, and confirmed by the
+        set that it leads to.
+        """
+        codes = list(self._codes([group], within=group))
+        rounds = min(max(self._asked[group], _PATIENCE), self._test.most)
+        while early := [
+            back
+            for back in codes
+            if self._asked.get(back, 0) < rounds and self._is_like(back, group) is None
+        ]:
+            yield from self._look(early)
+        alike = {back: self._is_like(back, group) for back in codes}
+        likely = group
+        for back, is_like in alike.items():
+            likely = likely & back if is_like else likely - back
+        if likely and None not in alike.values():
+            yield from self._acting(likely)
+        acting = [s for s in self._asked if s <= group and _has_effect(self._states.get(s))]
+        return min(acting, key=len)
+
+    def _is_like(self, back: Back, group: Back) -> bool | None:
+        """Whether a part of a group does as much as all of it, or nothing, as far as it seems."""
+        rows, whole = self._rows.get(back, ()), self._rows[group]
+        if isinstance(whole, Failed) or isinstance(rows, Failed):
+            return None
+        return False if self._states.get(back) == "nothing" else self._test.is_like(rows, whole)
 
     def _narrow(self, group: Back, beside: Back) -> Asking[Back]:
         """Find a smallest part of a group that has an effect together with ``beside``.
@@ -162,8 +197,9 @@ class _Search:
 
     def _hidden(self) -> Asking[list[Back]]:
         """Tell toggles apart that were ruled out together; returns groups to examine again."""
+        yield from self._compare_with_culprits()
         classes = self._classes()
-        codes = list(self._codes(classes))
+        codes = list(self._codes(classes, within=_union(self._cleared)))
         yield from self._measure(*codes)
         failed = [back for back in codes if self._states[back] == "failed"]
         others = [_union(classes) - back for back in failed]
@@ -183,20 +219,46 @@ class _Search:
         self._cleared = [group for group in self._cleared if not group & found]
         return [group - found for group in again if group - found]
 
+    def _compare_with_culprits(self) -> Asking[None]:
+        """Tell toggles apart by sets that do no more than the culprit in them, without a build."""
+        rounds = min(_COMPARED, self._test.most)
+        for culprit in self._culprits:
+            for back in list(self._asked):
+                rest = back - culprit.toggles
+                if not back > culprit.toggles or not rest <= _union(self._cleared):
+                    continue
+                classes = self._classes()
+                if not classes or _bits(_split(classes, rest)) == _bits(classes):
+                    continue
+                while not (same := self._is_same(back, culprit.toggles)):
+                    early = [s for s in (back, culprit.toggles) if self._asked[s] < rounds]
+                    if not early:
+                        break
+                    yield from self._look(early)
+                if same:
+                    self._inferred.append(rest)
+
+    def _is_same(self, first: Back, second: Back) -> bool:
+        """Whether two sets are shown to do the same."""
+        rows, others = self._rows[first], self._rows[second]
+        if isinstance(rows, Failed) or isinstance(others, Failed):
+            return False
+        return self._test.is_same(rows, others)
+
     def _classes(self) -> list[Back]:
         """Toggles that were ruled out, but never one without the other."""
-        nothing = self._without_effect()
+        nothing = [*self._without_effect(), *self._inferred]
         classes: dict[tuple[bool, ...], list[str]] = {}
         for toggle in self._ordered(_union(self._cleared)):
             classes.setdefault(tuple(toggle in back for back in nothing), []).append(toggle)
         return [frozenset(members) for members in classes.values() if len(members) > 1]
 
-    def _codes(self, classes: Sequence[Back]) -> Iterator[Back]:
-        """Sets that hold one of any two members of a class, as few as can be newly built."""
-        cleared = _union(self._cleared)
-        for back in self._asked:
-            if classes and back not in self._states and back <= cleared:
-                halves = [half for c in classes for half in (c & back, c - back) if half]
+    def _codes(self, classes: Sequence[Back], within: Back) -> Iterator[Back]:
+        """Sets that hold one of any two members of a class; as few as can be newly built."""
+        for back in list(self._asked):
+            known = self._states.get(back) in ("failed", "unclear")
+            if classes and back <= within and not known:
+                halves = _split(classes, back)
                 if _bits(halves) < _bits(classes):
                     yield back
                     classes = halves
@@ -245,6 +307,8 @@ class _Search:
     def _take(self, back: Back, rounds: int, found: Sequence[Row] | Failed) -> None:
         self._asked[back] = rounds
         self._rows[back] = found if isinstance(found, Failed) else (rows := found[:rounds])
+        if back in self._states:
+            return
         if isinstance(found, Failed):
             self._states[back] = "failed"
         elif (decision := self._test.decide(rows)) is not None:
@@ -318,6 +382,11 @@ class _Search:
         if decision == "part" and share is not None and share.value > 1 - self._test.limit:
             decision = "all"
         return Step(back, len(rows), decision, share)
+
+
+def _split(classes: Iterable[Back], by: Back) -> list[Back]:
+    """Members of each class that are in a set, and those that are not."""
+    return [half for members in classes for half in (members & by, members - by) if half]
 
 
 def _bits(classes: Iterable[Back]) -> int:
