@@ -26,6 +26,11 @@ class End(Frozen):
     build: BuildSpec = BuildSpec()
     env: dict[str, str] = {}
 
+    @property
+    def conditions(self) -> Conditions:
+        """What it is run in."""
+        return Conditions(self.build, tuple(sorted(self.env.items())))
+
 
 def parse_end(text: str, matrix: MatrixSpec, repository: Path | None) -> End:
     """Parse one end: ``TOOLCHAIN[+SETTING[,SETTING…]][ KEY=VALUE…]``.
@@ -49,17 +54,18 @@ def parse_end(text: str, matrix: MatrixSpec, repository: Path | None) -> End:
 
 
 def check_conditions(good: End, bad: End) -> None:
-    """Refuse ends with different build settings or run environments.
+    """Refuse ends of different toolchains that differ in build settings or run environment, too.
 
     Raises:
         HarnessError: they are built or run in different ways.
     """
-    ways = [Conditions(end.build, tuple(sorted(end.env.items()))) for end in (good, bad)]
-    if ways[0] != ways[1]:
+    ways = [end.conditions for end in (good, bad)]
+    if ways[0] != ways[1] and good.toolchain != bad.toolchain:
         said = [way.words() or "Go's own settings" for way in ways]
         raise HarnessError(
-            f"the good end is run with {said[0]} and the bad one with {said[1]}: a bisection looks "
-            "for what differs between toolchains; name the same for both ends"
+            f"the good end is run with {said[0]} and the bad one with {said[1]}: between two "
+            "toolchains a bisection looks for what differs in these; name the same for both ends, "
+            "or one toolchain"
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.bisect.compare import Measured
 from harness.bisect.points import Point
 from harness.golang.builds.request import BuildRequest
+from harness.golang.records import BuildRecord
 from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Say
 from harness.matrix.models import BuildSpec
@@ -33,14 +34,42 @@ class TrialRunner(GrowingRun):
         self.build_settings = build
         self._metric, self._env = metric, dict(env)
         self._problems: dict[str, str | None] = {}
-        self._round = 0
-        self.trials = 0
+        self._built: set[str] = set()
+        self._used: list[TrialRecord] = []
+
+    @property
+    def records(self) -> tuple[TrialRecord, ...]:
         """Trials that this bisection used so far, including those of earlier invocations."""
+        return tuple(self._used)
 
     @property
     def builds(self) -> int:
-        """Points that were built for this bisection so far."""
-        return len(self._problems)
+        """Variants that were built for this bisection so far."""
+        return len(self._built)
+
+    def build_variants(
+        self, variants: Sequence[Variant], requests: Sequence[BuildRequest], *,
+        with_code: bool = False,
+    ) -> list[BuildRecord]:  # fmt: skip
+        """See ``GrowingRun``."""
+        self._built.update(variant.name for variant in variants)
+        return super().build_variants(variants, requests, with_code=with_code)
+
+    def rounds_of(
+        self, workload: str, variants: Sequence[str], numbers: Sequence[int]
+    ) -> list[TrialRecord]:
+        """See ``GrowingRun``."""
+        found = super().rounds_of(workload, variants, numbers)
+        self._used += found
+        return found
+
+    def variant_of(self, point: Point) -> Variant:
+        """A point as a variant of the run."""
+        return Variant(
+            name=point.name, toolchain=point.toolchain.name, settings=point.settings,
+            build=self.build_settings if point.build is None else point.build,
+            env=self._env if point.env is None else point.env,
+        )  # fmt: skip
 
     def command(self, name: str) -> str:
         """The command that builds a point; empty if it was never built."""
@@ -60,16 +89,15 @@ class TrialRunner(GrowingRun):
         return self._problems[point.name]
 
     def _make(self, point: Point) -> str | None:
-        newer = self.source.needs_newer(point.toolchain.version, self.build_settings.go_line)
+        variant = self.variant_of(point)
+        newer = self.source.needs_newer(point.toolchain.version, variant.build.go_line)
         if newer:
             return newer
         request = BuildRequest(
             source=self.source, toolchain=point.toolchain, settings=point.settings,
-            build=self.build_settings, probe=self.manifest.matrix.probe,
+            build=variant.build, probe=self.manifest.matrix.probe,
             aligned=self.manifest.matrix.measures_time,
         )  # fmt: skip
-        variant = Variant(name=point.name, toolchain=point.toolchain.name, settings=point.settings,
-                          build=self.build_settings, env=self._env)  # fmt: skip
         return self.build_variants([variant], [request])[0].error
 
     def rounds(self, points: Sequence[Point], count: int) -> list[dict[str, Measured]]:
@@ -81,11 +109,9 @@ class TrialRunner(GrowingRun):
 
     def records_of(self, points: Sequence[Point], count: int) -> list[TrialRecord]:
         """Measure new rounds of all the points; returns their trials, round by round."""
-        numbers = range(self._round + 1, self._round + count + 1)
-        self._round = numbers[-1]
+        first = 1 + (self._used[-1].round if self._used else 0)
         names = [point.name for point in points]
-        self.trials += len(names) * len(numbers)
-        return self.rounds_of(self.source.workload, names, numbers)
+        return self.rounds_of(self.source.workload, names, range(first, first + count))
 
     def _outcome(self, record: TrialRecord) -> Measured:
         if not record.ok:

@@ -1,11 +1,13 @@
 """Points of a bisection, and what measuring them tells."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from harness.golang.toolchains.resolve import Toolchain
+from harness.matrix.models import BuildSpec
 from harness.matrix.names import variant_name
 from harness.models import Frozen
+from harness.plan.variants import Conditions
 
 State = Literal["good", "bad", "doubtful", "unresolved"]
 """``doubtful``: measured as often as allowed, and still like neither end; ``unresolved``: it does
@@ -21,14 +23,27 @@ class Point(Frozen):
     """Its ``patched`` holds the files that a patch or hybrid replaces."""
     settings: tuple[str, ...] = ()
     """Experiments, in the toolchain's own order."""
+    build: BuildSpec | None = None
+    """``None`` for the build settings that all points have."""
+    env: dict[str, str] | None = None
+    """``None`` for the run environment that all points have."""
 
 
-def point_of(toolchain: Toolchain, settings: Iterable[str]) -> Point:
-    """A toolchain with those of the settings that it knows, named as its variant is."""
+def point_of(
+    toolchain: Toolchain, settings: Iterable[str], conditions: Conditions | None = None,
+    said: Mapping[str, str] | None = None,
+) -> Point:  # fmt: skip
+    """A toolchain with those of the settings that it knows, named as its variant is.
+
+    ``conditions`` are those of this point alone, and ``said`` what its name says of them.
+    """
     experiments = toolchain.experiments
     known = experiments.in_order(tuple(s for s in settings if experiments.knows(s)))
-    name = variant_name(toolchain.name, known, {})
-    return Point(name=name, toolchain=toolchain, settings=known)
+    name = variant_name(toolchain.name, known, said or {})
+    if conditions is None:
+        return Point(name=name, toolchain=toolchain, settings=known)
+    env = dict(conditions.env)
+    return Point(name=name, toolchain=toolchain, settings=known, build=conditions.build, env=env)
 
 
 class Span(Frozen):

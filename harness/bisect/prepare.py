@@ -19,7 +19,7 @@ from harness.files.document import parse_model
 from harness.files.inside import read_inside, remove_inside
 from harness.golang.cache import default_cache
 from harness.golang.experiments import explain_unknown
-from harness.golang.sources.locate import locate
+from harness.golang.sources.locate import Source, locate
 from harness.golang.toolchains.resolve import Say, Toolchain, resolve
 from harness.golang.versions import GoVersion
 from harness.matrix.load import Matrix, load
@@ -27,6 +27,7 @@ from harness.matrix.models import QuestionSpec, ToolchainSpec, WorkloadSpec
 from harness.metrics.catalogue import CATALOGUE
 from harness.models import Frozen
 from harness.plan.plan import Plan
+from harness.plan.variants import environment_pairs
 from harness.run.directory import ELSEWHERE, reserve
 from harness.run.records import Manifest
 from harness.run.store import MANIFEST, read_manifest, write_json
@@ -178,7 +179,7 @@ def _open(
     check_conditions(*ends)
     base = matrix.path.parent
     toolchains = _toolchains([end.toolchain for end in ends], base, cache, say)
-    good, bad = (_point(end, toolchains) for end in ends)
+    good, bad = _points(ends, toolchains)
     if good.name == bad.name:
         raise HarnessError(f"{good.name} is both the good and the bad end; name two variants")
     newest = max(toolchains.values(), key=lambda t: GoVersion.parse(t.version))
@@ -190,7 +191,8 @@ def _open(
         directory, manifest, source, metric=request.metric, build=ends[0].build, env=ends[0].env,
         cache=cache, say=say,
     )  # fmt: skip
-    return Setup(request, matrix, directory, _span(good, bad, repository), runner, cache, say)
+    span = _span(good, bad, source, repository)
+    return Setup(request, matrix, directory, span, runner, cache, say)
 
 
 def _toolchains(
@@ -202,8 +204,9 @@ def _toolchains(
     return others | {name: toolchain for name, toolchain in made.items() if toolchain}
 
 
-def _span(good: Point, bad: Point, repository: Path | None) -> Span:
-    one, other = (GoVersion.parse(point.toolchain.version) for point in (good, bad))
+def _span(good: Point, bad: Point, source: Source, repository: Path | None) -> Span:
+    """Which end is the newer one; of one release, the one with the newer go line."""
+    one, other = (_age(point, source) for point in (good, bad))
     mended = one > other
     if one == other and repository is not None:
         mended = comes_after(repository, good, bad)
@@ -211,13 +214,32 @@ def _span(good: Point, bad: Point, repository: Path | None) -> Span:
     return Span(older=older, newer=newer, regression=not mended)
 
 
-def _point(end: End, toolchains: Mapping[str, Toolchain]) -> Point:
+def _age(point: Point, source: Source) -> tuple[GoVersion, GoVersion]:
+    line = (point.build.go_line if point.build else "") or source.go or "1.16"
+    return GoVersion.parse(point.toolchain.version), GoVersion.parse(f"go{line}")
+
+
+def _points(ends: Sequence[End], toolchains: Mapping[str, Toolchain]) -> tuple[Point, Point]:
+    """Both ends, named with the conditions by which they differ."""
+    good, bad = ends
+    if good.conditions == bad.conditions:
+        return _point(good, toolchains), _point(bad, toolchains)
+    texts = [e.build.texts() | environment_pairs(e.env) for e in ends]
+    same = texts[0].items() & texts[1].items()
+    said = [{k: v for k, v in text.items() if v and (k, v) not in same} for text in texts]
+    return _point(good, toolchains, said[0]), _point(bad, toolchains, said[1])
+
+
+def _point(
+    end: End, toolchains: Mapping[str, Toolchain], said: Mapping[str, str] | None = None
+) -> Point:
+    """An end; with what its name says of the conditions that it alone has, if it has any."""
     toolchain = toolchains[end.toolchain.name]
     for setting in end.settings:
         if not toolchain.experiments.knows(setting):
             unknown = explain_unknown(setting, [toolchain.experiments])
             raise HarnessError(f"{toolchain.name} does not know {unknown}")
-    return point_of(toolchain, end.settings)
+    return point_of(toolchain, end.settings, None if said is None else end.conditions, said)
 
 
 def _manifest(
@@ -250,7 +272,8 @@ def _continued(old: Manifest, new: Manifest) -> Manifest:
         )
     kept = {name: getattr(old, name) for name in ("name", "created", "host", "toolchains")}
     builds = tuple(b.model_copy(update={"binary": "", "directory": ""}) for b in old.builds)
-    return new.model_copy(update={**kept, "builds": builds, "plan": old.plan})
+    plan = old.plan.model_copy(update={"turned_back": {}})  # noted again as it is asked for
+    return new.model_copy(update={**kept, "builds": builds, "plan": plan})
 
 
 def _workload(matrix: Matrix, name: str | None) -> WorkloadSpec:

@@ -10,7 +10,7 @@ from harness.models import Frozen
 
 RECORD = "bisect.json"
 
-StageKind = Literal["ends", "survey", "releases", "experiments", "source", "commits"]
+StageKind = Literal["ends", "survey", "releases", "toggles", "source", "commits"]
 
 
 class Request(Frozen):

@@ -181,7 +181,9 @@ def headline(bisection: Bisection) -> str:
 
 
 def _part(stage: Stage) -> str:
-    if stage.kind == "experiments" and all(s.verdict == "ruled out" for s in stage.suspects):
-        names = ", ".join(dict.fromkeys(n for s in stage.suspects for n in s.toggles))
-        return f"{names} ruled out" if names else ""
+    if stage.kind == "toggles" and all(
+        s.verdict in ("ruled out", "not applicable") for s in stage.suspects
+    ):
+        names = [n for s in stage.suspects if s.verdict == "ruled out" for n in s.toggles]
+        return f"{few(list(dict.fromkeys(names)), 3, 'toggles')} ruled out" if names else ""
     return stage.answer

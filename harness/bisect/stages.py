@@ -1,4 +1,4 @@
-"""The stages of a bisection: ends, survey, releases, experiments, source, commits."""
+"""The stages of a bisection: ends, survey, releases, toggles, source, commits."""
 
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from harness.bisect.prepare import Setup
 from harness.bisect.record import Bisection, Stage, StageKind, Step
 from harness.bisect.releases import between, first_of_each_minor, search_releases
 from harness.bisect.source.search import search_source
-from harness.bisect.toggles import attribute_experiments, suspects_between, untried
+from harness.bisect.toggles import screen_toggles
 from harness.errors import HarnessError
 from harness.golang.toolchains.releases import ask_providers, at_hand, every_release
 from harness.golang.toolchains.resolve import parse_toolchain, resolve
@@ -30,6 +30,8 @@ class Descent:
     """Where the change is, as far as known by now."""
     changed: bool | None = None
     stages: list[Stage] = field(default_factory=list)
+    _classifiers: dict[tuple[str, str], Classifier] = field(default_factory=dict)
+    """By the names of the good and the bad point."""
 
     @property
     def unit(self) -> str:
@@ -43,7 +45,7 @@ class Descent:
         bisection = Bisection(
             request=setup.request, unit=self.unit, changed=self.changed, headline="",
             direction="regression" if self.span.regression else "fix",
-            stages=tuple(self.stages), trials=setup.runner.trials, builds=setup.runner.builds,
+            stages=tuple(self.stages), trials=len(setup.runner.records), builds=setup.runner.builds,
         )  # fmt: skip
         return bisection.model_copy(update={"headline": sentences.headline(bisection)})
 
@@ -59,7 +61,9 @@ class Descent:
         if searched is None:
             return
         yield from self._releases(searched)
-        yield from self._experiments()
+        yield from self._unless_stopped(
+            "toggles", self._toggles(), "the toggles were not told apart"
+        )
         yield from self._unless_stopped(
             "source", self._source(), "the standard library was not searched"
         )
@@ -74,10 +78,14 @@ class Descent:
             yield self._stage(kind, (), otherwise, stopped=str(error))
 
     def _compare(self, span: Span) -> Classifier:
-        setup = self.setup
-        classifier = Classifier(setup.runner, span.good, span.bad, setup.request.smallest)
-        classifier.compare_ends()
-        return classifier
+        """Compare two points, once."""
+        names = span.good.name, span.bad.name
+        if names not in self._classifiers:
+            setup = self.setup
+            classifier = Classifier(setup.runner, span.good, span.bad, setup.request.smallest)
+            classifier.compare_ends()
+            self._classifiers[names] = classifier
+        return self._classifiers[names]
 
     def _ends(self, effect: EndsEffect) -> Stage:
         worse = is_worse(self.setup.request.metric, effect)
@@ -137,24 +145,19 @@ class Descent:
         yield self._stage("releases", (older, *findings, newer), answer, span, stopped=why,
                           passed_over=unlisted)  # fmt: skip
 
-    def _experiments(self) -> Iterator[Stage]:
-        """What the newer toolchain turns on or off, or the matrix asks about."""
-        span, setup = self.span, self.setup
-        newer = span.newer.toolchain.experiments
-        asked = setup.matrix.spec.question.suspects if setup.matrix.spec.question else None
-        named = list(dict.fromkeys((*(asked or ()), *suspects_between(span.older, span.newer))))
-        suspects = [name for name in named if newer.knows(name)]
-        if not suspects:
+    def _toggles(self) -> Iterator[Stage]:
+        """Of all by which both points differ, and of what the matrix asks about: what matters."""
+        found = screen_toggles(self.span, self.setup, self._told_apart(self.span).effect)
+        if found is None:
             return
-        verdict, findings = attribute_experiments(
-            span, suspects, setup.runner, setup.directory, setup.request.metric
+        excluded = found.explanation.screening and found.explanation.screening.excluded
+        yield self._stage(
+            "toggles",
+            found.findings,
+            found.explanation.attribution.sentence,
+            suspects=found.explanation.suspects,
+            confirmed=(f"excluded of what is ruled out: {excluded}",) if excluded else (),
         )
-        answer = (
-            verdict.attributions[0].sentence if verdict.attributions else "nothing was compared"
-        )
-        unknown = (f"{n}: {span.newer.name} does not know it" for n in named if n not in suspects)
-        yield self._stage("experiments", findings, answer, suspects=verdict.suspects,
-                          passed_over=(*unknown, *untried(suspects)))  # fmt: skip
 
     def _source(self) -> Iterator[Stage]:
         """Which declarations of the standard library."""

@@ -1,107 +1,159 @@
-"""Which experiments of the newer toolchain cause the change, by the attribution of a matrix."""
+"""Which toggles explain the change: all by which both points differ are screened in groups."""
 
-from collections.abc import Sequence
-from itertools import combinations
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.analysis.conclusion import compare, conclude
-from harness.analysis.models import Verdict
-from harness.analysis.stopping import undecided
-from harness.bisect.measure import TrialRunner
-from harness.bisect.points import Finding, Point, Span, State, point_of
-from harness.golang.experiments import experiment_of
-from harness.matrix.models import QuestionSpec, TrialsSpec
-from harness.run.records import TrialRecord
+from harness.analysis.attribution import Explanation
+from harness.analysis.comparisons import compare_primary
+from harness.analysis.models import Comparison, ScreeningStep
+from harness.analysis.samples import tables
+from harness.analysis.screened import screened
+from harness.analysis.screening.models import Culprit
+from harness.analysis.screening_verdicts import attribute_screened
+from harness.bisect.compare import EndsEffect
+from harness.bisect.effect import effect_of
+from harness.bisect.ends import parse_end
+from harness.bisect.points import Effect, Finding, Span, State
+from harness.bisect.prepare import Setup
+from harness.golang.toolchains.resolve import parse_toolchain
+from harness.matrix.load import Matrix
+from harness.matrix.models import QuestionSpec, SuspectSpec, ToolchainSpec, TrialsSpec
+from harness.plan.plan import Cell, Plan
+from harness.plan.question import resolve_question
+from harness.plan.suspects import Suspected
 from harness.run.store import Run
+from harness.session.prepare import Prepared
+from harness.session.screening import Screening
+from harness.session.suspecting import with_suspects
+from harness.text.words import percent
 
-_TRIALS = TrialsSpec(min=5, max=20)
-_REASONS = {0: "it is equivalent to neither end", 2: "it is equivalent to both ends"}
-_FULL = 2
-"""Up to so many suspects, every combination is built; else each alone, and all together."""
-
-
-def suspects_between(older: Point, newer: Point) -> tuple[str, ...]:
-    """Experiments of the newer point's toolchain that are on in only one of both points."""
-    known = newer.toolchain.experiments.known
-    return tuple(name for name in known if _is_on(newer, name) != _is_on(older, name))
+_TRIALS = TrialsSpec(min=5, max=40)
+"""First and last look of the comparisons that are made on the way."""
 
 
-def flips(newer: Point, suspects: Sequence[str]) -> list[Point]:
-    """The newer point with suspects set the other way: each alone, and together."""
-    sizes = range(1, len(suspects) + 1) if len(suspects) <= _FULL else (1, len(suspects))
-    return [_flipped(newer, chosen) for size in sizes for chosen in combinations(suspects, size)]
+@dataclass(frozen=True)
+class Toggled:
+    """What screening the toggles between two points told."""
+
+    explanation: Explanation
+    findings: tuple[Finding, ...]
+    culprits: tuple[Culprit, ...]
+    suspects: Mapping[str, Suspected]
+    """By label."""
 
 
-def untried(suspects: Sequence[str]) -> tuple[str, ...]:
-    """Which combinations of suspects are not built, in a sentence."""
-    if len(suspects) <= _FULL:
-        return ()
-    names = ", ".join(suspects)
-    return (f"some of {names} together: each was flipped alone, and all of them together",)
+def screen_toggles(span: Span, setup: Setup, effect: EndsEffect) -> Toggled | None:
+    """Screen what differs between two points, and what the matrix asks about; ``None`` if nothing.
+
+    Raises:
+        HarnessError: a suspect of the matrix names what no toolchain has.
+    """
+    screening = _Toggles(span, setup, effect)
+    return screening.run() if screening.plan.suspects else None
 
 
-def _flipped(point: Point, chosen: Sequence[str]) -> Point:
-    """An explicit setting is taken back by leaving it out."""
-    explicit = {experiment_of(setting) for setting in point.settings}
-    kept = [setting for setting in point.settings if experiment_of(setting) not in chosen]
-    toggled = [
-        f"no{name}" if _is_on(point, name) else name for name in chosen if name not in explicit
-    ]
-    return point_of(point.toolchain, (*kept, *toggled))
+class _Toggles:
+    """The toggles between two points, under way."""
+
+    def __init__(self, span: Span, setup: Setup, effect: EndsEffect) -> None:
+        self._span, self._runner = span, setup.runner
+        self._effect, self._say = effect, setup.say
+        points = (span.older, span.newer)
+        variants = tuple(map(self._runner.variant_of, points))
+        workload = setup.request.workload
+        cells = tuple(Cell(workload=workload, variant=variant.name) for variant in variants)
+        plan = Plan(variants=variants, cells=cells, rounds=0, seed=setup.request.seed)
+        self._matrix = _asking(setup, span)
+        self._question = resolve_question(self._matrix.spec, plan)
+        toolchains = {point.toolchain.name: point.toolchain for point in points}
+        sources = {workload: self._runner.source}
+        self.plan = with_suspects(
+            self._matrix, plan, self._question, toolchains, sources, setup.cache, setup.say
+        )
+        self._workload, self._metric = workload, setup.request.metric
+        prepared = Prepared(self._matrix, toolchains, sources, self.plan, setup.cache)
+        self._sets = Screening(prepared, self._runner, self.plan, variants, workload, setup.say)
+
+    def run(self) -> Toggled:
+        """Measure until the search is at its end."""
+        self._sets.begin()
+        comparison = self._comparison()
+        while (found := screened(self._run, comparison, self._question.limit)).ask:
+            sizes = ", ".join(str(len(back)) for back in found.ask.sets)
+            self._say(f"{sizes} of {len(self.plan.suspects)} toggles turned back")
+            self._sets.measure(found.ask)
+        run = self._run
+        table = tables(run)[self._workload]
+        explanation = attribute_screened(run, table, self._comparison(), self._question, _TRIALS)
+        steps = explanation.screening.steps if explanation.screening else ()
+        return Toggled(
+            explanation,
+            tuple(map(self._finding, steps)),
+            found.outcome.culprits if found.outcome else (),
+            {suspect.label: suspect for suspect in self.plan.suspects},
+        )
+
+    @property
+    def _run(self) -> Run:
+        """What is measured so far, as a run that asks about both points."""
+        runner, names = self._runner, {variant.name for variant in self.plan.variants}
+        manifest = runner.manifest.model_copy(
+            update={"plan": self.plan, "matrix": self._matrix.spec}
+        )
+        trials = tuple(record for record in runner.records if record.variant in names)
+        return runner.within(Run(runner.directory, manifest, trials))
+
+    def _comparison(self) -> Comparison:
+        """Both points compared: that they differ is known already."""
+        (found,) = compare_primary(tables(self._run), self._question, self.plan, _TRIALS)
+        more = (self._effect.sign > 0) == self._span.regression
+        return found.model_copy(update={"decision": "increase" if more else "decrease"})
+
+    def _finding(self, step: ScreeningStep) -> Finding:
+        """Which point one is like that has a set turned back."""
+        kept: State = "bad" if self._span.regression else "good"
+        gone: State = "good" if self._span.regression else "bad"
+        states: dict[str, State] = {
+            "all": gone,
+            "nothing": kept,
+            "opposite": kept,
+            "failed": "unresolved",
+        }
+        share = None if step.share is None else f"{percent(step.share)} of the change goes away"
+        return Finding(
+            point=step.variant, state=states.get(step.effect, "doubtful"),
+            reason=step.reason or share, **self._effect_of(step.variant).model_dump(),
+        )  # fmt: skip
+
+    def _effect_of(self, variant: str) -> Effect:
+        """A variant against the good end."""
+        table, metric = tables(self._run.screening or self._run)[self._workload], self._metric
+        columns = (table.values(name, metric) for name in (self._span.good.name, variant))
+        return effect_of([
+            (float(good), float(own)) for good, own in zip(*columns, strict=True)
+            if math.isfinite(good) and math.isfinite(own)
+        ])  # fmt: skip
 
 
-def _is_on(point: Point, experiment: str) -> bool:
-    by_default = experiment in point.toolchain.experiments.on
-    return experiment in point.settings or (by_default and f"no{experiment}" not in point.settings)
-
-
-def attribute_experiments(
-    span: Span, suspects: Sequence[str], runner: TrialRunner, directory: Path, metric: str
-) -> tuple[Verdict, list[Finding]]:
-    """Measure the newer point with suspects flipped, and classify them as a matrix would."""
-    ends = (span.older.name, span.newer.name)
-    built = [(p, runner.build(p)) for p in flips(span.newer, suspects) if p.name not in ends]
-    points = [point for point, problem in built if problem is None]
-    broken = [Finding(point=p.name, state="unresolved", reason=why) for p, why in built if why]
-    block = (span.older, span.newer, *points)
-    records = runner.records_of(block, _TRIALS.min)
-    while undecided(run := _run(span, suspects, runner, directory, metric, block, records)):
-        records += runner.records_of(block, 2)
-    return conclude(run), [*(_finding(run, span, point, metric) for point in points), *broken]
-
-
-def _finding(run: Run, span: Span, point: Point, metric: str) -> Finding:
-    """Which end a flipped point is equivalent to."""
-    found = {
-        state: next(c for c in compare(run, point.name, end.name) if c.metric == metric)
-        for state, end in (("good", span.good), ("bad", span.bad))
-    }
-    alike = [state for state, c in found.items() if c.decision == "equivalent"]
-    state: State = "doubtful" if len(alike) != 1 else "good" if alike == ["good"] else "bad"
-    good = found["good"]
-    return Finding(
-        point=point.name, state=state, ratio=good.ratio, ci=good.ci, difference=good.difference,
-        rounds=good.n, reason=_REASONS.get(len(alike)),
+def _asking(setup: Setup, span: Span) -> Matrix:
+    """The matrix with the question about both points, and their toolchains."""
+    spec = setup.matrix.spec
+    asked = (spec.question.suspects if spec.question else None) or []
+    question = QuestionSpec(
+        baseline=span.older.name, candidate=span.newer.name, metrics=[setup.request.metric],
+        suspects=[*asked, SuspectSpec(auto=True)],
     )  # fmt: skip
+    changed = {"question": question, "gates": [], "go": _toolchains(setup, span)}
+    return replace(setup.matrix, spec=spec.model_copy(update=changed))
 
 
-def _run(
-    span: Span, suspects: Sequence[str], runner: TrialRunner, directory: Path, metric: str,
-    block: Sequence[Point], records: Sequence[TrialRecord],
-) -> Run:  # fmt: skip
-    """These rounds as a run of their own: a question about the two ends and the suspects."""
-    names = {point.name for point in block}
-    manifest, whole = runner.manifest, runner.manifest.plan
-    question = QuestionSpec(baseline=span.older.name, candidate=span.newer.name,
-                            suspects=list(suspects), metrics=[metric])  # fmt: skip
-    rounds = {number: rank for rank, number in enumerate(sorted({r.round for r in records}), 1)}
-    plan = whole.model_copy(update={
-        "variants": tuple(v for v in whole.variants if v.name in names),
-        "cells": tuple(c for c in whole.cells if c.variant in names),
-        "rounds": _TRIALS.max,
-    })  # fmt: skip
-    asked = {"question": question, "trials": _TRIALS, "gates": []}
-    matrix = manifest.matrix.model_copy(update=asked)
-    manifest = manifest.model_copy(update={"matrix": matrix, "plan": plan})
-    renumbered = (r.model_copy(update={"round": rounds[r.round]}) for r in records)
-    return Run(directory, manifest, tuple(renumbered))
+def _toolchains(setup: Setup, span: Span) -> list[ToolchainSpec]:
+    """The matrix's toolchains, and those of both points, which patches are added to."""
+    request, spec = setup.request, setup.matrix.spec
+    repository = Path(request.repository) if request.repository else None
+    ends = [parse_end(end, spec, repository).toolchain for end in (request.good, request.bad)]
+    known = {toolchain.name for toolchain in (*spec.go, *ends)}
+    names = {point.toolchain.name for point in (span.older, span.newer)} - known
+    return [*spec.go, *ends, *map(parse_toolchain, sorted(names))]

@@ -50,7 +50,7 @@ def bisect(  # noqa: PLR0913 - one for each option
     repository: Path | None, fix: bool, smallest: float, seed: int | None,
     directory: Path | None, reports: Path, as_json: bool,
 ) -> None:  # fmt: skip
-    """Find what made a workload worse: the release, experiment, function and commit.
+    """Find what made a workload worse: the release, toggle, function and commit.
 
     Each end is a release, the path of a GOROOT, the name of one of the matrix's toolchains, or any
     form that its `go:` takes, with experiment settings after a plus. If the good end is the newer

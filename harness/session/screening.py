@@ -55,7 +55,7 @@ def screen_suspects(prepared: Prepared, directory: Path, say: Say) -> None:
     sides = [plan.variant(name) for name in (question.baseline, question.candidate) if name]
     with growing.pool:
         for comparison in changes:
-            screening = _Screening(prepared, growing, plan, sides, comparison.workload, say)
+            screening = Screening(prepared, growing, plan, sides, comparison.workload, say)
             screening.begin()
             while ask := screened(growing.within(run), comparison, question.limit).ask:
                 say(_progress(ask, comparison, plan))
@@ -82,8 +82,11 @@ def _manifest(directory: Path, manifest: Manifest) -> Manifest:
     return manifest.model_copy(update={"plan": old.plan, "builds": without_paths(old.builds)})
 
 
-class _Screening:
-    """Builds and measures sets of suspects turned back, of one workload."""
+class Screening:
+    """Builds and measures sets of suspects turned back, of one workload.
+
+    Into ``growing``; ``plan`` names the suspects, and holds both ``sides`` of the question.
+    """
 
     def __init__(
         self, prepared: Prepared, growing: GrowingRun, plan: Plan, sides: Sequence[Variant],
@@ -116,7 +119,9 @@ class _Screening:
 
     def measure(self, ask: Ask) -> None:
         """Measure the rounds that are missing of what the search asks for."""
-        names = [*(side.name for side in self._sides), *self._have(ask.sets)]
+        sides = [side.name for side in self._sides]
+        made = self._have(ask.sets)  # with all turned back, one may be the other side
+        names = list(dict.fromkeys([*sides, *made]))
         own = [r for r in self._growing.records if r.workload == self._workload]
         complete = [
             number for number in {record.round for record in own}

@@ -55,8 +55,8 @@ def test_the_experiment_is_found_and_told(maps: Project) -> None:
     found = _found(maps)
     assert found.finished
     assert found.changed
-    experiments = next(s for s in found.stages if s.kind == "experiments")
-    assert [(s.toggles, s.verdict) for s in experiments.suspects] == [(("swissmap",), "implicated")]
+    toggles = next(s for s in found.stages if s.kind == "toggles")
+    assert [(s.toggles, s.verdict) for s in toggles.suspects] == [(("swissmap",), "implicated")]
     assert "swissmap" in found.headline
     assert found.headline in done.stdout
     commits = next(s for s in found.stages if s.kind == "commits")
