@@ -108,8 +108,8 @@ SWITCHES = (
 """What releases since Go 1.21 do by default, in memory or CPU time, and can be kept from doing.
 
 Out of ``base/debug.go``, ``base/flag.go`` and the passes in ``ssa/compile.go`` of Go 1.21 to 1.27.
-Left out: ``freeappend`` (1.26), which does something only with the experiment runtimefreegc, and
-``converthash`` (1.26), which is off by default.
+Left out: ``freeappend`` (1.26), which does something only with the experiment runtimefreegc;
+``converthash`` (1.26), which is off by default; and the pass ``pair`` (1.25), for arm64 alone.
 """
 
 
