@@ -5,6 +5,7 @@ list`` nor shell completion waits for numpy.
 """
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ class Commands(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return None
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # see harness.session.judge_apart
         module = import_module(f"harness.cli.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
