@@ -1,3 +1,5 @@
+import compileall
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +9,14 @@ from projects import FIXTURES, MATRIX, Project
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Leave long tests to ``pytest -m soak``, unless a file or a test is named."""
+    """Leave long tests to ``pytest -m soak``, unless a file or a test is named.
+
+    Hundreds of processes import the harness: they find it compiled, also where Python is told to
+    write no bytecode, and need no threads for small matrices.
+    """
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(FIXTURES.parent / "harness", quiet=1)
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     bare = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if bare and not config.option.markexpr and not config.option.keyword:
         config.option.markexpr = "not soak"

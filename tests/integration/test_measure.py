@@ -10,6 +10,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -190,8 +191,10 @@ def _of_main(stacks: Mapping[Stack, float]) -> dict[Stack, float]:
     return dict(found)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("fixture", ["effort", "ordersapi"])
+@pytest.mark.parametrize(
+    ("fixture", "version"),
+    [*product(["effort", "livemap"], VERSIONS), ("ordersapi", MIDDLE)],  # large, with net/http
+)
 @pytest.mark.skipif(os.uname().machine not in MACHINES, reason="pads are for amd64")
 def test_code_keeps_its_place_in_the_cache_line(lab: Lab, fixture: str, version: str) -> None:
     """Programs that differ in what they need of the runtime by themselves."""
