@@ -17,7 +17,7 @@ from harness.analysis.screening.models import Row, Share
 from harness.analysis.stats.fieller import fieller
 from harness.analysis.stats.intervals import Sample, estimate
 from harness.analysis.stats.likelihood import Spread, log_odds
-from harness.analysis.stats.scale import Scale, scale_of
+from harness.analysis.stats.scale import LOGARITHMS, Scale, scale_of
 from harness.analysis.stats.sequential import adjust, stopped_error
 
 FIRST_LOOK = 3
@@ -120,10 +120,14 @@ class Test:
 
 def _contrasts(rows: Sequence[Row]) -> tuple[Sample, Sample, Scale]:
     """What was removed and the change, by round, with the change made positive."""
-    ends = [(row.baseline, row.candidate) for row in rows]
-    scale = scale_of(ends, [row.value for row in rows])
-    change = np.array([scale.difference(pair) for pair in ends])
-    part = np.array([scale.difference((row.value, row.candidate)) for row in rows])
+    values = np.array([(row.baseline, row.candidate, row.value) for row in rows]).reshape(-1, 3)
+    scale = LOGARITHMS
+    if not (values > 0).all():
+        scale = scale_of(
+            [(row.baseline, row.candidate) for row in rows], [row.value for row in rows]
+        )
+    baseline, candidate, value = scale.places(values).T
+    change, part = candidate - baseline, candidate - value
     if change.size and change.mean() < 0:
         change, part = -change, -part
     return part, change, scale

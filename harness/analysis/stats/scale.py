@@ -12,7 +12,7 @@ from statistics import fmean, median
 
 import numpy as np
 
-from harness.analysis.stats.intervals import Estimate, estimate
+from harness.analysis.stats.intervals import Estimate, Sample, estimate
 
 _FARTHEST = 1e100
 """Values are cut off there, in units of the scale, so that their squares stay finite."""
@@ -31,6 +31,12 @@ class Scale:
         if self.unit is None:
             return math.log(value)
         return max(-_FARTHEST, min(_FARTHEST, value / self.unit))
+
+    def places(self, values: Sample) -> Sample:
+        """Many values on the scale."""
+        if self.unit is None:
+            return np.log(values)
+        return np.clip(values / self.unit, -_FARTHEST, _FARTHEST)
 
     def difference(self, pair: Pair) -> float:
         """The second value of a pair minus the first, on the scale."""
