@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.analysis.screening.evidence import FIRST_LOOK, Test
+from harness.analysis.screening.evidence import FIRST_LOOK, SequentialTest
 from harness.analysis.screening.models import Ask, Back, Row
 from harness.analysis.screening.search import ERROR, screen
 
@@ -144,7 +144,7 @@ def _decide(
     rows: Callable[[Sequence[Back], int], Mapping[Back, Sequence[Row]]], most: int
 ) -> dict[Back, str]:
     """Look at single toggles until each is decided."""
-    test = Test(LIMIT, 0.0, ERROR / len(SINGLES), most)
+    test = SequentialTest(LIMIT, 0.0, ERROR / len(SINGLES), most)
     states: dict[Back, str] = {}
     rounds = FIRST_LOOK
     while True:

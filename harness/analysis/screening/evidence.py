@@ -29,7 +29,7 @@ _LIKELY = math.log(99)
 
 
 @dataclass(frozen=True)
-class Test:
+class SequentialTest:
     """How sets are decided on."""
 
     limit: float

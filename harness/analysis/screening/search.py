@@ -12,7 +12,7 @@ from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Literal, TypeVar
 
-from harness.analysis.screening.evidence import FIRST_LOOK, Test
+from harness.analysis.screening.evidence import FIRST_LOOK, SequentialTest
 from harness.analysis.screening.models import (
     Answer,
     Ask,
@@ -59,7 +59,9 @@ def screen(
     shown to explain less than ``limit`` of the change, or to change the metric by less than the
     part ``smallest``. A set that ``most`` rounds do not decide stays open.
     """
-    test = Test(limit, smallest, ERROR / _decisions(len(set(toggles))), max(most, FIRST_LOOK))
+    test = SequentialTest(
+        limit, smallest, ERROR / _decisions(len(set(toggles))), max(most, FIRST_LOOK)
+    )
     search = _Search(tuple(dict.fromkeys(toggles)), frozenset(free), test)
     yield from search.run()
     return search.outcome()
@@ -73,7 +75,7 @@ def _decisions(toggles: int) -> int:
 class _Search:
     """The state of one screening."""
 
-    def __init__(self, toggles: Sequence[str], free: Back, test: Test) -> None:
+    def __init__(self, toggles: Sequence[str], free: Back, test: SequentialTest) -> None:
         self._toggles, self._free, self._test = toggles, free, test
         self._rows: dict[Back, Sequence[Row] | Failed] = {}
         self._asked: dict[Back, int] = {}

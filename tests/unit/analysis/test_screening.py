@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from screened import Bench, Effect, drive
 
+from harness.analysis.screening.evidence import SequentialTest
 from harness.analysis.screening.models import Answer, Ask, Back, Failed, Outcome, Row
 from harness.analysis.screening.search import screen
 
@@ -246,3 +247,14 @@ def test_without_noise_additive_effects_are_found_exactly(parts: dict[str, float
     found = screened(effects(**parts), noise=0.0)
     assert sets_of(found) == set(parts)
     assert set(found.ruled_out) == set(TWELVE) - set(parts)
+
+
+@pytest.mark.parametrize(
+    ("share", "decision"),
+    [(0.0, "nothing"), (0.1, "nothing"), (0.3, "part"), (1.0, "part"), (-0.3, "opposite")],
+)
+def test_many_rounds_decide_by_both_bounds(share: float, decision: str) -> None:
+    back = frozenset("a")
+    rows = Bench(lambda _: share, noise=0.001).answer(Ask((back,), 40))[back]
+    assert not isinstance(rows, Failed)
+    assert SequentialTest(limit=0.2, smallest=0.0, error=0.005, most=40).decide(rows) == decision
