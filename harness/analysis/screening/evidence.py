@@ -94,17 +94,20 @@ class SequentialTest:
         return self._is_below(part, bound, error) and self._is_below(-part, bound, error)
 
     def _is_below(self, part: Sample, bound: Sample, error: float) -> bool:
-        """Whether the part is shown to be nearer to zero than to the bound.
+        """Whether the part is shown to lie below the bound, by either of two tests.
 
-        A sequential probability ratio test of the two, as bisection makes it, which needs half of
-        the rounds of a test that spends its error over many looks. Few rounds must also pass the
-        test with the guard against skew, which the likelihood does not have.
+        Much noise: a sequential probability ratio test of zero against the bound, as bisection
+        makes it, needs half of the rounds of a test that spends its error over many looks. It must
+        also pass the test with the guard against skew, which a likelihood does not have. Little
+        noise: the latter, which a part in the middle between the two does not confuse.
         """
-        contrast, gap = part - bound / 2, float(bound.mean())
-        found = estimate(part - bound, plain=True)
-        if found is None or found.p_below(0.0) > error:
+        found, each = estimate(part - bound, plain=True), error / 2
+        if found is None or (p := found.p_below(0.0)) > each:
             return False
-        return log_odds(contrast, gap, Spread(0.0, 0)) <= -math.log((1 - error) / error)
+        if adjust(2 * p, part.size, FIRST_LOOK, self.most) / 2 <= each:
+            return True
+        odds = log_odds(part - bound / 2, float(bound.mean()), Spread(0.0, 0))
+        return odds <= -math.log((1 - each) / each)
 
     def _is_effect(self, part: Sample, change: Sample) -> bool:
         """Whether the part is shown to be positive, and looks more like the limit than like none.
