@@ -44,10 +44,10 @@ def code_digest(request: BuildRequest, cache: Path) -> str | None:
             return memory.read_text(encoding="ascii")
         except FileNotFoundError:
             digest = _link(request, cache, inputs)
-    except HarnessError:
+            remember(memory, digest)
+            return digest
+    except (HarnessError, OSError):  # as where the cache is another user's
         return None
-    remember(memory, digest)
-    return digest
 
 
 def _certain(request: BuildRequest, inputs: Inputs) -> bool:
