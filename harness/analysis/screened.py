@@ -5,7 +5,7 @@ the run does not have, it stops there: a session measures them and replays it ag
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,10 +30,17 @@ class Screened:
 
     settled: Mapping[str, Settled]
     """By label: suspects that are known without a comparison."""
+    made: Mapping[Back, Back] = field(default_factory=dict)
+    """Sets of suspects that are not settled, and what was turned back in their stead."""
     outcome: Outcome | None = None
     """What the search found; ``None`` where it is not at its end."""
     ask: Ask | None = None
-    """What must be measured before it can go on."""
+    """What must be measured before it can go on; settled suspects may be turned back as well."""
+
+    @property
+    def missing(self) -> tuple[Back, ...]:
+        """The sets to be measured: a set that is asked for, with settled ones as it was made."""
+        return tuple(self.made.get(back, back) for back in self.ask.sets) if self.ask else ()
 
 
 def screened(run: Run, comparison: Comparison, limit: float) -> Screened:
@@ -49,13 +56,14 @@ def screened(run: Run, comparison: Comparison, limit: float) -> Screened:
         return Screened(settled)
     search = screen([s.label for s in open_], free=[s.label for s in open_ if s.free], limit=limit)
     answers = trials.answering(frozenset(settled))
+    made = answers.made
     try:
         ask = next(search)
         while (answer := answers(ask)) is not None:
             ask = search.send(answer)
     except StopIteration as end:
-        return Screened(settled, outcome=end.value)
-    return Screened(settled, ask=ask)
+        return Screened(settled, made, outcome=end.value)
+    return Screened(settled, made, ask=ask)
 
 
 @dataclass(frozen=True)
@@ -103,9 +111,11 @@ class _Trials:
     def answering(self, settled: frozenset[str]) -> "_Answers":
         """What answers the search; settled suspects make no difference in a set."""
         by_set: dict[Back, str] = {}
+        made: dict[Back, Back] = {}
         for variant, back in self._variants():
             by_set.setdefault(back - settled, variant)
-        return _Answers(self, by_set)
+            made.setdefault(back - settled, back)
+        return _Answers(self, by_set, made)
 
     def rows(self, variant: str, count: int) -> list[Row]:
         """The first rounds that have a variant and both sides."""
@@ -186,6 +196,8 @@ class _Answers:
     trials: _Trials
     by_set: Mapping[Back, str]
     """Set of suspects turned back → variant."""
+    made: Mapping[Back, Back]
+    """The same → all that is turned back in that variant."""
 
     def __call__(self, ask: Ask) -> Answer | None:
         """The rounds that were asked for; ``None`` where some are missing."""

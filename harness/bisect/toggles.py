@@ -10,7 +10,7 @@ from harness.analysis.comparisons import compare_primary
 from harness.analysis.models import Comparison, ScreeningStep
 from harness.analysis.samples import tables
 from harness.analysis.screened import screened
-from harness.analysis.screening.models import Culprit
+from harness.analysis.screening.models import Ask, Culprit
 from harness.analysis.screening_verdicts import attribute_screened
 from harness.bisect.compare import EndsEffect
 from harness.bisect.effect import effect_of
@@ -80,10 +80,9 @@ class _Toggles:
         """Measure until the search is at its end."""
         self._sets.begin()
         comparison = self._comparison()
-        while (found := screened(self._run, comparison, self._question.limit)).ask:
-            sizes = ", ".join(str(len(back)) for back in found.ask.sets)
-            self._say(f"{sizes} of {len(self.plan.suspects)} toggles turned back")
-            self._sets.measure(found.ask)
+        found = self._sets.finish(
+            lambda: screened(self._run, comparison, self._question.limit), self._progress
+        )
         run = self._run
         table = tables(run)[self._workload]
         explanation = attribute_screened(run, table, self._comparison(), self._question, _TRIALS)
@@ -94,6 +93,10 @@ class _Toggles:
             found.outcome.culprits if found.outcome else (),
             {suspect.label: suspect for suspect in self.plan.suspects},
         )
+
+    def _progress(self, ask: Ask) -> str:
+        sizes = ", ".join(str(len(back)) for back in ask.sets)
+        return f"{sizes} of {len(self.plan.suspects)} toggles turned back"
 
     @property
     def _run(self) -> Run:

@@ -198,7 +198,7 @@ class Controller:
         if session.config.option.collectonly:
             return
         for run in self._runs.values():
-            if run.take_complete():
+            if not run.complete and run.take_complete():
                 session.testscollected += 1  # with nothing left to measure, pytest would fail
                 self._say(f"{run.directory} has all of its trials; judging it again")
         if any(run.complete for run in self._runs.values()):

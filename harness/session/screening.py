@@ -3,12 +3,13 @@
 It follows the trials that pytest deals, and has a run directory within the run's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from harness.analysis.conclusion import primary_changes
 from harness.analysis.models import Comparison
-from harness.analysis.screened import screened
+from harness.analysis.screened import Screened, screened
 from harness.analysis.screening.models import Ask, Back
 from harness.errors import writing
 from harness.files.inside import directory_inside
@@ -31,6 +32,8 @@ from harness.text.words import listed
 _SINGLES = 4
 """Listed suspects that are built alone before anything is measured: what leaves the code of the
 program as it is needs no trial."""
+_PATIENCE = 10
+"""How often a search may ask for the same rounds again."""
 
 
 def screen_suspects(prepared: Prepared, directory: Path, say: Say) -> None:
@@ -57,12 +60,17 @@ def screen_suspects(prepared: Prepared, directory: Path, say: Say) -> None:
         for comparison in changes:
             screening = Screening(prepared, growing, plan, sides, comparison.workload, say)
             screening.begin()
-            while ask := screened(growing.within(run), comparison, question.limit).ask:
-                say(_progress(ask, comparison, plan))
-                screening.measure(ask)
+            screening.finish(
+                partial(_look, growing, run, comparison, question.limit),
+                partial(_progress, comparison, plan),
+            )
 
 
-def _progress(ask: Ask, comparison: Comparison, plan: Plan) -> str:
+def _look(growing: GrowingRun, run: Run, comparison: Comparison, limit: float) -> Screened:
+    return screened(growing.within(run), comparison, limit)
+
+
+def _progress(comparison: Comparison, plan: Plan, ask: Ask) -> str:
     sizes = listed([str(len(back)) for back in ask.sets])
     return (
         f"screening {comparison.workload}, {comparison.metric}: {sizes} of {len(plan.suspects)} "
@@ -117,10 +125,28 @@ class Screening:
             s.label for s in needy if s.kind == "experiment" and s.name not in mentioned
         )
 
-    def measure(self, ask: Ask) -> None:
-        """Measure the rounds that are missing of what the search asks for."""
+    def finish(self, look: Callable[[], Screened], progress: Callable[[Ask], str]) -> Screened:
+        """Measure what the search asks for until it asks for nothing more.
+
+        A search that asks for the same again and again, as where every other round fails, is left
+        as it is.
+
+        Args:
+            look: replays the search over all that was measured.
+            progress: a line about what is measured next.
+        """
+        found, again = look(), 0
+        while found.ask is not None and again <= _PATIENCE:
+            self._say(progress(found.ask))
+            self._measure(found.missing, found.ask.rounds)
+            asked, found = found.ask, look()
+            again = again + 1 if found.ask == asked else 0
+        return found
+
+    def _measure(self, sets: Sequence[Back], rounds: int) -> None:
+        """Measure the rounds that are missing of some sets."""
         sides = [side.name for side in self._sides]
-        made = self._have(ask.sets)  # with all turned back, one may be the other side
+        made = self._have(sets)  # with all turned back, one may be the other side
         names = list(dict.fromkeys([*sides, *made]))
         own = [r for r in self._growing.records if r.workload == self._workload]
         complete = [
@@ -128,7 +154,7 @@ class Screening:
             if {r.variant for r in own if r.round == number and r.ok} >= set(names)
         ]  # fmt: skip
         first = 1 + max((record.round for record in own), default=0)
-        missing = max(1, ask.rounds - len(complete))
+        missing = max(1, rounds - len(complete))
         self._growing.rounds_of(self._workload, names, range(first, first + missing))
 
     def _have(self, sets: Sequence[Back]) -> list[str]:
