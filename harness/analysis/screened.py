@@ -4,8 +4,9 @@ The search is replayed over the trials of ``RUN/screening`` each time. Where it 
 the run does not have, it stops there: a session measures them and replays it again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -85,8 +86,8 @@ class _Trials:
 
     def settled(self, suspect: Suspected) -> Settled | None:
         """What builds and counters tell of a suspect."""
-        for variant, back in self._variants():
-            if suspect.label in back and self._same_code(variant):
+        for variant, back in self._variants.items():
+            if suspect.label in back and variant in self._same:
                 reason = (
                     f"with {listed(sorted(back))} turned back, the program is the same byte for "
                     "byte, but for its version and build information"
@@ -97,9 +98,9 @@ class _Trials:
         name = _EVENTS.format(suspect.name)
         counts = [
             trial.runtime.get(name)
-            for variant, back in self._variants()
+            for variant, back in self._variants.items()
             if suspect.label in back
-            for trial in self._of(variant)
+            for trial in self._by_variant.get(variant, ())
             if trial.ok
         ]
         if not counts or any(count != 0 for count in counts):
@@ -112,7 +113,7 @@ class _Trials:
         """What answers the search; settled suspects make no difference in a set."""
         by_set: dict[Back, str] = {}
         made: dict[Back, Back] = {}
-        for variant, back in self._variants():
+        for variant, back in self._variants.items():
             by_set.setdefault(back - settled, variant)
             made.setdefault(back - settled, back)
         return _Answers(self, by_set, made)
@@ -122,7 +123,7 @@ class _Trials:
         if self._table is None:
             return []
         varied, other = self._sides
-        value = varied if self._same_code(variant) else variant
+        value = varied if variant in self._same else variant
         names = (other, varied, value)
         columns = np.column_stack([self._table.values(n, self.comparison.metric) for n in names])
         known = columns[np.isfinite(columns).all(axis=1)][:count]
@@ -136,7 +137,7 @@ class _Trials:
         plan = screening.manifest.plan
         build = screening.manifest.build_of(self.comparison.workload, plan.variant(variant))
         if build is not None and build.error is not None:
-            return f"{variant} does not build: {build.error.splitlines()[0]}"
+            return f"{variant} does not build: " + build.error.partition("\n")[0]
         rounds = self._rounds(variant)
         failed = [t for trials in rounds for t in trials if not t.ok]
         if len(rounds) - len(self.rows(variant, len(rounds))) < _MOST_FAILURES:
@@ -150,29 +151,36 @@ class _Trials:
         wanted = {variant, *self._sides}
         by_round: dict[int, list[TrialRecord]] = {}
         for name in wanted:
-            for trial in self._of(name):
+            for trial in self._by_variant.get(name, ()):
                 by_round.setdefault(trial.round, []).append(trial)
         return [trials for trials in by_round.values() if len(trials) == len(wanted)]
 
-    @property
+    @cached_property
     def _table(self) -> Table | None:
         screening = self.run.screening
         return None if screening is None else tables(screening).get(self.comparison.workload)
 
-    def _variants(self) -> Iterator[tuple[str, Back]]:
+    @cached_property
+    def _variants(self) -> Mapping[str, Back]:
         """The variants that were made for this workload, with what is turned back in them."""
         if self.run.screening is None:
-            return
+            return {}
         plan = self.run.screening.manifest.plan
         made = {cell.variant for cell in plan.cells if cell.workload == self.comparison.workload}
-        for variant, labels in plan.turned_back.items():
-            if variant in made:
-                yield variant, frozenset(labels)
+        return {v: frozenset(labels) for v, labels in plan.turned_back.items() if v in made}
 
-    def _of(self, variant: str) -> Sequence[TrialRecord]:
-        asked = (self.comparison.workload, variant)
-        trials = self.run.screening.trials if self.run.screening else ()
-        return [trial for trial in trials if (trial.workload, trial.variant) == asked]
+    @cached_property
+    def _by_variant(self) -> Mapping[str, Sequence[TrialRecord]]:
+        found: dict[str, list[TrialRecord]] = {}
+        for trial in self.run.screening.trials if self.run.screening else ():
+            if trial.workload == self.comparison.workload:
+                found.setdefault(trial.variant, []).append(trial)
+        return found
+
+    @cached_property
+    def _same(self) -> frozenset[str]:
+        """The variants that run the varied side's code in its environment."""
+        return frozenset(variant for variant in self._variants if self._same_code(variant))
 
     def _same_code(self, variant: str) -> bool:
         """Whether a variant runs the varied side's code in its environment."""

@@ -35,6 +35,7 @@ _LINE_BYTES, _LINE_VALUES = 8 << 20, 100_000
 """The most that is read of a file: 100,000 trials as this version writes them, twice as many as are
 planned for one run, fit into a gigabyte of memory. Of numbers whose names other trials have too,
 a tenth is counted, for they take less."""
+_MOST_SUSPECTS = 500
 _MOST_COMPARISONS = 600_000
 """The most that are compared: 10,000 cells, the most that are planned, with 60 metrics each."""
 
@@ -143,6 +144,8 @@ def _contradiction(plan: Plan, matrix: MatrixSpec) -> str | None:
         return "a cell of the plan has a variant that is not in it"
     if not {workload for workload, _ in cells} <= workloads:
         return "a cell of the plan has a workload that is not in the matrix"
+    if len(plan.suspects) > _MOST_SUSPECTS:
+        return "the plan has more suspects than any Go has toggles"
     if not (0 <= plan.rounds <= MOST_ROUNDS and 1 <= first <= step <= MOST_ROUNDS):
         return "the plan has a number of rounds or shards that cannot be"
     return None

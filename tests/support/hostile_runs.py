@@ -28,10 +28,19 @@ from harness.analysis.conclusion import conclude
 from harness.bisect.prepare import read_bisection
 from harness.cli import main
 from harness.errors import HarnessError
+from harness.plan.suspects import Suspected
 from harness.run.directory import newest_run
 from harness.run.resume import continued
 from harness.run.series import write_series
-from harness.run.store import MANIFEST, Run, append_trial, read_manifest, read_trials, write_json
+from harness.run.store import (
+    MANIFEST,
+    SCREENING,
+    Run,
+    append_trial,
+    read_manifest,
+    read_trials,
+    write_json,
+)
 from harness.session.execute import clean, temporary_directory
 from harness.session.preview import _earlier
 from harness.session.resuming import rounds_to_leave
@@ -75,8 +84,35 @@ def store(path: Path, *, seed: int = 1) -> None:
             "smaps": {"go heap": {"size": 1 << 30, "rss": 1 << 20}},
             "marks": {"1s": {"rss.end": 1e6}}, "runtime": {"/gc/cycles/total:gc-cycles": 4.0},
         }))  # fmt: skip
+    if seed % 2:
+        screen(path, run)
     write_json(path / "verdict.json", conclude(Run.load(path)))
     (path / "bisect.json").write_text(json.dumps(BISECTION))
+
+
+def screen(path: Path, run: Run) -> None:
+    """Have suspects screened: the run's own trials serve for those of the run within the run."""
+    sides = ("go1.23.9 GOGC=100", "go1.24.3 GOGC=100")
+    back = "go1.24.3+noswissmap GOGC=100"
+    plan = run.manifest.plan
+    own = plan.model_copy(update={
+        "variants": tuple(v for v in plan.variants if v.name in {*sides, back}),
+        "cells": tuple(c for c in plan.cells if c.variant in {*sides, back}),
+        "turned_back": {back: ("swissmap", "timers=1")},
+    })  # fmt: skip
+    suspects = (
+        Suspected(kind="experiment", name="swissmap", back="noswissmap"),
+        Suspected(kind="godebug", name="timers", back="1", counted=True),
+        Suspected(kind="gcflags", name="loopvar", back="all=-d=x"),
+    )
+    asked = plan.model_copy(update={"suspects": suspects, "varied": sides[1]})
+    write_json(path / MANIFEST, run.manifest.model_copy(update={"plan": asked}))
+    within = path / SCREENING
+    within.mkdir()
+    write_json(within / MANIFEST, run.manifest.model_copy(update={"plan": own}))
+    for trial in run.trials:
+        if trial.variant in {*sides, back}:
+            append_trial(within, trial)
 
 
 BISECTION: dict[str, Any] = {

@@ -12,7 +12,7 @@ from typing import Any
 from profiles import field as pb
 from profiles import profile, varint
 
-from harness.run.store import MANIFEST, TRIALS
+from harness.run.store import MANIFEST, SCREENING, TRIALS
 
 ODD: tuple[Any, ...] = (
     None, True, "", "x", "../../outside/secret", "/etc/hostname", "a\0b", "\u202e\x1b]0;x\x07", -1,
@@ -57,7 +57,9 @@ def _read(path: Path) -> bytes:
 
 
 def _chosen(path: Path, dice: random.Random) -> Path:
-    main_files = [path / name for name in (MANIFEST, TRIALS, "verdict.json", "bisect.json")]
+    names = (MANIFEST, TRIALS, "verdict.json", "bisect.json", f"{SCREENING}/{MANIFEST}",
+             f"{SCREENING}/{TRIALS}")  # fmt: skip
+    main_files = [path / name for name in names]
     usual = [p for p in main_files if _plain(p)]
     return dice.choice((usual if usual and dice.random() < 0.7 else _files(path)) or [path / "x"])
 
@@ -332,6 +334,7 @@ def _plan(path: Path, dice: random.Random) -> str:
         plan, matrix = manifest["plan"], manifest["matrix"]
         where = dice.choice([
             (plan, "rounds"), (plan, "shard"), (plan, "seed"), (plan, "variants"), (plan, "cells"),
+            (plan, "suspects"), (plan, "varied"), (plan, "turned_back"),
             (matrix["trials"], "min"), (matrix["trials"], "max"), (matrix["trials"], "cpus"),
             (matrix, "gates"), (matrix, "question"), (matrix, "go"), (matrix, "workloads"),
             (manifest, "toolchains"), (manifest, "hosts"), (manifest, "created"),
