@@ -14,7 +14,7 @@ from harness.analysis.screening.models import Ask, Back
 from harness.errors import writing
 from harness.files.inside import directory_inside
 from harness.golang.builds.request import BuildRequest
-from harness.golang.sources.inputs import Cell
+from harness.golang.sources.listing import Cell
 from harness.golang.sources.mentions import experiments_mentioned
 from harness.golang.toolchains.resolve import Toolchain, resolve
 from harness.plan.plan import Plan
@@ -119,7 +119,7 @@ class Screening:
         side = self._plan.variant(self._plan.varied)
         source = self._prepared.sources[self._workload]
         toolchain = self._prepared.toolchains[side.toolchain]
-        cell = Cell(source, toolchain, side.settings, side.build)
+        cell = Cell(source, toolchain, side.settings, side.made_with)
         mentioned = experiments_mentioned(cell, self._prepared.cache)
         return frozenset(
             s.label for s in needy if s.kind == "experiment" and s.name not in mentioned

@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.golang.godebugs import parse, removed_of, settings_of
 from harness.golang.sources.defaults import default_godebug
-from harness.golang.sources.inputs import Cell
+from harness.golang.sources.listing import Cell
 from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Say, Toolchain, resolve
 from harness.matrix.load import Matrix

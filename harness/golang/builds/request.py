@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.golang.probe.layout import MACHINES
 from harness.golang.probe.overlay import ProbeMode, probe_digest
-from harness.golang.sources.inputs import Cell
+from harness.golang.sources.listing import Cell
 from harness.golang.sources.locate import Source
 from harness.golang.switches import split_gcflags
 from harness.golang.toolchains.archives import sha256_of

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from harness.golang.command import run_go
-from harness.golang.sources.go_line import overlaid
-from harness.golang.sources.inputs import Cell
+from harness.golang.sources.listing import Cell, list_packages
 
 
 def default_godebug(cell: Cell, cache: Path) -> str:
@@ -15,19 +13,8 @@ def default_godebug(cell: Cell, cache: Path) -> str:
     Raises:
         HarnessError: the package cannot be listed.
     """
-    source, toolchain, build = cell.source, cell.toolchain, cell.build
-    caches = toolchain.build_cache(cache)
-    with overlaid(source, toolchain, caches, build.go_line) as overlay:
-        text = run_go(
-            toolchain.goroot,
-            caches,
-            [
-                "list", "-buildvcs=false", *(["-test"] if source.test else []),
-                *([f"-tags={','.join(build.tags)}"] if build.tags else []),
-                *overlay, "-f", "{{.ImportPath}} {{.DefaultGODEBUG}}", "--", source.package,
-            ],
-            directory=source.module, settings=cell.settings, build=build, extra=source.workspace,
-        )  # fmt: skip
-    wanted = f"{source.package}.test" if source.test else source.package
+    package = cell.source.package
+    text = list_packages(cell, cache, "-f", "{{.ImportPath}} {{.DefaultGODEBUG}}")
+    wanted = f"{package}.test" if cell.source.test else package
     lines = (line.partition(" ") for line in text.splitlines())
     return next((value for name, _, value in lines if name == wanted), "")

@@ -14,18 +14,16 @@ import shlex
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 
 from harness.errors import HarnessError
 from harness.golang.cache import remember
-from harness.golang.command import run_go
 from harness.golang.sources.digests import Seen
-from harness.golang.sources.go_line import overlaid
+from harness.golang.sources.listing import Cell, list_packages
 from harness.golang.sources.locate import Source
 from harness.golang.switches import split_gcflags
-from harness.golang.toolchains.resolve import Toolchain
 from harness.matrix.models import BuildSpec
 from harness.models import Frozen
 
@@ -70,15 +68,6 @@ class _Memory(Frozen):
 
     inputs: Inputs
     states: dict[str, str]
-
-
-class Cell(NamedTuple):
-    """The part of a build request that decides which files are read."""
-
-    source: Source
-    toolchain: Toolchain
-    settings: tuple[str, ...]
-    build: BuildSpec
 
 
 def inputs_of(cell: Cell, cache: Path) -> Inputs:
@@ -189,20 +178,7 @@ def _listed(cell: Cell, cache: Path) -> list[dict[str, Any]]:
 
 
 def _list(cell: Cell, cache: Path) -> list[dict[str, Any]]:
-    source, build, toolchain = cell.source, cell.build, cell.toolchain
-    caches = toolchain.build_cache(cache)
-    with overlaid(source, toolchain, caches, build.go_line) as overlay:
-        text = run_go(
-            toolchain.goroot,
-            caches,
-            [
-                "list", "-deps", "-buildvcs=false", *(["-test"] if source.test else []),
-                *(["-race"] if build.race else []),
-                *([f"-tags={','.join(build.tags)}"] if build.tags else []),
-                *overlay, f"-json={','.join(_FIELDS)}", "--", source.package,
-            ],
-            directory=source.module, settings=cell.settings, build=build, extra=source.workspace,
-        )  # fmt: skip
+    text = list_packages(cell, cache, "-deps", f"-json={','.join(_FIELDS)}")
     decoder, position, packages = json.JSONDecoder(), 0, []
     while position < len(text.rstrip()):
         package, position = decoder.raw_decode(text, position)

@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-from harness.golang.command import run_go
-from harness.golang.sources.inputs import Cell
+from harness.golang.sources.listing import Cell, list_packages
 
 _MENTION = re.compile(rb"goexperiment[._](\w+)", re.IGNORECASE)
 _SUFFIXES = (".go", ".s", ".h")
@@ -20,13 +19,7 @@ def experiments_mentioned(cell: Cell, cache: Path) -> frozenset[str]:
     Raises:
         HarnessError: its packages cannot be listed.
     """
-    source, toolchain, build = cell.source, cell.toolchain, cell.build
-    flags = [f"-tags={','.join(build.tags)}"] if build.tags else []
-    text = run_go(
-        toolchain.goroot, toolchain.build_cache(cache),
-        ["list", "-deps", "-buildvcs=false", *flags, "-f", "{{.Dir}}", "--", source.package],
-        directory=source.module, settings=cell.settings, build=build, extra=source.workspace,
-    )  # fmt: skip
+    text = list_packages(cell, cache, "-deps", "-f", "{{.Dir}}")
     found: set[str] = set()
     for directory in {Path(line) for line in text.splitlines() if line}:
         if directory.name == "goexperiment":  # it names them all
