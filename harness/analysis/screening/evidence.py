@@ -74,10 +74,15 @@ class SequentialTest:
 
     def is_same(self, rows: Sequence[Row], others: Sequence[Row]) -> bool:
         """Whether the shares of two sets are shown to differ by less than the limit."""
-        n = min(len(rows), len(others))
-        part, change, _ = _contrasts((*rows[:n], *others[:n]))
-        difference, mean = part[:n] - part[n:], (change[:n] + change[n:]) / 2
-        return n >= FIRST_LOOK and self._is_within(difference, self.limit * mean, self.error)
+        part, change = _difference(rows, others)
+        return part.size >= FIRST_LOOK and self._is_within(part, self.limit * change, self.error)
+
+    def differ(self, rows: Sequence[Row], others: Sequence[Row]) -> bool | None:
+        """Whether the shares of two sets are shown to differ; ``None`` if it only seems so."""
+        part, change = _difference(rows, others)
+        if part.size < FIRST_LOOK or abs(part.mean()) < self.limit * abs(change.mean()):
+            return False
+        return self._is_effect(part, change) or self._is_effect(-part, change) or None
 
     def share(self, rows: Sequence[Row]) -> Share | None:
         """A set's share of the change; the interval allows for stopping at any look."""
@@ -119,6 +124,13 @@ class SequentialTest:
             return False
         p = adjust(2 * positive.p_above(0.0), part.size, FIRST_LOOK, self.most)
         return p <= self.error
+
+
+def _difference(rows: Sequence[Row], others: Sequence[Row]) -> tuple[Sample, Sample]:
+    """How much more one set removes than another, and the change."""
+    n = min(len(rows), len(others))
+    part, change, _ = _contrasts((*rows[:n], *others[:n]))
+    return part[:n] - part[n:], (change[:n] + change[n:]) / 2
 
 
 def _contrasts(rows: Sequence[Row]) -> tuple[Sample, Sample, Scale]:

@@ -94,6 +94,7 @@ class _Search:
             yield from self._examine(pending.pop(), pending)
             if not pending:
                 pending = yield from self._hidden()
+        yield from self._beside_culprits()
 
     def _examine(self, group: Back, pending: list[Back]) -> Asking[None]:
         """Find out what a group does, and put what is left of it on the stack."""
@@ -239,6 +240,27 @@ class _Search:
                     yield from self._look(early)
                 if same:
                     self._inferred.append(rest)
+
+    def _beside_culprits(self) -> Asking[None]:
+        """Leave open what was ruled out, if some of it acts only beside what was found."""
+        sets = frozenset(self._toggles), _union(culprit.toggles for culprit in self._culprits)
+        rounds = min(_COMPARED, self._test.most)
+        while (differ := self._differ(*sets)) is None:
+            early = [back for back in sets if self._asked[back] < rounds]
+            if not early:
+                return
+            yield from self._look(early)
+        if differ and (cleared := _union(self._cleared)):
+            self._cleared = []
+            found = self._words(sets[1])
+            self._leave_open(cleared, f"{self._words(cleared)} have an effect beside {found} only")
+
+    def _differ(self, first: Back, second: Back) -> bool | None:
+        """Whether two sets are shown to differ; ``None`` if it only seems so."""
+        rows, others = self._rows.get(first), self._rows.get(second)
+        if isinstance(rows, Failed | None) or isinstance(others, Failed | None):
+            return False
+        return self._test.differ(rows, others)
 
     def _is_same(self, first: Back, second: Back) -> bool:
         """Whether two sets are shown to do the same."""

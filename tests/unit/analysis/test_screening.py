@@ -94,6 +94,13 @@ def test_smallest_sets_are_found(parts: Mapping[str, float], expected: set[str])
     assert not found.open
 
 
+def test_what_acts_only_beside_a_culprit_stays_open() -> None:
+    found = screened(effects(c=0.5, cj=0.5))
+    assert sets_of(found) == {"c"}
+    assert set(found.open) == set(TWELVE) - {"c"}
+    assert found.open["a"].endswith("have an effect beside c only")
+
+
 def test_an_opposite_effect_has_a_negative_share() -> None:
     found = screened(effects(a=1.5, k=-0.5))
     shares = {min(culprit.toggles): culprit.share.value for culprit in found.culprits}
