@@ -179,6 +179,11 @@ def _everything(sides: Sides, workloads: Sequence[str]) -> Iterator[Suspected]:
         if differing or came:
             back = differing[0] if differing else setting.old
             yield Suspected(kind="godebug", name=name, back=_word(back, setting))
+    for name in sorted(varied.removed.keys() & other.godebugs.keys()):
+        setting = other.godebugs[name]
+        kept = [v for w in workloads if (v := other.value(setting, w)) is not None]
+        if kept:
+            yield Suspected(kind="godebug", name=name, back=kept[0])
     yield from _conditions(sides)
     known = varied.experiments.known
     for name in (n for n in known if n in varied.on ^ other.on):

@@ -63,6 +63,18 @@ def test_auto_lists_settings_that_changed_between_and_settles_those_the_go_line_
     assert found["stack"].back == "32"
 
 
+def test_auto_lists_settings_that_the_newer_go_has_removed_and_the_older_one_keeps_old() -> None:
+    newer = side("go1.27.3", NEW, godebugs=[], removed=[
+        Removed(name="timers", minor=27), Removed(name="mtu", minor=27),
+        Removed(name="elsewhere", minor=27),
+    ])  # fmt: skip
+    older = side("go1.25.5", NEW, godebugs=["timers", "mtu"], defaults={"timers": "1"})
+    found = [s for s in labels(AUTO, older, newer).values() if s.kind == "godebug"]
+    assert [s.label for s in found] == ["timers=1"]
+    assert found[0].settled["w"].verdict == "not applicable"
+    assert "go1.27 removed it" in found[0].settled["w"].reason
+
+
 def test_auto_lists_settings_that_differ_because_the_go_line_does() -> None:
     older = side("go1.24.3", NEW, defaults={"timers": "1", "mtu": "0"})
     newer = side("go1.24.3", NEW, line="1.24")
