@@ -1,4 +1,4 @@
-// Loopvar keeps closures that are made in loops, and that capture the loop's variable.
+// Loopvar keeps closures that are made in loops, and that change the loop's variable when they are called.
 //
 // It exercises how long such a variable lives. With a go line of 1.22 or newer each iteration has its
 // own, which is one more allocation each: 100,000 here. With an older one all iterations share it. The
@@ -20,23 +20,29 @@ func main() {
 	few()
 }
 
+// cursor is larger than what the runtime packs together with other small objects.
+type cursor struct {
+	at   int
+	name string
+}
+
 //go:noinline
 func many(count int) {
-	for i := 0; i < count; i++ {
-		kept = append(kept, func() int { return i })
+	for c := (cursor{}); c.at < count; c.at++ {
+		kept = append(kept, func() int { c.at++; return c.at })
 	}
 }
 
 //go:noinline
 func others(count int) {
-	for i := 0; i < count; i++ {
-		kept = append(kept, func() int { return i + 1 })
+	for c := (cursor{}); c.at < count; c.at++ {
+		kept = append(kept, func() int { c.at--; return c.at })
 	}
 }
 
 //go:noinline
 func few() {
-	for i := 0; i < 3; i++ {
-		kept = append(kept, func() int { return i + 2 })
+	for c := (cursor{}); c.at < 3; c.at++ {
+		kept = append(kept, func() int { c.at *= 2; return c.at })
 	}
 }

@@ -68,7 +68,7 @@ class TrialRunner(GrowingRun):
         return Variant(
             name=point.name, toolchain=point.toolchain.name, settings=point.settings,
             build=self.build_settings if point.build is None else point.build,
-            env=self._env if point.env is None else point.env,
+            env=self._env if point.env is None else point.env, own=point.own,
         )  # fmt: skip
 
     def command(self, name: str) -> str:
@@ -90,12 +90,12 @@ class TrialRunner(GrowingRun):
 
     def _make(self, point: Point) -> str | None:
         variant = self.variant_of(point)
-        newer = self.source.needs_newer(point.toolchain.version, variant.build.go_line)
+        newer = self.source.needs_newer(point.toolchain.version, variant.made_with.go_line)
         if newer:
             return newer
         request = BuildRequest(
             source=self.source, toolchain=point.toolchain, settings=point.settings,
-            build=variant.build, probe=self.manifest.matrix.probe,
+            build=variant.made_with, probe=self.manifest.matrix.probe,
             aligned=self.manifest.matrix.measures_time,
         )  # fmt: skip
         return self.build_variants([variant], [request])[0].error

@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 
 from harness.bisect.points import Finding
-from harness.bisect.record import Bisection, Stage
+from harness.bisect.record import Bisection, Site, Stage
 from harness.bisect.sentences import against
 from harness.files.inside import write_inside
 from harness.report.charts.vega import (
@@ -69,11 +69,18 @@ def bisection_markdown(bisection: Bisection) -> str:
         lines += ["", f"### {stage.title}", "", plain(sentence(stage.answer))]
         lines += [f"Stopped: {plain(stage.stopped)}."] if stage.stopped else []
         lines += [f"- {plain(fact)}" for fact in (*stage.confirmed, *stage.passed_over)]
+        lines += [f"- {plain(_stack(site))}" for site in stage.sites if site.stack]
         if stage.steps:
             lines += ["", "| Point | State | Against good | Interval | Rounds |"]
             lines += ["|---|---|---|---|---|"]
             lines += [_line(step.finding, bisection.unit) for step in stage.steps]
     return "\n".join(lines) + "\n"
+
+
+def _stack(site: Site) -> str:
+    """A call stack in one line, the outermost call last."""
+    calls = (f"{f.function} ({f.file}:{f.line})" for f in site.stack)
+    return f"{site.toggle}: {' ← '.join(calls)}"
 
 
 def _line(finding: Finding, unit: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from harness.golang.toolchains.resolve import Toolchain
-from harness.matrix.models import BuildSpec
+from harness.matrix.models import BuildPattern, BuildSpec
 from harness.matrix.names import variant_name
 from harness.models import Frozen
 from harness.plan.variants import Conditions
@@ -25,6 +25,8 @@ class Point(Frozen):
     """Experiments, in the toolchain's own order."""
     build: BuildSpec | None = None
     """``None`` for the build settings that all points have."""
+    own: BuildPattern = BuildPattern()
+    """Build settings that belong to its toolchain, in the place of the same in ``build``."""
     env: dict[str, str] | None = None
     """``None`` for the run environment that all points have."""
 

@@ -23,7 +23,7 @@ from harness.golang.sources.locate import Source, locate
 from harness.golang.toolchains.resolve import Say, Toolchain, resolve
 from harness.golang.versions import GoVersion
 from harness.matrix.load import Matrix, load
-from harness.matrix.models import QuestionSpec, ToolchainSpec, WorkloadSpec
+from harness.matrix.models import BuildSpec, QuestionSpec, ToolchainSpec, WorkloadSpec
 from harness.metrics.catalogue import CATALOGUE
 from harness.models import Frozen
 from harness.plan.plan import Plan
@@ -205,7 +205,10 @@ def _toolchains(
 
 
 def _span(good: Point, bad: Point, source: Source, repository: Path | None) -> Span:
-    """Which end is the newer one; of one release, the one with the newer go line."""
+    """Which end is the newer one.
+
+    Of one release, the one with the newer go line, or else with fewer compiler switches turned off.
+    """
     one, other = (_age(point, source) for point in (good, bad))
     mended = one > other
     if one == other and repository is not None:
@@ -214,9 +217,10 @@ def _span(good: Point, bad: Point, source: Source, repository: Path | None) -> S
     return Span(older=older, newer=newer, regression=not mended)
 
 
-def _age(point: Point, source: Source) -> tuple[GoVersion, GoVersion]:
-    line = (point.build.go_line if point.build else "") or source.go or "1.16"
-    return GoVersion.parse(point.toolchain.version), GoVersion.parse(f"go{line}")
+def _age(point: Point, source: Source) -> tuple[GoVersion, GoVersion, int]:
+    build = point.own.applied_to(point.build or BuildSpec())
+    line = GoVersion.parse(f"go{build.go_line or source.go or '1.16'}")
+    return GoVersion.parse(point.toolchain.version), line, -build.gcflags.count("-d=")
 
 
 def _points(ends: Sequence[End], toolchains: Mapping[str, Toolchain]) -> tuple[Point, Point]:
@@ -224,7 +228,7 @@ def _points(ends: Sequence[End], toolchains: Mapping[str, Toolchain]) -> tuple[P
     good, bad = ends
     if good.conditions == bad.conditions:
         return _point(good, toolchains), _point(bad, toolchains)
-    texts = [e.build.texts() | environment_pairs(e.env) for e in ends]
+    texts = [e.build.texts() | environment_pairs(e.env) for e in (good, bad)]
     same = texts[0].items() & texts[1].items()
     said = [{k: v for k, v in text.items() if v and (k, v) not in same} for text in texts]
     return _point(good, toolchains, said[0]), _point(bad, toolchains, said[1])
@@ -239,7 +243,9 @@ def _point(
         if not toolchain.experiments.knows(setting):
             unknown = explain_unknown(setting, [toolchain.experiments])
             raise HarnessError(f"{toolchain.name} does not know {unknown}")
-    return point_of(toolchain, end.settings, None if said is None else end.conditions, said)
+    conditions = None if said is None else end.conditions
+    point = point_of(toolchain, end.settings, conditions, said)
+    return point.model_copy(update={"own": end.toolchain.build})
 
 
 def _manifest(

@@ -10,7 +10,10 @@ from harness.models import Frozen
 
 RECORD = "bisect.json"
 
-StageKind = Literal["ends", "survey", "releases", "toggles", "source", "commits"]
+StageKind = Literal["ends", "survey", "releases", "toggles", "sites", "source", "commits"]
+
+
+SiteKind = Literal["call stack", "source line"]
 
 
 class Request(Frozen):
@@ -58,6 +61,33 @@ class Culprit(Frozen):
     """What the release notes say about it, if they do."""
 
 
+class Frame(Frozen):
+    """A line of source."""
+
+    function: str = ""
+    """By name, as ``main.serve``; empty where it is not known."""
+    file: str
+    """Within the module, or as Go calls it: ``time/sleep.go``."""
+    line: int
+
+
+class Site(Frozen):
+    """A place in the program that needs a toggle."""
+
+    toggle: str
+    kind: SiteKind
+    at: Frame
+    """Of a call stack, the innermost line that is not of the standard library."""
+    stack: tuple[Frame, ...] = ()
+    """Of a call stack: the innermost call first."""
+    share: float
+    """Part of the change that goes away if the toggle is turned back there alone."""
+    ci: tuple[float, float] | None
+    """95 % interval of the share; ``None`` if it is unbounded."""
+    joint: bool = False
+    """Whether it acts only together with the next ones that have the same share."""
+
+
 class Stage(Frozen):
     """One step of narrowing, from what the stage before it left."""
 
@@ -74,6 +104,7 @@ class Stage(Frozen):
     stopped: str | None = None
     """Why it could not continue, if it could not."""
     suspects: tuple[Suspect, ...] = ()
+    sites: tuple[Site, ...] = ()
     functions: tuple[str, ...] = ()
     """By name, as ``runtime.mallocgcLarge``."""
     files: tuple[str, ...] = ()

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from harness.bisect.compare import EndsEffect
 from harness.bisect.points import Effect, Finding, Span
-from harness.bisect.record import Bisection, Request, Stage
+from harness.bisect.record import Bisection, Frame, Request, Stage
+from harness.bisect.sites.answer import Narrowed
 from harness.bisect.source.answer import SourceAnswer
 from harness.bisect.source.patch import ChangedDeclaration
 from harness.report import wording
@@ -108,6 +109,38 @@ def _by_file(culprits: Sequence[ChangedDeclaration]) -> str:
     for culprit in culprits:
         files.setdefault(culprit.path.removeprefix("src/"), []).append(culprit.name)
     return listed([f"{', '.join(names)} in {path}" for path, names in files.items()])
+
+
+def of_sites(found: Sequence[Narrowed]) -> str:
+    """Which places need which toggle."""
+    return "; ".join(map(_of_places, found))
+
+
+def _of_places(found: Narrowed) -> str:
+    if found.problem:
+        return f"{found.toggle} cannot be narrowed to places in the program"
+    if not found.sites:
+        return f"no place in the program is shown to need {found.toggle}"
+    joint = "only together " if found.sites[0].joint else ""
+    places = [f"{place(s.at)} ({percent(s.share)} of the change)" for s in found.sites]
+    return f"{found.toggle} matters {joint}at {listed(places)}"
+
+
+def place(at: Frame) -> str:
+    """``main.serve in cmd/api/main.go:39``."""
+    where = f"{at.file}:{at.line}"
+    return f"{at.function} in {where}" if at.function else where
+
+
+def passed_over_in_sites(found: Narrowed) -> Iterator[str]:
+    """What was ruled out, and what could not be told."""
+    if found.problem:
+        yield f"{found.toggle}: {first_line(found.problem)}"
+    if found.ruled_out:
+        places = "place is" if found.ruled_out == 1 else "places are"
+        yield f"{found.toggle}: {found.ruled_out} other {places} ruled out"
+    for reason in found.undecided:
+        yield f"{found.toggle}: {reason}"
 
 
 def of_confirmation(found: SourceAnswer, ends: Span) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The stages of a bisection: ends, survey, releases, toggles, source, commits."""
+"""The stages of a bisection: ends, survey, releases, toggles, sites, source, commits."""
 
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,8 +12,9 @@ from harness.bisect.points import Effect, Finding, Point, Span, State, point_of
 from harness.bisect.prepare import Setup
 from harness.bisect.record import Bisection, Stage, StageKind, Step
 from harness.bisect.releases import between, first_of_each_minor, search_releases
+from harness.bisect.sites.search import narrow_toggles
 from harness.bisect.source.search import search_source
-from harness.bisect.toggles import screen_toggles
+from harness.bisect.toggles import Toggled, screen_toggles
 from harness.errors import HarnessError
 from harness.golang.toolchains.releases import ask_providers, at_hand, every_release
 from harness.golang.toolchains.resolve import parse_toolchain, resolve
@@ -30,6 +31,7 @@ class Descent:
     """Where the change is, as far as known by now."""
     changed: bool | None = None
     stages: list[Stage] = field(default_factory=list)
+    _toggled: Toggled | None = None
     _classifiers: dict[tuple[str, str], Classifier] = field(default_factory=dict)
     """By the names of the good and the bad point."""
 
@@ -64,6 +66,7 @@ class Descent:
         yield from self._unless_stopped(
             "toggles", self._toggles(), "the toggles were not told apart"
         )
+        yield from self._unless_stopped("sites", self._sites(), "the places were not searched")
         yield from self._unless_stopped(
             "source", self._source(), "the standard library was not searched"
         )
@@ -147,7 +150,8 @@ class Descent:
 
     def _toggles(self) -> Iterator[Stage]:
         """Of all by which both points differ, and of what the matrix asks about: what matters."""
-        found = screen_toggles(self.span, self.setup, self._told_apart(self.span).effect)
+        effect = self._told_apart(self.span).effect
+        self._toggled = found = screen_toggles(self.span, self.setup, effect)
         if found is None:
             return
         excluded = found.explanation.screening and found.explanation.screening.excluded
@@ -158,6 +162,20 @@ class Descent:
             suspects=found.explanation.suspects,
             confirmed=(f"excluded of what is ruled out: {excluded}",) if excluded else (),
         )
+
+    def _sites(self) -> Iterator[Stage]:
+        """Of the toggles that matter: which places in the program need them."""
+        found = list(narrow_toggles(self._toggled, self.span, self.setup)) if self._toggled else []
+        if found:
+            findings = {f.point: f for narrowed in found for f in narrowed.findings}
+            yield self._stage(
+                "sites",
+                findings.values(),
+                sentences.of_sites(found),
+                title="Places in the program",
+                sites=tuple(site for narrowed in found for site in narrowed.sites),
+                passed_over=tuple(s for n in found for s in sentences.passed_over_in_sites(n)),
+            )
 
     def _source(self) -> Iterator[Stage]:
         """Which declarations of the standard library."""

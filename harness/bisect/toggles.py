@@ -10,12 +10,12 @@ from harness.analysis.comparisons import compare_primary
 from harness.analysis.models import Comparison, ScreeningStep
 from harness.analysis.samples import tables
 from harness.analysis.screened import screened
-from harness.analysis.screening.models import Ask, Culprit
+from harness.analysis.screening.models import Ask, Culprit, Decision
 from harness.analysis.screening_verdicts import attribute_screened
 from harness.bisect.compare import EndsEffect
 from harness.bisect.effect import effect_of
 from harness.bisect.ends import parse_end
-from harness.bisect.points import Effect, Finding, Span, State
+from harness.bisect.points import Effect, Finding, Point, Span, State
 from harness.bisect.prepare import Setup
 from harness.golang.toolchains.resolve import parse_toolchain
 from harness.matrix.load import Matrix
@@ -42,6 +42,8 @@ class Toggled:
     culprits: tuple[Culprit, ...]
     suspects: Mapping[str, Suspected]
     """By label."""
+    limit: float
+    """Share of the change that counts."""
 
 
 def screen_toggles(span: Span, setup: Setup, effect: EndsEffect) -> Toggled | None:
@@ -92,6 +94,7 @@ class _Toggles:
             tuple(map(self._finding, steps)),
             found.outcome.culprits if found.outcome else (),
             {suspect.label: suspect for suspect in self.plan.suspects},
+            self._question.limit,
         )
 
     def _progress(self, ask: Ask) -> str:
@@ -115,20 +118,8 @@ class _Toggles:
         return found.model_copy(update={"decision": "increase" if more else "decrease"})
 
     def _finding(self, step: ScreeningStep) -> Finding:
-        """Which point one is like that has a set turned back."""
-        kept: State = "bad" if self._span.regression else "good"
-        gone: State = "good" if self._span.regression else "bad"
-        states: dict[str, State] = {
-            "all": gone,
-            "nothing": kept,
-            "opposite": kept,
-            "failed": "unresolved",
-        }
-        share = None if step.share is None else f"{percent(step.share)} of the change goes away"
-        return Finding(
-            point=step.variant, state=states.get(step.effect, "doubtful"),
-            reason=step.reason or share, **self._effect_of(step.variant).model_dump(),
-        )  # fmt: skip
+        effect = self._effect_of(step.variant)
+        return finding_of(step.effect, step.variant, step.share, step.reason, effect, self._span)
 
     def _effect_of(self, variant: str) -> Effect:
         """A variant against the good end."""
@@ -138,6 +129,19 @@ class _Toggles:
             (float(good), float(own)) for good, own in zip(*columns, strict=True)
             if math.isfinite(good) and math.isfinite(own)
         ])  # fmt: skip
+
+
+def finding_of(
+    decision: Decision, point: str, share: float | None, reason: str, effect: Effect, span: Span
+) -> Finding:
+    """Which end a point is like that has something turned back; ``effect`` is against the good."""
+    gone, kept = span.older, span.newer
+    states: dict[Decision, Point] = {"all": gone, "nothing": kept, "opposite": kept}
+    state: State = "unresolved" if decision == "failed" else "doubtful"
+    if decision in states:
+        state = "good" if states[decision] is span.good else "bad"
+    taken = None if share is None else f"{percent(share)} of the change goes away"
+    return Finding(point=point, state=state, reason=reason or taken, **effect.model_dump())
 
 
 def _asking(setup: Setup, span: Span) -> Matrix:

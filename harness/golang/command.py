@@ -43,8 +43,9 @@ def run_go(
     settings: tuple[str, ...] = (),
     build: BuildSpec | None = None,
     extra: Mapping[str, str] | None = None,
+    messages: bool = False,
 ) -> str:
-    """Run a go command and return its standard output.
+    """Run a go command and return its standard output; or what it says on standard error.
 
     It runs in the GOROOT if no directory is given; ``caches`` is Go's build cache for the
     toolchain. Variables of ``extra`` win over all others.
@@ -60,4 +61,4 @@ def run_go(
         raise HarnessError(f"{go} cannot be run: {error.strerror}") from None
     if done.returncode != 0:
         raise HarnessError(done.stderr.strip() or f"exit status {done.returncode}, and no message")
-    return done.stdout
+    return done.stderr if messages else done.stdout

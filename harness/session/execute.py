@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,6 +15,7 @@ from harness.errors import HarnessError, told, writing
 from harness.files.inside import directory_inside, remove_inside, write_inside
 from harness.golang.records import BuildRecord
 from harness.plan.plan import Plan, Trial
+from harness.plan.variants import Variant
 from harness.run.directory import ELSEWHERE
 from harness.run.host import host_id
 from harness.run.records import Manifest, Measurement, TrialRecord
@@ -111,38 +112,58 @@ def _run_build(
     directory: Path, manifest: Manifest, trial: Trial, build: BuildRecord, lane: int,
     cpus: tuple[int, ...],
 ) -> TrialRecord:  # fmt: skip
-    spec = manifest.matrix
     started = datetime.now(UTC).timestamp()
-    scratch = Path(tempfile.mkdtemp(prefix="trial-", dir=temporary_directory(directory)))
-    profile = scratch.absolute().with_name(f"{scratch.name}.pb.gz")
-    try:
-        result = run_trial(
-            TrialRequest(
-                supervisor=Path(manifest.supervisor),
-                load_generator=Path(manifest.load_generator) if manifest.load_generator else None,
-                workload=next(w for w in spec.workloads if w.name == trial.workload),
-                build=build,
-                probe=spec.probe,
-                limits=spec.trials,
-                env=manifest.plan.variant(trial.variant).env,
-                cpus=cpus,
-                directory=scratch,
-                profile=profile,
-                here=Path(manifest.matrix_path).resolve().parent,
-            )
-        )
-        files, notes = _store_files(directory, manifest, trial, result, profile)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        profile.unlink(missing_ok=True)
+    with _request(directory, manifest, trial.workload, build, cpus) as request:
+        env = manifest.plan.variant(trial.variant).env
+        result = run_trial(request.model_copy(update={"env": env}))
+        files, notes = _store_files(directory, manifest, trial, result, request.profile)
     measured = {name: getattr(result, name) for name in Measurement.model_fields}
     logs = {"log": "", "load_log": ""} if result.outcome == "ok" else {}
     own = {"lane": lane, "started": started, "notes": result.notes | notes}
     return _trial_record(trial, **measured | logs | own | files)
 
 
+@contextmanager
+def _request(
+    directory: Path, manifest: Manifest, workload: str, build: BuildRecord,
+    cpus: tuple[int, ...] = (),
+) -> Iterator[TrialRequest]:  # fmt: skip
+    """A trial with a place to run, in the workload's own environment."""
+    spec = manifest.matrix
+    scratch = Path(tempfile.mkdtemp(prefix="trial-", dir=temporary_directory(directory)))
+    profile = scratch.absolute().with_name(f"{scratch.name}.pb.gz")
+    try:
+        yield TrialRequest(
+            supervisor=Path(manifest.supervisor),
+            load_generator=Path(manifest.load_generator) if manifest.load_generator else None,
+            workload=next(w for w in spec.workloads if w.name == workload),
+            build=build,
+            probe=spec.probe,
+            limits=spec.trials,
+            cpus=cpus,
+            directory=scratch,
+            profile=profile,
+            here=Path(manifest.matrix_path).resolve().parent,
+        )
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        profile.unlink(missing_ok=True)
+
+
+def output_of(
+    directory: Path, manifest: Manifest, workload: str, variant: Variant, most: int
+) -> str:
+    """Run a variant once, in a trial that does not count; return the end of its output.
+
+    ``most`` is the bytes of it to keep.
+    """
+    build = manifest.build(workload, variant)
+    with _request(directory, manifest, workload, build) as request:
+        return run_trial(request.model_copy(update={"env": variant.env, "keep": most})).log
+
+
 def _store_files(
-    directory: Path, manifest: Manifest, trial: Trial, result: TrialResult, profile: Path
+    directory: Path, manifest: Manifest, trial: Trial, result: TrialResult, profile: Path | None
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Write a trial's series and profile into the run directory.
 
@@ -162,7 +183,7 @@ def _store_files(
     except (OSError, HarnessError) as error:
         notes["series"] = _unwritten(error)
     try:
-        if profile.exists():
+        if profile is not None and profile.exists():
             name = f"profiles/{stem}.pb.gz"
             write_inside(directory, name, profile.read_bytes())
             written["profile"] = name

@@ -8,6 +8,7 @@ from harness.golang.probe.overlay import ProbeMode
 from harness.golang.records import BuildRecord
 from harness.matrix.models import TrialsSpec, WorkloadSpec
 from harness.models import Frozen
+from harness.trial.observe.output import LOG_TAIL
 from harness.trial.placeholders import fill
 
 
@@ -31,6 +32,8 @@ class TrialRequest(Frozen):
     """A fresh temporary directory: the program's working directory, HOME and TMPDIR."""
     profile: Path | None = None
     """Where to put the heap profile."""
+    keep: int = LOG_TAIL
+    """Bytes of the end of its output to keep; of a benchmark's, more."""
     here: Path = Path()
     """The matrix file's directory."""
 

@@ -12,7 +12,7 @@ from harness.run.series import Series
 from harness.trial import numbers
 from harness.trial.observe.gctrace import GCTrace
 from harness.trial.observe.monitor import Monitor, Observation, Program
-from harness.trial.observe.output import LOG_TAIL, OutputTail
+from harness.trial.observe.output import OutputTail
 from harness.trial.observe.snapshot import Snapshot
 from harness.trial.placeholders import fill, free_ports, values
 from harness.trial.process import Job
@@ -56,7 +56,8 @@ def run_trial(request: TrialRequest) -> TrialResult:
     placeholders = values(ports, request.directory, request.here)
     server = _server(request, placeholders)
     trace = GCTrace() if workload.gctrace else None
-    output = OutputTail(BENCHMARK_OUTPUT if workload.benchmark else LOG_TAIL, trace)
+    keep = max(request.keep, BENCHMARK_OUTPUT) if workload.benchmark else request.keep
+    output = OutputTail(keep, trace)
     timeout = limits.timeout + (server.seconds if server else 0.0)
     with Monitor(
         _program(request, placeholders), output, timeout=timeout,
@@ -208,7 +209,7 @@ def _result(
         child_series=observed.child_series,
         marks=marks,
         runtime=numbers.all_runtime(end) if end else {},
-        log=observed.log[-LOG_TAIL:],
+        log=observed.log[-request.keep :],
         load_log=served.load_output,
         inherited=observed.inherited,
         go_version=end.version if end else None,

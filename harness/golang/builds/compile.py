@@ -76,6 +76,16 @@ def compile_verified(job: Compilation) -> None:
     (directory / RECORD).write_text(json.dumps(facts), encoding="utf-8")
 
 
+@contextmanager
+def scratch_build(request: BuildRequest, cache: Path, inputs: Inputs) -> Iterator[Compilation]:
+    """A build whose result is not kept."""
+    place = cache / "builds"
+    with TemporaryDirectory(prefix=f".{inputs.digest[:16]}~", dir=place) as directory:
+        job = Compilation(request, cache, inputs, Path(directory), mark=inputs.digest)
+        job.scratch.mkdir()
+        yield job
+
+
 def overlay_flags(
     job: Compilation, name: str, mode: OverlayMode, pads: Collection[str] = ()
 ) -> list[str]:
@@ -103,17 +113,20 @@ def _marked(job: Compilation) -> dict[Path, bytes]:
     return {p: p.read_bytes() + comment for p in paths if not p.is_relative_to(modules)}
 
 
-def go_build(job: Compilation, more: Sequence[str]) -> None:
-    """Run the go command with more flags; later ones override the user's."""
+def go_build(job: Compilation, more: Sequence[str]) -> str:
+    """Run the go command with more flags, which override the user's; return what it says.
+
+    Of packages that were compiled before, it repeats what the compiler said.
+    """
     request = job.request
     source, toolchain = request.source, request.toolchain
     marked = {"CC": _marked_compiler(job)} if job.inputs.unknown else {}
     with _temporary(job) as temporary:
-        run_go(
+        return run_go(
             toolchain.goroot, toolchain.build_cache(job.cache),
             [*request.verb, *request.arguments, *more, source.package], directory=source.module,
             settings=request.settings, build=request.build,
-            extra={"GOTMPDIR": temporary} | source.workspace | marked,
+            extra={"GOTMPDIR": temporary} | source.workspace | marked, messages=True,
         )  # fmt: skip
 
 

@@ -3,12 +3,11 @@
 import hashlib
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from harness.errors import HarnessError
 from harness.golang.builds import unstamped
 from harness.golang.builds.build import build_all
-from harness.golang.builds.compile import Compilation, go_build, overlay_flags
+from harness.golang.builds.compile import go_build, overlay_flags, scratch_build
 from harness.golang.builds.request import BuildRequest
 from harness.golang.cache import remember
 from harness.golang.sources.digests import Seen
@@ -70,10 +69,7 @@ def _link(request: BuildRequest, cache: Path, inputs: Inputs) -> str:
         HarnessError: it does not link, or its files were changed meanwhile.
     """
     wrapper = " ".join(map(_quoted, (sys.executable, "-I", "-S", unstamped.__file__)))
-    place = cache / "builds"
-    with TemporaryDirectory(prefix=f".{inputs.digest[:16]}~", dir=place) as directory:
-        job = Compilation(request, cache, inputs, Path(directory), mark=inputs.digest)
-        job.scratch.mkdir()
+    with scratch_build(request, cache, inputs) as job:
         binary = job.directory / "binary"
         overlay = overlay_flags(job, "overlay", request.probe)
         flags = [f"-ldflags={request.build.ldflags} {_LINK}", f"-toolexec={wrapper}"]

@@ -1,0 +1,230 @@
+"""Find the places in a program that need a toggle, by screening them as toggles are screened."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.analysis.screening.models import (
+    Answer,
+    Ask,
+    Culprit,
+    Failed,
+    Outcome,
+    Row,
+    Step,
+)
+from harness.analysis.screening.search import screen
+from harness.bisect.effect import effect_of
+from harness.bisect.points import Finding, Point, Span
+from harness.bisect.prepare import Setup
+from harness.bisect.record import Site
+from harness.bisect.sentences import first_line
+from harness.bisect.sites.answer import Narrowed
+from harness.bisect.sites.names import Names
+from harness.bisect.sites.places import (
+    OUTSIDE,
+    Places,
+    chosen_value,
+    innermost,
+    other_lines,
+    own_lines,
+    shown,
+    stacks_of,
+    switch_of,
+)
+from harness.bisect.sites.protocol import EVERY, NONE
+from harness.bisect.toggles import Toggled, finding_of
+from harness.errors import HarnessError
+from harness.golang.builds.request import BuildRequest
+from harness.golang.godebugs import parse, settings_of
+from harness.golang.sources.defaults import default_godebug
+from harness.plan.suspects import Suspected, turned_back
+from harness.plan.variants import Variant
+from harness.session.execute import output_of
+
+_OUTPUT = 16 << 20
+"""Bytes of what a program reports that are read."""
+_MOST_FAILURES = 2
+"""Trials of a point that may fail before it counts as one that cannot be measured."""
+
+
+def narrow_toggles(found: Toggled, span: Span, setup: Setup) -> Iterator[Narrowed]:
+    """Search the places of each culprit whose places can be told apart."""
+    for culprit in found.culprits:
+        for label in sorted(culprit.toggles):
+            suspect = found.suspects[label]
+            if suspect.kind == "godebug" or switch_of(suspect):
+                beside = [found.suspects[other] for other in sorted(culprit.toggles - {label})]
+                setup.say(f"searching the places in the program that need {label}")
+                yield _narrowed(suspect, beside, span, setup, found.limit)
+
+
+def _narrowed(
+    suspect: Suspected, beside: Sequence[Suspected], span: Span, setup: Setup, limit: float
+) -> Narrowed:
+    if any(other.kind == "patch" for other in beside):
+        return Narrowed(suspect.label, problem="it acts only together with a patch")
+    search = _Sites(suspect, beside, span, setup, limit)
+    try:
+        return search.run()
+    except HarnessError as error:
+        return Narrowed(suspect.label, problem=str(error))
+
+
+class _Sites:
+    """The places of one toggle, under way."""
+
+    def __init__(
+        self, suspect: Suspected, beside: Sequence[Suspected], span: Span, setup: Setup,
+        limit: float,
+    ) -> None:  # fmt: skip
+        self._suspect, self._beside, self._span = suspect, beside, span
+        self._setup, self._runner, self._limit = setup, setup.runner, limit
+        self._toolchain = span.newer.toolchain
+        self._variant = setup.runner.variant_of(span.newer)
+        self._names = Names(setup.runner.source, self._toolchain, setup.cache)
+        self._rows: dict[str, list[Row]] = {}
+        self._failures: dict[str, list[str]] = {}
+        self._failed: dict[str, str] = {}
+        self._findings: list[Finding] = []
+
+    def run(self) -> Narrowed:
+        """Search in the program's own module first, and only if need be in others.
+
+        Raises:
+            HarnessError: there are no places to tell apart, or they cannot be asked for.
+        """
+        switch = switch_of(self._suspect)
+        places = self._stacks() if switch is None else own_lines(self._request, switch, self._cache)
+        outcome = self._screened(places)
+        sites = self._sites(places, outcome)
+        if switch and any(OUTSIDE in culprit.toggles for culprit in outcome.culprits):
+            places = other_lines(self._request, switch, self._cache)
+            outcome = self._screened(places)
+            sites += self._sites(places, outcome)
+        return Narrowed(
+            self._suspect.label, tuple(sites), len(outcome.ruled_out),
+            tuple(dict.fromkeys(outcome.open.values())), findings=tuple(self._findings),
+        )  # fmt: skip
+
+    @property
+    def _cache(self) -> Path:
+        return self._setup.cache
+
+    @property
+    def _request(self) -> BuildRequest:
+        """The build of the newer point."""
+        matrix = self._runner.manifest.matrix
+        return BuildRequest(
+            source=self._runner.source, toolchain=self._toolchain, settings=self._variant.settings,
+            build=self._variant.made_with, probe=matrix.probe, aligned=matrix.measures_time,
+        )  # fmt: skip
+
+    def _stacks(self) -> Places:
+        """The call stacks that consult a GODEBUG setting, seen with it turned back and without."""
+        name, own = self._suspect.name, parse(self._variant.env.get("GODEBUG", ""))
+        values = parse(default_godebug(self._request.cell, self._cache)) | own
+        setting = settings_of(self._toolchain.goroot)[name]
+        value, kept = chosen_value(setting, values.get(name), self._suspect.back)
+        if problem := self._runner.build(self._point([])):
+            raise HarnessError(problem)
+        outputs = []
+        for every in (EVERY, NONE):
+            back = Suspected(kind="godebug", name=name, back=f"{value}#{every}")
+            variant = self._turned_back([back])
+            outputs.append(
+                output_of(
+                    self._runner.directory, self._runner.manifest, self._runner.source.workload,
+                    variant, _OUTPUT,
+                )
+            )  # fmt: skip
+        return stacks_of(tuple(outputs), name, value, kept=kept)
+
+    def _turned_back(self, suspects: Sequence[Suspected]) -> Variant:
+        """The newer point with suspects turned back, and all that act only together with them."""
+        chosen = (*self._beside, *suspects)
+        return turned_back(self._variant, chosen, self._toolchain.experiments)
+
+    def _screened(self, places: Places) -> Outcome:
+        places.check()
+        search = screen(list(places.known), limit=self._limit,
+                        smallest=self._setup.request.smallest)  # fmt: skip
+        try:
+            ask = next(search)
+            while True:
+                ask = search.send(self._answer(places, ask))
+        except StopIteration as end:
+            outcome: Outcome = end.value
+        points = {step.back: self._point(places.turning_back(step.back)) for step in outcome.steps}
+        self._findings += [self._finding(points[step.back], step) for step in outcome.steps]
+        return outcome
+
+    def _point(self, suspects: Sequence[Suspected]) -> Point:
+        variant = self._turned_back(suspects)
+        return Point(
+            name=variant.name, toolchain=self._toolchain, settings=variant.settings,
+            build=variant.made_with, env=variant.env,
+        )  # fmt: skip
+
+    def _answer(self, places: Places, ask: Ask) -> Answer:
+        """Measure what is missing of the rounds that are asked for."""
+        points = {back: self._point(places.turning_back(back)) for back in ask.sets}
+        for back, point in points.items():
+            if point.name not in self._rows:
+                self._setup.say(f"{len(back)} of {len(places.known)} places turned back")
+            if problem := self._runner.build(point):
+                self._failed[point.name] = first_line(problem)
+            self._rows.setdefault(point.name, [])
+        while missing := [
+            point for point in points.values()
+            if point.name not in self._failed and len(self._rows[point.name]) < ask.rounds
+        ]:  # fmt: skip
+            fewest = min(len(self._rows[point.name]) for point in missing)
+            self._measure(missing, ask.rounds - fewest)
+        return {
+            back: Failed(self._failed[point.name])
+            if point.name in self._failed
+            else self._rows[point.name][: ask.rounds]
+            for back, point in points.items()
+        }
+
+    def _measure(self, points: Sequence[Point], count: int) -> None:
+        ends = (self._span.older, self._span.newer)
+        for found in self._runner.rounds((*ends, *points), count):
+            older, newer = (found[end.name].value for end in ends)
+            for point in points:
+                own = found[point.name]
+                if own.value is None or older is None or newer is None:
+                    failures = self._failures.setdefault(point.name, [])
+                    failures.append(own.problem or "an end failed beside it")
+                    if len(failures) >= _MOST_FAILURES:
+                        self._failed[point.name] = first_line(failures[-1])
+                else:
+                    self._rows[point.name].append(Row(older, newer, own.value))
+
+    def _finding(self, point: Point, step: Step) -> Finding:
+        """What turning the toggle back in some places told."""
+        rows = self._rows.get(point.name, [])
+        share = None if step.share is None else step.share.value
+        pairs = [(r.baseline if self._span.regression else r.candidate, r.value) for r in rows]
+        return finding_of(step.decision, point.name, share, step.reason,
+                          effect_of(pairs), self._span)  # fmt: skip
+
+    def _sites(self, places: Places, outcome: Outcome) -> list[Site]:
+        return [
+            self._site(places, key, culprit)
+            for culprit in outcome.culprits
+            for key in sorted(culprit.toggles, key=list(places.known).index)
+            if key != OUTSIDE
+        ]
+
+    def _site(self, places: Places, key: str, culprit: Culprit) -> Site:
+        source = self._runner.source
+        frames = places.known[key]
+        at = innermost(frames, source)
+        stack = tuple(shown(frame, source) for frame in frames)
+        return Site(
+            toggle=self._suspect.label, kind=places.kind,
+            at=shown(at if at.function else self._names.named(at), source),
+            stack=stack if places.kind == "call stack" else (),
+            share=culprit.share.value, ci=culprit.share.ci, joint=culprit.joint,
+        )  # fmt: skip
