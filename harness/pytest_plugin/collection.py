@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -13,12 +13,15 @@ from harness.errors import HarnessError
 from harness.plan.plan import Cell, Trial
 from harness.run.records import TrialRecord
 from harness.session.execute import Assignment
+from harness.session.stopping import is_decided
 from harness.text.visible import visible
 
 
 class MatrixItem(pytest.Function):
     """An item of a matrix file; its location is the file, not the code that runs it."""
 
+    needed: Callable[[], bool] = staticmethod(lambda: True)
+    """Whether it must still run when its turn comes."""
     record: TrialRecord | None = None
     """The trial's record, once it has run."""
     place: tuple[str, int] = ("", 0)
@@ -74,6 +77,7 @@ class MatrixFile(pytest.File):
                 pytest.fail(visible(failure), pytrace=False)
 
         item: MatrixItem = MatrixItem.from_parent(self, name=trial.id, callobj=run_trial)
+        item.needed = lambda: not is_decided(assignment.directory, trial.workload)
         item.add_marker(pytest.mark.gomatrix(workload=trial.workload, variant=trial.variant))
         return item
 
@@ -115,6 +119,11 @@ class Collection:
         ours = sorted((i for i in items if isinstance(i, MatrixItem)), key=lambda i: i.place)
         ordered = iter(ours)
         items[:] = [next(ordered) if isinstance(item, MatrixItem) else item for item in items]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Leave out a trial that was dealt to this worker before its workload was decided."""
+        return None if not isinstance(item, MatrixItem) or item.needed() else True
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

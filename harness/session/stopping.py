@@ -1,15 +1,28 @@
 """The stopping rule, applied whenever a round completes: which trials are not needed any more."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
+from harness.errors import HarnessError
 from harness.plan.plan import Trial
 from harness.run.records import Manifest, TrialRecord
 from harness.run.store import Run
+from harness.session.execute import TEMPORARY, temporary_directory
 
 _Block = tuple[str, int]
 """Workload and round."""
+
+
+def is_decided(directory: Path, workload: str) -> bool:
+    """Whether a workload of a run needs no more trials; asked by workers that have one at hand."""
+    return Path(directory, TEMPORARY, _mark(workload)).exists()
+
+
+def _mark(workload: str) -> str:
+    return "decided-" + hashlib.sha256(workload.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 class Stopping:
@@ -47,6 +60,8 @@ class Stopping:
         waiting = undecided(self._so_far())
         if record.workload not in waiting:
             self.unneeded |= {t.id for t in self._planned if t.workload == record.workload}
+            with suppress(OSError, HarnessError):  # then workers run what they have
+                (temporary_directory(self._directory) / _mark(record.workload)).touch()
 
     def _so_far(self) -> Run:
         """The run without incomplete rounds."""
