@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -44,6 +45,11 @@ class Stopping:
         self._planned = tuple(trials)
         self._left = Counter(_block(trial) for trial in self._planned)
         self._records = list(done)
+        if (
+            not self._fixed
+        ):  # what the first look needs is loaded before trials run, not beside them
+            import_module("scipy.special")
+            import_module("harness.analysis.stopping")
         self.unneeded: set[str] = set()
         """Ids of trials that need not run any more."""
 
@@ -52,8 +58,7 @@ class Stopping:
         self._records.append(record)
         block = _block(record)
         self._left[block] -= 1
-        limits = self._manifest.matrix.trials
-        if self._left[block] > 0 or limits.min == limits.max:
+        if self._left[block] > 0 or self._fixed:
             return
         from harness.analysis.stopping import undecided  # noqa: PLC0415 - imports numpy and scipy
 
@@ -62,6 +67,12 @@ class Stopping:
             self.unneeded |= {t.id for t in self._planned if t.workload == record.workload}
             with suppress(OSError, HarnessError):  # then workers run what they have
                 (temporary_directory(self._directory) / _mark(record.workload)).touch()
+
+    @property
+    def _fixed(self) -> bool:
+        """Whether the number of rounds is fixed."""
+        limits = self._manifest.matrix.trials
+        return limits.min == limits.max
 
     def _so_far(self) -> Run:
         """The run without incomplete rounds."""
