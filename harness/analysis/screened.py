@@ -13,7 +13,7 @@ import numpy as np
 from harness.analysis.models import Comparison
 from harness.analysis.samples import Table, tables
 from harness.analysis.screening.models import Answer, Ask, Back, Failed, Outcome, Row
-from harness.analysis.screening.search import screen
+from harness.analysis.screening.search import ROUNDS, screen
 from harness.plan.plan import Plan
 from harness.plan.suspects import Settled, Suspected
 from harness.run.records import TrialRecord

@@ -10,7 +10,8 @@ from harness.cli.output import say, say_json
 from harness.cli.tables import plain, show
 from harness.errors import HarnessError
 from harness.golang.cache import default_cache
-from harness.golang.godebugs import removed_of, settings_of
+from harness.golang.experiments import experiment_meanings
+from harness.golang.godebugs import meanings_of, removed_of, settings_of
 from harness.golang.toggles import Knowledge, toggle_rows
 from harness.golang.toolchains.releases import at_hand
 from harness.golang.toolchains.resolve import parse_toolchain, resolve
@@ -46,6 +47,7 @@ def experiments(names: tuple[str, ...], kind: str | None, *, as_json: bool) -> N
         name: Knowledge(
             version=toolchain.version, experiments=toolchain.experiments,
             godebugs=settings_of(toolchain.goroot), removed=removed_of(toolchain.goroot),
+            meanings=meanings_of(toolchain.goroot) | experiment_meanings(toolchain.goroot),
         )
         for name, toolchain in found.items()
     }  # fmt: skip

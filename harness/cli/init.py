@@ -16,7 +16,7 @@ def init() -> None:
     """Write a commented matrix.yaml for the Go module in this directory.
 
     It lists the main packages and benchmarks, compares go.mod's Go version with the newest stable
-    one, and toggles the experiments that differ. It never overwrites a matrix.yaml. Go need not be
+    one, and suspects all that differs. It never overwrites a matrix.yaml. Go need not be
     installed: missing toolchains are downloaded.
     """
     path = Path("matrix.yaml")

@@ -21,6 +21,8 @@ class Knowledge(Frozen):
     """By name."""
     removed: dict[str, Removed]
     """By name."""
+    meanings: dict[str, str] = {}
+    """What its source says of experiments and settings, in a sentence each; not all are there."""
 
 
 class ToggleRow(Frozen):
@@ -34,7 +36,7 @@ class ToggleRow(Frozen):
     turn: str
     """How to turn it from its newest default."""
     meaning: str = ""
-    """What it does, or since when, in a sentence."""
+    """What it does, and since when, as far as that is known."""
 
 
 def toggle_rows(known: Mapping[str, Knowledge]) -> list[ToggleRow]:
@@ -46,7 +48,9 @@ def _experiments(known: Mapping[str, Knowledge]) -> Iterator[ToggleRow]:
     for name, states in table({n: k.experiments for n, k in known.items()}).items():
         newest = next(s for s in reversed(states.values()) if s != "absent")
         turn = f"GOEXPERIMENT={'no' if newest == 'on' else ''}{name}"
-        yield ToggleRow(kind="experiment", name=name, states=states, turn=turn)
+        yield ToggleRow(
+            kind="experiment", name=name, states=states, turn=turn, meaning=_meaning(name, known)
+        )
 
 
 def _settings(known: Mapping[str, Knowledge]) -> Iterator[ToggleRow]:
@@ -54,15 +58,20 @@ def _settings(known: Mapping[str, Knowledge]) -> Iterator[ToggleRow]:
     for name in names:
         found = [k.godebugs[name] for k in known.values() if name in k.godebugs]
         changed = next((s for s in reversed(found) if s.changed is not None), None)
-        meaning, turn = "", f"GODEBUG={name}=…"
+        meaning, turn = _meaning(name, known), f"GODEBUG={name}=…"
         if changed is not None:
             turn = f"GODEBUG={name}={changed.old}"
             by = "go lines" if changed.follows_line else "toolchains"
-            meaning = f"New default for {by} from 1.{changed.changed} on."
+            meaning = f"{meaning} New default for {by} from 1.{changed.changed} on.".lstrip()
         yield ToggleRow(
             kind="godebug", name=name, turn=turn, meaning=meaning,
             states={toolchain: _state(name, k) for toolchain, k in known.items()},
         )  # fmt: skip
+
+
+def _meaning(name: str, known: Mapping[str, Knowledge]) -> str:
+    """What the last toolchain says that says anything."""
+    return next((k.meanings[name] for k in list(known.values())[::-1] if name in k.meanings), "")
 
 
 def _state(name: str, known: Knowledge) -> str:

@@ -46,46 +46,21 @@ def _head(versions: Versions) -> Iterator[str]:
     else:
         origin = f"from go.mod's {versions.origin}"
         yield f"go: [{versions.baseline}, {versions.candidate}] # {origin}; the newest"
-    yield "experiments: # settings to cross with each Go; [] is a Go's own default"
-    yield "  - []"
-    for suspect in versions.suspects:
-        meaning = f" # {_comment(suspect.meaning)}" if suspect.meaning else ""
-        yield f"  - [{suspect.setting}]{meaning}"
-    if len(versions.suspects) > 1:
-        yield "  # all together: they may add up or hide each other"
-        yield f"  - [{_all_settings(versions)}]"
-    if not versions.suspects:
-        yield "  # - [noswissmap] # see gomatrix experiments"
-    changeless = list(_changeless(versions))
-    if changeless:
-        yield f"exclude: # off by default in {versions.baseline}"
-    for names in changeless:
-        yield f"  - {{go: {versions.baseline}, experiments: [{names}]}}"
-
-
-def _all_settings(versions: Versions) -> str:
-    return ", ".join(suspect.setting for suspect in versions.suspects)
-
-
-def _changeless(versions: Versions) -> Iterator[str]:
-    """Settings that the baseline knows, and that only say what it does anyway."""
-    if versions.baseline == versions.candidate:
-        return
-    yield from (suspect.setting for suspect in versions.suspects if suspect.in_baseline)
-    if len(versions.suspects) > 1 and all(suspect.in_baseline for suspect in versions.suspects):
-        yield _all_settings(versions)
+    if versions.baseline == versions.candidate and versions.settings:
+        yield "experiments: # settings to cross with each Go; [] is a Go's own default"
+        yield f"  - [{', '.join(versions.settings)}]"
+        yield "  - []"
 
 
 def _question(found: Survey, versions: Versions) -> Iterator[str]:
     metrics = ", ".join(_json(m) if " " in m else m for m in _metrics(found))
     yield "question:"
-    if versions.baseline != versions.candidate:
-        yield f"  baseline: {versions.baseline}"
-    elif versions.suspects:
-        settings = _all_settings(versions).replace(" ", "")
-        yield f"  baseline: {_json(f'{versions.baseline}+{settings}')}"
-    if versions.baseline != versions.candidate or versions.suspects:
+    apart = versions.baseline != versions.candidate
+    if apart or versions.settings:
+        without = "" if apart else f"+{','.join(versions.settings)}"
+        yield f"  baseline: {_scalar(f'{versions.baseline}{without}')}"
         yield f"  candidate: {versions.candidate}"
+        yield "  suspects: auto # all that differs is turned back in groups; gomatrix plan lists it"
     yield f"  metrics: [{metrics}] # primary; all others are reported too"
 
 

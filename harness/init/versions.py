@@ -1,10 +1,10 @@
-"""Which Go versions a first matrix compares, and which experiments may explain a difference."""
+"""Which Go versions a first matrix compares."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.golang.experiments import experiment_meanings
+from harness.golang.experiments import Experiments
 from harness.golang.toolchains.releases import ask_providers, at_hand, every_release
 from harness.golang.toolchains.resolve import Toolchain, parse_toolchain, resolve
 from harness.golang.versions import GoVersion, expand_shorthand, is_shorthand
@@ -12,17 +12,6 @@ from harness.models import Frozen
 
 _OLDEST = 21
 """The first minor version that can be measured with the probe."""
-
-
-class Suspect(Frozen):
-    """An experiment that differs between baseline and candidate."""
-
-    setting: str
-    """What undoes the difference in the candidate: ``noswissmap``."""
-    meaning: str
-    """The first sentence of its documentation in the candidate's source; may be empty."""
-    in_baseline: bool
-    """Whether the baseline knows the experiment."""
 
 
 class Versions(Frozen):
@@ -33,7 +22,8 @@ class Versions(Frozen):
     """The same as the baseline where the module asks for the newest Go."""
     origin: str = "go line"
     """What says so in go.mod."""
-    suspects: tuple[Suspect, ...] = ()
+    settings: tuple[str, ...] = ()
+    """What turns off all experiments that are on by default, where there is one Go to compare."""
     remark: str = ""
     """Why it differs from what one would expect; empty if it does not."""
 
@@ -56,10 +46,9 @@ def choose_versions(
 ) -> tuple[Versions, Toolchain | None]:
     """Choose the module's Go version and the newest stable one, of those available.
 
-    If no provider can be reached, use what is on this machine. If a toolchain cannot be fetched,
-    choose no suspects. The module's toolchain line, as ``go1.24.3``, wins over its go line, as
-    ``1.24``, since it is what builds today. Also returns the newer version's toolchain, if it could
-    be fetched.
+    If no provider can be reached, use what is on this machine. The module's toolchain line, as
+    ``go1.24.3``, wins over its go line, as ``1.24``, since it is what builds today. Also returns
+    the newer version's toolchain, if it could be fetched.
 
     Raises:
         HarnessError: no release can be had, or the module asks for a newer Go than can be had.
@@ -85,11 +74,11 @@ def choose_versions(
     try:
         found = resolve([parse_toolchain(name) for name in (baseline, newest)], cache, say)
     except HarnessError as error:
-        remark = f"no suspects were chosen: {str(error).splitlines()[0]}"
+        remark = f"the Go versions could not be looked at: {str(error).splitlines()[0]}"
         versions = Versions(baseline=baseline, candidate=newest, origin=origin, remark=remark)
         return versions, None
-    suspects = tuple(_suspects(found[baseline], found[newest]))
-    versions = Versions(baseline=baseline, candidate=newest, origin=origin, suspects=suspects,
+    settings = _turned_off(found[newest].experiments) if baseline == newest else ()
+    versions = Versions(baseline=baseline, candidate=newest, origin=origin, settings=settings,
                         remark=remark)  # fmt: skip
     return versions, found[newest]
 
@@ -103,21 +92,7 @@ def _closest(wanted: str, available: Sequence[str]) -> str:
     return same or min(enough, key=GoVersion.parse)
 
 
-def _suspects(baseline: Toolchain, candidate: Toolchain) -> list[Suspect]:
-    """Experiments that are on in only one of the two; for a single Go, all that are on.
-
-    What the candidate does not know any more cannot be toggled in it, so it is no suspect. The
-    settings ``regabi…`` are accepted and ignored where the register ABI is the only one.
-    """
-    old, new = baseline.experiments, candidate.experiments
-    before = frozenset[str]() if baseline == candidate else old.on
-    meanings = experiment_meanings(candidate.goroot)
-    return [
-        Suspect(
-            setting=f"no{name}" if name in new.on else name,
-            meaning=meanings.get(name, ""),
-            in_baseline=name in old.known,
-        )
-        for name in new.known
-        if (name in new.on) != (name in before) and not name.startswith("regabi")
-    ]
+def _turned_off(experiments: Experiments) -> tuple[str, ...]:
+    """The settings ``regabi…`` are ignored where the register ABI is the only one."""
+    on = (name for name in experiments.known if name in experiments.on)
+    return tuple(f"no{name}" for name in on if not name.startswith("regabi"))

@@ -11,7 +11,7 @@ from harness.init.programs import Program
 from harness.init.survey import Survey, find_modules, highest
 from harness.init.survey import survey as survey_modules
 from harness.init.text import matrix_text, remarks
-from harness.init.versions import Suspect, Versions, _closest, any_go
+from harness.init.versions import Versions, _closest, any_go
 from harness.matrix.load import Matrix, load
 
 pytestmark = pytest.mark.toolchain
@@ -254,29 +254,24 @@ def test_a_module_of_benchmarks_alone_is_judged_by_their_time(tmp_path: Path) ->
     assert spec.workloads[0].benchmark.run == "^(BenchmarkA|BenchmarkB)$"
 
 
-def test_suspects_are_toggled_alone_and_together(tmp_path: Path) -> None:
+def test_all_that_differs_is_suspected(tmp_path: Path) -> None:
     found = survey(write(tmp_path, {"go.mod": "module m\n", "main.go": MAIN}))
-    suspects = (
-        Suspect(setting="nojsonv2", meaning="JSONv2\nis: #new", in_baseline=True),
-        Suspect(setting="nogreenteagc", meaning="", in_baseline=False),
-    )
 
-    spec = loaded(found, tmp_path, VERSIONS.model_copy(update={"suspects": suspects})).spec
+    spec = loaded(found, tmp_path, VERSIONS).spec
 
-    assert spec.experiments == [[], ["nojsonv2"], ["nogreenteagc"], ["nojsonv2", "nogreenteagc"]]
-    assert [(c.go, c.experiments) for c in spec.exclude] == [("go1.24.3", ["nojsonv2"])]
+    assert spec.experiments == [[]]
+    assert spec.question is not None
+    assert [suspect.auto for suspect in spec.question.suspects or ()] == [True]
 
 
-def test_of_one_go_version_all_suspects_off_is_the_baseline(tmp_path: Path) -> None:
+def test_of_one_go_version_the_baseline_has_all_experiments_off(tmp_path: Path) -> None:
     found = survey(write(tmp_path, {"go.mod": "module m\n", "main.go": MAIN}))
-    suspects = (Suspect(setting="noa", meaning="", in_baseline=True),
-                Suspect(setting="nob", meaning="", in_baseline=True))  # fmt: skip
-    versions = Versions(baseline="go1.27.3", candidate="go1.27.3", suspects=suspects)
+    versions = Versions(baseline="go1.27.3", candidate="go1.27.3", settings=("noa", "nob"))
 
     spec = loaded(found, tmp_path, versions).spec
 
     assert [toolchain.name for toolchain in spec.go] == ["go1.27.3"]
-    assert spec.exclude == []
+    assert spec.experiments == [["noa", "nob"], []]
     assert spec.question is not None
     assert (spec.question.baseline, spec.question.candidate) == ("go1.27.3+noa,nob", "go1.27.3")
 
