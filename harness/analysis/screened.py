@@ -55,7 +55,9 @@ def screened(run: Run, comparison: Comparison, limit: float) -> Screened:
     open_ = [s for s in plan.suspects if s.label not in settled]
     if not open_:
         return Screened(settled)
-    search = screen([s.label for s in open_], free=[s.label for s in open_ if s.free], limit=limit)
+    labels, free = [s.label for s in open_], [s.label for s in open_ if s.free]
+    most = max(ROUNDS, run.manifest.matrix.trials.max)
+    search = screen(labels, free=free, limit=limit, most=most)
     answers = trials.answering(frozenset(settled))
     made = answers.made
     try:
