@@ -81,7 +81,8 @@ class Site(Frozen):
     stack: tuple[Frame, ...] = ()
     """Of a call stack: the innermost call first."""
     share: float
-    """Part of the change that goes away if the toggle is turned back there alone."""
+    """Part of the change that goes away if the toggle is turned back there alone; of the
+    difference, not of its logarithm, so that shares of independent places add up."""
     ci: tuple[float, float] | None
     """95 % interval of the share; ``None`` if it is unbounded."""
     joint: bool = False

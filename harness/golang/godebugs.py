@@ -49,6 +49,15 @@ class Setting(Frozen):
     follows_line: bool = True
     """Whether the default follows the main module's go line; else it follows the release."""
 
+    @property
+    def newest(self) -> str:
+        """A value that gives the newest behaviour; of those that are not 0 or 1, the empty one."""
+        return {"0": "1", "1": "0"}.get(self.old, "")
+
+    def is_newest(self, value: str | None) -> bool:
+        """Whether a value, or none, gives the newest behaviour: the runtime does not count that."""
+        return value in (None, "", self.newest)
+
 
 class Removed(Frozen):
     """A setting that a toolchain had once, and refuses now."""

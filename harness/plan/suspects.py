@@ -40,7 +40,7 @@ class Suspected(Frozen):
     back: str = ""
     """``noswissmap``; a value, empty for a variable that is not set; flags; a path."""
     counted: bool = False
-    """Whether the runtime counts how often a GODEBUG setting was consulted."""
+    """Whether the runtime counts how often a GODEBUG setting, turned back, changed something."""
     settled: dict[str, Settled] = {}
     """By workload: what is known without a trial."""
 
@@ -123,9 +123,7 @@ def suspects_of(
     for spec in asked:
         for suspect in _everything(sides, workloads) if spec.auto else [_listed(spec, sides)]:
             settled = _settled(suspect, sides, workloads, listed=not spec.auto)
-            setting = sides.varied.godebugs.get(suspect.name)
-            counted = suspect.kind == "godebug" and setting is not None and not setting.opaque
-            known = {"settled": settled, "counted": counted}
+            known = {"settled": settled, "counted": _is_counted(suspect, sides)}
             found.setdefault(suspect.label, suspect.model_copy(update=known))
     return tuple(found.values())
 
@@ -295,9 +293,17 @@ def _opposite(experiment: str, side: Side) -> str:
     return f"no{experiment}" if experiment in side.on else experiment
 
 
+def _is_counted(suspect: Suspected, sides: Sides) -> bool:
+    """Whether the runtime counts what turning a suspect back changes."""
+    setting = sides.varied.godebugs.get(suspect.name)
+    if suspect.kind != "godebug" or setting is None or setting.opaque:
+        return False
+    return not setting.is_newest(suspect.back)
+
+
 def _word(back: str | None, setting: Setting) -> str:
     """The value that gives the other side's behaviour; the newest has none in Go's own table."""
-    return back if back is not None else {"0": "1", "1": "0"}.get(setting.old, "")
+    return back if back is not None else setting.newest
 
 
 def _read(suspect: Suspected) -> bool | str | tuple[str, ...]:

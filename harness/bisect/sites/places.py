@@ -22,7 +22,6 @@ OUTSIDE = "outside of the module"
 OWN = "./..."
 """The go command's pattern for the packages of the main module."""
 _MOST = 1000
-_OPPOSITE = {"0": "1", "1": "0"}
 
 
 class NoPlacesError(HarnessError):
@@ -79,10 +78,9 @@ def chosen_value(setting: Setting, own: str | None, back: str) -> tuple[str, boo
     Raises:
         NoPlacesError: neither is.
     """
-    newest = {None, "", _OPPOSITE.get(setting.old)}
-    if own in newest:
+    if setting.is_newest(own):
         return back, False
-    if back in newest and own is not None:
+    if setting.is_newest(back) and own is not None:
         return own, True
     raise NoPlacesError(
         f"a part of its places can have {setting.name}={own} or {back} only beside the newest "

@@ -146,8 +146,7 @@ class _Sites:
 
     def _screened(self, places: Places) -> Outcome:
         places.check()
-        search = screen(list(places.known), limit=self._limit,
-                        smallest=self._setup.request.smallest)  # fmt: skip
+        search = screen(list(places.known), limit=self._limit)
         try:
             ask = next(search)
             while True:
@@ -183,7 +182,7 @@ class _Sites:
         return {
             back: Failed(self._failed[point.name])
             if point.name in self._failed
-            else self._rows[point.name][: ask.rounds]
+            else [_additive(row) for row in self._rows[point.name][: ask.rounds]]
             for back, point in points.items()
         }
 
@@ -228,3 +227,8 @@ class _Sites:
             stack=stack if places.kind == "call stack" else (),
             share=culprit.share.value, ci=culprit.share.ci, joint=culprit.joint,
         )  # fmt: skip
+
+
+def _additive(row: Row) -> Row:
+    """A round on a scale of differences: what several places allocate or retain adds up."""
+    return Row(0.0, row.candidate - row.baseline, row.value - row.baseline)

@@ -86,6 +86,14 @@ def test_auto_lists_settings_that_differ_because_the_go_line_does() -> None:
     }  # fmt: skip
 
 
+def test_what_returns_to_the_newest_behaviour_is_not_counted() -> None:
+    """The runtime counts what differs from that, so that zero would mean nothing."""
+    older = side("go1.24.3", NEW, line="1.24")
+    newer = side("go1.24.3", NEW, defaults={"timers": "1"}, line="1.24")
+    found = labels(AUTO, older, newer)
+    assert found["timers=0"].counted is False
+
+
 def test_auto_lists_conditions_and_switches_that_differ() -> None:
     older = side("go1.24.3", NEW, variant=Variant(
         name="a", toolchain="go1.24.3", env={"GOGC": "50"}, build=BuildSpec(race=True)
