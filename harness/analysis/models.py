@@ -11,9 +11,12 @@ SuspectVerdict = Literal[
     "ruled out", "implicated", "contributes", "offsets", "inconclusive", "not applicable"
 ]
 """``offsets``: it acts against the change, which would be larger without it."""
-Certainty = Literal["measured", "same value", "identical code", "never consulted"]
+Certainty = Literal[
+    "measured", "same value", "identical code", "never consulted", "unknown", "removed"
+]
 """What a verdict rests on: a comparison; a setting that both sides have; a program that is the same
-with it turned back; or that the runtime counted no use of it."""
+with it turned back; that the runtime counted no use of it; or that the newer Go does not know it,
+or not any more."""
 
 
 class Subject(Frozen):

@@ -5,7 +5,9 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
+import pytest
 from synthetic import make_run
 
 from harness.analysis.conclusion import conclude, primary_changes
@@ -14,7 +16,7 @@ from harness.analysis.screened import screened
 from harness.analysis.screening.models import Back
 from harness.golang.records import BuildRecord
 from harness.plan.plan import Cell
-from harness.plan.suspects import Settled, Suspected
+from harness.plan.suspects import Certainty, Settled, Suspected
 from harness.plan.variants import Variant
 from harness.run.records import TrialRecord
 from harness.run.store import Run
@@ -243,6 +245,17 @@ def test_without_a_change_only_what_needs_no_trial_is_known() -> None:
     found = suspects(question(0.0, (same, *SUSPECTS[1:])))
     assert (found["timers=1"].verdict, found["timers=1"].reason) == ("ruled out", "as it was")
     assert found["swissmap"].verdict == "not applicable"
+
+
+@pytest.mark.parametrize("certainty", get_args(Certainty))
+@pytest.mark.parametrize("change", [0.0, 0.2])
+def test_whatever_is_known_without_a_trial_is_told(certainty: Certainty, change: float) -> None:
+    known = {"w": Settled(verdict="not applicable", certainty=certainty, reason="as it was")}
+    same = SUSPECTS[0].model_copy(update={"settled": known})
+    found = suspects(question(change, (same,)))["timers=1"]
+    assert (found.verdict, found.certainty, found.reason) == (
+        "not applicable", certainty, "as it was",
+    )  # fmt: skip
 
 
 def test_a_newer_baseline_is_what_is_varied() -> None:
