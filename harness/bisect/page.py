@@ -79,7 +79,7 @@ def bisection_markdown(bisection: Bisection) -> str:
 
 def _stack(site: Site) -> str:
     """A call stack in one line, the outermost call last."""
-    calls = (f"{f.function} ({f.file}:{f.line})" for f in site.stack)
+    calls = (f"{f.function} ({f.file}:{f.line})".strip() for f in site.stack)
     return f"{site.toggle}: {' ← '.join(calls)}"
 
 

@@ -77,9 +77,9 @@ class Site(Frozen):
     toggle: str
     kind: SiteKind
     at: Frame
-    """Of a call stack, the innermost line that is not of the standard library."""
+    """The innermost line that is not of the standard library, if there is one."""
     stack: tuple[Frame, ...] = ()
-    """Of a call stack: the innermost call first."""
+    """The innermost call first; of a source line, calls that were inlined, if any."""
     share: float
     """Part of the change that goes away if the toggle is turned back there alone; of the
     difference, not of its logarithm, so that shares of independent places add up."""

@@ -33,7 +33,7 @@ class Places(ABC):
     """Places by key, as hexadecimal hashes, where a toggle can be turned back by itself."""
 
     known: Mapping[str, tuple[Frame, ...]]
-    """Of a call stack the innermost frame first; of a source line, one."""
+    """Frames from the inside out; of a source line, those of calls that were inlined."""
 
     kind: ClassVar[SiteKind]
 
@@ -148,7 +148,7 @@ def own_lines(request: BuildRequest, switch: Switch, cache: Path) -> Lines:
         HarnessError: the program does not build.
     """
     found = _listed(request, switch, OWN, cache)
-    own = {key: (frame,) for key, (_, frame) in found.items() if is_own(frame, request.source)}
+    own = {key: frames for key, (_, frames) in found.items() if is_own(frames[-1], request.source)}
     outside: dict[str, tuple[Frame, ...]] = {} if switch.line else {OUTSIDE: ()}
     return Lines(own | outside, switch, dict.fromkeys(own, OWN))
 
@@ -160,17 +160,17 @@ def other_lines(request: BuildRequest, switch: Switch, cache: Path) -> Lines:
         HarnessError: the program does not build.
     """
     found = _listed(request, switch, "all", cache)
-    source = request.source
-    others = {k: (p, f) for k, (p, f) in found.items() if not f.file.startswith(root_of(source))}
+    root = root_of(request.source)
+    others = {k: (p, f) for k, (p, f) in found.items() if not f[-1].file.startswith(root)}
     return Lines(
-        {key: (frame,) for key, (_, frame) in others.items()}, switch,
+        {key: frames for key, (_, frames) in others.items()}, switch,
         {key: package for key, (package, _) in others.items()},
     )  # fmt: skip
 
 
 def _listed(
     request: BuildRequest, switch: Switch, scope: str, cache: Path
-) -> dict[str, tuple[str, Frame]]:
+) -> dict[str, tuple[str, tuple[Frame, ...]]]:
     suspect = Suspected(kind="gcflags", name=switch.name, back=f"{scope}=-d={switch.search}={NONE}")
     flags = merged(request, suspect)
     return {f"{k:x}": place for k, place in lines(compiler_messages(flags, cache)).items()}

@@ -18,7 +18,7 @@ _DIGITS, _FEWEST_DIGITS = 16, 5
 """Hexadecimal digits of a hash, and of the shortest end of one that is used in a pattern."""
 _MARKER = re.compile(r" ?\[bisect-match 0x([0-9a-f]{1,16})\]")
 _FRAME = re.compile(r"\t(.+):(\d+)")
-_LINE = re.compile(r"(.+?):(\d+):\d+(?::.*)?(?: \[DISABLED\])?")
+_LINE = re.compile(r"(.+?):(\d+):\d+(?::.*|\s*\[DISABLED\])?")
 _PACKAGE = re.compile(r"# (\S+)")
 
 
@@ -50,17 +50,21 @@ def stacks(output: str) -> dict[int, tuple[Frame, ...]]:
     return {place: tuple(frames) for place, frames in found.items() if frames}
 
 
-def lines(output: str) -> dict[int, tuple[str, Frame]]:
-    """The source lines that a compiler reported, by hash, each with its package."""
-    found: dict[int, tuple[str, Frame]] = {}
+def lines(output: str) -> dict[int, tuple[str, tuple[Frame, ...]]]:
+    """The source lines that a compiler reported, by hash, each with its package.
+
+    Calls in whose place they stand, where a function was inlined, follow from the inside out.
+    """
+    found: dict[int, tuple[str, tuple[Frame, ...]]] = {}
     package = ""
     for text in output.splitlines():
         if head := _PACKAGE.fullmatch(text):
             package = head[1]
         for place, words in _reports([text]):
-            at = _LINE.fullmatch(words.partition("; ")[0])
-            if at is not None:
-                found[place] = package, Frame(file=at[1], line=int(at[2]))
+            inlined = [_LINE.fullmatch(part) for part in words.split("; ")]
+            frames = [Frame(file=at[1], line=int(at[2])) for at in reversed(inlined) if at]
+            if frames:
+                found[place] = package, tuple(frames)
     return found
 
 

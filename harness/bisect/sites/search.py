@@ -224,7 +224,7 @@ class _Sites:
         return Site(
             toggle=self._suspect.label, kind=places.kind,
             at=shown(at if at.function else self._names.named(at), source),
-            stack=stack if places.kind == "call stack" else (),
+            stack=stack if len(stack) > 1 else (),
             share=culprit.share.value, ci=culprit.share.ci, joint=culprit.joint,
         )  # fmt: skip
 

@@ -99,10 +99,10 @@ a.go:1:2; b.go:3:4 [DISABLED] [bisect-match 0x12]
 def test_source_lines_are_read_from_what_a_compiler_says() -> None:
     assert lines(COMPILER) == {
         0xEBB0D5EE99F27C23: (
-            "example.test/app/cmd", Frame(file="example.test/app/cmd/main.go", line=29)
+            "example.test/app/cmd", (Frame(file="example.test/app/cmd/main.go", line=29),)
         ),
-        0x11: ("strconv", Frame(file="strconv/itoa.go", line=25)),
-        0x12: ("strconv", Frame(file="a.go", line=1)),
+        0x11: ("strconv", (Frame(file="strconv/itoa.go", line=25),)),
+        0x12: ("strconv", (Frame(file="b.go", line=3), Frame(file="a.go", line=1))),
     }  # fmt: skip
 
 
