@@ -23,11 +23,11 @@ from harness.matrix.models import QuestionSpec, SuspectSpec, ToolchainSpec, Tria
 from harness.plan.plan import Cell, Plan
 from harness.plan.question import resolve_question
 from harness.plan.suspects import Suspected
+from harness.report import wording
 from harness.run.store import Run
 from harness.session.prepare import Prepared
 from harness.session.screening import Screening
 from harness.session.suspecting import with_suspects
-from harness.text.words import percent
 
 _TRIALS = TrialsSpec(min=5, max=40)
 """First and last look of the comparisons that are made on the way."""
@@ -140,7 +140,7 @@ def finding_of(
     state: State = "unresolved" if decision == "failed" else "doubtful"
     if decision in states:
         state = "good" if states[decision] is span.good else "bad"
-    taken = None if share is None else f"{percent(share)} of the change goes away"
+    taken = None if share is None else f"{wording.share(share)} of the change goes away"
     return Finding(point=point, state=state, reason=reason or taken, **effect.model_dump())
 
 

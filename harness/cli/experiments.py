@@ -33,10 +33,11 @@ from harness.golang.toolchains.resolve import parse_toolchain, resolve
 )  # fmt: skip
 @json_option
 def experiments(names: tuple[str, ...], kind: str | None, *, as_json: bool) -> None:
-    """List the toggles that each toolchain knows: experiments, GODEBUG settings, compiler switches.
+    """List the toggles that each toolchain knows.
 
-    An experiment or switch is on by default, off by default, or absent. A GODEBUG setting whose
-    default was changed has the new or the old one; a module's go line may keep the old one.
+    These are experiments, GODEBUG settings and compiler switches. An experiment or switch is on
+    by default, off by default, or absent. A GODEBUG setting whose default was changed has the new
+    or the old one; a module's go line may keep the old one.
     """
     cache = default_cache()
     specs = [parse_toolchain(name) for name in names or at_hand(cache)]
