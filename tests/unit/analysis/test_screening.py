@@ -82,7 +82,7 @@ def test_the_number_of_sets_grows_as_the_logarithm() -> None:
         ({"a": 1.5, "k": -0.5}, {"a", "k"}),
         ({"a": 1.0, "b": 1.0, "ab": -1.0}, {"a", "b"}),
     ],
-    ids=str,
+    ids=lambda value: " ".join(sorted(value)),  # a set has no order of its own
 )
 def test_smallest_sets_are_found(parts: Mapping[str, float], expected: set[str]) -> None:
     found = screened(effects(**parts))
