@@ -60,6 +60,7 @@ def _suspects(verdict: Verdict) -> _Table:
             s.certainty, wording.share(s.share), wording.shares(s.ci),
         )
         for s in verdict.suspects
+        if s.certainty != "same value"
     ]  # fmt: skip
     return "Suspects", ("Workload", "Toggle", "Metric", "Verdict", "By", "Share", "Interval"), rows
 

@@ -42,6 +42,7 @@ def render_html(run: Run, verdict: Verdict) -> str:
         baseline=question.baseline,
         candidate=question.candidate,
         answers=sections.answers(verdict, question),
+        alike=sections.alike(verdict),
         lineup=suspect_shares(verdict.suspects, question.limit, IMPLICATED),
         heat_maps=sections.heat_maps(run, verdict, question, samples),
         figures=list(_figures(run, question, samples)),

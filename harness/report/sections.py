@@ -37,8 +37,10 @@ class Answer:
     suspects: tuple[Suspect, ...]
     """Without those that both sides have alike."""
     diagnoses: tuple[Diagnosis, ...]
-    cures: tuple[Cure, ...]
-    attributions: tuple[Attribution, ...]
+    cures: tuple[str, ...]
+    """Variants without the change, each once."""
+    attributions: tuple[str, ...]
+    """Sentences, each once."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,22 @@ def answers(verdict: Verdict, question: Question) -> list[Answer]:
                     s for s in _of(verdict.suspects, workload) if s.certainty != "same value"
                 ),
                 diagnoses=_of(verdict.diagnosis, workload),
-                cures=_of(verdict.cures, workload),
-                attributions=_of(verdict.attributions, workload),
+                cures=tuple(dict.fromkeys(c.variant for c in _of(verdict.cures, workload))),
+                attributions=tuple(
+                    dict.fromkeys(a.sentence for a in _of(verdict.attributions, workload))
+                ),
             )
         )
     return result
+
+
+def alike(verdict: Verdict) -> dict[str, list[str]]:
+    """By workload: suspects that both sides have alike, which need no row of their own."""
+    found: dict[str, dict[str, None]] = {}
+    for suspect in verdict.suspects:
+        if suspect.certainty == "same value":
+            found.setdefault(suspect.workload, {}).update(dict.fromkeys(suspect.toggles))
+    return {workload: list(names) for workload, names in found.items()}
 
 
 def _of(findings: Iterable[_Finding], workload: str) -> tuple[_Finding, ...]:
