@@ -18,7 +18,8 @@ from harness.golang.sources.listing import Cell
 from harness.golang.sources.mentions import experiments_mentioned
 from harness.golang.toolchains.resolve import Toolchain, resolve
 from harness.plan.plan import Plan
-from harness.plan.suspects import Suspected, turned_back
+from harness.plan.sides import turned_back
+from harness.plan.suspects import Suspected
 from harness.plan.variants import Variant
 from harness.run.directory import ELSEWHERE
 from harness.run.question import question_of

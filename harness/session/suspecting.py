@@ -13,7 +13,7 @@ from harness.matrix.load import Matrix
 from harness.matrix.models import MatrixSpec, SuspectSpec, ToolchainSpec
 from harness.plan.plan import Plan
 from harness.plan.question import Question, toggled_experiments
-from harness.plan.suspects import Side, Sides, suspects_of
+from harness.plan.sides import Side, Sides, suspects_of
 from harness.plan.variants import Variant
 from harness.text.suggestions import did_you_mean
 

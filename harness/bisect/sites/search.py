@@ -37,7 +37,8 @@ from harness.errors import HarnessError
 from harness.golang.builds.request import BuildRequest
 from harness.golang.godebugs import parse, settings_of
 from harness.golang.sources.defaults import default_godebug
-from harness.plan.suspects import Suspected, turned_back
+from harness.plan.sides import turned_back
+from harness.plan.suspects import Suspected
 from harness.plan.variants import Variant
 from harness.session.execute import output_of
 

@@ -7,7 +7,8 @@ import pytest
 from harness.golang.experiments import Experiments
 from harness.golang.godebugs import Removed, Setting
 from harness.matrix.models import BuildPattern, BuildSpec, SuspectSpec
-from harness.plan.suspects import Side, Sides, Suspected, suspects_of, turned_back
+from harness.plan.sides import Side, Sides, suspects_of, turned_back
+from harness.plan.suspects import Suspected
 from harness.plan.variants import Variant
 
 OLD = Experiments(known=("rangefunc", "loops"), on=frozenset({"loops"}))
