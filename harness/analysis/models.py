@@ -5,15 +5,14 @@ from typing import Any, Literal
 from pydantic import Field
 
 from harness.models import Frozen
+from harness.plan import suspects
 
 Decision = Literal["increase", "decrease", "equivalent", "inconclusive"]
 SuspectVerdict = Literal[
     "ruled out", "implicated", "contributes", "offsets", "inconclusive", "not applicable"
 ]
 """``offsets``: it acts against the change, which would be larger without it."""
-Certainty = Literal[
-    "measured", "same value", "identical code", "never consulted", "unknown", "removed"
-]
+Certainty = Literal["measured", suspects.Certainty]
 """What a verdict rests on: a comparison; a setting that both sides have; a program that is the same
 with it turned back; that the runtime counted no use of it; or that the newer Go does not know it,
 or not any more."""

@@ -7,6 +7,7 @@ the run does not have, it stops there: a session measures them and replays it ag
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,8 +32,8 @@ class Screened:
 
     settled: Mapping[str, Settled]
     """By label: suspects that are known without a comparison."""
-    made: Mapping[Back, Back] = field(default_factory=dict)
-    """Sets of suspects that are not settled, and what was turned back in their stead."""
+    made: Mapping[Back, "Made"] = field(default_factory=dict)
+    """Sets of suspects that are not settled, and what was made for each."""
     outcome: Outcome | None = None
     """What the search found; ``None`` where it is not at its end."""
     ask: Ask | None = None
@@ -41,7 +42,16 @@ class Screened:
     @property
     def missing(self) -> tuple[Back, ...]:
         """The sets to be measured: a set that is asked for, with settled ones as it was made."""
-        return tuple(self.made.get(back, back) for back in self.ask.sets) if self.ask else ()
+        sets = self.ask.sets if self.ask else ()
+        return tuple(self.made[back].back if back in self.made else back for back in sets)
+
+
+class Made(NamedTuple):
+    """What was made for a set of suspects."""
+
+    variant: str
+    back: Back
+    """All that is turned back in it: the set, and suspects that are settled."""
 
 
 def screened(run: Run, comparison: Comparison, limit: float) -> Screened:
@@ -58,8 +68,8 @@ def screened(run: Run, comparison: Comparison, limit: float) -> Screened:
     labels, free = [s.label for s in open_], [s.label for s in open_ if s.free]
     most = max(ROUNDS, run.manifest.matrix.trials.max)
     search = screen(labels, free=free, limit=limit, most=most)
-    answers = trials.answering(frozenset(settled))
-    made = answers.made
+    made = trials.made(frozenset(settled))
+    answers = _Answers(trials, made)
     try:
         ask = next(search)
         while (answer := answers(ask)) is not None:
@@ -111,14 +121,12 @@ class _Trials:
         reason = f"turned back, {suspect.name} was never consulted in {trials}"
         return Settled(verdict="ruled out", certainty="never consulted", reason=reason)
 
-    def answering(self, settled: frozenset[str]) -> "_Answers":
-        """What answers the search; settled suspects make no difference in a set."""
-        by_set: dict[Back, str] = {}
-        made: dict[Back, Back] = {}
+    def made(self, settled: frozenset[str]) -> Mapping[Back, Made]:
+        """The variant for each set; settled suspects make no difference in one."""
+        found: dict[Back, Made] = {}
         for variant, back in self._variants.items():
-            by_set.setdefault(back - settled, variant)
-            made.setdefault(back - settled, back)
-        return _Answers(self, by_set, made)
+            found.setdefault(back - settled, Made(variant, back))
+        return found
 
     def rows(self, variant: str, count: int) -> list[Row]:
         """The first rounds that have a variant and both sides."""
@@ -204,18 +212,15 @@ class _Answers:
     """Answers a search from what was measured."""
 
     trials: _Trials
-    by_set: Mapping[Back, str]
-    """Set of suspects turned back → variant."""
-    made: Mapping[Back, Back]
-    """The same → all that is turned back in that variant."""
+    made: Mapping[Back, Made]
 
     def __call__(self, ask: Ask) -> Answer | None:
         """The rounds that were asked for; ``None`` where some are missing."""
         found: dict[Back, Sequence[Row] | Failed] = {}
         for back in ask.sets:
-            variant = self.by_set.get(back)
-            if variant is None:
+            if back not in self.made:
                 return None
+            variant = self.made[back].variant
             rows = self.trials.rows(variant, ask.rounds)
             if len(rows) == ask.rounds:
                 found[back] = rows

@@ -230,13 +230,9 @@ class _Verdicts:
         return tuple(label for label in labels if label in back)
 
     def _variant(self, back: Back) -> str:
-        """The variant in which just these are turned back, or with settled ones as well."""
-        screening = self.run.screening
-        made = screening.manifest.plan.turned_back if screening else {}
-        settled = frozenset(self.found.settled)
-        return next(
-            (name for name, labels in made.items() if frozenset(labels) - settled == back), ""
-        )
+        """The variant in which a set is turned back; empty for one that was never made."""
+        made = self.found.made.get(back)
+        return made.variant if made else ""
 
 
 def _verdict_of(share: Share) -> SuspectVerdict:

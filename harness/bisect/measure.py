@@ -16,6 +16,7 @@ from harness.matrix.models import BuildSpec
 from harness.plan.variants import Variant
 from harness.run.records import Manifest, TrialRecord
 from harness.session.growing import GrowingRun
+from harness.session.prepare import build_request
 
 
 class TrialRunner(GrowingRun):
@@ -93,11 +94,7 @@ class TrialRunner(GrowingRun):
         newer = self.source.needs_newer(point.toolchain.version, variant.made_with.go_line)
         if newer:
             return newer
-        request = BuildRequest(
-            source=self.source, toolchain=point.toolchain, settings=point.settings,
-            build=variant.made_with, probe=self.manifest.matrix.probe,
-            aligned=self.manifest.matrix.measures_time,
-        )  # fmt: skip
+        request = build_request(self.manifest.matrix, self.source, point.toolchain, variant)
         return self.build_variants([variant], [request])[0].error
 
     def rounds(self, points: Sequence[Point], count: int) -> list[dict[str, Measured]]:

@@ -277,7 +277,7 @@ def _continued(old: Manifest, new: Manifest) -> Manifest:
             "start a new bisection"
         )
     kept = {name: getattr(old, name) for name in ("name", "created", "host", "toolchains")}
-    builds = tuple(b.model_copy(update={"binary": "", "directory": ""}) for b in old.builds)
+    builds = tuple(build.without_paths() for build in old.builds)
     plan = old.plan.model_copy(update={"turned_back": {}})  # noted again as it is asked for
     return new.model_copy(update={**kept, "builds": builds, "plan": plan})
 

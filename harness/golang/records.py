@@ -1,5 +1,7 @@
 """What a run records of its toolchains and builds."""
 
+from typing import Self
+
 from harness.matrix.models import BuildSpec
 from harness.matrix.names import variant_name
 from harness.models import Frozen
@@ -46,6 +48,10 @@ class BuildRecord(Frozen):
     was not asked for, or is not certain. Binaries with the same run the same code."""
     error: str | None = None
     """What the compiler said, for a build that failed."""
+
+    def without_paths(self) -> Self:
+        """The same, with nothing that could be executed or opened: it may come from elsewhere."""
+        return self.model_copy(update={"binary": "", "directory": ""})
 
     @property
     def label(self) -> str:

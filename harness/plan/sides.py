@@ -130,7 +130,8 @@ def _everything(sides: Sides, workloads: Sequence[str]) -> Iterator[Suspected]:
         came = setting.changed is not None and _came_between(setting.changed, sides)
         if differing or came:
             back = differing[0] if differing else setting.old
-            yield Suspected(kind="godebug", name=name, back=_word(back, setting))
+            value = setting.newest if back is None else back
+            yield Suspected(kind="godebug", name=name, back=value)
     for name in sorted(varied.removed.keys() & other.godebugs.keys()):
         setting = other.godebugs[name]
         kept = [v for w in workloads if (v := other.value(setting, w)) is not None]
@@ -170,7 +171,7 @@ def _listed(spec: SuspectSpec, sides: Sides) -> Suspected:
         return Suspected(kind="patch", name=Path(spec.patch).stem, back=spec.patch)
     for field in BuildPattern.model_fields:
         if getattr(spec, field) is not None:
-            text = BuildPattern.applied_to(spec, BuildSpec()).texts()[called(field)]
+            text = spec.applied_to(BuildSpec()).texts()[called(field)]
             kind = field if field in ("gcflags", "ldflags") else "build"
             return Suspected(kind=kind, name=field, back=text)
     raise AssertionError("a suspect has one key")
@@ -180,17 +181,24 @@ def _settled(
     suspect: Suspected, sides: Sides, workloads: Sequence[str], *, listed: bool
 ) -> dict[str, Settled]:
     """What is known of a suspect without a trial, by workload."""
-    judge = {"experiment": _of_experiment, "godebug": _of_godebug, "gcflags": _of_switch}.get(
-        suspect.kind
-    )
-    if judge is None:
-        return {}
-    found = {w: judge(suspect, sides, w, listed=listed) for w in workloads}
+    found = {w: _known(suspect, sides, w, listed=listed) for w in workloads}
     return {workload: settled for workload, settled in found.items() if settled}
 
 
-def _of_experiment(suspect: Suspected, sides: Sides, _: str, *, listed: bool) -> Settled | None:  # noqa: ARG001 - as its siblings
-    name, varied, other = suspect.name, sides.varied, sides.other
+def _known(suspect: Suspected, sides: Sides, workload: str, *, listed: bool) -> Settled | None:
+    match suspect.kind:
+        case "experiment":
+            return _of_experiment(suspect.name, sides)
+        case "godebug":
+            return _of_godebug(suspect, sides, workload, listed=listed)
+        case "gcflags" if not listed:
+            return _of_switch(suspect.name, sides, workload)
+        case _:
+            return None
+
+
+def _of_experiment(name: str, sides: Sides) -> Settled | None:
+    varied, other = sides.varied, sides.other
     if name not in varied.experiments.known:
         return _unknown(f"{varied.variant.toolchain} does not know the experiment {name}")
     if name not in varied.on | other.on:
@@ -216,8 +224,8 @@ def _of_godebug(suspect: Suspected, sides: Sides, workload: str, *, listed: bool
     return None
 
 
-def _of_switch(suspect: Suspected, sides: Sides, workload: str, *, listed: bool) -> Settled | None:
-    if listed or suspect.name in {s.name for s in _switched(sides, workload)}:
+def _of_switch(name: str, sides: Sides, workload: str) -> Settled | None:
+    if name in {switch.name for switch in _switched(sides, workload)}:
         return None
     return _same(f"it is in effect on both sides, or on neither, of {workload}")
 
@@ -253,11 +261,6 @@ def _is_counted(suspect: Suspected, sides: Sides) -> bool:
     if suspect.kind != "godebug" or setting is None or setting.opaque:
         return False
     return not setting.is_newest(suspect.back)
-
-
-def _word(back: str | None, setting: Setting) -> str:
-    """The value that gives the other side's behaviour; the newest has none in Go's own table."""
-    return back if back is not None else setting.newest
 
 
 def _read(suspect: Suspected) -> bool | str | tuple[str, ...]:

@@ -19,8 +19,7 @@ def continued(old: Manifest, new: Manifest) -> Manifest:
     """
     check_same_origin(old, new, "resumed")
     made = {_cell(build) for build in new.builds}
-    no_paths = {"binary": "", "directory": ""}
-    earlier = [b.model_copy(update=no_paths) for b in old.builds if _cell(b) not in made]
+    earlier = [build.without_paths() for build in old.builds if _cell(build) not in made]
     fresh = {name: getattr(new, name) for name in _FROM_NEW}
     hosts = {host.id: host for host in (*(old.hosts or (old.host,)), new.host)}
     return old.model_copy(

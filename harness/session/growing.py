@@ -145,11 +145,6 @@ class GrowingRun:
             write_json(self.directory / MANIFEST, self.manifest)
 
 
-def without_paths(builds: Sequence[BuildRecord]) -> tuple[BuildRecord, ...]:
-    """Builds of an earlier invocation, with nothing that could be executed or opened."""
-    return tuple(b.model_copy(update={"binary": "", "directory": ""}) for b in builds)
-
-
 def _joined(old: Iterable[T], new: Iterable[T], key: Callable[[T], object]) -> tuple[T, ...]:
     return tuple({key(item): item for item in (*old, *new)}.values())
 

@@ -14,9 +14,11 @@ from harness.golang.sources.locate import Source, locate
 from harness.golang.toolchains.resolve import Toolchain, ToolchainError, resolve
 from harness.golang.versions import GoVersion
 from harness.matrix.load import Matrix, load
+from harness.matrix.models import MatrixSpec
 from harness.plan.feasible import check_trials, require_sides
 from harness.plan.plan import Cell, Plan, make_plan
 from harness.plan.question import QuestionError, resolve_question
+from harness.plan.variants import Variant
 from harness.session.lanes import available_lanes
 from harness.session.suspecting import with_suspects
 
@@ -102,15 +104,23 @@ def build_requests(prepared: Prepared, cells: Iterable[tuple[str, str]]) -> list
     for workload, name in dict.fromkeys(cells):
         variant = prepared.plan.variant(name)
         build = variant.made_with.model_dump_json()
-        requests[workload, variant.toolchain, variant.settings, build] = BuildRequest(
-            source=prepared.sources[workload],
-            toolchain=prepared.toolchains[variant.toolchain],
-            settings=variant.settings,
-            build=variant.made_with,
-            probe=prepared.matrix.spec.probe,
-            aligned=prepared.matrix.spec.measures_time,
+        requests[workload, variant.toolchain, variant.settings, build] = build_request(
+            prepared.matrix.spec,
+            prepared.sources[workload],
+            prepared.toolchains[variant.toolchain],
+            variant,
         )
     return list(requests.values())
+
+
+def build_request(
+    spec: MatrixSpec, source: Source, toolchain: Toolchain, variant: Variant
+) -> BuildRequest:
+    """What a variant of a workload needs built; ``toolchain`` is the variant's."""
+    return BuildRequest(
+        source=source, toolchain=toolchain, settings=variant.settings, build=variant.made_with,
+        probe=spec.probe, aligned=spec.measures_time,
+    )  # fmt: skip
 
 
 def newest(toolchains: Iterable[Toolchain]) -> Toolchain:

@@ -13,7 +13,6 @@ from harness.analysis.screened import Screened, screened
 from harness.analysis.screening.models import Ask, Back
 from harness.errors import writing
 from harness.files.inside import directory_inside
-from harness.golang.builds.request import BuildRequest
 from harness.golang.sources.listing import Cell
 from harness.golang.sources.mentions import experiments_mentioned
 from harness.golang.toolchains.resolve import Toolchain, resolve
@@ -25,8 +24,8 @@ from harness.run.directory import ELSEWHERE
 from harness.run.question import question_of
 from harness.run.records import Manifest
 from harness.run.store import SCREENING, NoRunError, Run, read_manifest
-from harness.session.growing import GrowingRun, without_paths
-from harness.session.prepare import Prepared, Say
+from harness.session.growing import GrowingRun
+from harness.session.prepare import Prepared, Say, build_request
 from harness.session.suspecting import patched
 from harness.text.words import listed
 
@@ -57,11 +56,14 @@ def screen_suspects(prepared: Prepared, directory: Path, say: Say) -> None:
     growing = GrowingRun(place, _manifest(directory, run.manifest), prepared.cache, say)
     question = question_of(run)
     sides = [plan.variant(name) for name in (question.baseline, question.candidate) if name]
+    screenings: dict[str, Screening] = {}
     with growing.pool:
         for comparison in changes:
-            screening = Screening(prepared, growing, plan, sides, comparison.workload, say)
-            screening.begin()
-            screening.finish(
+            workload = comparison.workload
+            if workload not in screenings:
+                screenings[workload] = Screening(prepared, growing, plan, sides, workload, say)
+                screenings[workload].begin()
+            screenings[workload].finish(
                 partial(_look, growing, run, comparison, question.limit),
                 partial(_progress, comparison, plan),
             )
@@ -88,7 +90,8 @@ def _manifest(directory: Path, manifest: Manifest) -> Manifest:
         old = read_manifest(directory, f"{SCREENING}/")
     except NoRunError:
         return manifest.model_copy(update={"plan": empty, "builds": ()})
-    return manifest.model_copy(update={"plan": old.plan, "builds": without_paths(old.builds)})
+    builds = tuple(build.without_paths() for build in old.builds)
+    return manifest.model_copy(update={"plan": old.plan, "builds": builds})
 
 
 class Screening:
@@ -149,13 +152,13 @@ class Screening:
         sides = [side.name for side in self._sides]
         made = self._have(sets)  # with all turned back, one may be the other side
         names = list(dict.fromkeys([*sides, *made]))
-        own = [r for r in self._growing.records if r.workload == self._workload]
-        complete = [
-            number for number in {record.round for record in own}
-            if {r.variant for r in own if r.round == number and r.ok} >= set(names)
-        ]  # fmt: skip
-        first = 1 + max((record.round for record in own), default=0)
-        missing = max(1, rounds - len(complete))
+        good: dict[int, set[str]] = {}
+        for record in self._growing.records:
+            if record.workload == self._workload:
+                found = good.setdefault(record.round, set())
+                found |= {record.variant} if record.ok else set()
+        first = 1 + max(good, default=0)
+        missing = max(1, rounds - sum(variants >= set(names) for variants in good.values()))
         self._growing.rounds_of(self._workload, names, range(first, first + missing))
 
     def _have(self, sets: Sequence[Back]) -> list[str]:
@@ -182,10 +185,6 @@ class Screening:
     def _build(self, wanted: Sequence[tuple[Variant, Toolchain]]) -> None:
         spec, source = self._prepared.matrix.spec, self._prepared.sources[self._workload]
         requests = [
-            BuildRequest(
-                source=source, toolchain=toolchain, settings=variant.settings,
-                build=variant.made_with, probe=spec.probe, aligned=spec.measures_time,
-            )
-            for variant, toolchain in wanted
-        ]  # fmt: skip
+            build_request(spec, source, toolchain, variant) for variant, toolchain in wanted
+        ]
         self._growing.build_variants([variant for variant, _ in wanted], requests, with_code=True)

@@ -45,9 +45,7 @@ class Stopping:
         self._planned = tuple(trials)
         self._left = Counter(_block(trial) for trial in self._planned)
         self._records = list(done)
-        if (
-            not self._fixed
-        ):  # what the first look needs is loaded before trials run, not beside them
+        if not self._fixed:  # load what the first look needs before trials run, not beside them
             import_module("scipy.special")
             import_module("harness.analysis.stopping")
         self.unneeded: set[str] = set()

@@ -41,6 +41,7 @@ from harness.plan.sides import turned_back
 from harness.plan.suspects import Suspected
 from harness.plan.variants import Variant
 from harness.session.execute import output_of
+from harness.session.prepare import build_request
 
 _OUTPUT = 16 << 20
 """Bytes of what a program reports that are read."""
@@ -114,11 +115,8 @@ class _Sites:
     @property
     def _request(self) -> BuildRequest:
         """The build of the newer point."""
-        matrix = self._runner.manifest.matrix
-        return BuildRequest(
-            source=self._runner.source, toolchain=self._toolchain, settings=self._variant.settings,
-            build=self._variant.made_with, probe=matrix.probe, aligned=matrix.measures_time,
-        )  # fmt: skip
+        runner = self._runner
+        return build_request(runner.manifest.matrix, runner.source, self._toolchain, self._variant)
 
     def _stacks(self) -> Places:
         """The call stacks that consult a GODEBUG setting, seen with it turned back and without."""

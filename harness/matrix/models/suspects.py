@@ -8,14 +8,12 @@ from harness.matrix.models.builds import BuildPattern
 from harness.matrix.models.scalars import LocalPath, Setting, Value
 
 Assignment = Annotated[Value, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*=")]
-AUTO = "auto"
-"""The entry that stands for everything that differs between baseline and candidate."""
 
 
 def expand_suspect(value: Any) -> Any:
     """Accept an experiment's name alone, or ``auto``."""
     if isinstance(value, str):
-        return {"auto": True} if value == AUTO else {"experiment": value}
+        return {"auto": True} if value == "auto" else {"experiment": value}
     return value
 
 
@@ -43,11 +41,6 @@ class SuspectSpec(BuildPattern):
                 + (f", and not {' and '.join(given)}" if given else "")
             )
         return self
-
-    @property
-    def is_build(self) -> bool:
-        """Whether it is a setting of the build."""
-        return any(getattr(self, key) is not None for key in BuildPattern.model_fields)
 
 
 Suspect = Annotated[SuspectSpec, BeforeValidator(expand_suspect)]
