@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from projects import Project
+from waiting import wait_until
 
 from harness.run.store import Run
 
@@ -99,13 +99,6 @@ def finished(project: Project) -> list[str]:
             continue
         trials.append(f"{trial['variant']}-r{trial['round']}")
     return trials
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def wait_for_trials(project: Project, count: int) -> None:

@@ -6,15 +6,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from golang_support import NEW, get
 from trials import trial_request
+from waiting import wait_until
 
 from harness.golang.builds.build import build_tool
 from harness.golang.cache import default_cache
+from harness.trial.process import Job
 from harness.trial.trial import run_trial
 
 pytestmark = pytest.mark.toolchain
@@ -94,3 +98,32 @@ def test_a_trials_record_holds_what_it_inherited(supervisor: Path, tmp_path: Pat
     found = run_trial(request)
     assert found.outcome == "ok"
     assert not found.inherited.keys() & {"scheduling policy", "personality", "no huge pages"}
+
+
+def test_an_answer_that_nobody_reads_leaves_no_process(supervisor: Path, tmp_path: Path) -> None:
+    answers, full = os.pipe()
+    os.set_blocking(full, False)
+    with suppress(BlockingIOError):
+        while os.write(full, b"x" * 4096):
+            pass
+    os.set_blocking(full, True)
+    output = tmp_path / "output"
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [supervisor], stdin=subprocess.PIPE, stdout=full, pass_fds=[file.fileno()]
+        )
+        script = "sleep 300 & echo $!; wait"
+        job = Job(
+            parent=os.getpid(), path=Path("/bin/sh"), args=("sh", "-c", script), env=(),
+            directory=tmp_path, output=file.fileno(),
+        )  # fmt: skip
+        assert process.stdin is not None
+        process.stdin.write(job.model_dump_json().encode() + b"\n")
+        process.stdin.flush()
+    wait_until(lambda: output.read_text().endswith("\n"))
+    child = psutil.Process(int(output.read_text()))
+    for end in (full, answers):  # the harness dies while the supervisor says "started"
+        os.close(end)
+    process.stdin.close()
+    process.wait(30)
+    assert not child.is_running()

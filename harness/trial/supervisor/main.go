@@ -93,6 +93,8 @@ func main() {
 	// Other processes may hold standard input open after the harness has died.
 	orphaned := make(chan os.Signal, 1)
 	signal.Notify(orphaned, syscall.SIGTERM)
+	// An answer that nobody reads must not end this process before it has killed the tree.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	syscall.RawSyscall(syscall.SYS_PRCTL, prSetPdeathsig, uintptr(syscall.SIGTERM), 0)
 	if syscall.Getppid() != j.Parent {
 		os.Exit(2)
