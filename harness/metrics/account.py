@@ -24,8 +24,8 @@ PARTS = MappingProxyType({
     "remainder": "not accounted for",
 })  # fmt: skip
 """Every part, in the order of a chart, and what people read. ``go heap`` stands in for the five
-before it and for stacks where nothing is known of the runtime's view. What the memory profiler keeps
-that only the probe has turned on is in no part: it is the metric ``probe.memory``."""
+before it and for stacks where nothing is known of the runtime's view. What the memory profiler
+keeps that only the probe has turned on is in no part: it is the metric ``probe.memory``."""
 
 HEAP = ("live", "garbage", "unused", "free", "returned", "stacks", "go heap")
 """Parts that lie in the arenas of the Go heap."""
