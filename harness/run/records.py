@@ -131,6 +131,9 @@ class Measurement(Frozen):
     ``series`` and ``profile``: why there is no such file."""
     smaps: dict[str, dict[str, int]] = Field(default_factory=dict)
     """By class of mapping: bytes by kind (``size``, ``rss``, …) at the end of main."""
+    account: dict[str, int] = Field(default_factory=dict)
+    """By part of ``metrics.account.PARTS``: bytes resident at the end of main, which add up to
+    ``rss.end``. Empty where the kernel did not say."""
     log: str = ""
     """The last lines of the program's output."""
     load_log: str = ""
