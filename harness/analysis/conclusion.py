@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
+from harness.analysis.accounts import account_of
 from harness.analysis.attribution import Explanation, attribute
 from harness.analysis.comparisons import compare_all, compare_pair, compare_primary
 from harness.analysis.gates import judge_gates
@@ -76,6 +77,11 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
             *_unreadable(evidence),
             *_left_out(len(comparisons), left_out),
             *cautions(run, found, question),
+        ),
+        accounts=tuple(
+            account
+            for table in found.values()
+            if (account := account_of(table, question, spec.trials)) is not None
         ),
     )
 

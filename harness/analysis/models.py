@@ -172,6 +172,46 @@ class Diagnosis(Frozen):
     evidence: str
 
 
+class PartChange(Frozen):
+    """A part of the account on both sides, in bytes: means over the paired rounds."""
+
+    part: str
+    """A key of ``harness.metrics.account.PARTS``."""
+    words: str
+    """What people read."""
+    baseline: float
+    candidate: float | None
+    """``None``, as the next two, where the question has no candidate."""
+    difference: float | None
+    """Candidate less baseline."""
+    ci: tuple[float, float] | None
+    """Interval of the difference, at 95 %; ``None`` where there are too few rounds."""
+
+
+class Account(Frozen):
+    """Where resident memory sits at the end of main: its parts add up to ``resident``.
+
+    Means over the rounds in which both sides have an account, in bytes: means add up, medians do
+    not. Pairs are of baseline and candidate; the second is ``None`` where there is no candidate.
+    """
+
+    workload: str
+    baseline: str
+    candidate: str | None
+    n: int
+    """Rounds."""
+    resident: tuple[float, float | None]
+    """``rss.end``."""
+    parts: tuple[PartChange, ...]
+    """The largest difference first."""
+    untouched: tuple[float | None, float | None]
+    """``heap.untouched``: mapped, never touched and so in no part. ``None`` where unknown."""
+    zero: tuple[float | None, float | None]
+    """``heap.zero``: what of the Go heap's parts was never written. ``None`` where unknown."""
+    probe: tuple[float | None, float | None]
+    """``probe.memory``: what only the probe keeps, in no part. ``None`` where unknown."""
+
+
 class GateResult(Subject):
     """A gate of the matrix, judged."""
 
@@ -228,3 +268,5 @@ class Verdict(Frozen):
     cures: tuple[Cure, ...] = ()
     screenings: tuple[Screening, ...] = ()
     warnings: tuple[Caution, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    """One for each workload that has one."""

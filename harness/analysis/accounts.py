@@ -1,0 +1,142 @@
+"""Where resident memory sits on both sides of the question, part by part. Pure functions."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from harness.analysis.comparisons import CONFIDENCE
+from harness.analysis.models import Account, PartChange
+from harness.analysis.samples import Table, Values
+from harness.analysis.stats.intervals import estimate
+from harness.analysis.stats.sequential import stopped_error
+from harness.matrix.models import TrialsSpec
+from harness.metrics.account import HEAP, PARTS
+from harness.plan.question import Question
+from harness.run.records import TrialRecord
+from harness.text.words import difference
+
+_WHOLE, _REST = "go heap", "remainder"
+_NAMED = 3
+"""Parts that a sentence names."""
+_MOST = float(1 << 63)
+"""Bytes that no process has: a run from elsewhere may hold any number."""
+_LEAST = 0.02
+"""Part of a change below which a sentence does not name a part."""
+
+
+def account_of(table: Table, question: Question, trials: TrialsSpec) -> Account | None:
+    """The account of a workload; ``None`` without a round in which both sides have one.
+
+    ``trials`` has the first and the last look, for which intervals are widened.
+    """
+    sides = [question.baseline, *([question.candidate] if question.candidate else [])]
+    cells = [table.cells.get(name, {}) for name in sides]
+    blocks = [b for b in table.blocks if all(b in cell and _has_one(cell[b]) for cell in cells)]
+    if not blocks:
+        return None
+    records = [[cell[block] for block in blocks] for cell in cells]
+    columns = _columns(records)
+    resident = [sum(_mean(values) for values in column.values()) for column in columns]
+    confidence = 1 - stopped_error(1 - CONFIDENCE, len(blocks), trials.min, trials.max)
+    parts = [_change(part, [column[part] for column in columns], confidence) for part in columns[0]]
+    order = list(PARTS)
+    parts.sort(key=lambda p: (-abs(p.difference or 0.0), order.index(p.part)))
+    return Account(
+        workload=table.workload, baseline=question.baseline, candidate=question.candidate,
+        n=len(blocks), resident=(resident[0], resident[1] if len(resident) > 1 else None),
+        parts=tuple(parts), untouched=_pair(records, "heap.untouched"),
+        zero=_pair(records, "heap.zero"), probe=_pair(records, "probe.memory"),
+    )  # fmt: skip
+
+
+def largest_parts(account: Account) -> tuple[PartChange, ...]:
+    """The parts that a sentence on the change names, the largest first."""
+    changes = [p for p in account.parts if p.difference]
+    whole = abs(change_of(account))
+    return tuple(p for p in changes[:_NAMED] if abs(p.difference or 0.0) >= _LEAST * whole)
+
+
+def change_of(account: Account) -> float:
+    """Change of resident memory in bytes; zero where there is no candidate."""
+    before, after = account.resident
+    return 0.0 if after is None else after - before
+
+
+def in_words(account: Account) -> str:
+    """``of +145 MiB: live objects +96.0 MiB, …``; empty where nothing changed."""
+    named = [
+        f"{p.words} {difference(p.difference or 0.0, 'bytes')}" for p in largest_parts(account)
+    ]
+    return f"of {difference(change_of(account), 'bytes')}: {', '.join(named)}" if named else ""
+
+
+def _has_one(trial: TrialRecord) -> bool:
+    return bool(trial.account) and abs(trial.metrics.get("rss.end") or 0.0) < _MOST
+
+
+def _columns(records: Sequence[Sequence[TrialRecord]]) -> list[dict[str, Values]]:
+    """By side and part: bytes in each round. All sides have the same parts, in the chart's order.
+
+    A part that is zero everywhere is left out, but for the remainder.
+    """
+    every = [_parts(trial) for side in records for trial in side]
+    if any(parts.get(_WHOLE) for parts in every):  # nothing is known of these parts in some trials
+        every = [_without_parts(parts) for parts in every]
+    rounds = len(records[0])
+    used = [name for name in PARTS if name == _REST or any(p.get(name) for p in every)]
+    return [
+        {
+            name: np.array([p.get(name, 0) for p in every[start : start + rounds]], dtype=float)
+            for name in used
+        }
+        for start in range(0, len(every), rounds)
+    ]
+
+
+def _parts(trial: TrialRecord) -> dict[str, float]:
+    """A trial's account, which adds up to ``rss.end``: what does not is in the remainder."""
+    known: dict[str, float] = {n: size for n, size in trial.account.items() if n in PARTS}
+    resident = trial.metrics.get("rss.end")
+    whole = sum(trial.account.values()) if resident is None else resident
+    known[_REST] = whole - sum(size for name, size in known.items() if name != _REST)
+    return known
+
+
+def _without_parts(parts: Mapping[str, float]) -> dict[str, float]:
+    rest = {name: size for name, size in parts.items() if name not in HEAP}
+    return rest | {_WHOLE: sum(parts.get(name, 0) for name in HEAP)}
+
+
+def _change(part: str, sides: Sequence[Values], confidence: float) -> PartChange:
+    if len(sides) == 1:
+        return PartChange(part=part, words=PARTS[part], baseline=_mean(sides[0]), candidate=None,
+                          difference=None, ci=None)  # fmt: skip
+    before, after = map(_mean, sides)
+    return PartChange(
+        part=part, words=PARTS[part], baseline=before, candidate=after, difference=after - before,
+        ci=_interval(sides[1] - sides[0], confidence),
+    )  # fmt: skip
+
+
+def _interval(differences: Values, confidence: float) -> tuple[float, float] | None:
+    """Of their mean: no trimming, and no agreement of most rounds stands in for all of them."""
+    found = estimate(differences, plain=True)
+    interval = (found.otherwise or found).interval(confidence) if found else None
+    return interval if interval and all(map(math.isfinite, interval)) else None
+
+
+def _pair(
+    records: Sequence[Sequence[TrialRecord]], metric: str
+) -> tuple[float | None, float | None]:
+    means = [_mean_of(trial.metrics.get(metric) for trial in side) for side in records]
+    return means[0], means[1] if len(means) > 1 else None
+
+
+def _mean_of(values: Iterable[float | None]) -> float | None:
+    known = np.array([value for value in values if value is not None and abs(value) < _MOST])
+    return _mean(known) if known.size else None
+
+
+def _mean(values: Values) -> float:
+    return float(values.mean())
