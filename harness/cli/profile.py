@@ -38,7 +38,7 @@ def profile(
     base = stored.profiles(workload, variant_of(stored, baseline)) if baseline else []
     if merged:
         write_chosen(merged, merge(own), [run], MEASURED)
-    holders = top(own, base)
+    holders = top(own, base, module=stored.manifest.module_of(workload))
     if not holders:
         what = "no function's live heap differs between them" if base else "nothing in them is live"
         say(f"the profiles can be read, but {what}")

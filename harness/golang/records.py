@@ -41,6 +41,8 @@ class BuildRecord(Frozen):
     """A shell command that makes the same binary without the probe."""
     directory: str = ""
     """The package's directory, where its benchmarks run."""
+    module: str = ""
+    """The import path of the main module; empty where it has none."""
     seconds: float
     cached: bool
     code: str = ""

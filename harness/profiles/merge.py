@@ -11,6 +11,7 @@ from harness.files.unpack import Allowance
 from harness.models import Frozen
 from harness.profiles import encode as heap
 from harness.profiles.pprof import COMPRESSED, Profile, parse_profile, whole_run
+from harness.profiles.sites import site_and_callers
 
 
 class Holder(Frozen):
@@ -47,18 +48,22 @@ def merge(profiles: Iterable[Path]) -> bytes:
     return heap.encode(samples, frames, period)
 
 
-def top(profiles: Sequence[Path], base: Sequence[Path] = (), *, count: int = 20) -> list[Holder]:
+def top(
+    profiles: Sequence[Path], base: Sequence[Path] = (), *, module: str = "", count: int = 20
+) -> list[Holder]:
     """The functions whose objects hold most, largest change against ``base`` first.
 
     Both are profiles of one variant, one a trial; without a base ``profiles`` stand by themselves.
+    ``module`` is the program's own, whose functions are named with those that allocate for them.
 
     Raises:
         HarnessError: one of them cannot be read.
     """
     allowance = whole_run()
-    flat, cumulative = _per_trial(profiles, allowance)
+    flat, cumulative = _per_trial(profiles, module, allowance)
     if base:
-        for own, other in zip((flat, cumulative), _per_trial(base, allowance), strict=True):
+        others = _per_trial(base, module, allowance)
+        for own, other in zip((flat, cumulative), others, strict=True):
             for function, size in other.items():
                 own[function] -= size
     holders = [
@@ -71,7 +76,7 @@ def top(profiles: Sequence[Path], base: Sequence[Path] = (), *, count: int = 20)
 
 
 def _per_trial(
-    profiles: Sequence[Path], allowance: Allowance
+    profiles: Sequence[Path], module: str, allowance: Allowance
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Bytes by function: allocated by itself; and by it or what it called, recursion once."""
     flat: dict[str, float] = defaultdict(float)
@@ -80,8 +85,9 @@ def _per_trial(
         with _usable(path):
             stacks = _read(path, allowance).by_stack()
         for stack, size in stacks.items():
-            flat[stack[-1] if stack else "?"] += size / len(profiles)
-            for function in set(stack) or {"?"}:
+            called = site_and_callers(stack, module)
+            flat[called[-1]] += size / len(profiles)
+            for function in set(called):
                 cumulative[function] += size / len(profiles)
     return flat, cumulative
 

@@ -3,7 +3,7 @@
 from harness.errors import HarnessError, MissingError
 from harness.files.inside import read_inside
 from harness.files.unpack import Allowance
-from harness.profiles.pprof import COMPRESSED, Stack, parse_heap, whole_run
+from harness.profiles.pprof import COMPRESSED, Profile, Stack, parse_profile, whole_run
 from harness.run.records import TrialRecord
 from harness.run.series import read_series
 from harness.run.store import Run
@@ -38,11 +38,25 @@ class Reading:
         Raises:
             HarnessError: the profile is damaged, or beyond a limit.
         """
+        profile = self.profile(trial)
+        if profile is None:
+            return None
+        try:
+            return profile.by_stack(kind)
+        except ValueError as error:
+            raise HarnessError(f"{trial.profile}: {error}") from None
+
+    def profile(self, trial: TrialRecord) -> Profile | None:
+        """The whole heap profile of a trial; ``None`` where there is none.
+
+        Raises:
+            HarnessError: it is damaged, or beyond a limit.
+        """
         if not trial.profile:
             return None
         try:
             data = read_inside(self._run.path, trial.profile, COMPRESSED)
-            return parse_heap(data, kind, self._profiles)
+            return parse_profile(data, self._profiles)
         except MissingError:
             return None
         except ValueError as error:

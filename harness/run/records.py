@@ -111,6 +111,10 @@ class Manifest(Frozen):
             raise AssertionError("every cell that runs was built")
         return found
 
+    def module_of(self, workload: str) -> str:
+        """The import path of a workload's main module; empty where a run does not say."""
+        return next((b.module for b in self.builds if b.workload == workload and b.module), "")
+
     def build_of(self, workload: str, variant: Variant) -> BuildRecord | None:
         """The same; ``None`` for a cell that was not built, as one that was not selected."""
         key = (workload, variant.toolchain, variant.settings, variant.made_with)

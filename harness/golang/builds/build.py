@@ -103,7 +103,7 @@ def _build(request: BuildRequest, cache: Path) -> BuildRecord:
     base = {
         "workload": request.source.workload, "toolchain": request.toolchain.name,
         "settings": request.settings, "build": request.build,
-        "directory": str(request.source.directory),
+        "directory": str(request.source.directory), "module": request.source.path,
     }  # fmt: skip
     try:
         entry, cached = _obtain(request, cache)

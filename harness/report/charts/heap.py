@@ -5,6 +5,7 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.profiles.pprof import Stack
+from harness.profiles.sites import by_site
 from harness.report.charts import vega
 from harness.report.charts.vega import WIDTH, Chart, Figure
 from harness.report.wording import quantity
@@ -42,7 +43,9 @@ def heap_difference(
         "orange grew, blue shrank. Sampled by the runtime; means over rounds."
     )
     svg = vega.draw(_flame_graph(before, after), title)
-    return Figure(key, title, note, svg, table=_table(before, after))
+    return Figure(
+        key, title, note, svg, table=_table(before, after, run.manifest.module_of(workload))
+    )
 
 
 def _heaps(
@@ -57,13 +60,11 @@ def _heaps(
     return None
 
 
-def _table(before: Heap, after: Heap) -> tuple[tuple[str, ...], ...]:
-    """The functions that differ the most, by the bytes that they allocated themselves."""
-    flat: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for index, heap in enumerate((before, after)):
-        for stack, size in heap.items():
-            flat[stack[-1] if stack else "?"][index] += size
-    rows = [(name, old, new, new - old) for name, (old, new) in flat.items() if old or new]
+def _table(before: Heap, after: Heap, module: str) -> tuple[tuple[str, ...], ...]:
+    """The functions that differ the most, by the bytes that are allocated there."""
+    held, holds = (by_site(heap, module) for heap in (before, after))
+    sizes = {name: (held.get(name, 0.0), holds.get(name, 0.0)) for name in {*held, *holds}}
+    rows = [(name, old, new, new - old) for name, (old, new) in sizes.items() if old or new]
     rows.sort(key=lambda row: (-abs(row[3]), row[0]))
     return (
         ("Function", "Baseline", "Candidate", "Difference"),
