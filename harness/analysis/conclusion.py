@@ -8,6 +8,7 @@ from typing import Literal
 from harness.analysis.accounts import account_of
 from harness.analysis.attribution import Explanation, attribute
 from harness.analysis.comparisons import compare_all, compare_pair, compare_primary
+from harness.analysis.diagnosis.rules import diagnose
 from harness.analysis.gates import judge_gates
 from harness.analysis.headlines import headline
 from harness.analysis.memory import Evidence
@@ -15,7 +16,6 @@ from harness.analysis.models import Caution, CellStatus, Comparison, Verdict
 from harness.analysis.quality import cautions
 from harness.analysis.samples import tables
 from harness.analysis.screening_verdicts import attribute_screened
-from harness.analysis.signatures import diagnose
 from harness.analysis.stopping import of_this_run
 from harness.errors import HarnessError
 from harness.plan.plan import Plan

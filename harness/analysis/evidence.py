@@ -4,19 +4,22 @@ from collections import defaultdict
 
 from harness.analysis.memory import Evidence
 from harness.errors import HarnessError
-from harness.profiles.pprof import Stack
+from harness.profiles.sites import by_site
 from harness.run.contents import Reading
 from harness.run.question import question_of
+from harness.run.records import TrialRecord
 from harness.run.store import Run
 
-_NOT_THE_PROGRAM = ("runtime.", "internal/runtime/", "runtime/internal/")
+_KINDS = ("inuse_space", "alloc_space", "alloc_objects", "resident_space", "zero_space")
+Sites = dict[str, dict[str, float]]
+"""By kind of sample: bytes or objects by allocation site."""
 
 
 def read_evidence(run: Run) -> Evidence:
     """Read profiles and series of the question's baseline and candidate, those that can be read."""
     question = question_of(run)
     wanted = {question.baseline, question.candidate}
-    functions: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
+    sites: dict[tuple[str, str], list[Sites]] = defaultdict(list)
     series: dict[tuple[str, str], list[list[tuple[float, float]]]] = defaultdict(list)
     unreadable: dict[str, list[str]] = defaultdict(list)
     reading = Reading(run)
@@ -27,26 +30,44 @@ def read_evidence(run: Run) -> Evidence:
         if points := reading.series(trial):
             series[key].append(points)
         try:
-            heap = reading.heap(trial)
+            found = _sites(reading, trial, run.manifest.module_of(trial.workload))
         except HarnessError as error:
             unreadable[trial.workload].append(str(error))
             continue
-        if heap is not None:
-            functions[key].append(by_function(heap))
+        if found is not None:
+            sites[key].append(found)
+    means = {
+        kind: {
+            key: _mean([found[kind] for found in profiles])
+            for key, profiles in sites.items()
+            if all(kind in found for found in profiles)
+        }
+        for kind in _KINDS
+    }
     return Evidence(
-        functions={key: _mean(profiles) for key, profiles in functions.items()},
+        functions=means.pop("inuse_space"),
+        kinds=means,
         series=dict(series),
         unreadable={workload: tuple(said) for workload, said in unreadable.items()},
     )
 
 
-def by_function(stacks: dict[Stack, float]) -> dict[str, float]:
-    """Sum bytes in use by the innermost function outside the runtime."""
-    result: dict[str, float] = defaultdict(float)
-    for stack, size in stacks.items():
-        own = (name for name in reversed(stack) if not name.startswith(_NOT_THE_PROGRAM))
-        result[next(own, stack[-1] if stack else "?")] += size
-    return dict(result)
+def _sites(reading: Reading, trial: TrialRecord, module: str) -> Sites | None:
+    """What a trial's heap profile says of each site; ``None`` where there is no profile.
+
+    Raises:
+        HarnessError: it is damaged, or beyond a limit.
+    """
+    profile = reading.profile(trial)
+    if profile is None:
+        return None
+    try:
+        stacks = {kind: profile.by_stack(kind) for kind in _KINDS if kind in profile.kinds}
+    except ValueError as error:
+        raise HarnessError(f"{trial.profile}: {error}") from None
+    if "inuse_space" not in stacks:
+        raise HarnessError(f"{trial.profile}: a profile without inuse_space")
+    return {kind: by_site(held, module) for kind, held in stacks.items()}
 
 
 def _mean(profiles: list[dict[str, float]]) -> dict[str, float]:

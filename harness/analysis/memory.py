@@ -1,6 +1,7 @@
 """How two variants' memory differs, in bytes, for rules that say where it sits."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -9,6 +10,7 @@ import numpy as np
 from harness.analysis.pairing import middle
 from harness.analysis.samples import Table, Values
 from harness.analysis.stats.intervals import estimate
+from harness.metrics.account import HEAP
 from harness.run.records import TrialRecord
 from harness.text.words import amount
 
@@ -24,18 +26,28 @@ _SAME = 0.05
 """One-sided error probability of the finding that the settled heap is unchanged, as that of
 ``equivalent``."""
 
+Found = Iterator[tuple[str, str]]
+"""What a rule finds: pairs of signature and evidence."""
+Of = Callable[[str], Values]
+"""Gives a variant's values by block."""
 Series = Sequence[tuple[float, float]]
 """Seconds since the start of a trial, resident bytes."""
+Functions = Mapping[tuple[str, str], Mapping[str, float]]
+"""(workload, variant) → allocation site → bytes or objects, the mean over its heap profiles.
+
+A variant without an entry has no profile; one with an empty entry holds nothing."""
+_COUNTED = ("heap.objects", "heap.unused", "heap.free", "heap.stacks")
+"""What the runtime has mapped for objects, stacks and free spans."""
 
 
 @dataclass(frozen=True)
 class Evidence:
     """What diagnosis can use besides the trials' records; all of it is optional."""
 
-    functions: Mapping[tuple[str, str], Mapping[str, float]] = field(default_factory=dict)
-    """(workload, variant) → function → bytes in use, the mean over the variant's heap profiles.
-
-    A variant without an entry has no profile; one with an empty entry retains nothing."""
+    functions: Functions = field(default_factory=dict)
+    """Bytes in use."""
+    kinds: Mapping[str, Functions] = field(default_factory=dict)
+    """The same for the other kinds of samples that the profiles have, as ``alloc_space``."""
     series: Mapping[tuple[str, str], Sequence[Series]] = field(default_factory=dict)
     """(workload, variant) → resident memory over time, one series a trial."""
     unreadable: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -85,23 +97,63 @@ class MemoryChange:
         """``more`` or ``less``."""
         return "more" if self.sign > 0 else "less"
 
-    def between(self, values: Callable[[str], Values]) -> Values:
+    def between(self, values: Of) -> Values:
         """Differences by block of what a function gives for the candidate and the baseline."""
         difference: Values = self.sign * (values(self.candidate) - values(self.baseline))
         return difference
 
     def metric(self, metric: str) -> Values:
         """Differences of a metric by block; NaN if a value is missing."""
-        return self.between(lambda variant: self.table.values(variant, metric))
+        return self.between(self.values(metric))
 
     def mappings(self, names: Sequence[str], kind: str = "rss") -> Values:
         """Differences of the sum over classes of mappings; NaN without smaps."""
+        return self.between(self.each(lambda trial: _class_sum(trial, names, kind)))
 
-        def total(variant: str) -> Values:
+    def resident(self, *parts: str) -> Of:
+        """Give the sum over parts of the account; NaN without an account."""
+
+        def total(trial: TrialRecord) -> float:
+            account = trial.account
+            return sum(account.get(part, 0) for part in parts) if account else math.nan
+
+        return self.each(total)
+
+    def part(self, *parts: str) -> Values:
+        """Differences of the sum over parts of the account; NaN without an account."""
+        return self.between(self.resident(*parts))
+
+    def runtime(self, name: str) -> Of:
+        """Give a number of ``runtime/metrics`` by its own name; NaN where a version lacks it."""
+
+        def number(trial: TrialRecord) -> float:
+            value = trial.runtime.get(name)
+            return math.nan if value is None else value
+
+        return self.each(number)
+
+    def each(self, number: Callable[[TrialRecord], float]) -> Of:
+        """Give a number of each trial; NaN where one is missing."""
+
+        def values(variant: str) -> Values:
             trials = self.table.cells.get(variant, {})
-            return np.array([_class_sum(trials.get(b), names, kind) for b in self.table.blocks])
+            found = (trials.get(block) for block in self.table.blocks)
+            return np.array([math.nan if trial is None else number(trial) for trial in found])
 
-        return self.between(total)
+        return values
+
+    @cached_property
+    def accounted(self) -> bool:
+        """Whether trials have an account: then each byte is booked by it."""
+        return bool(np.isfinite(self.part()).any())
+
+    def booked(self, part: str, metric: str) -> Of:
+        """Give what is resident of a part; without an account a metric of the runtime's."""
+        return self.resident(part) if self.accounted else self.values(metric)
+
+    def values(self, metric: str) -> Of:
+        """Give a metric."""
+        return lambda variant: self.table.values(variant, metric)
 
     def material(self, differences: Values) -> bool:
         """Whether the differences are shown to be above the threshold."""
@@ -132,18 +184,19 @@ class MemoryChange:
 
     @cached_property
     def heap_unaccounted(self) -> Values:
-        """Change of what is resident in the Go heap and the runtime does not count, by smaps."""
+        """Change of what is resident in the Go heap and the runtime does not count."""
+        if self.accounted:
+            return self.part(*HEAP) - sum(map(self.metric, _COUNTED))
         account = self.metric("runtime.mapped") - np.nan_to_num(self.runtime_metadata)
         return self.mappings(["go heap"]) - account
 
     @cached_property
     def runtime_metadata(self) -> Values:
-        """What the runtime maps beyond heap and stacks."""
+        """Change of what the runtime maps beyond heap and stacks."""
         direct = self.metric("runtime.metadata")
         if np.isfinite(direct).any():
             return direct
-        parts = ("heap.objects", "heap.unused", "heap.free", "heap.stacks")
-        rest: Values = self.metric("runtime.mapped") - sum(map(self.metric, parts))
+        rest: Values = self.metric("runtime.mapped") - sum(map(self.metric, _COUNTED))
         return rest
 
     @cached_property
@@ -154,13 +207,17 @@ class MemoryChange:
 
     def level(self, metric: str, unit: str = "bytes") -> str:
         """``260 MiB to 402 MiB``: the medians of baseline and candidate."""
-        values = [middle(self.table.values(v, metric)) for v in (self.baseline, self.candidate)]
-        return " to ".join("unknown" if v is None else amount(v, unit) for v in values)
+        return self.levels(self.values(metric), unit)
+
+    def levels(self, values: Of, unit: str = "bytes") -> str:
+        """The same of any values."""
+        medians = [middle(values(variant)) for variant in (self.baseline, self.candidate)]
+        return " to ".join("unknown" if m is None else amount(m, unit) for m in medians)
 
 
-def _class_sum(trial: TrialRecord | None, names: Sequence[str], kind: str) -> float:
-    if trial is None or not trial.smaps:
-        return float("nan")
+def _class_sum(trial: TrialRecord, names: Sequence[str], kind: str) -> float:
+    if not trial.smaps:
+        return math.nan
     return float(sum(trial.smaps.get(name, {}).get(kind, 0) for name in names))
 
 

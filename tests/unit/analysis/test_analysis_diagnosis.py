@@ -8,10 +8,10 @@ import pytest
 from synthetic import HOST, make_run
 
 from harness.analysis.conclusion import conclude
+from harness.analysis.diagnosis.growth import growth_of
 from harness.analysis.memory import Evidence
 from harness.analysis.models import Diagnosis, Verdict
 from harness.analysis.quality.metrics import mode_gap
-from harness.analysis.signatures import late_growth
 from harness.run.store import Run
 
 MIB = float(1 << 20)
@@ -291,12 +291,12 @@ def test_a_leak_is_told_with_its_slope() -> None:
 
 
 def test_growth_of_a_series() -> None:
-    found = late_growth(series(20.0, "x"))
+    found = growth_of(series(20.0, "x"))
     assert found is not None
-    assert found[0] == pytest.approx(20 * MIB, rel=0.02)
-    assert found[1] == pytest.approx(5, abs=0.2)
-    assert late_growth([]) is None
-    assert late_growth([(0.0, 1.0)] * 50) is None
+    assert found.late == pytest.approx(20 * MIB, rel=0.02)
+    assert found.seconds == pytest.approx(5, abs=0.2)
+    assert growth_of([]) is None
+    assert growth_of([(0.0, 1.0)] * 50) is None
 
 
 def test_groups_far_apart_are_two_modes() -> None:

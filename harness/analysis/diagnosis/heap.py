@@ -1,0 +1,92 @@
+"""What lies in the Go heap: objects, garbage, and room for more."""
+
+from harness.analysis.diagnosis.functions import named
+from harness.analysis.memory import MOST, Found, MemoryChange
+from harness.analysis.pairing import middle
+
+_PAGE = 8192
+_RECORD = 160
+"""Bytes of a span of one page, and of its record (``runtime.mspan``, which grew from 160 bytes)."""
+_SPANS = "/memory/classes/metadata/mspan/inuse:bytes"
+
+
+def live_heap(change: MemoryChange) -> Found:
+    """Objects that the last collection found in use."""
+    live = change.metric(change.live)
+    resident = change.part("live") if change.accounted else live
+    if change.material(live) and change.material(resident):
+        functions = named(change, change.evidence.functions, middle(live) or 0.0)
+        told = f"{change.live} went from {change.level(change.live)}{functions}"
+        yield f"live heap {change.verb}", told
+
+
+def unknown_heap(change: MemoryChange) -> Found:
+    """The Go heap of programs without the probe, of which the kernel alone knows."""
+    if change.material(change.part("go heap")):
+        told = (
+            f"the Go heap went from {change.levels(change.resident('go heap'))}; without the "
+            "probe, nothing is known of what it holds"
+        )
+        yield f"Go heap {change.verb}", told
+
+
+def fragmentation(change: MemoryChange) -> Found:
+    """Room in spans that hold objects."""
+    values = change.booked("unused", "heap.unused")
+    unused = change.between(values)
+    if not change.material(unused):
+        return
+    spans = change.runtime(_SPANS)
+    small = change.shown(change.between(spans) * (_PAGE / _RECORD) - MOST * unused)
+    where = (
+        f", in many small spans: the records of spans in use went from {change.levels(spans)}"
+        if small
+        else ""
+    )
+    told = (
+        "heap.unused (reserved for objects in spans, but not used by any) went from "
+        f"{change.levels(values)}{where}"
+    )
+    yield f"heap fragmentation {change.verb}", told
+
+
+def free_spans(change: MemoryChange) -> Found:
+    """Spans without any object."""
+    values = change.booked("free", "heap.free")
+    if change.material(change.between(values)):
+        told = (
+            "heap.free (free in the runtime and not returned to the kernel) went from "
+            f"{change.levels(values)}"
+        )
+        yield f"free spans {change.verb}", told
+
+
+def garbage(change: MemoryChange) -> Found:
+    """More garbage on the same live heap, by the collector's pacing where that is shown."""
+    heap = (
+        change.part("live", "garbage", "unused", "free")
+        if change.accounted
+        else change.metric("heap.objects")
+        + change.metric("heap.unused")
+        + change.metric("heap.free")
+    )
+    if change.material(change.metric(change.live)) or not change.material(heap):
+        return
+    later = change.makes_most(change.metric("heap.goal"), heap)
+    fewer = change.makes_most(change.between_collections, heap)
+    if later or fewer:
+        counts = f"gc.cycles went from {change.level('gc.cycles', 'count')}" if fewer else ""
+        goals = f"heap.goal went from {change.level('heap.goal')}" if later else ""
+        told = (
+            f"the live heap explains little of it ({change.level(change.live)}), "
+            f"but {'; '.join(filter(None, (counts, goals)))}: the collector runs "
+            f"{'less' if change.sign > 0 else 'more'} often and lets {change.more} garbage "
+            "accumulate"
+        )
+        yield "GC pacing", told
+    elif change.makes_most(change.part("garbage"), change.metric("rss.end")):
+        told = (
+            f"objects that died and are not yet swept went from "
+            f"{change.levels(change.resident('garbage'))} when main ends"
+        )
+        yield f"garbage {change.verb}", told
