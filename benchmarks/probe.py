@@ -68,7 +68,7 @@ class Bench:
         self.cache = default_cache()
         self.toolchains = resolve([ToolchainSpec(go=v) for v in versions], self.cache, print)
         self.newest: Toolchain = list(self.toolchains.values())[-1]
-        source = ROOT / "harness" / "trial" / "supervisor" / "main.go"
+        source = ROOT / "harness" / "trial" / "supervisor"
         self.supervisor = build_tool(source, self.newest, self.cache)
         self.directory = directory
         self.records = {}

@@ -8,12 +8,14 @@ import gzip
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count, dropwhile
+from types import MappingProxyType
 from typing import NamedTuple
 
 from harness.golang.probe.overlay import is_probe
 from harness.models import Frozen
+from harness.profiles.pages import Pages
 
 _RUNTIME = ("runtime.", "internal/runtime/")
 KINDS = {
@@ -21,6 +23,9 @@ KINDS = {
     "inuse_objects": "count", "inuse_space": "bytes",
 }  # fmt: skip
 """What is measured of each stack, with units."""
+RESIDENCY = {"resident_space": "bytes", "zero_space": "bytes"}
+"""What is told besides, where pages were looked at: how much of what is in use is resident, and how
+much of that lies on pages that hold only zeros."""
 MORE, LOW7 = 0x80, 0x7F
 """Parts of each byte of a number: whether another follows, and seven bits of the number."""
 
@@ -44,6 +49,16 @@ class Record(NamedTuple):
     """Numbers of frames, leaf first."""
 
 
+class Sampled(NamedTuple):
+    """Objects that the memory profiler sampled at one stack and that are still there."""
+
+    size: int
+    """Bytes of each one's slot."""
+    stack: tuple[int, ...]
+    """As that of the ``Record``."""
+    addresses: tuple[int, ...]
+
+
 class Records(Frozen):
     """Everything that the memory profiler sampled."""
 
@@ -51,6 +66,8 @@ class Records(Frozen):
     """Bytes allocated from one sample to the next, on average: ``runtime.MemProfileRate``."""
     records: tuple[Record, ...]
     frames: tuple[Frame, ...]
+    objects: tuple[Sampled, ...] = ()
+    """Empty where the runtime's records of them are not known."""
 
 
 def parse_records(data: bytes) -> Records:
@@ -76,35 +93,59 @@ def parse_records(data: bytes) -> Records:
     return result
 
 
-def encode_profile(found: Records) -> bytes:
+def encode_profile(found: Records, pages: Pages | None = None) -> bytes:
     """A gzipped profile of the heap: objects and bytes, allocated and in use, by stack.
+
+    With the Go heap's ``pages``, of what is in use also how much is resident and how much zero.
 
     Of a stack the runtime's own functions below the one that allocated are left out, and
     ``runtime.goexit``, as runtime/pprof does; the former in all versions as from Go 1.27 on, so
     that stacks of different versions compare. What the probe itself has allocated is left out.
     """
     probe = {n for n, frame in enumerate(found.frames) if is_probe(frame.function, frame.file)}
-    samples = []
+    shares = _shares(found.objects, pages) if pages and found.objects else None
+    samples: list[tuple[Sequence[int], Sequence[int]]] = []
     for record in found.records:
         if probe.isdisjoint(record.stack):
             stack = [number + 1 for number in _shown(record.stack, found.frames)]
-            allocated = _unsampled(*record.allocated, found.rate)
-            samples.append((stack, allocated + _unsampled(*record.in_use, found.rate)))
-    return encode(samples, found.frames, found.rate)
+            in_use = _unsampled(*record.in_use, found.rate)
+            values = [*_unsampled(*record.allocated, found.rate), *in_use]
+            if shares is not None:
+                size = record.in_use[1] // max(1, record.in_use[0])
+                values += [round(in_use[1] * share) for share in shares[record.stack, size]]
+            samples.append((stack, values))
+    kinds = KINDS if shares is None else KINDS | RESIDENCY
+    return encode(samples, found.frames, found.rate, kinds)
+
+
+def _shares(
+    objects: Iterable[Sampled], pages: Pages
+) -> defaultdict[tuple[tuple[int, ...], int], tuple[float, float]]:
+    """By stack and size: the shares of sampled bytes that are resident, and that are zero."""
+    shares = defaultdict[tuple[tuple[int, ...], int], tuple[float, float]](lambda: (0.0, 0.0))
+    for sampled in objects:
+        if whole := sampled.size * len(sampled.addresses):
+            found = [pages.resident(address, sampled.size) for address in sampled.addresses]
+            resident, zero = (sum(sizes) for sizes in zip(*found, strict=True))
+            shares[sampled.stack, sampled.size] = (resident / whole, zero / whole)
+    return shares
 
 
 def encode(
-    samples: Iterable[tuple[Sequence[int], Sequence[int]]], frames: Iterable[Frame], rate: int
+    samples: Iterable[tuple[Sequence[int], Sequence[int]]],
+    frames: Iterable[Frame],
+    rate: int,
+    kinds: Mapping[str, str] = MappingProxyType(KINDS),
 ) -> bytes:
     """A gzipped profile.
 
-    A sample is numbers of frames, counted from 1, leaf first; and a value for each of ``KINDS``.
+    A sample is numbers of frames, counted from 1, leaf first; and a value for each of ``kinds``.
     ``rate`` is bytes allocated from one sample to the next, on average.
     """
     strings = defaultdict[str, int](count(1).__next__, {"": 0})
     functions = defaultdict[tuple[str, str], int](count(1).__next__)
     body = bytearray()
-    for name, unit in KINDS.items():
+    for name, unit in kinds.items():
         body += _message(1, _numbers({1: strings[name], 2: strings[unit]}))
     for stack, values in samples:
         body += _message(2, _packed(1, stack) + _packed(2, values))

@@ -53,7 +53,7 @@ def make_manifest(
 
 def build_helper(name: str, toolchains: Iterable[Toolchain], cache: Path) -> Path:
     """Build ``supervisor`` or ``loadgen`` of ``harness.trial`` with the newest toolchain."""
-    with as_file(files("harness.trial") / name / "main.go") as source:
+    with as_file(files("harness.trial") / name) as source:
         return build_tool(source, newest(toolchains), cache)
 
 

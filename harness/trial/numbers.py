@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from harness.metrics.catalogue import benchmark_metric
 from harness.run.series import Series
+from harness.trial.account import account, untouched
 from harness.trial.observe import smaps
 from harness.trial.observe.monitor import Observation
 from harness.trial.observe.snapshot import Snapshot
@@ -33,6 +34,9 @@ RUNTIME = {
     "allocs.bytes": ("/gc/heap/allocs:bytes",),
     "allocs.objects": ("/gc/heap/allocs:objects", "/gc/heap/tiny/allocs:objects"),
     "gc.cycles": ("/gc/cycles/total:gc-cycles",),
+    "runtime.other": ("/memory/classes/other:bytes",),
+    "runtime.buckets": ("/memory/classes/profiling/buckets:bytes",),
+    "runtime.os.stacks": ("/memory/classes/os-stacks:bytes",),
     "gc.cpu": ("/cpu/classes/gc/total:cpu-seconds",),
     "goroutines": ("/sched/goroutines:goroutines",),
 }
@@ -51,6 +55,9 @@ _STATUS = {"rss.peak": "VmHWM", "rss.end": "VmRSS", "rss.anon": "RssAnon", "rss.
            "rss.shmem": "RssShmem", "threads": "Threads", "page.tables": "VmPTE",
            "swap": "VmSwap"}  # fmt: skip
 
+_HOLD_PROBE = ("rss.peak", "rss.end", "rss.anon", "pss", "uss", "runtime.mapped", "runtime.buckets")
+"""Metrics from which ``probe.memory`` is taken away."""
+
 _PAUSE = {"faults.minor": "minflt", "faults.major": "majflt",
           "switches.voluntary": "nvcsw", "switches.involuntary": "nivcsw"}  # fmt: skip
 
@@ -62,6 +69,11 @@ _VALUE = re.compile(r"(\S+) (\S+)")
 def of_snapshot(snapshot: Snapshot, classes: Mapping[str, Mapping[str, int]]) -> Values:
     """Every metric of one instant; ``None`` for what neither the kernel nor the runtime told."""
     found = _from_kernel(snapshot) | _from_runtime(snapshot)
+    found |= _of_pages(snapshot, classes)
+    probe = found["probe.memory"] = float(snapshot.pause.get("profiler", 0))
+    for name in _HOLD_PROBE:
+        value = found[name]
+        found[name] = value if value is None else max(0.0, value - probe)
     found["cpu.user"] = snapshot.pause["utime"] / 1e9
     found["cpu.system"] = snapshot.pause["stime"] / 1e9
     found |= {name: snapshot.pause.get(field) for name, field in _PAUSE.items()}
@@ -164,6 +176,16 @@ def reduce_histogram(histogram: Histogram) -> Values:
     return found
 
 
+def account_of(snapshot: Snapshot, classes: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Bytes by part, resident at a snapshot, as ``harness.metrics.account`` names them."""
+    probe = snapshot.pause.get("profiler", 0)
+    resident = snapshot.kernel.status.get("VmRSS")
+    return account(
+        None if resident is None else resident - probe, classes, snapshot.runtime, snapshot.pages,
+        probe,
+    )  # fmt: skip
+
+
 def all_runtime(snapshot: Snapshot) -> Values:
     """All of ``runtime/metrics`` by its own names; of histograms ``NAME p50`` and so on."""
     found = dict(snapshot.runtime)
@@ -190,6 +212,14 @@ def _from_kernel(snapshot: Snapshot) -> Values:
         total = sum(m.fields.get(field, 0) for m in mappings for field in fields)
         found[name] = total if mappings else None
     return found
+
+
+def _of_pages(snapshot: Snapshot, classes: Mapping[str, Mapping[str, int]]) -> Values:
+    pages = snapshot.pages
+    return {
+        "heap.zero": None if pages is None or pages.error else pages.zero,
+        "heap.untouched": untouched(snapshot.runtime, classes.get("go heap", {}).get("rss", 0)),
+    }
 
 
 def _from_runtime(snapshot: Snapshot) -> Values:

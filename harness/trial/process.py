@@ -1,6 +1,6 @@
 """A workload under its supervisor: what it is told to start, and what it answers.
 
-``supervisor/main.go`` has the other side of each model here; a test compares them.
+``supervisor/`` has the other side of each model here; a test compares them.
 """
 
 import os
@@ -91,7 +91,41 @@ class Ended(Frozen):
     """Processes that had to be killed after the program's end."""
 
 
-Answer = Started | Ended
+class PagesRequest(Frozen):
+    """What ``Supervised.pages`` asks for."""
+
+    pid: int
+    ranges: tuple[tuple[int, int], ...]
+    """Addresses of the Go heap: start and end, in whole pages."""
+    spans: tuple[int, ...] = ()
+    """Where the runtime's records of spans are, as the probe says; empty where that is unknown."""
+    most: int
+    """Bytes that are read at most."""
+    path: str = ""
+    """Where to write the state of each page, for ``harness.profiles.pages``; empty for nowhere."""
+
+
+class Pages(Frozen):
+    """The supervisor's answer: bytes of the Go heap's pages."""
+
+    event: Literal["pages"]
+    error: str
+    """Why nothing is known; empty where it is."""
+    resident: int
+    zero: int
+    """Of these, pages that hold only zeros."""
+    shared: int
+    """Pages that map the kernel's shared page of zeros, and are not resident."""
+    divided: bool
+    """Whether what follows is known; what is left of ``resident`` is free."""
+    objects: int
+    unused: int
+    """Beside objects, in spans that hold objects."""
+    manual: int
+    """In spans of stacks and of the collector's buffers."""
+
+
+Answer = Started | Ended | Pages
 _ANSWER: TypeAdapter[Answer] = TypeAdapter(Annotated[Answer, Field(discriminator="event")])
 
 
@@ -126,7 +160,7 @@ class Supervised:
         """Start a program.
 
         Args:
-            supervisor: the binary made from ``supervisor/main.go``.
+            supervisor: the binary made from ``supervisor/``.
             job: what to start.
             on_answer: called by ``read``.
             output: as ``Job.output``.
@@ -166,6 +200,10 @@ class Supervised:
     def signal(self, number: int) -> None:
         """Send a signal to the workload, if it is still there."""
         self._send(f"signal {number}")
+
+    def ask_pages(self, request: PagesRequest) -> None:
+        """Ask what the pages of a process hold; the answer is a ``Pages``."""
+        self._send(f"pages {request.model_dump_json()}")
 
     def kill(self) -> None:
         """Kill the workload and everything that it started."""

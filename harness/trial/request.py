@@ -16,7 +16,7 @@ class TrialRequest(Frozen):
     """One execution of one build of one workload."""
 
     supervisor: Path
-    """The binary made from ``supervisor/main.go``."""
+    """The binary made from ``supervisor/``."""
     load_generator: Path | None = None
     """The binary made from ``loadgen/main.go``; needed for a server with a load by URL."""
     workload: WorkloadSpec
@@ -60,6 +60,11 @@ class TrialRequest(Frozen):
     def records(self) -> Path | None:
         """Where the probe leaves the memory profiler's records, where a heap profile is wanted."""
         return self._beside("records") if self.profile and self.probe == "full" else None
+
+    @property
+    def pages(self) -> Path | None:
+        """Where the supervisor leaves the states of the Go heap's pages, for the heap profile."""
+        return self._beside("pages") if self.records else None
 
     @property
     def moments(self) -> list[tuple[float, bool]]:

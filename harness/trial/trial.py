@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from harness.golang.records import BuildRecord
 from harness.metrics.catalogue import CATALOGUE, Metric
 from harness.profiles.encode import encode_profile, parse_records
+from harness.profiles.pages import Pages
 from harness.run.records import Measurement
 from harness.run.series import Series
 from harness.trial import numbers
@@ -111,6 +112,7 @@ def _program(request: TrialRequest, placeholders: Mapping[str, str]) -> Program:
         job=job,
         probe=request.probe != "off",
         records=request.records,
+        pages=request.pages,
         requests=request.workload.server is not None or bool(request.moments),
     )
 
@@ -136,6 +138,7 @@ def _run_to_end(monitor: Monitor, moments: Sequence[tuple[float, bool]]) -> Serv
         if not monitor.running():
             break
         if profile:
+            monitor.snapshot(pages=True)
             monitor.save_profile()
         elif snapshot := monitor.snapshot() or monitor.kernel_snapshot():
             served.marks[f"{at:g}s"] = snapshot
@@ -153,7 +156,7 @@ def _write_profile(request: TrialRequest, error: str | None) -> str:
     Returns:
         Why there is no profile; empty where there is one, or none was wanted.
     """
-    if request.profile is None or request.records is None:
+    if request.profile is None or request.records is None or request.pages is None:
         return ""
     if error is None:
         error = "the program ended without one"
@@ -162,12 +165,20 @@ def _write_profile(request: TrialRequest, error: str | None) -> str:
             records = parse_records(request.records.read_bytes())
             if records.rate <= 0:  # without records, but not without allocations
                 return "the program has turned the memory profiler off"
-            request.profile.write_bytes(encode_profile(records))
+            request.profile.write_bytes(encode_profile(records, _read_pages(request)))
     except (OSError, ValueError) as failure:
         error = str(failure)
     finally:
         request.records.unlink(missing_ok=True)
+        request.pages.unlink(missing_ok=True)
     return error
+
+
+def _read_pages(request: TrialRequest) -> Pages | None:
+    """The states of the Go heap's pages; ``None`` where nobody could look at them."""
+    if request.pages is None or not request.pages.exists():
+        return None
+    return Pages.parse(request.pages.read_bytes())
 
 
 def _result(
@@ -203,6 +214,7 @@ def _result(
         metrics=metrics,
         notes=notes | reasons | ({"profile": profile_error} if profile_error else {}),
         smaps=classes,
+        account=numbers.account_of(end, classes) if end else {},
         series=observed.series,
         tree_series=observed.tree_series,
         processes=tuple(observed.children),
@@ -267,6 +279,8 @@ def _reason(metric: Metric, request: TrialRequest, end: Snapshot | None) -> str:
         return "probe: off"
     if end is None:
         return "the program ended without a snapshot"
+    if metric.name == "heap.zero":
+        return f"the pages were not read: {end.pages.error if end.pages else 'not asked for'}"
     if metric.name in numbers.RUNTIME:
         return f"{end.version} has no {' or no '.join(numbers.RUNTIME[metric.name])}"
     return "nothing was counted, or the kernel did not say"

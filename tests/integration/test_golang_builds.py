@@ -311,7 +311,7 @@ def test_a_module_or_workspace_around_the_cache_is_not_read(tmp_path: Path) -> N
     tool = tmp_path / "tool" / "main.go"
     tool.parent.mkdir()
     tool.write_text(HELLO)
-    assert output_of(build_tool(tool, toolchain, fresh)) == "hello"
+    assert output_of(build_tool(tool.parent, toolchain, fresh)) == "hello"
 
 
 @pytest.mark.parametrize(

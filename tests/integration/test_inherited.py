@@ -32,7 +32,7 @@ Start = Callable[[int], tuple[dict[str, Any], dict[str, str], list[str]]]
 
 @pytest.fixture(scope="module")
 def supervisor() -> Path:
-    source = ROOT / "harness" / "trial" / "supervisor" / "main.go"
+    source = ROOT / "harness" / "trial" / "supervisor"
     return build_tool(source, get(NEW, default_cache()), default_cache())
 
 

@@ -56,7 +56,7 @@ class Lab:
         self.count = 0
 
     def tool(self, name: str) -> Path:
-        return build_tool(MEASURE / name / "main.go", self.toolchains[NEWEST], self.cache)
+        return build_tool(MEASURE / name, self.toolchains[NEWEST], self.cache)
 
     def toolchain(self, version: str) -> Toolchain:
         return self.toolchains[version]

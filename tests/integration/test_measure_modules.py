@@ -49,7 +49,7 @@ class Shop:
         return Path(record.binary)
 
     def tool(self, name: str) -> Path:
-        source = ROOT / "harness" / "trial" / name / "main.go"
+        source = ROOT / "harness" / "trial" / name
         return build_tool(source, self.newest, self.cache)
 
 

@@ -68,7 +68,7 @@ class TrialClassifier:
         record = build_all([request], self.cache, lambda _: None)[0]
         if record.error is not None:
             return record.error
-        main = Path(str(files("harness.trial"))) / "supervisor" / "main.go"
+        main = Path(str(files("harness.trial"))) / "supervisor"
         with tempfile.TemporaryDirectory() as scratch:
             result = run_trial(
                 trial_request(

@@ -17,7 +17,7 @@ def trial_request(
     """A request to run a binary.
 
     Args:
-        supervisor: the binary made from ``supervisor/main.go``.
+        supervisor: the binary made from ``supervisor/``.
         binary: what to run.
         args: its arguments.
         package: the directory of a benchmark's package.

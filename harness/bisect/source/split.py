@@ -85,7 +85,7 @@ def make_splitter(
     them, segments of Go files do not tell what they define and use. ``moved`` holds other names of
     packages in keys.
     """
-    with as_file(files("harness.bisect.source") / "decls" / "main.go") as source:
+    with as_file(files("harness.bisect.source") / "decls") as source:
         tool = build_tool(source, toolchain, cache)
 
     def split(sources: Sources) -> list[Split]:

@@ -77,21 +77,22 @@ def build_tool(source: Path, toolchain: Toolchain, cache: Path) -> Path:
     """Build one of the harness's own programs, once per toolchain.
 
     Args:
-        source: its only file.
+        source: its directory.
         toolchain: any.
         cache: the harness's cache directory.
 
     Raises:
         HarnessError: it does not build.
     """
-    content = source.read_bytes()
+    sources = sorted(source.glob("*.go"))
+    content = b"".join(path.read_bytes() for path in sources)
     key = hashlib.sha256(content + toolchain.digest.encode()).hexdigest()[:32]
 
     def fill(directory: Path) -> None:
         arguments = ["build", "-trimpath", "-ldflags=-s -w", "-o", str(directory / "tool")]
         run_go(
-            toolchain.goroot, toolchain.build_cache(cache), [*arguments, str(source)],
-            directory=source.parent, extra=ALONE,
+            toolchain.goroot, toolchain.build_cache(cache), [*arguments, *map(str, sources)],
+            directory=source, extra=ALONE,
         )  # fmt: skip
 
     entry, _ = obtain(cache, "tools", key, fill)

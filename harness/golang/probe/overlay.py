@@ -34,6 +34,14 @@ _NEEDED = {
 }  # fmt: skip
 """What ``wait.go`` needs of the runtime, as in Go 1.21 to 1.27. Fallback for others (patched or
 future ones): programs see the probe's goroutine, and signals kill without a snapshot."""
+_SPANS = (
+    "allspans []*mspan //", "startAddr uintptr //", "npages uintptr //", "elemsize uintptr //",
+    "allocCount uint16 //", "state mSpanStateBox //",
+    "type mSpanStateBox struct { s atomic.Uint8 }",
+    "mSpanDead mSpanState = iota mSpanInUse // allocated for garbage collected heap mSpanManual //",
+)  # fmt: skip
+"""What ``spans.go`` and the harness's supervisor need of ``mheap.go``, blanks aside, as in Go 1.21
+to 1.27. Fallback for others: nothing is told of spans."""
 _HOMES = ("runtime", "runtime/debug", "syscall")
 """Packages that the probe's code is added to, which no package of a user's can be named like."""
 _IMPORTER = """package main
@@ -94,7 +102,7 @@ def probe_digest(mode: ProbeMode = "full") -> str:
     """Digest what the probe adds to a build in this mode; part of each build key."""
     digest = hashlib.sha256(mode.encode())
     if mode != "off":
-        digest.update(f"{_IMPORTER}{_CATCH}{_NEEDED}".encode())
+        digest.update(f"{_IMPORTER}{_CATCH}{_NEEDED}{_SPANS}".encode())
         digest.update(Path(layout.__file__).read_bytes())
         for path in sorted(_SOURCES.glob("*.go")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -127,6 +135,8 @@ def _probe(
     runtime, debug = source / "runtime", source / "runtime" / "debug"
     texts = {runtime / f"{pad.name}_gomatrix_pad.go": layout.pad_source(pad) for pad in layout.PADS}
     texts[source / "syscall" / "zz_gomatrix_environment.go"] = _text("environment.go", source)
+    spans = "spans.go" if _has_spans(source, patched) else "spans_plain.go"
+    texts[runtime / "zz_gomatrix_spans.go"] = _text(spans, source)
     if hides:
         texts[runtime / "signal_unix.go"] = handler
         texts[runtime / "zz_gomatrix_wait.go"] = _text("wait.go", source)
@@ -155,13 +165,22 @@ def _text(name: str, source: Path) -> str:
 
 def _handler(source: Path, patched: Mapping[str, str | None]) -> tuple[str, bool]:
     """Return the runtime's signal handler with the probe's line, and whether it is known."""
-    texts = {}
-    for name in _NEEDED:
-        path = source / "runtime" / name
-        text = patched.get(f"src/runtime/{name}", path.read_text("utf-8") if path.exists() else "")
-        texts[name] = text or ""
+    texts = {name: _runtime_text(source, patched, name) for name in _NEEDED}
     known = all(texts[name].count(word) == 1 for name, words in _NEEDED.items() for word in words)
     return texts["signal_unix.go"].replace(_DEATH, _CATCH), known
+
+
+def _has_spans(source: Path, patched: Mapping[str, str | None]) -> bool:
+    """Return whether the runtime's records of spans are as ``spans.go`` takes them to be."""
+    words = " ".join(_runtime_text(source, patched, "mheap.go").split())
+    return all(words.count(text) == 1 for text in _SPANS)
+
+
+def _runtime_text(source: Path, patched: Mapping[str, str | None], name: str) -> str:
+    """Return a file of package runtime, as patched; empty where there is none."""
+    path = source / "runtime" / name
+    text = patched.get(f"src/runtime/{name}", path.read_text("utf-8") if path.exists() else "")
+    return text or ""
 
 
 def _unused_name(package_dir: Path) -> Path:

@@ -50,6 +50,7 @@ type gomatrixState struct {
 }
 
 func gomatrixTakeEnv(key string) (value string, found bool)
+func gomatrixSpans() []uintptr // in package runtime
 
 func init() {
 	value, ok := gomatrixTakeEnv(gomatrixVariable) // children must not speak for this process
@@ -180,7 +181,14 @@ func (p *gomatrixState) snapshot(s *gomatrixSocket) bool {
 	line = gomatrixAppendField(line, "nivcsw", int64(usage.Nivcsw))
 	line = gomatrixAppendField(line, "children_maxrss", int64(children.Maxrss)<<10)
 	line = gomatrixAppendField(line, "anchor", int64(uintptr(unsafe.Pointer(p.anchor))))
-	line = append(line, '}', '\n')
+	line = append(line, `,"spans":[`...)
+	for i, value := range gomatrixSpans() {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		line = strconv.AppendUint(line, uint64(value), 10)
+	}
+	line = append(line, ']', '}', '\n')
 	if !s.send(line) {
 		return false
 	}

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from harness.trial.observe.snapshot import Snapshot
@@ -21,9 +21,12 @@ class ProbeChannel:
     """One socket to the probe; the caller closes the probe's end, ``theirs``."""
 
     def __init__(
-        self, on_pause: Callable[["ProbeChannel", Mapping[str, int]], Snapshot]
+        self, on_pause: Callable[["ProbeChannel", Mapping[str, int], Sequence[int]], Snapshot]
     ) -> None:  # fmt: skip
-        """While the program waits, ``on_pause`` takes a snapshot, and calls ``resume``."""
+        """While the program waits, ``on_pause`` takes a snapshot, and calls ``resume``.
+
+        It is told what the probe has counted, and where the runtime's records of spans are.
+        """
         self._on_pause = on_pause
         self._lines = LineBuffer()
         self.snapshot: Snapshot | None = None
@@ -54,7 +57,8 @@ class ProbeChannel:
             except ValueError:  # truncated by the program's death
                 continue
             if message["event"] == "pause":
-                self.snapshot = self._on_pause(self, message)
+                spans = message.pop("spans", ())
+                self.snapshot = self._on_pause(self, message, spans)
             elif message["event"] == "profile":
                 self.profile_error = str(message["error"])
             elif message["event"] == "runtime" and self.snapshot is not None:

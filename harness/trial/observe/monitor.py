@@ -12,12 +12,23 @@ from typing import Self
 from harness.run.records import ChildProcess
 from harness.run.series import Series
 from harness.trial.cgroup import memory_group
-from harness.trial.observe import procfs
+from harness.trial.observe import procfs, smaps
 from harness.trial.observe.channel import PAUSE_LIMIT, ProbeChannel
 from harness.trial.observe.output import OutputTail
 from harness.trial.observe.sampler import Sampler
 from harness.trial.observe.snapshot import KernelView, Snapshot
-from harness.trial.process import Answer, Ended, Job, Started, Supervised
+from harness.trial.process import (
+    Answer,
+    Ended,
+    Job,
+    Pages,
+    PagesRequest,
+    Started,
+    Supervised,
+)
+
+_MOST_PAGES = 16 << 30
+"""Bytes of resident pages that are read in a snapshot at most, some seconds' worth."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +36,15 @@ class Program:
     """What to start."""
 
     supervisor: Path
-    """The binary made from ``supervisor/main.go``."""
+    """The binary made from ``supervisor/``."""
     job: Job
     probe: bool = True
     """Whether the binary holds the probe."""
     records: Path | None = None
     """Where the probe puts the memory profiler's records."""
+    pages: Path | None = None
+    """Where the supervisor puts the states of the Go heap's pages, at the last look before the
+    records."""
     requests: bool = False
     """Whether snapshots will be taken in mid-run; this costs the program a thread."""
 
@@ -87,6 +101,11 @@ class Monitor:
         self._requests = ProbeChannel(self._take)
         self._sampler = Sampler(sample_every)
         self._started: Started | None = None
+        self._executable = str(program.job.copy_to or program.job.path)
+        self._pages: list[Pages] = []
+        self._pages_file = program.pages
+        self._looks = False
+        """Whether the next snapshot looks at the pages of the Go heap."""
         self._seen = Observation()
         self._poll = select.poll()  # cheaper than selectors, a hundred times a second
         self._sources: dict[int, _Source] = {}
@@ -159,10 +178,14 @@ class Monitor:
         """Send a signal to the program."""
         self._supervised.signal(number)
 
-    def snapshot(self, *, collect: bool = False) -> Snapshot | None:
-        """Take a snapshot, after a collection of garbage or at once; ``None`` without an answer."""
+    def snapshot(self, *, collect: bool = False, pages: bool = False) -> Snapshot | None:
+        """Take a snapshot, after a collection of garbage or at once; ``None`` without an answer.
+
+        Looking at ``pages`` takes 0.3 s for each GiB of the Go heap that is resident.
+        """
         if collect:
             self._output.end_trace()
+        self._looks = pages
         asked = self._requests.ask(b"g" if collect else b"s")
         if asked and self.run(self._requests.reported, PAUSE_LIMIT):
             return self._requests.snapshot
@@ -186,6 +209,7 @@ class Monitor:
     def save_profile(self) -> None:
         """Have the program write its memory profiler's records, after a collection."""
         self._output.end_trace()
+        self._pages_file = None  # what it has is of the snapshot before
         asked, requests = self._requests.ask(b"p"), self._requests
         answered = asked and self.run(lambda: requests.profile_error is not None, PAUSE_LIMIT)
         self._seen.profile_error = requests.profile_error if answered else "no answer"
@@ -221,6 +245,9 @@ class Monitor:
             self.give_up("memory limit")
 
     def _take_answer(self, answer: Answer) -> None:
+        if isinstance(answer, Pages):
+            self._pages.append(answer)
+            return
         if isinstance(answer, Ended):
             self._seen.ended = answer
             self._sampler.stop()
@@ -235,17 +262,42 @@ class Monitor:
         self._seen.inherited = answer.inherited or {}
         self._sampler.begin(self._supervised.pid, answer.pid, self._seen.started)
 
-    def _take(self, channel: ProbeChannel, pause: Mapping[str, int]) -> Snapshot:
+    def _take(
+        self, channel: ProbeChannel, pause: Mapping[str, int], spans: Sequence[int]
+    ) -> Snapshot:
         """Read the kernel's view while the program waits, then resume it."""
         if self._started is None:  # a short program may reach its end before the answer is read
             self._supervised.read()
         kernel = KernelView.read(self._started.pid if self._started else 0)
+        pages = self._read_pages(kernel, pause, spans) if self._looks else None
         channel.resume()
-        return Snapshot(kernel, pause, children_pss=self._sampler.tree.read_shares())
+        shares = self._sampler.tree.read_shares()
+        return Snapshot(kernel, pause, children_pss=shares, pages=pages)
 
-    def _take_end(self, channel: ProbeChannel, pause: Mapping[str, int]) -> Snapshot:
+    def _read_pages(
+        self, kernel: KernelView, pause: Mapping[str, int], spans: Sequence[int]
+    ) -> Pages | None:
+        """Have the supervisor look at the pages of the Go heap, and wait for its answer."""
+        ranges = smaps.heap_ranges(kernel.mappings, self._executable, pause.get("anchor"))
+        if not ranges or self._started is None:
+            return None
+        self._pages.clear()
+        self._supervised.ask_pages(
+            PagesRequest(
+                pid=self._started.pid, ranges=ranges, spans=tuple(spans), most=_MOST_PAGES,
+                path=str(self._pages_file or ""),
+            )
+        )  # fmt: skip
+        while not self._pages and not self._supervised.closed:
+            self._supervised.read()
+        return self._pages[0] if self._pages else None
+
+    def _take_end(
+        self, channel: ProbeChannel, pause: Mapping[str, int], spans: Sequence[int]
+    ) -> Snapshot:
         self._output.end_trace()
-        snapshot = self._take(channel, pause)
+        self._looks = True
+        snapshot = self._take(channel, pause, spans)
         self._sampler.end(pause["monotonic"] / 1e9, snapshot.kernel.status.get("VmRSS"))
         return snapshot
 

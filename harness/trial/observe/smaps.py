@@ -1,6 +1,6 @@
 """Classify the mappings of a Go process; ``docs/run-directory.md`` has classes and kinds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from harness.trial.observe.procfs import Mapping
 
@@ -31,20 +31,39 @@ def classify(
     mappings: Sequence[Mapping], executable: str, anchor: int | None
 ) -> dict[str, dict[str, int]]:
     """Add up bytes by class and kind; ``anchor`` is an address in the Go heap, if known."""
-    heap = _arenas(mappings, _ARENA_HINT if anchor is None else anchor)
-    foreign = any(m.inode and m.name != executable and "x" in m.permissions for m in mappings)
     classes: dict[str, dict[str, int]] = {}
-    before: Mapping | None = None
-    name = ""
-    for mapping in mappings:
-        name = _class_of(mapping, executable, heap, before, name, foreign=foreign)
-        before = mapping
+    for mapping, name in _classified(mappings, executable, anchor):
         sums = classes.setdefault(name, dict.fromkeys(("size", "reserved", *_KINDS), 0))
         sums["size"] += mapping.size
         sums["reserved"] += mapping.size if mapping.permissions.startswith("---") else 0
         for kind, field in _KINDS.items():
             sums[kind] += mapping.fields.get(field, 0)
     return classes
+
+
+def heap_ranges(
+    mappings: Sequence[Mapping], executable: str, anchor: int | None
+) -> tuple[tuple[int, int], ...]:
+    """Start and end of each part of the Go heap that is not only reserved."""
+    return tuple(
+        (mapping.start, mapping.end)
+        for mapping, name in _classified(mappings, executable, anchor)
+        if name == "go heap" and not mapping.permissions.startswith("---")
+    )
+
+
+def _classified(
+    mappings: Sequence[Mapping], executable: str, anchor: int | None
+) -> Iterator[tuple[Mapping, str]]:
+    """Each mapping with its class, in order of address."""
+    heap = _arenas(mappings, _ARENA_HINT if anchor is None else anchor)
+    foreign = any(m.inode and m.name != executable and "x" in m.permissions for m in mappings)
+    before: Mapping | None = None
+    name = ""
+    for mapping in mappings:
+        name = _class_of(mapping, executable, heap, before, name, foreign=foreign)
+        before = mapping
+        yield mapping, name
 
 
 def _class_of(

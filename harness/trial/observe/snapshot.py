@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.trial.observe import procfs
+from harness.trial.process import Pages
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,5 @@ class Snapshot:
     """``[low, high, count]`` of each bucket that is not empty; ``None`` for an infinity."""
     children_pss: int = 0
     """Bytes of PSS in all children, read just after."""
+    pages: Pages | None = None
+    """What the pages of the Go heap held; ``None`` where nobody asked."""

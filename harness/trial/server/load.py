@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.matrix.models import LoadSpec
 from harness.trial.placeholders import fill
-from harness.trial.process import Answer, Job, Started, Supervised
+from harness.trial.process import Answer, Ended, Job, Started, Supervised
 
 _KEPT = 64 << 10
 """Bytes of the load's output to keep."""
@@ -71,9 +71,9 @@ class Load(Supervised):
     def _take_answer(self, answer: Answer) -> None:
         if isinstance(answer, Started):
             self.status = answer.error or self.status
-        elif answer.signal:
+        elif isinstance(answer, Ended) and answer.signal:
             self.status = f"signal {answer.signal}"
-        else:
+        elif isinstance(answer, Ended):
             self.status = f"exit {answer.exit}" if answer.exit else "ok"
 
 

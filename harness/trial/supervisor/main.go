@@ -4,8 +4,9 @@
 // ru_maxrss), so the launcher must be small; because a subreaper keeps daemonised children in its
 // tree; and because the workload's limits and CPUs are set without running Python between fork and
 // exec. It reads one line of JSON on standard input, the job; after that, each line is a command:
-// "signal N" for the workload, or "kill" for the whole tree. At the end of standard input the
-// harness has gone, and the tree is killed. Answers are lines of JSON on standard output.
+// "signal N" for the workload, "kill" for the whole tree, or "pages" and a request in JSON, to look at
+// the pages of a process. At the end of standard input the harness has gone, and the tree is killed.
+// Answers are lines of JSON on standard output.
 package main
 
 import (
@@ -56,6 +57,26 @@ type ended struct {
 	Usage     usage  `json:"usage"`
 	Orphans   usage  `json:"orphans"`
 	Left      int    `json:"left"`
+}
+
+type pagesRequest struct {
+	PID    int         `json:"pid"`
+	Ranges [][2]uint64 `json:"ranges"`
+	Spans  []uint64    `json:"spans"`
+	Most   int64       `json:"most"`
+	Path   string      `json:"path"`
+}
+
+type pages struct {
+	Event    string `json:"event"`
+	Error    string `json:"error"`
+	Resident int64  `json:"resident"`
+	Zero     int64  `json:"zero"`
+	Shared   int64  `json:"shared"`
+	Divided  bool   `json:"divided"`
+	Objects  int64  `json:"objects"`
+	Unused   int64  `json:"unused"`
+	Manual   int64  `json:"manual"`
 }
 
 type usage struct {
@@ -264,6 +285,11 @@ func (w *workload) obey(input *bufio.Reader) {
 		case len(command) == 2 && command[0] == "signal":
 			if number, err := strconv.Atoi(command[1]); err == nil {
 				w.signal(syscall.Signal(number))
+			}
+		case strings.HasPrefix(line, "pages "):
+			var request pagesRequest
+			if json.Unmarshal([]byte(line[len("pages "):]), &request) == nil {
+				answer(walk(request))
 			}
 		}
 	}

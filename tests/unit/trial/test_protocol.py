@@ -10,26 +10,28 @@ import pytest
 from pydantic import BaseModel
 
 from harness.matrix.models import LoadSpec
-from harness.trial.process import Ended, Job, Started, Usage
+from harness.trial.process import Ended, Job, Pages, PagesRequest, Started, Usage
 from harness.trial.server.load import generator_job
 
 _TYPES: dict[Any, set[str]] = {
     int: {"int", "int64"},
+    bool: {"bool"},
+    tuple[tuple[int, int], ...]: {"[][2]uint64"},
     Path: {"string"},
     Path | None: {"string"},
     str: {"string"},
     tuple[str, ...]: {"[]string"},
-    tuple[int, ...]: {"[]int"},
+    tuple[int, ...]: {"[]int", "[]uint64"},
     dict[str, str] | None: {"map[string]string"},
     Usage: {"usage"},
 }
 """What each type of a field may be in Go; any other is a literal."""
 
 
-@pytest.mark.parametrize("model", [Job, Started, Ended, Usage])
+@pytest.mark.parametrize("model", [Job, Started, Ended, Usage, PagesRequest, Pages])
 def test_go_and_python_agree_on_the_protocol(model: type[BaseModel]) -> None:
     source = (files("harness.trial") / "supervisor" / "main.go").read_text(encoding="utf-8")
-    name = model.__name__.lower()
+    name = model.__name__[0].lower() + model.__name__[1:]
     body = re.search(rf"^type {name} struct {{\n(.*?)^}}", source, re.MULTILINE | re.DOTALL)
     assert body is not None
     lines = re.findall(r'^\t\w+ +(\S+) +`json:"(\w+)"`$', body[1], re.MULTILINE)
