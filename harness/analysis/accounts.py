@@ -14,15 +14,10 @@ from harness.matrix.models import TrialsSpec
 from harness.metrics.account import HEAP, PARTS
 from harness.plan.question import Question
 from harness.run.records import TrialRecord
-from harness.text.words import difference
 
 _WHOLE, _REST = "go heap", "remainder"
-_NAMED = 3
-"""Parts that a sentence names."""
 _MOST = float(1 << 63)
 """Bytes that no process has: a run from elsewhere may hold any number."""
-_LEAST = 0.02
-"""Part of a change below which a sentence does not name a part."""
 
 
 def account_of(table: Table, question: Question, trials: TrialsSpec) -> Account | None:
@@ -48,27 +43,6 @@ def account_of(table: Table, question: Question, trials: TrialsSpec) -> Account 
         parts=tuple(parts), untouched=_pair(records, "heap.untouched"),
         zero=_pair(records, "heap.zero"), probe=_pair(records, "probe.memory"),
     )  # fmt: skip
-
-
-def largest_parts(account: Account) -> tuple[PartChange, ...]:
-    """The parts that a sentence on the change names, the largest first."""
-    changes = [p for p in account.parts if p.difference]
-    whole = abs(change_of(account))
-    return tuple(p for p in changes[:_NAMED] if abs(p.difference or 0.0) >= _LEAST * whole)
-
-
-def change_of(account: Account) -> float:
-    """Change of resident memory in bytes; zero where there is no candidate."""
-    before, after = account.resident
-    return 0.0 if after is None else after - before
-
-
-def in_words(account: Account) -> str:
-    """``of +145 MiB: live objects +96.0 MiB, …``; empty where nothing changed."""
-    named = [
-        f"{p.words} {difference(p.difference or 0.0, 'bytes')}" for p in largest_parts(account)
-    ]
-    return f"of {difference(change_of(account), 'bytes')}: {', '.join(named)}" if named else ""
 
 
 def _has_one(trial: TrialRecord) -> bool:

@@ -15,6 +15,7 @@ from harness.analysis.stats.intervals import Estimate, estimate
 from harness.analysis.stats.sequential import stopped_error
 from harness.matrix.models import GateSpec, TrialsSpec
 from harness.metrics.catalogue import describe
+from harness.metrics.words import level
 from harness.plan.plan import Plan
 from harness.plan.question import Question, gate_pair
 from harness.text import words
@@ -110,7 +111,7 @@ def _check_value(
         return _Outcome(passed=False, message="could not be judged: no round has a value of it")
     unit = describe(metric).unit
     fields = {"value": observed.centre, "value_ci": observed.interval}
-    return _outcome(limit, amount(limit, unit), observed, lambda x: amount(x, unit), fields)
+    return _outcome(limit, amount(limit, unit), observed, lambda x: level(metric, x, unit), fields)
 
 
 def _check_increase(

@@ -11,6 +11,7 @@ from harness.analysis.pairing import middle
 from harness.analysis.samples import Table, Values
 from harness.analysis.stats.intervals import estimate
 from harness.metrics.account import HEAP
+from harness.metrics.words import level
 from harness.run.records import TrialRecord
 from harness.text.words import amount
 
@@ -115,7 +116,7 @@ class MemoryChange:
 
         def total(trial: TrialRecord) -> float:
             account = trial.account
-            return sum(account.get(part, 0) for part in parts) if account else math.nan
+            return float(sum(account.get(part, 0) for part in parts)) if account else math.nan
 
         return self.each(total)
 
@@ -207,12 +208,12 @@ class MemoryChange:
 
     def level(self, metric: str, unit: str = "bytes") -> str:
         """``260 MiB to 402 MiB``: the medians of baseline and candidate."""
-        return self.levels(self.values(metric), unit)
+        return self.levels(self.values(metric), unit, metric)
 
-    def levels(self, values: Of, unit: str = "bytes") -> str:
+    def levels(self, values: Of, unit: str = "bytes", metric: str = "") -> str:
         """The same of any values."""
         medians = [middle(values(variant)) for variant in (self.baseline, self.candidate)]
-        return " to ".join("unknown" if m is None else amount(m, unit) for m in medians)
+        return " to ".join("unknown" if m is None else level(metric, m, unit) for m in medians)
 
 
 def _class_sum(trial: TrialRecord, names: Sequence[str], kind: str) -> float:

@@ -14,7 +14,7 @@ from harness.report.charts import vega
 from harness.report.charts.vega import MIB, PLAIN, Figure
 from harness.report.page import render_page
 from harness.report.sections import Samples
-from harness.report.wording import difference, percent, quantity
+from harness.report.wording import difference, level, percent
 from harness.run.question import question_of
 from harness.run.store import Run
 from harness.text.visible import visible
@@ -123,7 +123,7 @@ def _draw(
         {
             "workload": visible(row.workload), "variant": visible(row.variant),
             "run": index + 1, "value": median / scale,
-            "tip": vega.tip(visible(row.variant), f"{entry.label}, {quantity(median, unit)}"),
+            "tip": vega.tip(visible(row.variant), f"{entry.label}, {level(median, metric, unit)}"),
         }
         for row in rows
         for index, (entry, median) in enumerate(zip(entries, row.medians, strict=True))

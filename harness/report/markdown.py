@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from harness.analysis.account_words import in_words, of_changes
 from harness.analysis.models import Verdict
 from harness.report import wording
 from harness.run.store import Run
@@ -19,9 +20,13 @@ _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
 
 def render_markdown(run: Run, verdict: Verdict) -> str:
     """Render verdict, suspects, gates, changed metrics, failed cells; at most ``LIMIT`` bytes."""
+    accounts = of_changes(verdict)
     lines = [f"## {plain(run.manifest.name)}", ""]
     for headline in verdict.headlines:
         lines += [f"**{plain(headline.workload)}**: {plain(headline.sentence)}", ""]
+        if headline.workload in accounts:
+            told = wording.sentence(in_words(accounts[headline.workload]))
+            lines += [plain(told), ""]
     for gate in sorted(verdict.gates, key=lambda gate: gate.passed):
         lines.append(f"- gate {'held' if gate.passed else '**FAILED**'}: {plain(gate.message)}")
     text = "\n".join(lines)
@@ -72,7 +77,8 @@ def _changes(verdict: Verdict) -> _Table:
     rows: _Rows = [
         (
             plain(c.workload), code(c.metric), code(c.candidate), code(c.baseline),
-            wording.quantity(c.baseline_value, c.unit), wording.quantity(c.candidate_value, c.unit),
+            wording.level(c.baseline_value, c.metric, c.unit),
+            wording.level(c.candidate_value, c.metric, c.unit),
             wording.effect(c), wording.bounds(c), str(c.n),
         )
         for c in verdict.comparisons

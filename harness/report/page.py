@@ -14,10 +14,10 @@ from harness.analysis.models import Verdict
 from harness.analysis.shares import IMPLICATED
 from harness.metrics.catalogue import describe
 from harness.plan.question import Question
-from harness.report import sections, wording
+from harness.report import accounts, sections, wording
+from harness.report.charts.account import account_bars
 from harness.report.charts.heap import heap_difference
 from harness.report.charts.in_order import trials_in_order
-from harness.report.charts.layers import memory_layers
 from harness.report.charts.over_time import memory_over_time
 from harness.report.charts.regions import address_space
 from harness.report.charts.suspects import suspect_shares
@@ -45,7 +45,10 @@ def render_html(run: Run, verdict: Verdict) -> str:
         alike=sections.alike(verdict),
         lineup=suspect_shares(verdict.suspects, question.limit, IMPLICATED),
         heat_maps=sections.heat_maps(run, verdict, question, samples),
-        figures=list(_figures(run, question, samples)),
+        account=account_bars(verdict.accounts),
+        account_tables=accounts.tables(verdict.accounts),
+        summaries=accounts.summaries(verdict),
+        figures=list(_figures(run, question)),
         gates=sections.gates_by_state(verdict),
         remarkable=remarkable,
         unremarkable=folded,
@@ -87,7 +90,7 @@ def render_page(template: str, **values: object) -> str:
     )
 
 
-def _figures(run: Run, question: Question, samples: sections.Samples) -> Iterator[Figure]:
+def _figures(run: Run, question: Question) -> Iterator[Figure]:
     """Every chart, in the order of the page."""
     workloads = list(dict.fromkeys(cell.workload for cell in run.manifest.plan.cells))
     pair = [("baseline", question.baseline)]
@@ -95,8 +98,7 @@ def _figures(run: Run, question: Question, samples: sections.Samples) -> Iterato
         pair.append(("candidate", question.candidate))
     roles = {name: role for role, name in pair}
     reading = Reading(run)
-    found = [memory_layers(samples, workloads, pair)]
-    found += [
+    found = [
         memory_over_time(run, workload, roles, f"time-{number}", reading)
         for number, workload in enumerate(workloads, 1)
     ]
@@ -143,6 +145,7 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         quantity=wording.quantity,
+        level=wording.level,
         raw=wording.raw,
         brief=wording.brief,
         percent=wording.percent,

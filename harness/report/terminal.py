@@ -2,14 +2,21 @@
 
 from collections.abc import Sequence
 
+from harness.analysis.account_words import in_words, of_changes
 from harness.analysis.models import Comparison, Verdict
+from harness.metrics.words import level
 from harness.text.visible import visible
-from harness.text.words import amount, change, difference, listed, span
+from harness.text.words import change, difference, listed, span
 
 
 def terminal_summary(verdict: Verdict) -> list[str]:
-    """One line for each headline, gate and failed cell."""
-    lines = [f"{h.workload}: {h.sentence}" for h in verdict.headlines]
+    """Headlines, the parts of changes of resident memory, gates and failed cells, a line each."""
+    accounts = of_changes(verdict)
+    lines = []
+    for headline in verdict.headlines:
+        lines.append(f"{headline.workload}: {headline.sentence}")
+        if headline.workload in accounts:
+            lines.append(f"{headline.workload}: {in_words(accounts[headline.workload])}")
     lines += [f"gate {'passed' if g.passed else 'FAILED'}: {g.message}" for g in verdict.gates]
     for cell in verdict.cells:
         if cell.status in {"failed", "partial"}:
@@ -74,7 +81,7 @@ def _p(value: float | None) -> str:
 
 def _row(c: Comparison) -> tuple[str, ...]:
     def value(number: float | None) -> str:
-        return "-" if number is None else amount(number, c.unit)
+        return "-" if number is None else level(c.metric, number, c.unit)
 
     effect, interval = "-", "-"
     if c.ratio is not None:

@@ -4,18 +4,26 @@ import math
 from collections.abc import Callable
 
 from harness.analysis.models import Comparison, Decision
+from harness.metrics import words as metric_words
 from harness.metrics.catalogue import describe
 from harness.text import words
 
 NOTHING = "–"
 """Printed where there is no number."""
 
+_UNITS = ("bytes", "seconds")
+
 
 def quantity(value: float | None, unit: str) -> str:
     """A value with its unit: bytes in binary units, seconds and counts in decimal ones."""
+    return level(value, "", unit)
+
+
+def level(value: float | None, metric: str, unit: str) -> str:
+    """A metric's value with its unit; of ``unseen``, what it is a size of."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    return _minus(words.amount(value, unit if unit in ("bytes", "seconds") else "count"))
+    return _minus(metric_words.level(metric, value, unit if unit in _UNITS else "count"))
 
 
 def raw(value: float | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from accounted import origin, with_accounts
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from profiles import field, profile, varint
 from services import missing
@@ -15,6 +16,7 @@ from harness.analysis.conclusion import conclude
 from harness.bisect.page import render_bisection
 from harness.bisect.points import Finding
 from harness.bisect.record import Bisection, Culprit, Request, Stage, Step
+from harness.metrics.account import PARTS
 from harness.report.history import render_history
 from harness.report.page import render_html
 from harness.run.series import write_series
@@ -74,6 +76,8 @@ def fails(_workload: str, variant: str, _number: int) -> str:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("run")
     run = with_details(make_run(measure, MATRIX, path=path, outcome=fails))
+    beside = {"heap.untouched": 98.7 * MIB, "heap.zero": 97.2 * MIB, "probe.memory": 1.0 * MIB}
+    run = with_accounts(run, origin, beside)
     target = path / "report.html"
     target.write_text(render_html(run, conclude(run)), encoding="utf-8")
     return target
@@ -139,6 +143,38 @@ def test_the_layout_holds_at_every_size(visit: Opener, report: Path, size: tuple
     page = visit(report, size)
     unfold(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+def test_the_account_of_resident_memory_adds_up_in_the_words_of_its_parts(
+    visit: Opener, report: Path
+) -> None:
+    page = visit(report)
+    table = page.get_by_role("region", name="Resident memory of large-buffers by part")
+    expect(table).to_be_visible()
+    words = table.locator("tbody th").all_inner_texts()
+    assert {word.strip() for word in words} <= {*PARTS.values()}
+    assert words[0].strip() == "live objects"
+    for column, whole in ((1, 243.0), (2, 342.0), (3, 99.0)):
+        texts = table.locator(f"td:nth-child({column + 1})").all_inner_texts()
+        *parts, total = (float(text.replace("\u2212", "-")) for text in texts)
+        assert sum(parts) == pytest.approx(total, abs=1e-9)
+        assert total == whole
+    swatches = table.locator("tbody th rect").evaluate_all(
+        "nodes => nodes.map(n => n.getAttribute('fill'))"
+    )
+    marks = page.locator("#account .chart [data-v]").evaluate_all(
+        "nodes => nodes.map(n => n.getAttribute('fill'))"
+    )
+    assert {*swatches} - {*marks} == {"#4a525b"}  # a remainder below zero has no bar
+    bars = page.locator('#account .chart [data-v="go1.24.3"]')
+    live, outline = bars.first.bounding_box(), bars.last.bounding_box()
+    assert live is not None
+    assert outline is not None
+    assert outline["x"] > live["x"] + live["width"]
+    assert "untouched, not resident 98.7 MiB" in (page.locator("#account").text_content() or "")
+    expect(
+        page.get_by_text(re.compile("never written and so only zeros: 97.2 MiB")).first
+    ).to_be_visible()
 
 
 def test_sorting(visit: Opener, report: Path) -> None:
@@ -305,6 +341,7 @@ def hostile_run(path: Path) -> Run:
                 "log": HOSTILE,
                 "profile": "heap.pb.gz",
                 "smaps": {HOSTILE: {"size": MIB, "rss": MIB}},
+                "account": {HOSTILE: 7 * MIB, "live": 5 * MIB},
                 "metrics": dict(t.metrics) | {HOSTILE: 1.0 + t.round},
             }
         )
@@ -337,6 +374,8 @@ def test_hostile_strings_are_inert(visit: Opener, tmp_path: Path) -> None:
     assert "<script>window.hit=1</script>" in body
     assert "\u202e" not in body
     assert "49" not in page.locator("h1").inner_text()
+    words = page.locator("#account tbody th").all_inner_texts()
+    assert {word.strip() for word in words} == {PARTS["live"], PARTS["remainder"]}
 
 
 def test_the_policy_alone_stops_a_planted_script(

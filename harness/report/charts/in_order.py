@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from harness.report.charts import vega
 from harness.report.charts.vega import MIB, WIDTH, Figure
-from harness.report.wording import quantity
+from harness.report.wording import level
 from harness.run.store import Run
 from harness.text.visible import visible
 
@@ -22,7 +22,7 @@ def trials_in_order(run: Run, metric: str, unit: str, roles: Mapping[str, str]) 
         counts[trial.workload] += 1
         if not trial.ok or value is None:
             continue
-        told = f"round {trial.round}, {quantity(value, unit)}"
+        told = f"round {trial.round}, {level(value, metric, unit)}"
         rows.append(
             {
                 "workload": visible(trial.workload), "order": counts[trial.workload],

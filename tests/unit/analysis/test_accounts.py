@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import ORIGIN, make_run
 
-from harness.analysis.accounts import in_words
+from harness.analysis.account_words import in_words
 from harness.analysis.conclusion import conclude
 from harness.analysis.models import Account
 from harness.metrics.account import PARTS
@@ -125,7 +125,7 @@ def test_a_matrix_of_one_variant_has_an_account_of_its_own() -> None:
 
 def test_a_sentence_names_the_largest_parts() -> None:
     told = in_words(only(accounted(origin)))
-    assert told == "of +99.0 MiB: live objects +96.0 MiB, unused in spans +3.00 MiB"
+    assert told == "of +99.0 MiB at the end: live objects +96.0 MiB, unused in spans +3.00 MiB"
 
 
 @given(
