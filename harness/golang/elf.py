@@ -67,6 +67,17 @@ def functions(path: Path) -> dict[str, Function]:
     return found
 
 
+def links(path: Path, name: str) -> bool:
+    """Whether a Go function is in a program, which its line table tells, stripped or not."""
+    with _mapped(path) as data:
+        sections, names = _sections(data)
+        return any(
+            data.find(f"\0{name}\0".encode(), section.offset, section.offset + section.size) >= 0
+            for section in sections
+            if _text(data, sections[names], section.name).endswith("gopclntab")
+        )
+
+
 def unnamed_digest(path: Path) -> str:
     """The sha256 of a binary without the IDs in it, which name how it came about.
 

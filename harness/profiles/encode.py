@@ -9,7 +9,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import count, dropwhile
+from itertools import chain, count, dropwhile
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -17,6 +17,8 @@ from harness.golang.probe.overlay import is_probe
 from harness.models import Frozen
 from harness.profiles.pages import Pages
 
+_RECORD, _OBJECTS = 5, 3
+"""Elements of these lines of the records."""
 _RUNTIME = ("runtime.", "internal/runtime/")
 KINDS = {
     "alloc_objects": "count", "alloc_space": "bytes",
@@ -46,17 +48,18 @@ class Record(NamedTuple):
     """Objects and bytes."""
     in_use: tuple[int, int]
     stack: tuple[int, ...]
-    """Numbers of frames, leaf first."""
+    """Numbers of frames, leaf first; none where the profiler had no room for a stack."""
 
 
 class Sampled(NamedTuple):
     """Objects that the memory profiler sampled at one stack and that are still there."""
 
     size: int
-    """Bytes of each one's slot."""
+    """Bytes of the slot that each of them has."""
     stack: tuple[int, ...]
-    """As that of the ``Record``."""
+    """Numbers of frames, as in the record of these allocations."""
     addresses: tuple[int, ...]
+    """Of their slots."""
 
 
 class Records(Frozen):
@@ -82,14 +85,22 @@ def parse_records(data: bytes) -> Records:
         records = tuple(
             Record((line[0], line[1]), (line[2], line[3]), tuple(line[4]))
             for line in rest
-            if isinstance(line[-1], list)
+            if len(line) == _RECORD
         )
-        frames = tuple(Frame(*line) for line in rest if not isinstance(line[-1], list))
-        result = Records(rate=rate, records=records, frames=frames)
-    except (ValueError, TypeError, IndexError, KeyError) as error:
+        objects = tuple(
+            Sampled(line[0], tuple(line[1]), tuple(line[2]))
+            for line in rest
+            if len(line) == _OBJECTS
+        )
+        frames = tuple(Frame(*line) for line in rest if len(line) not in {_RECORD, _OBJECTS})
+        result = Records(rate=rate, records=records, frames=frames, objects=objects)
+    except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
         raise ValueError(f"the records cannot be read: {error}") from None
-    if not all(0 <= number < len(frames) for record in records for number in record.stack):
+    stacks = (found.stack for found in chain(records, objects))
+    if not all(0 <= number < len(frames) for stack in stacks for number in stack):
         raise ValueError("the records are cut short")
+    if not all(found.size > 0 and min(found.addresses, default=0) >= 0 for found in objects):
+        raise ValueError("the records cannot be read: an object without a place or size")
     return result
 
 

@@ -12,7 +12,7 @@ from harness.errors import HarnessError
 from harness.golang.builds.request import BuildRequest
 from harness.golang.builds.verify import effective_experiments, parse_build_info, verify
 from harness.golang.command import ALONE, run_go
-from harness.golang.elf import functions, section_sizes
+from harness.golang.elf import functions, links, section_sizes
 from harness.golang.probe.layout import choose
 from harness.golang.probe.overlay import OverlayMode, write_overlay
 from harness.golang.sources.digests import Seen
@@ -23,6 +23,9 @@ from harness.golang.toolchains.identity import content_digest
 from harness.golang.toolchains.installed import module_cache
 
 RECORD = "build.json"
+_PROFILER = ("runtime.MemProfile", "runtime.memProfileInternal")
+"""Without either, the linker turns the memory profiler off: the first decides up to Go 1.22, the
+second from Go 1.23 on (``linksetup`` of ``cmd/link/internal/ld``)."""
 
 
 class Compilation(NamedTuple):
@@ -52,11 +55,10 @@ def compile_verified(job: Compilation) -> None:
     request, cache, directory = job.request, job.cache, job.directory
     source, toolchain = request.source, request.toolchain
     job.scratch.mkdir()
-    sizes = None
-    pads: Collection[str] = ()
-    if request.probe != "off":
-        sizes, pads = _unprobed(job)
-    overlay = overlay_flags(job, "overlay", request.probe, pads)
+    plain = _unprobed(job) if request.probe != "off" else None
+    pads = plain.pads if plain else ()
+    bounded = plain is not None and not plain.profiles
+    overlay = overlay_flags(job, "overlay", request.probe, pads, bounded=bounded)
     effective = effective_experiments(request, cache, overlay)
     binary = directory / "binary"
     go_build(job, [*overlay, "-o", str(binary)])
@@ -71,7 +73,7 @@ def compile_verified(job: Compilation) -> None:
             "was built; run it again"
         )
     shutil.rmtree(job.scratch, ignore_errors=True)
-    sizes = sizes or _sizes(binary)
+    sizes = plain.sizes if plain else _sizes(binary)
     facts = {"schema": 1, "sha256": sha256_of(binary), **sizes._asdict()}
     (directory / RECORD).write_text(json.dumps(facts), encoding="utf-8")
 
@@ -87,7 +89,12 @@ def scratch_build(request: BuildRequest, cache: Path, inputs: Inputs) -> Iterato
 
 
 def overlay_flags(
-    job: Compilation, name: str, mode: OverlayMode, pads: Collection[str] = ()
+    job: Compilation,
+    name: str,
+    mode: OverlayMode,
+    pads: Collection[str] = (),
+    *,
+    bounded: bool = True,
 ) -> list[str]:
     """The flag of ``go build`` that adds probe, patches and marks, if there are any."""
     request = job.request
@@ -97,8 +104,9 @@ def overlay_flags(
         return []
     package = None if request.source.test else request.source.directory
     path = write_overlay(
-        toolchain.goroot, package, job.scratch / name, mode, toolchain.patched, pads, others
-    )
+        toolchain.goroot, package, job.scratch / name, mode, toolchain.patched, pads, others,
+        bounded=bounded,
+    )  # fmt: skip
     return [f"-overlay={path}"]
 
 
@@ -170,8 +178,18 @@ def _sizes(binary: Path) -> _Sizes:
     return _Sizes(binary.stat().st_size, section_sizes(binary))
 
 
-def _unprobed(job: Compilation) -> tuple[_Sizes, frozenset[str]]:
-    """The size of the program without the probe, and the pads that keep its code in place with it.
+class _Plain(NamedTuple):
+    """The program without the probe."""
+
+    sizes: _Sizes
+    profiles: bool
+    """Whether it uses the memory profiler, which then is on without the probe too."""
+    pads: frozenset[str]
+    """What keeps its code in place with the probe."""
+
+
+def _unprobed(job: Compilation) -> _Plain:
+    """Link the program without the probe.
 
     Where pads are asked for, that takes two more links, or three if the user's own flags leave the
     symbols out.
@@ -180,17 +198,17 @@ def _unprobed(job: Compilation) -> tuple[_Sizes, frozenset[str]]:
     binary = job.scratch / "unprobed"
     overlay = overlay_flags(job, "overlay-runtime", "runtime")
     go_build(job, [*overlay, "-o", str(binary)])
-    sizes = _sizes(binary)
+    sizes, profiles = _sizes(binary), any(links(binary, name) for name in _PROFILER)
     if not request.padded:
-        return sizes, frozenset()
+        return _Plain(sizes, profiles, frozenset())
     layout = functions(binary)
     symbols_only = f"-ldflags={request.build.ldflags} -s=false -w"
     if not layout:
         go_build(job, [symbols_only, *overlay, "-o", str(binary)])
         layout = functions(binary)
-    overlay = overlay_flags(job, "overlay-probed", request.probe)
+    overlay = overlay_flags(job, "overlay-probed", request.probe, bounded=not profiles)
     go_build(job, [symbols_only, *overlay, "-o", str(binary)])
-    return sizes, choose(layout, functions(binary))
+    return _Plain(sizes, profiles, choose(layout, functions(binary)))
 
 
 def _with_go_line(request: BuildRequest, cache: Path) -> dict[Path, bytes]:

@@ -20,6 +20,11 @@ packages are compiled once for programs with and without the probe."""
 _SOURCES = Path(__file__).parent
 _ATOMIC = ('"internal/runtime/atomic"', '"runtime/internal/atomic"')
 """Where the package is from Go 1.23 on, and where it was before."""
+_STOP = (
+    ("stopped := stopTheWorldGC(", "stopTheWorldGC("),
+    ("startTheWorldGC(stopped)", "startTheWorldGC()"),
+)
+"""What changes from Go 1.22 to 1.21."""
 _DEATH = "\tif flags&_SigKill != 0 {\n\t\tdieFromSignal(sig)\n"
 _CATCH = "\tif flags&_SigKill != 0 {\n\t\tgomatrixDie(sig)\n"
 """What ``sighandler`` does with an unhandled signal in Go 1.21 to 1.27, and what it does with the
@@ -42,6 +47,20 @@ _SPANS = (
 )  # fmt: skip
 """What ``spans.go`` and the harness's supervisor need of ``mheap.go``, blanks aside, as in Go 1.21
 to 1.27. Fallback for others: nothing is told of spans."""
+_SAMPLE = "b := stkbucket(memProfile, size, "
+_BOUNDED = "b := gomatrixBucket(memProfile, size, "
+"""How ``mProf_Malloc`` gets the record of a stack in Go 1.21 to 1.27, and how with ``bucket.go``:
+the same number of bytes of code. Fallback for others: the profiler takes what it takes."""
+_OBJECTS = (
+    "allspans []*mspan //", "elemsize uintptr //", "state mSpanStateBox //",
+    "specials *special // linked list of special records",
+    "type special struct { _ sys.NotInHeap next *special // linked list in span offset uint",
+    "// span offset of object kind byte // kind of special }",
+    "type specialprofile struct { _ sys.NotInHeap special special b *bucket }",
+    " s.special.kind = _KindSpecialProfile s.b = b if !addspecial(p, &s.special",
+)  # fmt: skip
+"""What ``objects.go`` needs of ``mheap.go``, blanks aside, as in Go 1.21 to 1.27. Fallback for
+others: nothing is told of objects."""
 _HOMES = ("runtime", "runtime/debug", "syscall")
 """Packages that the probe's code is added to, which no package of a user's can be named like."""
 _IMPORTER = """package main
@@ -58,6 +77,8 @@ def write_overlay(
     patched: Mapping[str, str | None] = MappingProxyType({}),
     pads: Collection[str] = (),
     others: Mapping[Path, bytes] = MappingProxyType({}),
+    *,
+    bounded: bool = True,
 ) -> Path:
     """Write an overlay for ``go build -overlay`` that adds the probe, and a toolchain's patches.
 
@@ -71,6 +92,8 @@ def write_overlay(
             place; ``None`` for one that goes away.
         pads: names of the :mod:`~harness.golang.probe.layout` pads to link.
         others: further files to replace, with their content.
+        bounded: whether the memory profiler, in mode ``full``, takes as little memory as the probe
+            needs; false for a program that uses the profiler itself, which gets what it expects.
 
     Returns:
         The JSON file.
@@ -88,7 +111,7 @@ def write_overlay(
         replacement.write_bytes(content)
         replace[str(path)] = str(replacement)
     if mode != "off":
-        replace |= _probe(source, directory, mode, patched, pads)
+        replace |= _probe(source, directory, mode, patched, pads, bounded=bounded)
     if package_dir is not None and mode not in {"off", "runtime"}:
         importer = directory / "importer.go"
         importer.write_text(_IMPORTER, encoding="utf-8")
@@ -102,7 +125,7 @@ def probe_digest(mode: ProbeMode = "full") -> str:
     """Digest what the probe adds to a build in this mode; part of each build key."""
     digest = hashlib.sha256(mode.encode())
     if mode != "off":
-        digest.update(f"{_IMPORTER}{_CATCH}{_NEEDED}{_SPANS}".encode())
+        digest.update(f"{_IMPORTER}{_CATCH}{_NEEDED}{_SPANS}{_BOUNDED}{_OBJECTS}".encode())
         digest.update(Path(layout.__file__).read_bytes())
         for path in sorted(_SOURCES.glob("*.go")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -129,14 +152,25 @@ def _probe(
     mode: OverlayMode,
     patched: Mapping[str, str | None],
     pads: Collection[str],
+    *,
+    bounded: bool,
 ) -> dict[str, str]:
     """Write the probe's files for this toolchain; return their targets in its source, and paths."""
     handler, hides = _handler(source, patched)
     runtime, debug = source / "runtime", source / "runtime" / "debug"
     texts = {runtime / f"{pad.name}_gomatrix_pad.go": layout.pad_source(pad) for pad in layout.PADS}
     texts[source / "syscall" / "zz_gomatrix_environment.go"] = _text("environment.go", source)
-    spans = "spans.go" if _has_spans(source, patched) else "spans_plain.go"
+    heap = " ".join(_runtime_text(source, patched, "mheap.go").split())
+    spans = "spans.go" if all(heap.count(text) == 1 for text in _SPANS) else "spans_plain.go"
     texts[runtime / "zz_gomatrix_spans.go"] = _text(spans, source)
+    profiler = _runtime_text(source, patched, "mprof.go")
+    if profiler.count(_SAMPLE) == 1:
+        texts[runtime / "mprof.go"] = profiler.replace(_SAMPLE, _BOUNDED)
+        texts[runtime / "zz_gomatrix_bucket.go"] = _text("bucket.go", source)
+    else:
+        texts[runtime / "zz_gomatrix_bucket.go"] = _text("bucket_plain.go", source)
+    objects = "objects.go" if all(heap.count(t) == 1 for t in _OBJECTS) else "objects_plain.go"
+    texts[runtime / "zz_gomatrix_objects.go"] = _text(objects, source)
     if hides:
         texts[runtime / "signal_unix.go"] = handler
         texts[runtime / "zz_gomatrix_wait.go"] = _text("wait.go", source)
@@ -147,6 +181,7 @@ def _probe(
             "hook_exithook.go" if has_exithook else "hook_linkname.go",
             "wait_link.go" if hides else "wait_plain.go",
             *(["profile.go"] if mode == "full" else []),
+            *(["bounded.go"] if mode == "full" and bounded else []),
         ]
         texts |= {debug / f"gomatrix_{name}": _text(name, source) for name in names}
         texts[debug / "gomatrix_pads.go"] = layout.table_source(pads)
@@ -158,9 +193,12 @@ def _probe(
 def _text(name: str, source: Path) -> str:
     """Return one of the probe's files as this toolchain accepts it."""
     text = (_SOURCES / name).read_text(encoding="utf-8")
-    if (source / "internal" / "runtime" / "atomic").is_dir():
-        return text
-    return text.replace(*_ATOMIC)
+    if not (source / "internal" / "runtime" / "atomic").is_dir():
+        text = text.replace(*_ATOMIC)
+    if "type worldStop struct" not in (source / "runtime" / "proc.go").read_text(encoding="utf-8"):
+        for new, old in _STOP:
+            text = text.replace(new, old)
+    return text
 
 
 def _handler(source: Path, patched: Mapping[str, str | None]) -> tuple[str, bool]:
@@ -168,12 +206,6 @@ def _handler(source: Path, patched: Mapping[str, str | None]) -> tuple[str, bool
     texts = {name: _runtime_text(source, patched, name) for name in _NEEDED}
     known = all(texts[name].count(word) == 1 for name, words in _NEEDED.items() for word in words)
     return texts["signal_unix.go"].replace(_DEATH, _CATCH), known
-
-
-def _has_spans(source: Path, patched: Mapping[str, str | None]) -> bool:
-    """Return whether the runtime's records of spans are as ``spans.go`` takes them to be."""
-    words = " ".join(_runtime_text(source, patched, "mheap.go").split())
-    return all(words.count(text) == 1 for text in _SPANS)
 
 
 def _runtime_text(source: Path, patched: Mapping[str, str | None], name: str) -> str:

@@ -50,7 +50,8 @@ type gomatrixState struct {
 }
 
 func gomatrixTakeEnv(key string) (value string, found bool)
-func gomatrixSpans() []uintptr // in package runtime
+func gomatrixSpans() []uintptr  // in package runtime
+func gomatrixProfiler() uintptr // in package runtime
 
 func init() {
 	value, ok := gomatrixTakeEnv(gomatrixVariable) // children must not speak for this process
@@ -180,6 +181,7 @@ func (p *gomatrixState) snapshot(s *gomatrixSocket) bool {
 	line = gomatrixAppendField(line, "nvcsw", int64(usage.Nvcsw))
 	line = gomatrixAppendField(line, "nivcsw", int64(usage.Nivcsw))
 	line = gomatrixAppendField(line, "children_maxrss", int64(children.Maxrss)<<10)
+	line = gomatrixAppendField(line, "profiler", int64(gomatrixProfiler()))
 	line = gomatrixAppendField(line, "anchor", int64(uintptr(unsafe.Pointer(p.anchor))))
 	line = append(line, `,"spans":[`...)
 	for i, value := range gomatrixSpans() {
