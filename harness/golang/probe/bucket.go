@@ -19,9 +19,9 @@ const (
 	gomatrixFine    = 32 << 10  // bytes up to which objects have one of few sizes
 )
 
-// gomatrixHeads has a list of buckets for each remainder of a hash. The runtime's own table is 88 times
+// gomatrixHeads has a list of buckets for each remainder of a hash. The runtime's own table is 176 times
 // as large, and as good as every sample touches another page of it.
-type gomatrixHeads [2048]atomic.UnsafePointer // *bucket
+type gomatrixHeads [1024]atomic.UnsafePointer // *bucket
 
 var (
 	// gomatrixBounded is set by the linker where runtime/debug has it too, with true for its value.
