@@ -9,7 +9,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, count, dropwhile
+from itertools import count, dropwhile
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -96,11 +96,11 @@ def parse_records(data: bytes) -> Records:
         result = Records(rate=rate, records=records, frames=frames, objects=objects)
     except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
         raise ValueError(f"the records cannot be read: {error}") from None
-    stacks = (found.stack for found in chain(records, objects))
+    stacks = [*(record.stack for record in result.records), *(o.stack for o in result.objects)]
     if not all(0 <= number < len(frames) for stack in stacks for number in stack):
         raise ValueError("the records are cut short")
-    if not all(found.size > 0 and min(found.addresses, default=0) >= 0 for found in objects):
-        raise ValueError("the records cannot be read: an object without a place or size")
+    if not all(o.size > 0 and all(a >= 0 for a in o.addresses) for o in result.objects):
+        raise ValueError("the records cannot be read: an object without a place or a size")
     return result
 
 

@@ -1,21 +1,36 @@
 """Heap profiles from the records of the memory profiler."""
 
+import json
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.profiles.encode import Frame, Record, Records, encode_profile, parse_records
+from harness.profiles.encode import (
+    Frame,
+    Record,
+    Records,
+    Sampled,
+    encode_profile,
+    parse_records,
+)
 from harness.profiles.pprof import parse_heap
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 COUNTS = st.tuples(st.integers(1, 10**6), st.integers(1, 10**4)).map(lambda p: (p[0], p[0] * p[1]))
+ADDRESSES = st.integers(0, 2**64 - 1)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner),
+    max_leaves=4,
+)
 RECORDS = b"""\
 [524288]
 [3,300,2,200,[0,1,2]]
 [1,1048576,1,1048576,[2]]
 [5,50,0,0,[0]]
+[112,[0,1,2],[824634253312,18446744073709551504]]
 [18446744073709,"runtime.mallocgc","malloc.go",7]
 [4198400,"main.fill","a \\"b\\".go",12]
 [4198500,"main.main","main.go",-1]
@@ -27,6 +42,7 @@ def test_records_become_a_profile() -> None:
     assert found.rate == 524288
     assert found.records[0] == Record((3, 300), (2, 200), (0, 1, 2))
     assert found.frames[1] == Frame(4198400, "main.fill", 'a "b".go', 12)
+    assert found.objects == (Sampled(112, (0, 1, 2), (824634253312, 2**64 - 112)),)
     held = parse_heap(encode_profile(found))
     # a sample of s bytes is seen with probability 1 - exp(-s / rate)
     assert held == {
@@ -52,7 +68,9 @@ def test_records_cut_short_are_refused(cut: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [b"", b"[]", b"{}", b"[1]\n[]", b"[1]\n[1,2]", b'["x"]', b"\xff", b"[1]\n[1,1,1,1,[-1]]",
-     b'[1]\n[1,1,1,"x",[]]', b"[1]\n[1,1,1,1,[0]]\n[1,2,3,4]"],
+     b'[1]\n[1,1,1,"x",[]]', b"[1]\n[1,1,1,1,[0]]\n[1,2,3,4]", b"[1]\n[8,[],[-1]]",
+     b"[1]\n[0,[],[1]]", b"[1]\n[8,[0],[1]]", b"[1]\n[8,[],1]", b'[1]\n"811"', b"[" * 100_000,
+     b"[1]\n[8,[],[" + b"9" * 5000 + b"]]"],
 )  # fmt: skip
 def test_other_things_are_refused(text: bytes) -> None:
     with pytest.raises(ValueError, match="the records"):
@@ -65,6 +83,33 @@ def test_parser_survives_anything(data: bytes) -> None:
         encode_profile(parse_records(data))
     except ValueError as error:
         assert "the records" in str(error)  # noqa: PT017 - most of what is drawn is refused
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 2**40), st.lists(ADDRESSES, max_size=6)), max_size=6),
+    st.data(),
+)
+def test_objects_are_read_as_they_were_written(
+    drawn: list[tuple[int, list[int]]], data: st.DataObject
+) -> None:
+    frames = [[4096 + i, f"main.f{i}", "f.go", i] for i in range(3)]
+    stacks = st.lists(st.integers(0, 2), max_size=40)
+    lines = [[size, data.draw(stacks), addresses] for size, addresses in drawn]
+    text = "".join(f"{json.dumps(line)}\n" for line in ([524288], *lines, *frames))
+    found = parse_records(text.encode())
+    assert [[o.size, [*o.stack], [*o.addresses]] for o in found.objects] == lines
+    assert not found.records
+
+
+@given(st.lists(st.lists(JSON, max_size=6), max_size=6))
+def test_parser_survives_any_lines(lines: list[list[object]]) -> None:
+    text = "[524288]\n" + "".join(f"{json.dumps(line)}\n" for line in lines)
+    try:
+        found = parse_records(text.encode())
+    except ValueError as error:
+        assert "the records" in str(error)  # noqa: PT017 - most of what is drawn is refused
+    else:
+        assert len(found.records) + len(found.objects) + len(found.frames) == len(lines)
 
 
 @given(st.lists(st.tuples(NAMES, COUNTS, COUNTS), max_size=8), st.sampled_from([0, 1]))
