@@ -2,9 +2,11 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
+from harness.metrics.account import PARTS
 from harness.report.charts import vega
 from harness.report.charts.vega import MIB, WIDTH, Figure
 from harness.report.wording import quantity
@@ -14,12 +16,25 @@ from harness.text.visible import visible
 
 _LEAST = 1024
 """Bytes: a logarithmic axis has no zero."""
+_WORDS = {
+    "go heap": "arenas of the Go heap",
+    "go metadata": "anonymous, outside the Go heap",
+    "other": "anonymous, outside the Go heap",
+    "stack": "the first thread's stack",
+    "thread stack": "stacks of C threads",
+    "vdso": "pages of the kernel",
+} | {part: PARTS[part] for part in ("text", "data", "c heap", "file")}
+"""By class of ``smaps``. A class that is a part of the account has the part's words; the others are
+divided there, and must not be taken for a part of a similar name."""
+
+_Sizes = dict[str, tuple[int, int]]
+"""By class, in words: bytes of address space, and of these resident."""
 
 
 def address_space(
     run: Run, workloads: Sequence[str], variants: Sequence[tuple[str, str]]
 ) -> Figure | None:
-    """Medians over rounds, from smaps at the end of main; variants are pairs of role and name."""
+    """Means over rounds, from smaps at the end of main; variants are pairs of role and name."""
     rows: list[dict[str, Any]] = []
     table = [("Workload", "Variant", "Class", "Size", "Resident")]
     for workload, role, variant, kind, *sizes in _regions(run, workloads, variants):
@@ -55,7 +70,7 @@ def address_space(
         },
     }
     title = "Address space by region: size against resident"
-    note = "Medians over rounds, from smaps at the end of main."
+    note = "Means over rounds, by mapping, from smaps at the end of main."
     return Figure("regions", title, note, vega.draw(chart, title), table=tuple(table))
 
 
@@ -63,17 +78,26 @@ def _regions(
     run: Run, workloads: Sequence[str], variants: Sequence[tuple[str, str]]
 ) -> Iterator[tuple[str, str, str, str, float, float]]:
     """Workload, role, variant, class of mapping, its size and what of it is resident."""
-    found: dict[tuple[str, str], list[TrialRecord]] = defaultdict(list)
+    found: dict[tuple[str, str], dict[tuple[str, int], _Sizes]] = defaultdict(dict)
     for trial in run.trials:
         if trial.ok and trial.smaps:
-            found[trial.workload, trial.variant].append(trial)
+            found[trial.workload, trial.variant][trial.host, trial.round] = _in_words(trial)
     for workload in workloads:
-        for role, variant in variants:
-            trials = found[workload, variant]
-            for kind in dict.fromkeys(kind for trial in trials for kind in trial.smaps):
-                size, rss = (_median(trials, kind, field) for field in ("size", "rss"))
-                yield workload, role, variant, kind, size, rss
+        sides = [found[workload, variant] for _, variant in variants]
+        measured = [side for side in sides if side]
+        shared = [key for key in chain(*measured[:1]) if all(key in side for side in measured)]
+        for (role, variant), side in zip(variants, sides, strict=True):
+            rounds = [side[key] for key in shared if side]
+            for name in dict.fromkeys(name for sizes in rounds for name in sizes):
+                each = [sizes.get(name, (0, 0)) for sizes in rounds]
+                size, rss = (statistics.fmean(column) for column in zip(*each, strict=True))
+                yield workload, role, variant, name, size, rss
 
 
-def _median(trials: Collection[TrialRecord], kind: str, field: str) -> float:
-    return statistics.median(trial.smaps.get(kind, {}).get(field, 0) for trial in trials)
+def _in_words(trial: TrialRecord) -> _Sizes:
+    sizes: _Sizes = {}
+    for kind, fields in trial.smaps.items():
+        name = _WORDS.get(kind, kind)
+        size, rss = sizes.get(name, (0, 0))
+        sizes[name] = size + fields.get("size", 0), rss + fields.get("rss", 0)
+    return sizes

@@ -14,6 +14,7 @@ from harness.analysis.models import Account, PartChange
 from harness.metrics.account import PARTS
 from harness.report.accounts import tables
 from harness.report.charts.account import COLORS, account_bars
+from harness.report.charts.regions import address_space
 from harness.report.history import render_history
 from harness.report.markdown import render_markdown
 from harness.report.page import render_html
@@ -149,3 +150,26 @@ def test_unseen_is_never_a_negative_size() -> None:
         assert "3.00 MiB unaccounted for" in text
         assert not re.search(r"[-\u2212](98|50)\.\d+ MiB", text)
     assert "observed 3.00 MiB unaccounted for" in verdict.gates[0].message
+
+
+def test_regions_have_the_words_of_a_part_only_for_the_same_bytes() -> None:
+    kinds = {"go heap": 300, "go metadata": 6, "other": 2, "text": 3, "stack": 1}
+    run = make_run(measure)
+    trials = tuple(
+        t.model_copy(
+            update={"smaps": {kind: {"size": n * MIB, "rss": n * MIB} for kind, n in kinds.items()}}
+        )
+        for t in run.trials
+        if (t.variant, t.round) != ("go1.23.9", 2)
+    )
+    figure = address_space(
+        Run(run.path, run.manifest, trials), ["large-buffers"],
+        [("baseline", "go1.23.9"), ("candidate", "go1.24.3")],
+    )  # fmt: skip
+    assert figure is not None
+    assert [row[1:4] for row in figure.table[1:5]] == [
+        ("go1.23.9", "arenas of the Go heap", "300 MiB"),
+        ("go1.23.9", "anonymous, outside the Go heap", "8.00 MiB"),
+        ("go1.23.9", PARTS["text"], "3.00 MiB"),
+        ("go1.23.9", "the first thread's stack", "1.00 MiB"),
+    ]
