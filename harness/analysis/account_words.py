@@ -7,6 +7,8 @@ _NAMED = 3
 """Parts that a sentence names."""
 _LEAST = 0.02
 """Part of a change below which a sentence does not name a part."""
+_MUCH = 0.2
+"""Part of a change from which on a sentence says how much of it was never written."""
 
 
 def of_changes(verdict: Verdict) -> dict[str, Account]:
@@ -37,10 +39,21 @@ def change_of(account: Account) -> float:
     return 0.0 if after is None else after - before
 
 
+def never_written(account: Account) -> float:
+    """Change of the Go heap's resident bytes that hold only zeros; zero where that is little."""
+    before, after = account.zero
+    change = 0.0 if before is None or after is None else after - before
+    whole = change_of(account)
+    return change if change * whole > 0 and abs(change) >= _MUCH * abs(whole) else 0.0
+
+
 def in_words(account: Account) -> str:
-    """``of +145 MiB at the end: live objects +96.0 MiB, …``; empty where nothing changed."""
+    """``of +145 MiB at the end: live objects +96.0 MiB; …``; empty where nothing changed."""
     named = [
         f"{p.words} {difference(p.difference or 0.0, 'bytes')}" for p in largest_parts(account)
     ]
     whole = difference(change_of(account), "bytes")
-    return f"of {whole} at the end: {', '.join(named)}" if named else ""
+    zero = never_written(account)
+    if zero:
+        named.append(f"never written, of the Go heap's: {difference(zero, 'bytes')}")
+    return f"of {whole} at the end: {'; '.join(named)}" if named else ""

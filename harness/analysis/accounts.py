@@ -32,7 +32,7 @@ def account_of(table: Table, question: Question, trials: TrialsSpec) -> Account 
         return None
     records = [[cell[block] for block in blocks] for cell in cells]
     columns = _columns(records)
-    resident = [sum(_mean(values) for values in column.values()) for column in columns]
+    resident = [_mean(np.sum([*column.values()], axis=0)) for column in columns]
     confidence = 1 - stopped_error(1 - CONFIDENCE, len(blocks), trials.min, trials.max)
     parts = [_change(part, [column[part] for column in columns], confidence) for part in columns[0]]
     order = list(PARTS)

@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.account_words import change_of, largest_parts, of_changes
+from harness.analysis.account_words import change_of, largest_parts, never_written, of_changes
 from harness.analysis.models import Account, Verdict
 from harness.report.charts.account import COLORS
 from harness.report.wording import NOTHING, difference, quantity
 
 _MIB = 1 << 20
-_FINE = 100 * _MIB
+_FINE = 10 << 30
 """Resident bytes below which sizes have two digits after the point."""
 
 
@@ -60,6 +60,8 @@ class Summary:
 
     change: str
     parts: tuple[Named, ...]
+    never_written: str
+    """What of it was never written; empty where that is little or unknown."""
 
 
 def tables(accounts: Sequence[Account]) -> list[Table]:
@@ -76,6 +78,7 @@ def summaries(verdict: Verdict) -> dict[str, Summary]:
                 Named(p.words, COLORS[p.part], difference(p.difference or 0.0, "bytes"))
                 for p in largest_parts(account)
             ),
+            difference(zero, "bytes") if (zero := never_written(account)) else "",
         )
         for workload, account in of_changes(verdict).items()
     }

@@ -125,7 +125,29 @@ def test_a_matrix_of_one_variant_has_an_account_of_its_own() -> None:
 
 def test_a_sentence_names_the_largest_parts() -> None:
     told = in_words(only(accounted(origin)))
-    assert told == "of +99.0 MiB at the end: live objects +96.0 MiB, unused in spans +3.00 MiB"
+    assert told == "of +99.0 MiB at the end: live objects +96.0 MiB; unused in spans +3.00 MiB"
+
+
+@pytest.mark.parametrize(
+    ("zero", "told"),
+    [
+        (90.0 * MIB, "; never written, of the Go heap's: +90.0 MiB"),
+        (5.0 * MIB, ""),
+        (-90.0 * MIB, ""),
+    ],
+)
+def test_a_sentence_says_how_much_was_never_written_where_that_is_much(
+    zero: float, told: str
+) -> None:
+    run = accounted(origin)
+    trials = tuple(
+        t.model_copy(
+            update={"metrics": {**t.metrics, "heap.zero": (t.variant == "go1.24.3") * zero}}
+        )
+        for t in run.trials
+    )
+    said = in_words(only(Run(run.path, run.manifest, trials)))
+    assert said.partition("unused in spans +3.00 MiB")[2] == told
 
 
 @given(

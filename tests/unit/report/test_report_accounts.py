@@ -106,7 +106,7 @@ def test_the_table_says_what_lies_beside_the_sum() -> None:
 def test_markdown_and_terminal_name_the_largest_parts_where_rss_changed() -> None:
     run = accounted()
     verdict = conclude(run)
-    told = "f +99.0 MiB at the end: live objects +96.0 MiB, unused in spans +3.00 MiB"
+    told = "f +99.0 MiB at the end: live objects +96.0 MiB; unused in spans +3.00 MiB"
     assert f"\nO{told}.\n" in render_markdown(run, verdict)
     assert f"large-buffers: o{told}" in terminal_summary(verdict)
     same = with_accounts(make_run(measure), lambda _v, _n: {"live": MIB})
@@ -128,7 +128,7 @@ def test_a_matrix_of_one_variant_has_a_bar_and_a_column() -> None:
     assert "go1.24.3 (baseline)" in html
     (table,) = tables(verdict.accounts)
     assert table.headings == ("Part", "go1.24.3")
-    assert table.total.cells[0].text == "342.0"
+    assert table.total.cells[0].text == "341.98"
 
 
 def test_unseen_is_never_a_negative_size() -> None:
