@@ -73,6 +73,9 @@ class ChildProcess(Frozen):
     """Bytes, at the last snapshot that found it alive; ``None`` where none did."""
     uss: int | None = None
     """Bytes of its own alone, at the same instant."""
+    account: dict[str, int] = {}
+    """Resident bytes by part (``metrics.account.PARTS``) at the same instant, a Go heap in one;
+    empty where no snapshot found it alive."""
 
 
 class Manifest(Frozen):

@@ -287,6 +287,8 @@ def test_children_have_shares_at_a_snapshot(lab: Lab) -> None:
     mark = result.marks["1.5s"]
     (child,) = result.processes
     assert (child.pss or 0) >= (child.uss or 0) >= 50 << 20  # more than the parent has
+    assert max(child.account, key=lambda part: child.account[part]) == "go heap"
+    assert sum(child.account.values()) >= (child.pss or 0)
     assert (mark["tree.pss"] or 0) == (mark["pss"] or 0) + (child.pss or 0)
     assert (result.metrics["tree.pss"] or 0) < 100 << 20  # the child has gone
 

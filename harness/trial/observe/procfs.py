@@ -135,6 +135,14 @@ def share_memory(pid: int, other: int) -> bool:
     return order == 0
 
 
+def executable(pid: int) -> str:
+    """Return the file that a process runs; empty if it has gone."""
+    try:
+        return str(Path(f"/proc/{pid}/exe").readlink())
+    except OSError:
+        return ""
+
+
 def open_files(pid: int) -> int | None:
     """Count the files that a process has open."""
     try:

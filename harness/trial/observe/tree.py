@@ -1,12 +1,15 @@
 """The process tree of a workload: the processes that it starts belong to its trial."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from harness.run.records import ChildProcess
 from harness.run.series import Series
+from harness.trial.account import account
 from harness.trial.observe import procfs
+from harness.trial.observe.smaps import classify
 
 LIMIT = 256
 """Processes of one tree that are sampled; others are ignored."""
@@ -25,6 +28,7 @@ class _Child:
     cpu: float = 0.0
     pss: int | None = None
     uss: int | None = None
+    account: dict[str, int] = field(default_factory=dict)
     series: Series = field(default_factory=list)
 
 
@@ -76,16 +80,16 @@ class Tree:
         return sum(child.rss for child in self._alive.values())
 
     def read_shares(self) -> int:
-        """Read each child's PSS and USS, which is costly; return bytes of PSS together."""
+        """Read each child's PSS, USS and account, which is costly; return bytes of PSS together."""
         self.discover()
         total = 0
         for pid, child in self._alive.items():
             if not child.own:
                 continue
-            rollup = procfs.parse_status(procfs.read(pid, "smaps_rollup"))
-            if "Pss" in rollup:
-                child.pss = rollup["Pss"]
-                child.uss = rollup.get("Private_Clean", 0) + rollup.get("Private_Dirty", 0)
+            if mappings := procfs.parse_smaps(procfs.read(pid, "smaps")):
+                child.pss = _sum(mappings, "Pss")
+                child.uss = _sum(mappings, "Private_Clean") + _sum(mappings, "Private_Dirty")
+                child.account = _account(pid, mappings)
                 total += child.pss
         return total
 
@@ -100,7 +104,7 @@ class Tree:
         return [
             ChildProcess(
                 pid=c.pid, name=c.name, peak=max((rss for _, rss in c.series), default=0),
-                cpu=c.cpu, pss=c.pss, uss=c.uss,
+                cpu=c.cpu, pss=c.pss, uss=c.uss, account=c.account,
             )
             for c in self._found
             if c.own
@@ -135,6 +139,16 @@ def children(pid: int) -> list[int]:
 def children_of_thread(pid: int, thread: int | str) -> list[int]:
     """List process ids of the children of one thread; empty if it has gone."""
     return [int(child) for child in procfs.read(pid, "task", thread, "children").split()]
+
+
+def _sum(mappings: Sequence[procfs.Mapping], kind: str) -> int:
+    return sum(mapping.fields.get(kind, 0) for mapping in mappings)
+
+
+def _account(pid: int, mappings: Sequence[procfs.Mapping]) -> dict[str, int]:
+    """Divide a child's resident memory, of which the runtime's view is unknown."""
+    classes = classify(mappings, procfs.executable(pid), None)
+    return account(_sum(mappings, "Rss"), classes, {}, None, 0)
 
 
 def _has_own_memory(child: _Child) -> bool:

@@ -1,0 +1,130 @@
+"""Pages as the supervisor sees them, and accounts of real programs."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from golang_support import NEW, get
+from trials import trial_request
+
+from harness.golang.builds.build import build_all, build_tool
+from harness.golang.builds.request import BuildRequest
+from harness.golang.cache import default_cache
+from harness.golang.sources.locate import locate
+from harness.matrix.models import BuildSpec, WorkloadSpec
+from harness.profiles.pages import Pages as States
+from harness.trial.process import Answer, Job, Pages, PagesRequest, Started, Supervised
+from harness.trial.trial import TrialResult, run_trial
+
+pytestmark = pytest.mark.toolchain
+
+ROOT = Path(__file__).parents[2]
+MIB = 1 << 20
+
+HOLDER = """
+import ctypes, mmap, time
+memory = mmap.mmap(-1, 5 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+memory.madvise(mmap.MADV_NOHUGEPAGE)
+for place in range(0, 1 << 20, 4096):
+    memory[place] = 1
+    memory[place + (1 << 20)] = 0
+    memory[place + (2 << 20)]  # only read
+    memory[place + (4 << 20) + 4095] = 1
+print(ctypes.addressof(ctypes.c_char.from_buffer(memory)), flush=True)
+time.sleep(100)
+"""
+
+
+@pytest.fixture(scope="module")
+def supervisor() -> Path:
+    source = ROOT / "harness" / "trial" / "supervisor"
+    return build_tool(source, get(NEW, default_cache()), default_cache())
+
+
+def test_the_supervisor_tells_pages_apart(supervisor: Path, tmp_path: Path) -> None:
+    answers: list[Answer] = []
+    reader, writer = os.pipe()
+    job = Job(
+        path=Path(sys.executable), args=("python", "-c", HOLDER), env=(), directory=tmp_path,
+        output=writer,
+    )  # fmt: skip
+    states = tmp_path / "states"
+    with (
+        os.fdopen(writer, "w"),
+        Supervised(supervisor, job, answers.append, output=writer) as supervised,
+        os.fdopen(reader) as said,
+    ):
+        supervised.read()
+        start = int(said.readline())
+        (started,) = (answer for answer in answers if isinstance(answer, Started))
+
+        def look(most: int, ranges: tuple[tuple[int, int], ...]) -> Pages:
+            request = PagesRequest(pid=started.pid, ranges=ranges, most=most, path=str(states))
+            supervised.ask_pages(request)
+            supervised.read()
+            found = answers[-1]
+            assert isinstance(found, Pages)
+            return found
+
+        whole = ((start, start + 5 * MIB),)
+        assert look(16 * MIB, whole) == look(16 * MIB, whole)
+        found = look(16 * MIB, whole)
+        assert (found.error, found.divided) == ("", False)
+        assert (found.resident, found.zero, found.shared) == (3 * MIB, MIB, MIB)
+        pages = States.parse(states.read_bytes())
+        kinds = [pages.resident(start + number * MIB, MIB) for number in range(5)]
+        assert kinds == [(MIB, 0), (MIB, MIB), (0, 0), (0, 0), (MIB, 0)]
+        assert look(3 * MIB, whole).error.startswith("more is resident")
+        supervised.kill()
+        while not supervised.closed:
+            supervised.read()
+
+
+def measured(supervisor: Path, directory: Path, name: str, version: str, *args: str) -> TrialResult:
+    cache, toolchain = default_cache(), get(version, default_cache())
+    source = locate(
+        WorkloadSpec(name=name, package=f"./go_fixtures/{name}"), ROOT, get(NEW, cache), cache
+    )
+    request = BuildRequest(source=source, toolchain=toolchain, settings=(), build=BuildSpec())
+    (record,) = build_all([request], cache, print)
+    directory.mkdir()
+    profile = directory.with_suffix(".pb.gz")
+    return run_trial(
+        trial_request(supervisor, Path(record.binary), *args, directory=directory, profile=profile)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "largest"),
+    [
+        ("stacks", "go1.21.13", "stacks"),
+        ("mapped", "go1.27.3", "other"),
+        ("livemap", "go1.24.3", "live"),
+    ],
+)
+def test_an_account_names_every_byte(
+    supervisor: Path, tmp_path: Path, name: str, version: str, largest: str
+) -> None:
+    result = measured(supervisor, tmp_path / "trial", name, version)
+    parts, resident = result.account, result.metrics["rss.end"]
+    assert resident is not None
+    assert sum(parts.values()) == resident
+    assert abs(parts.get("remainder", 0)) <= max(0.01 * resident, 512 << 10)
+    assert max(parts, key=lambda part: parts[part]) == largest
+    assert parts[largest] > resident / 2
+
+
+def test_what_was_never_written_is_found(supervisor: Path, tmp_path: Path) -> None:
+    zero, untouched = {}, {}
+    for version in ("go1.23.9", "go1.24.3", "go1.24.11"):
+        result = measured(
+            supervisor, tmp_path / version, "largebuffers", version, "-retain-mib=256"
+        )
+        zero[version] = result.metrics["heap.zero"] or 0.0
+        untouched[version] = result.metrics["heap.untouched"] or 0.0
+    assert abs(zero["go1.24.3"] - 97 * MIB) < 3 * MIB
+    assert untouched["go1.24.3"] < 4 * MIB
+    for version in ("go1.23.9", "go1.24.11"):
+        assert zero[version] < 4 * MIB
+        assert abs(untouched[version] - 97 * MIB) < 3 * MIB
