@@ -168,6 +168,7 @@ def _numbers(path: Path, dice: random.Random) -> str:
                 trial["started"] = dice.choice([0, 1e11, 1.7e9])
             if dice.random() < 0.05:
                 trial["smaps"] = {"x": {"size": 2**62, "rss": -(2**62)}}
+                trial["account"] = {"live": 2**62, "text": -(2**62), "<b>": 2**62}
         return f"{metric} = {values}"
 
     return _with_trials(path, change)

@@ -2,6 +2,7 @@
 
 import math
 import re
+from pathlib import Path
 
 import pytest
 from accounted import MIB, origin, with_accounts
@@ -61,7 +62,12 @@ def test_every_column_and_row_of_a_table_adds_up(parts: list[tuple[str, float, f
         assert before + difference == pytest.approx(after, abs=slack)
 
 
-def test_every_part_has_words_and_a_colour_of_its_own() -> None:
+def test_every_part_has_words_a_colour_and_a_line_in_the_documentation() -> None:
+    page = Path(__file__).parents[3] / "docs" / "run-directory.md"
+    described = re.findall(r"^\| `(.+?)` \| (.+?) \|$", page.read_text(), re.MULTILINE)
+    assert [row for row in described if row[0] in PARTS and row[1] in PARTS.values()] == [
+        *PARTS.items()
+    ]
     assert COLORS.keys() == PARTS.keys()
     assert len(set(COLORS.values())) == len(COLORS)
 
