@@ -11,8 +11,8 @@ from harness.matrix.load import load
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 FIXTURES = ROOT / "go_fixtures"
-FOR_TESTS = {"awkward", "burst", "effort", "httpservice", "loopvar", "ownprofile", "selfreport",
-             "timers", "varmake"}  # fmt: skip
+FOR_TESTS = {"awkward", "burst", "deep", "effort", "httpservice", "loopvar", "ownprofile",
+             "selfreport", "timers", "varmake"}  # fmt: skip
 """Programs that tests need and nobody would measure; go_fixtures/README.md says so of them."""
 
 matrices = sorted([*EXAMPLES.glob("*.matrix.yaml"), *EXAMPLES.glob("*/matrix.yaml")])
