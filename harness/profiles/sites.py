@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from harness.profiles.pprof import Stack
 
-_NOT_THE_PROGRAM = ("runtime.", "internal/runtime/", "runtime/internal/")
+_NOT_THE_PROGRAM = ("runtime.", "internal/", "runtime/internal/")
+"""Packages that no program calls by itself, or that allocate for every one."""
 
 
 def site(stack: Stack, module: str = "") -> str:
