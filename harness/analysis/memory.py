@@ -10,7 +10,7 @@ import numpy as np
 from harness.analysis.pairing import middle
 from harness.analysis.samples import Table, Values
 from harness.analysis.stats.intervals import estimate
-from harness.metrics.account import HEAP
+from harness.metrics.account import HEAP, PARTS
 from harness.metrics.words import level
 from harness.run.records import TrialRecord
 from harness.text.words import amount
@@ -152,6 +152,14 @@ class MemoryChange:
         """Give what is resident of a part; without an account a metric of the runtime's."""
         return self.resident(part) if self.accounted else self.values(metric)
 
+    def booked_levels(self, part: str, metric: str, meaning: str = "") -> str:
+        """Say what a part was in baseline and candidate, and what the runtime counts of it."""
+        levels = f"{self.level(metric)}{f': {meaning}' if meaning else ''}"
+        if self.accounted:
+            resident = self.levels(self.resident(part))
+            return f"{PARTS[part]} went from {resident} resident ({metric} {levels})"
+        return f"{metric} went from {levels}"
+
     def values(self, metric: str) -> Of:
         """Give a metric."""
         return lambda variant: self.table.values(variant, metric)
@@ -182,6 +190,12 @@ class MemoryChange:
         settled = self.metric("heap.live.settled")
         same = p_value(settled - self.threshold, above=False) <= _SAME
         return "heap.live.settled" if same else "heap.live"
+
+    @cached_property
+    def collected(self) -> bool:
+        """Whether some trial had a collection: without one, no heap is known to be live."""
+        sides = (self.table.values(v, "gc.cycles") for v in (self.baseline, self.candidate))
+        return any(middle(cycles) != 0 for cycles in sides)
 
     @cached_property
     def heap_unaccounted(self) -> Values:

@@ -49,12 +49,13 @@ class Growth(NamedTuple):
 def growth_of(series: Series) -> Growth | None:
     """The growth of a series; ``None`` if there are too few points to tell.
 
-    Theil and Sen's estimator is the median of the slopes between all pairs (Sen, JASA 63, 1968): a
-    single collection or spike does not change it.
+    It is that of memory which is not given back before the end, so that what collections free is
+    no growth. Theil and Sen's estimator is the median of the slopes between all pairs (Sen, JASA
+    63, 1968): a single spike does not change it.
     """
-    if not series:
+    if len(series) < _FEWEST_POINTS:
         return None
-    points = np.array(series, dtype=np.float64)
+    points = _kept(np.array(series, dtype=np.float64))
     begin, end = points[0, 0], points[-1, 0]
     half = points[:, 0] >= (begin + end) / 2
     second = points[half]
@@ -71,6 +72,15 @@ def growth_of(series: Series) -> Growth | None:
         even=_is_even(second),
         seconds=float(end - second[0, 0]),
     )
+
+
+def _kept(points: Values) -> Values:
+    """What no later point is below; a single point that is lower than both neighbours is none."""
+    sizes = points[:, 1]
+    smooth = np.median([sizes[:-2], sizes[1:-1], sizes[2:]], axis=0)
+    smooth = smooth[[0, *range(len(smooth)), -1]]
+    lowest = np.minimum.accumulate(smooth[::-1])[::-1]
+    return np.column_stack([points[:, 0], lowest])
 
 
 def _is_even(points: Values) -> bool:

@@ -32,8 +32,7 @@ def unknown_heap(change: MemoryChange) -> Found:
 
 def fragmentation(change: MemoryChange) -> Found:
     """Room in spans that hold objects."""
-    values = change.booked("unused", "heap.unused")
-    unused = change.between(values)
+    unused = change.between(change.booked("unused", "heap.unused"))
     if not change.material(unused):
         return
     spans = change.runtime(_SPANS)
@@ -43,22 +42,16 @@ def fragmentation(change: MemoryChange) -> Found:
         if small
         else ""
     )
-    told = (
-        "heap.unused (reserved for objects in spans, but not used by any) went from "
-        f"{change.levels(values)}{where}"
-    )
+    meaning = "reserved for objects in spans, but not used by any"
+    told = f"{change.booked_levels('unused', 'heap.unused', meaning)}{where}"
     yield f"heap fragmentation {change.verb}", told
 
 
 def free_spans(change: MemoryChange) -> Found:
     """Spans without any object."""
-    values = change.booked("free", "heap.free")
-    if change.material(change.between(values)):
-        told = (
-            "heap.free (free in the runtime and not returned to the kernel) went from "
-            f"{change.levels(values)}"
-        )
-        yield f"free spans {change.verb}", told
+    if change.material(change.between(change.booked("free", "heap.free"))):
+        meaning = "free in the runtime and not returned to the kernel"
+        yield f"free spans {change.verb}", change.booked_levels("free", "heap.free", meaning)
 
 
 def garbage(change: MemoryChange) -> Found:
@@ -73,7 +66,9 @@ def garbage(change: MemoryChange) -> Found:
     if change.material(change.metric(change.live)) or not change.material(heap):
         return
     later = change.makes_most(change.metric("heap.goal"), heap)
-    fewer = change.makes_most(change.between_collections, heap)
+    fewer = change.shown(-change.metric("gc.cycles")) and change.makes_most(
+        change.between_collections, heap
+    )
     if later or fewer:
         counts = f"gc.cycles went from {change.level('gc.cycles', 'count')}" if fewer else ""
         goals = f"heap.goal went from {change.level('heap.goal')}" if later else ""

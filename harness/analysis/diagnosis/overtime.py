@@ -11,7 +11,7 @@ from harness.analysis.pairing import middle
 from harness.analysis.samples import Values
 from harness.analysis.stats.intervals import estimate
 from harness.run.records import TrialRecord
-from harness.text.words import amount, listed
+from harness.text.words import amount, difference, listed
 
 _FEWEST = 2
 """Trials of each side from which on there is a spread."""
@@ -68,11 +68,11 @@ def _meaning(change: MemoryChange, growths: list[Growth]) -> str:
             f"({change.level('heap.live.settled')}), so that no objects leak"
         )
     late = _mean(g.gained for g in growths)
-    live, mapped = (
+    live, *heap = (
         middle(_late_gains(change, change.candidate, name))
-        for name in ("heap.live", "runtime.mapped")
+        for name in ("heap.live", "heap.objects", "heap.unused", "heap.free")
     )
-    if live is not None and mapped is not None and live < MOST * late <= mapped:
+    if live is not None and live < MOST * late <= sum(gain or 0.0 for gain in heap):
         return (
             f"by the snapshots only {amount(max(live, 0.0), 'bytes')} of that is live heap, the "
             "rest is garbage or room"
@@ -89,11 +89,11 @@ def runtime_growth(change: MemoryChange) -> Found:
         )
         if _only_candidate(change, base, cand):
             told = (
-                f"{words} of {change.candidate} ({metric}) grow by "
-                f"{amount(_mean(cand), 'bytes')} in a trial's second half, by its snapshots; in "
-                f"{change.baseline} by {amount(_mean(base), 'bytes')}"
+                f"{metric} of {change.candidate} changes by "
+                f"{difference(_mean(cand), 'bytes')} in a trial's second half, by its snapshots, "
+                f"that of {change.baseline} by {difference(_mean(base), 'bytes')}"
             )
-            yield f"{metric} grows over time", told
+            yield f"growth over time of {words}", told
 
 
 def _growths(change: MemoryChange, variant: str) -> list[Growth]:
@@ -112,7 +112,7 @@ def _only_candidate(change: MemoryChange, base: list[float], cand: list[float]) 
 
 
 def _late_gains(change: MemoryChange, variant: str, metric: str) -> Values:
-    """By block: what a metric gains from the first snapshot in the second half to the end."""
+    """By block: what a metric gains in a trial's second half, by snapshots around its middle."""
     return change.each(lambda trial: _late_gain(trial, metric))(variant)
 
 
@@ -120,10 +120,15 @@ def _late_gain(trial: TrialRecord, metric: str) -> float:
     wall, last = trial.metrics.get("wall"), trial.metrics.get(metric)
     if not wall or last is None:
         return math.nan
-    timed = {seconds: mark for name, mark in trial.marks.items() if (seconds := _seconds(name))}
-    later = [seconds for seconds in timed if seconds >= wall / 2]
-    first = timed[min(later)].get(metric) if later else None
-    return math.nan if first is None else last - first
+    timed = sorted(
+        (seconds, value)
+        for name, mark in trial.marks.items()
+        if (seconds := _seconds(name)) and (value := mark.get(metric)) is not None
+    )
+    if not timed or timed[-1][0] < wall / 2:
+        return math.nan
+    times, values = zip(*timed, strict=True)
+    return last - float(np.interp(wall / 2, times, values))
 
 
 def _seconds(mark: str) -> float:

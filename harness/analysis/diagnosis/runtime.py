@@ -6,8 +6,6 @@ from harness.analysis.memory import Found, MemoryChange, Of, size_of
 from harness.metrics.account import PARTS
 from harness.text.words import amount, listed
 
-_BUCKETS = "/memory/classes/profiling/buckets:bytes"
-_OTHER = "/memory/classes/other:bytes"
 _STRUCTURES = ("mspan", "mcache", "gc")
 _WAIT = "/sched/goroutines/waiting:goroutines"
 """Counted from Go 1.26 on, as the queues."""
@@ -21,21 +19,21 @@ runtime/os_linux.go (32 KiB for signals)."""
 
 def stacks(change: MemoryChange) -> Found:
     """Stacks of goroutines, and of the threads that run them."""
-    values = change.booked("stacks", "heap.stacks")
-    grown = change.between(values)
+    grown = change.between(change.booked("stacks", "heap.stacks"))
     if not change.material(grown):
         return
     cause = "more goroutines, or deeper" if change.sign > 0 else "fewer goroutines, or shallower"
     because = f"{cause} calls"
-    threads = change.metric("threads")
-    if change.makes_most(threads * _OF_THREAD, grown):
+    if change.shown(change.metric("goroutines") - _FEWEST):
+        because = f"goroutines went from {change.level('goroutines', 'count')}"
+    if change.makes_most(change.metric("threads") * _OF_THREAD, grown):
         because = (
             f"threads went from {change.level('threads', 'count')}, and each has "
             f"{amount(_OF_THREAD, 'bytes')} of stacks for itself, of which it uses a part"
         )
     yield (
         f"goroutine stacks {change.verb}",
-        f"heap.stacks went from {change.levels(values)}: {because}",
+        change.booked_levels("stacks", "heap.stacks", because),
     )
 
 
@@ -52,8 +50,7 @@ def thread_stacks(change: MemoryChange) -> Found:
 
 def goroutines(change: MemoryChange) -> Found:
     """Goroutines that did not end, and what they hold on to."""
-    held = change.metric(change.live), change.between(change.booked("stacks", "heap.stacks"))
-    if not any(map(change.material, held)):
+    if not change.material(change.metric(change.live)):
         return
     if change.shown(change.metric("goroutines") - _FEWEST):
         waiting = change.runtime(_WAIT)
@@ -107,7 +104,7 @@ def metadata(change: MemoryChange) -> Found:
 
 def buckets(change: MemoryChange) -> Found:
     """Stacks that the program's own profilers keep."""
-    values = change.resident("buckets") if change.accounted else change.runtime(_BUCKETS)
+    values = change.resident("buckets")
     if change.material(change.between(values)):
         cure = (
             ". From Go 1.23 on a profile keeps 128 frames of a stack, 32 before: "
@@ -124,7 +121,7 @@ def buckets(change: MemoryChange) -> Found:
 
 def other(change: MemoryChange) -> Found:
     """What the runtime allocates for the program's sake outside the heap."""
-    values = change.resident("runtime other") if change.accounted else change.runtime(_OTHER)
+    values = change.resident("runtime other")
     if change.material(change.between(values)):
         told = (
             f"other memory of the runtime went from {change.levels(values)}: its records of "
