@@ -25,7 +25,7 @@ func main() {
 	}
 	objects := make([]*object, *mib<<20/len(object{}))
 	for i := range objects {
-		objects[i] = new(object)
+		objects[i] = &object{1} // written, so that its page is resident
 	}
 	for i := range objects {
 		if i%*every != 0 {

@@ -1,0 +1,87 @@
+"""Real programs whose memory lies in the runtime's own parts, or is held by its queues."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from projects import FIXTURES, Project
+
+pytestmark = pytest.mark.toolchain
+
+PARTS = """\
+go: [go1.27.3]
+env: {BEHAVIOUR: ["off", "on"]}
+question: {baseline: go1.27.3 BEHAVIOUR=off, candidate: go1.27.3 BEHAVIOUR=on}
+workloads:
+  - {name: threads, package: ./go_fixtures/threads}
+  - {name: finalized, package: ./go_fixtures/finalized, snapshots: [150ms, 200ms, 250ms, 300ms]}
+  - {name: finalizers, package: ./go_fixtures/held, args: ["-by=finalizers"]}
+  - {name: goroutines, package: ./go_fixtures/held, args: ["-by=goroutines"]}
+trials: 5
+"""
+DEEP_STACKS = """\
+go: [go1.22.10, go1.23.9]
+question: {baseline: go1.22.10, candidate: go1.23.9}
+workloads: [{name: profiled, package: ./go_fixtures/profiled}]
+trials: 5
+"""
+
+
+def measured(directory: Path, matrix: str) -> tuple[Project, str]:
+    """A project whose matrix was run, and what the terminal said."""
+    shutil.copytree(FIXTURES, directory / "go_fixtures")
+    project = Project(directory)
+    project.write(matrix)
+    done = project.gomatrix("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project, done.stdout
+
+
+def diagnoses(project: Project) -> dict[str, dict[str, str]]:
+    """By workload: signature → evidence."""
+    verdict = json.loads((project.latest / "verdict.json").read_text(encoding="utf-8"))
+    told: dict[str, dict[str, str]] = {}
+    for found in verdict["diagnosis"]:
+        told.setdefault(found["workload"], {})[found["signature"]] = found["evidence"]
+    return told
+
+
+def test_what_the_runtime_keeps_has_a_name(tmp_path: Path) -> None:
+    project, _ = measured(tmp_path, PARTS)
+    told = diagnoses(project)
+
+    assert list(told["threads"]) == ["goroutine stacks grew"]
+    assert "to 304, and each has 48.0 KiB" in told["threads"]["goroutine stacks grew"]
+
+    finalized = told["finalized"]
+    assert "finalizers" in finalized["other memory of the runtime grew"]
+    assert "runtime.other" in finalized["growth over time of other memory of the runtime"]
+    assert not [signature for signature in finalized if "outside" in signature]
+
+    by = "main.drop, in bytes.Repeat (+1"  # the user's function, and the library's for it
+    for workload in ("finalizers", "goroutines"):
+        assert by in told[workload]["live heap grew"]
+    assert list(told["finalizers"]) == ["live heap grew", "queue of finalizers grew"]
+    assert "from 0 to 1,000" in told["finalizers"]["queue of finalizers grew"]
+    assert "queue of finalizers grew" not in told["goroutines"]
+    assert "(4 to 1,004 of them wait)" in told["goroutines"]["number of goroutines grew"]
+
+    profile = project.gomatrix(
+        "profile", "reports/latest", "goroutines", "go1.27.3 BEHAVIOUR=on"
+    ).stdout
+    assert "main.drop, in bytes.Repeat" in profile
+    page = (project.latest / "report.html").read_text(encoding="utf-8")
+    assert "main.drop, in bytes.Repeat" in page
+
+
+def test_stacks_that_a_profiler_keeps_are_no_memory_outside_the_heap(tmp_path: Path) -> None:
+    project, terminal = measured(tmp_path, DEEP_STACKS)
+    (told,) = diagnoses(project).values()
+    assert list(told) == ["profiler buckets grew"]
+    page = (project.latest / "report.html").read_text(encoding="utf-8")
+    terminal += project.gomatrix("verdict", "reports/latest").stdout
+    for text in (terminal, page, json.dumps(told)):
+        assert "profiler buckets" in text
+        assert "C code" not in text
+        assert "outside the Go heap" not in text
