@@ -79,8 +79,7 @@ PROGRAMS = (
     Program("esbuild", ("--minify", "{here}/input.js"),
             "github.com/evanw/esbuild/cmd/esbuild@v0.25.5"),
     Program("gocloc", ("{here}",), "github.com/hhatto/gocloc/cmd/gocloc@v0.5.2"),
-    Program("chroma", ("--html", "{here}/input.js"),
-            "github.com/alecthomas/chroma/v2/cmd/chroma@v2.14.0"),
+    Program("shfmt", ("{here}/input.sh",), "mvdan.cc/sh/v3/cmd/shfmt@v3.7.0"),
 )  # fmt: skip
 
 
@@ -100,6 +99,7 @@ def trials(
             for n in range(40_000)
         )
         (here / "input.js").write_text("\n".join(lines))
+        (here / "input.sh").write_text("if a; then\nb | c; fi\n" * 20_000)
         for program in programs:
             source = locate(program.workload, ROOT, newest, cache)
             for version in versions:

@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 PARTS = MappingProxyType({
     "live": "live objects",
-    "garbage": "garbage not yet swept",
+    "garbage": "new objects and garbage",
     "unused": "unused in spans",
     "free": "free, not returned",
     "returned": "given back, still resident",

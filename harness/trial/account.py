@@ -57,7 +57,8 @@ def account(
     def book(part: str, size: float) -> None:
         parts[part] = parts.get(part, 0) + round(size)
 
-    for part, size in _heap(rss.pop("go heap", 0), runtime, pages).items():
+    rss.pop("go heap", 0)
+    for part, size in _heap(classes.get("go heap", {}), runtime, pages).items():
         book(part, size)
     for name, part in _OTHER_CLASSES.items():
         book(part, rss.pop(name, 0))
@@ -86,15 +87,21 @@ def untouched(runtime: Mapping[str, float | None], heap_rss: int) -> float | Non
     return max(0.0, sum(known) - heap_rss) if len(known) == len(sizes) else None
 
 
-def _heap(rss: int, runtime: Mapping[str, float | None], pages: Pages | None) -> dict[str, float]:
-    """Divide what is resident of the Go heap."""
+def _heap(
+    kinds: Mapping[str, int], runtime: Mapping[str, float | None], pages: Pages | None
+) -> dict[str, float]:
+    """Divide what is resident of the Go heap; ``kinds`` has bytes by kind, from smaps."""
+    rss = kinds.get("rss", 0)
     if runtime.get("/memory/classes/heap/objects:bytes") is None:
         return {"go heap": rss}
 
     def heap(name: str) -> float:
         return runtime.get(f"/memory/classes/heap/{name}:bytes") or 0.0
 
+    held = heap("objects")
     if pages is not None and pages.divided:
+        # the collector may have swept since the runtime was asked
+        held = float(pages.held)
         objects, unused, manual = map(float, (pages.objects, pages.unused, pages.manual))
     else:  # what was never touched is most likely a part of large objects
         whole = rss
@@ -103,14 +110,17 @@ def _heap(rss: int, runtime: Mapping[str, float | None], pages: Pages | None) ->
         free = min(whole - manual - unused, heap("free"))
         objects = min(whole - manual - unused - free, heap("objects"))
     rest = max(0.0, rss - objects - unused - manual)
+    excess = max(0.0, rest - heap("free"))
+    returned = min(excess, kinds.get("free", 0) + kinds.get("huge", 0))
     live = runtime.get("/gc/heap/live:bytes")
-    share = 1.0 if live is None else min(1.0, live / max(1.0, heap("objects")))
+    never = runtime.get("/gc/cycles/total:gc-cycles") == 0
+    share = 1.0 if live is None or never else min(1.0, live / max(1.0, held))
     return {
         "live": objects * share,
         "garbage": objects * (1 - share),
         "unused": unused,
-        "free": min(rest, heap("free")),
-        "returned": max(0.0, rest - heap("free")),
+        "free": rest - returned,
+        "returned": returned,
         "stacks": min(manual, heap("stacks")),
         "work buffers": max(0.0, manual - heap("stacks")),
     }

@@ -118,7 +118,10 @@ class Pages(Frozen):
     """Pages that map the kernel's shared page of zeros, and are not resident."""
     divided: bool
     """Whether what follows is known; what is left of ``resident`` is free."""
+    held: int
+    """Bytes of objects, resident or not."""
     objects: int
+    """What of these is resident."""
     unused: int
     """Beside objects, in spans that hold objects."""
     manual: int

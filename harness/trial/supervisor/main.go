@@ -74,6 +74,7 @@ type pages struct {
 	Zero     int64  `json:"zero"`
 	Shared   int64  `json:"shared"`
 	Divided  bool   `json:"divided"`
+	Held     int64  `json:"held"`
 	Objects  int64  `json:"objects"`
 	Unused   int64  `json:"unused"`
 	Manual   int64  `json:"manual"`

@@ -68,7 +68,7 @@ func (p *pages) read(request pagesRequest) error {
 		}
 	}
 	if len(request.Spans) == 7 {
-		if p.Objects, p.Unused, p.Manual, err = w.divide(request.Spans, ranges); err != nil {
+		if err := w.divide(p, request.Spans, ranges); err != nil {
 			return fmt.Errorf("the runtime's spans: %w", err)
 		}
 		p.Divided = true
@@ -213,10 +213,10 @@ func (z *zeroPages) has(address, entry uint64) bool {
 //
 // layout: the address of runtime.mheap_.allspans; the size of a record; where in it the span's start, pages,
 // object size, number of objects and state are.
-func (w *walker) divide(layout []uint64, ranges []pageRange) (objects, unused, manual int64, err error) {
+func (w *walker) divide(p *pages, layout []uint64, ranges []pageRange) error {
 	records, err := w.spans(layout)
 	if err != nil {
-		return 0, 0, 0, err
+		return err
 	}
 	size := int(layout[1])
 	const inUse, manually = 1, 2 // mSpanState of runtime/mheap.go
@@ -228,7 +228,7 @@ func (w *walker) divide(layout []uint64, ranges []pageRange) (objects, unused, m
 		}
 		resident := residentIn(ranges, start, bytes)
 		if state == manually {
-			manual += resident
+			p.Manual += resident
 			continue
 		}
 		used := uint64(binary.LittleEndian.Uint16(records[layout[5]:])) * field(4)
@@ -236,10 +236,11 @@ func (w *walker) divide(layout []uint64, ranges []pageRange) (objects, unused, m
 			continue // changed while it was read
 		}
 		part := int64(float64(resident) * float64(used) / float64(bytes))
-		objects += part
-		unused += resident - part
+		p.Held += int64(used)
+		p.Objects += part
+		p.Unused += resident - part
 	}
-	return objects, unused, manual, nil
+	return nil
 }
 
 func residentIn(ranges []pageRange, start, bytes uint64) (resident int64) {

@@ -26,7 +26,7 @@ sizes = st.integers(min_value=0, max_value=1 << 40)
 
 
 def looked(resident: int, objects: int, unused: int, manual: int, **more: Any) -> Pages:
-    base = {"event": "pages", "error": "", "zero": 0, "shared": 0, "divided": True}
+    base = {"event": "pages", "error": "", "zero": 0, "shared": 0, "divided": True, "held": objects}
     return Pages.model_validate(
         base | {"resident": resident, "objects": objects, "unused": unused, "manual": manual} | more
     )
@@ -65,8 +65,9 @@ RUNTIME_SAYS: dict[str, float | None] = {
 
 
 def test_pages_tell_which_part_is_resident() -> None:
-    classes = {"go heap": {"rss": 90 * MIB}, "go metadata": {"rss": 10 * MIB}}
-    pages = looked(90 * MIB, objects=40 * MIB, unused=8 * MIB, manual=5 * MIB)
+    heap = {"rss": 90 * MIB, "free": 5 * MIB, "huge": 12 * MIB}
+    classes = {"go heap": heap, "go metadata": {"rss": 10 * MIB}}
+    pages = looked(90 * MIB, objects=40 * MIB, unused=8 * MIB, manual=5 * MIB, held=100 * MIB)
     assert account(100 * MIB, classes, RUNTIME_SAYS, pages, MIB) == {
         "live": 30 * MIB, "garbage": 10 * MIB, "unused": 8 * MIB, "free": 20 * MIB,
         "returned": 17 * MIB, "stacks": 4 * MIB,
@@ -74,6 +75,24 @@ def test_pages_tell_which_part_is_resident() -> None:
         "gc": 8 * MIB,  # one of them in buffers that lie in the heap, seven of nine outside
         "remainder": MIB,  # the probe's: the resident set is to be given without it
     }  # fmt: skip
+
+
+def test_what_was_swept_since_the_runtime_was_asked_is_free() -> None:
+    pages = looked(90 * MIB, objects=76 * MIB, unused=0, manual=4 * MIB, held=80 * MIB)
+    parts = account(90 * MIB, {"go heap": {"rss": 90 * MIB}}, RUNTIME_SAYS, pages, 0)
+    assert parts == {
+        "live": 71.25 * MIB, "garbage": 4.75 * MIB, "free": 10 * MIB, "stacks": 4 * MIB,
+    }  # fmt: skip
+    runtime = RUNTIME_SAYS | {f"{HEAP}free:bytes": MIB}
+    parts = account(90 * MIB, {"go heap": {"rss": 90 * MIB}}, runtime, pages, 0)
+    assert "returned" not in parts, "the kernel knows of nothing that was given back"
+
+
+def test_before_the_first_collection_all_objects_count_as_live() -> None:
+    runtime = RUNTIME_SAYS | {"/gc/cycles/total:gc-cycles": 0.0, "/gc/heap/live:bytes": 0.0}
+    parts = account(64 * MIB, {"go heap": {"rss": 64 * MIB}}, runtime, None, 0)
+    assert parts["live"] == 30 * MIB
+    assert "garbage" not in parts
 
 
 def test_without_pages_what_was_never_touched_counts_as_objects() -> None:
