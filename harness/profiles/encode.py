@@ -72,6 +72,13 @@ class Records(Frozen):
     objects: tuple[Sampled, ...] = ()
     """Empty where the runtime's records of them are not known."""
 
+    @property
+    def nowhere(self) -> float:
+        """Which part of the bytes that were sampled has no stack."""
+        whole = sum(record.allocated[1] for record in self.records)
+        without = sum(record.allocated[1] for record in self.records if not record.stack)
+        return without / whole if whole else 0.0
+
 
 def parse_records(data: bytes) -> Records:
     """Read what ``profile.go`` of the probe has written.

@@ -10,6 +10,7 @@ from harness.profiles.encode import encode_profile, parse_records
 from harness.profiles.pages import Pages
 from harness.run.records import Measurement
 from harness.run.series import Series
+from harness.text.words import percent
 from harness.trial import numbers
 from harness.trial.observe.gctrace import GCTrace
 from harness.trial.observe.monitor import Monitor, Observation, Program
@@ -22,6 +23,8 @@ from harness.trial.server.server import Served, Server
 
 BENCHMARK_OUTPUT = 1 << 20
 """Bytes of a test binary's output that are read for results."""
+_NOTABLE = 0.01
+"""Part of a heap profile without stacks that is worth a note."""
 _SECTIONS = {
     "binary.text": (".text",),
     "binary.rodata": (".rodata", ".typelink", ".itablink", ".gosymtab"),
@@ -154,7 +157,7 @@ def _write_profile(request: TrialRequest, error: str | None) -> str:
         error: what the probe said; ``None`` for nothing.
 
     Returns:
-        Why there is no profile; empty where there is one, or none was wanted.
+        Why there is no profile, or what it lacks; empty where one is whole, or none was wanted.
     """
     if request.profile is None or request.records is None or request.pages is None:
         return ""
@@ -166,6 +169,9 @@ def _write_profile(request: TrialRequest, error: str | None) -> str:
             if records.rate <= 0:  # without records, but not without allocations
                 return "the program has turned the memory profiler off"
             request.profile.write_bytes(encode_profile(records, _read_pages(request)))
+            if records.nowhere >= _NOTABLE:
+                error = f"{percent(records.nowhere)} of it is without stacks, of which there are "
+                error += "more than the probe keeps"
     except (OSError, ValueError) as failure:
         error = str(failure)
     finally:

@@ -94,8 +94,11 @@ def test_the_profiler_stays_small_however_many_stacks_there_are(
 
 def test_stacks_beyond_the_budget_are_left_out_and_not_their_bytes(tmp_path: Path) -> None:
     """Sizes beyond number: a bucket is of one stack and one size."""
-    metrics = run(tmp_path, "deep", NEW, "-count=20000", "-sizes=999").metrics
-    assert 900 << 10 < (metrics["probe.memory"] or 0) <= 1 << 20
+    result = run(tmp_path, "deep", NEW, "-count=20000", "-sizes=999")
+    assert 900 << 10 < (result.metrics["probe.memory"] or 0) <= 1 << 20
+    assert result.notes["profile"].endswith(
+        "without stacks, of which there are more than the probe keeps"
+    )
     profile = parse_profile((tmp_path / "heap.pb.gz").read_bytes())
     allocated = profile.by_stack("alloc_space")
     assert set(map(len, allocated)) > {0, 8, 32}

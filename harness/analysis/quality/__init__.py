@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from harness.analysis.models import Caution
 from harness.analysis.quality.machine import machine_cautions
 from harness.analysis.quality.metrics import metric_cautions
+from harness.analysis.quality.probe import probe_cautions
 from harness.analysis.quality.rounds import Pace, pace_of, round_cautions
 from harness.analysis.samples import Table
 from harness.plan.question import Question
@@ -31,4 +32,5 @@ def _of_workload(table: Table, question: Question, pace: Pace, workloads: int) -
     for metric in question.metrics:
         part = _ERROR / (workloads * len(question.metrics))
         yield from metric_cautions(table, metric, question, part)
+        yield from probe_cautions(table, metric, question.margin)
     yield from machine_cautions(table, _ERROR / workloads)

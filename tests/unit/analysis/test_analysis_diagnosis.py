@@ -393,6 +393,24 @@ def test_swap_is_named() -> None:
     assert "swap used" in warned(machine(swap=4096.0))
 
 
+@pytest.mark.parametrize(
+    ("kept", "margin", "named"), [(1.1e6, "3%", True), (0.9e6, "3%", False), (0.9e6, "0.5%", True)]
+)
+def test_the_probes_memory_is_named_where_it_matters(
+    *, kept: float, margin: str, named: bool
+) -> None:
+    question = {"baseline": "go1.24.3", "candidate": "go1.24.11", "margin": margin}
+    run = make_run(
+        lambda _w, _v, r: {"rss.peak": 1e8 + r, "probe.memory": kept},
+        {**MATRIX, "question": question},
+    )
+    assert ("probe's memory" in warned(run)) == named
+    if named:
+        words = warned(run)["probe's memory"]
+        assert f"{kept / 1e8:.1%}".replace("%", " %") in words
+        assert "MiB" in words or "KiB" in words
+
+
 def test_what_is_a_small_part_of_the_change_is_not_named() -> None:
     metrics = {**RESIDENT, "heap.live": 140, "heap.stacks": 12, "runtime.mapped": 152}
     assert signatures(conclude(measured(metrics, {"go heap": 150}))) == ["live heap grew"]
