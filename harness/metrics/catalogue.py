@@ -149,7 +149,7 @@ _METRICS = (
     Metric("goroutines", "count", _LOWER, _RUNTIME, "goroutines when main ends",
            "from Go 1.26 on also the runtime's own, one or two of them the probe's"),
     Metric("binary.size", "bytes", _LOWER, _ELF, "size of the program's binary file",
-           "linked without the probe; the probe's place in the runtime stays, about 6 kB of it"),
+           "linked without the probe; the probe's place in the runtime stays, about 7 kB of it"),
     Metric("binary.text", "bytes", _LOWER, _ELF, "machine code (.text)",
            "without the probe, as all of `binary.*`"),
     Metric("binary.rodata", "bytes", _LOWER, _ELF, "constants, types and tables (.rodata …)"),
