@@ -357,14 +357,24 @@ def test_the_program_does_not_see_the_probes_goroutines(lab: Lab, version: str) 
 def test_a_runtime_in_other_words(lab: Lab) -> None:
     """Where the runtime does not read as it is known to, the probe does without its help."""
     toolchain = lab.toolchain(MIDDLE)
-    name = "src/runtime/os_linux.go"
-    text = (toolchain.goroot / name).read_text().replace("func futexwakeup(", "func futexwakeup (")
+    other = {
+        "os_linux.go": ("func futexwakeup(", "func futexwakeup ("),
+        "mprof.go": ("b := stkbucket(memProfile,", "b := stkbucket( memProfile,"),
+        "mheap.go": ("// span offset of object", "// of the object in its span"),
+    }
+    patched = {}
+    for name, (known, words) in other.items():
+        text = (toolchain.goroot / "src" / "runtime" / name).read_text()
+        assert known in text
+        patched[f"src/runtime/{name}"] = text.replace(known, words)
     package = ROOT / "go_fixtures" / "awkward"
     scratch = lab.scratch()
-    overlay = write_overlay(toolchain.goroot, package, scratch, patched={name: text})
+    overlay = write_overlay(toolchain.goroot, package, scratch, patched=patched)
     lab.go(toolchain, "build", f"-overlay={overlay}", "-o", scratch / "binary", "./awkward")
     ended = lab.run(scratch / "binary", "exit", snapshots=(60.0,))
     assert (ended.outcome, ended.go_version) == ("exit 3", MIDDLE)
+    assert "profile" not in ended.notes
+    assert ended.metrics["probe.memory"] == 0
     assert list(lab.run(scratch / "binary", "let-go", snapshots=(0.1,)).marks) == ["0.1s"]
     killed = lab.run(scratch / "binary", "hup")
     assert (killed.outcome, killed.go_version) == ("signal SIGHUP", None)
