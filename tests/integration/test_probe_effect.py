@@ -21,8 +21,8 @@ from harness.trial.trial import TrialResult, run_trial
 
 pytestmark = pytest.mark.toolchain
 ROOT = Path(__file__).parents[2]
-OLD, NEW = "go1.21.13", "go1.24.3"
-"""Before the runtime kept more than 32 frames of a stack, and after."""
+OLD, NEW, NEWEST = "go1.21.13", "go1.24.3", "go1.27.3"
+"""Before the runtime kept more than 32 frames of a stack, and after; the newest."""
 KINDS = ("recursion", "decoder", "closures", "goroutines")
 MATRIX = """\
 go: [go1.22.10, go1.23.9]
@@ -112,6 +112,21 @@ def test_a_program_that_profiles_itself_has_whole_stacks(tmp_path: Path, ldflags
     stacks = parse_profile(base64.b64decode(result.log)).by_stack()
     assert max(stack.count("main.deep") for stack in stacks) == 61
     assert result.metrics["probe.memory"] == 0
+
+
+@pytest.mark.parametrize("version", [OLD, NEW, NEWEST])
+def test_sampled_objects_lie_where_their_allocations_are_resident(
+    tmp_path: Path, version: str
+) -> None:
+    run(tmp_path, "selfreport", version, "-mib=64")  # which it writes to
+    profile = parse_profile((tmp_path / "heap.pb.gz").read_bytes())
+    (held, resident, zero) = (
+        sum(size for stack, size in profile.by_stack(kind).items() if stack[-1] == "main.main")
+        for kind in ("inuse_space", "resident_space", "zero_space")
+    )
+    assert held > 32 << 20  # of 64 MiB, by some 120 samples
+    assert 0.99 * held <= resident <= held
+    assert zero < 0.01 * held
 
 
 def test_stacks_of_other_profiles_are_the_programs_own(tmp_path: Path) -> None:
