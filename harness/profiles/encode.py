@@ -26,8 +26,8 @@ KINDS = {
 }  # fmt: skip
 """What is measured of each stack, with units."""
 RESIDENCY = {"resident_space": "bytes", "zero_space": "bytes"}
-"""What is told besides, where pages were looked at: how much of what is in use is resident, and how
-much of that lies on pages that hold only zeros."""
+"""What is told besides, where pages were looked at: how much of objects that were not yet freed at
+the snapshot, in use or garbage, is resident, and how much of that is on pages of zeros only."""
 MORE, LOW7 = 0x80, 0x7F
 """Parts of each byte of a number: whether another follows, and seven bits of the number."""
 
@@ -114,39 +114,40 @@ def parse_records(data: bytes) -> Records:
 def encode_profile(found: Records, pages: Pages | None = None) -> bytes:
     """A gzipped profile of the heap: objects and bytes, allocated and in use, by stack.
 
-    With the Go heap's ``pages``, of what is in use also how much is resident and how much zero.
+    With the Go heap's ``pages``, also how much is resident, and how much of that holds zeros only.
 
     Of a stack the runtime's own functions below the one that allocated are left out, and
     ``runtime.goexit``, as runtime/pprof does; the former in all versions as from Go 1.27 on, so
     that stacks of different versions compare. What the probe itself has allocated is left out.
     """
     probe = {n for n, frame in enumerate(found.frames) if is_probe(frame.function, frame.file)}
-    shares = _shares(found.objects, pages) if pages and found.objects else None
+    resident = _resident(found, pages) if pages and found.objects else None
     samples: list[tuple[Sequence[int], Sequence[int]]] = []
     for record in found.records:
         if probe.isdisjoint(record.stack):
             stack = [number + 1 for number in _shown(record.stack, found.frames)]
-            in_use = _unsampled(*record.in_use, found.rate)
-            values = [*_unsampled(*record.allocated, found.rate), *in_use]
-            if shares is not None:
-                size = record.in_use[1] // max(1, record.in_use[0])
-                values += [round(in_use[1] * share) for share in shares[record.stack, size]]
+            values = [*_unsampled(*record.allocated, found.rate)]
+            values += _unsampled(*record.in_use, found.rate)
+            if resident is not None:
+                size = record.allocated[1] // max(1, record.allocated[0])
+                values += resident[record.stack, size]
             samples.append((stack, values))
-    kinds = KINDS if shares is None else KINDS | RESIDENCY
+    kinds = KINDS if resident is None else KINDS | RESIDENCY
     return encode(samples, found.frames, found.rate, kinds)
 
 
-def _shares(
-    objects: Iterable[Sampled], pages: Pages
-) -> defaultdict[tuple[tuple[int, ...], int], tuple[float, float]]:
-    """By stack and size: the shares of sampled bytes that are resident, and that are zero."""
-    shares = defaultdict[tuple[tuple[int, ...], int], tuple[float, float]](lambda: (0.0, 0.0))
-    for sampled in objects:
-        if whole := sampled.size * len(sampled.addresses):
-            found = [pages.resident(address, sampled.size) for address in sampled.addresses]
-            resident, zero = (sum(sizes) for sizes in zip(*found, strict=True))
-            shares[sampled.stack, sampled.size] = (resident / whole, zero / whole)
-    return shares
+def _resident(
+    found: Records, pages: Pages
+) -> defaultdict[tuple[tuple[int, ...], int], tuple[int, int]]:
+    """By stack and size: estimated bytes that are resident, and those of them that are zero."""
+    sizes = defaultdict[tuple[tuple[int, ...], int], tuple[int, int]](lambda: (0, 0))
+    for size, stack, addresses in found.objects:
+        seen = [pages.resident(address, size) for address in addresses]
+        _, whole = _unsampled(len(seen), size * len(seen), found.rate)
+        scale = whole / max(1, size * len(seen))
+        resident, zero = (round(scale * sum(column)) for column in zip(*seen, strict=True))
+        sizes[stack, size] = (resident, zero)
+    return sizes
 
 
 def encode(

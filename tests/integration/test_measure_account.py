@@ -14,6 +14,8 @@ from harness.golang.cache import default_cache
 from harness.golang.sources.locate import locate
 from harness.matrix.models import BuildSpec, WorkloadSpec
 from harness.profiles.pages import Pages as States
+from harness.profiles.pprof import parse_heap
+from harness.profiles.sites import by_site
 from harness.trial.process import Answer, Job, Pages, PagesRequest, Started, Supervised
 from harness.trial.trial import TrialResult, run_trial
 
@@ -89,7 +91,7 @@ def measured(supervisor: Path, directory: Path, name: str, version: str, *args: 
     request = BuildRequest(source=source, toolchain=toolchain, settings=(), build=BuildSpec())
     (record,) = build_all([request], cache, print)
     directory.mkdir()
-    profile = directory.with_suffix(".pb.gz")
+    profile = directory.parent / f"{directory.name}.pb.gz"
     return run_trial(
         trial_request(supervisor, Path(record.binary), *args, directory=directory, profile=profile)
     )
@@ -116,15 +118,19 @@ def test_an_account_names_every_byte(
 
 
 def test_what_was_never_written_is_found(supervisor: Path, tmp_path: Path) -> None:
-    zero, untouched = {}, {}
+    zero, untouched, site = {}, {}, {}
     for version in ("go1.23.9", "go1.24.3", "go1.24.11"):
         result = measured(
             supervisor, tmp_path / version, "largebuffers", version, "-retain-mib=256"
         )
         zero[version] = result.metrics["heap.zero"] or 0.0
         untouched[version] = result.metrics["heap.untouched"] or 0.0
+        sizes = by_site(parse_heap((tmp_path / f"{version}.pb.gz").read_bytes(), "zero_space"))
+        site[version] = sum(size for name, size in sizes.items() if name.startswith("main.fill"))
     assert abs(zero["go1.24.3"] - 97 * MIB) < 3 * MIB
+    assert abs(site["go1.24.3"] - 97 * MIB) < 5 * MIB
     assert untouched["go1.24.3"] < 4 * MIB
     for version in ("go1.23.9", "go1.24.11"):
         assert zero[version] < 4 * MIB
+        assert site[version] < 4 * MIB
         assert abs(untouched[version] - 97 * MIB) < 3 * MIB

@@ -53,8 +53,8 @@ func gomatrixHeapRecords(path string) error {
 	if err != nil {
 		return err
 	}
-	runtime.GC() // the records tell what the last collection found
-	objects := gomatrixSampled()
+	objects := gomatrixSampled() // as they were at the pause: at the end of main much is garbage
+	runtime.GC()                 // the records tell what the last collection found
 	var records []runtime.MemProfileRecord
 	n, ok := runtime.MemProfile(nil, true)
 	for !ok { // other goroutines may allocate in new places in the meantime

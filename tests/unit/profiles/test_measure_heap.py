@@ -15,6 +15,7 @@ from harness.profiles.encode import (
     encode_profile,
     parse_records,
 )
+from harness.profiles.pages import Pages
 from harness.profiles.pprof import parse_heap
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -158,3 +159,21 @@ def test_what_only_looks_like_the_probe_is_the_program_s() -> None:
     records = tuple(Record((1, 100), (1, 100), (n,)) for n in range(4))
     written = encode_profile(Records(rate=1, records=records, frames=frames))
     assert parse_heap(written) == {(name,): 100 for name in names}
+
+
+def test_what_is_resident_of_a_site_is_told_though_it_is_garbage_by_then() -> None:
+    start, page = 0xC000000000, 4096
+    states = bytes([1, 1, 2, 2, 0, 0, 0, 0])  # of two objects of four pages each
+    pages = Pages.parse(start.to_bytes(8, "little") + (8).to_bytes(8, "little") + states)
+    frames = (Frame(1, "main.fill", "main.go"), Frame(2, "main.main", "main.go"))
+    record = Record((2, 8 * page), (0, 0), (0, 1))
+    other = Record((1, 16), (1, 16), (1,))
+    objects = (Sampled(4 * page, (0, 1), (start, start + 4 * page)),)
+    found = Records(rate=1, records=(record, other), frames=frames, objects=objects)
+    written = encode_profile(found, pages)
+    assert parse_heap(written, "resident_space") == {
+        ("main.main", "main.fill"): 4 * page, ("main.main",): 0,
+    }  # fmt: skip
+    assert parse_heap(written, "zero_space")["main.main", "main.fill"] == 2 * page
+    with pytest.raises(ValueError, match="without zero_space"):
+        parse_heap(encode_profile(found), "zero_space")
