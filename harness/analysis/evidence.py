@@ -58,15 +58,9 @@ def _sites(reading: Reading, trial: TrialRecord, module: str) -> Sites | None:
     Raises:
         HarnessError: it is damaged, or beyond a limit.
     """
-    profile = reading.profile(trial)
-    if profile is None:
+    stacks = reading.heaps(trial, _KINDS)
+    if stacks is None:
         return None
-    try:
-        stacks = {kind: profile.by_stack(kind) for kind in _KINDS if kind in profile.kinds}
-    except ValueError as error:
-        raise HarnessError(f"{trial.profile}: {error}") from None
-    if "inuse_space" not in stacks:
-        raise HarnessError(f"{trial.profile}: a profile without inuse_space")
     return {kind: by_site(held, module) for kind, held in stacks.items()}
 
 

@@ -1,5 +1,7 @@
 """Read the files of a run's trials: series and heap profiles."""
 
+from collections.abc import Sequence
+
 from harness.errors import HarnessError, MissingError
 from harness.files.inside import read_inside
 from harness.files.unpack import Allowance
@@ -7,6 +9,9 @@ from harness.profiles.pprof import COMPRESSED, Profile, Stack, parse_profile, wh
 from harness.run.records import TrialRecord
 from harness.run.series import read_series
 from harness.run.store import Run
+
+Heap = dict[Stack, float]
+"""Bytes or objects by stack, root first."""
 
 _POINTS, _BYTES = 4_000_000, 128 << 20
 """Most that is read of all series together."""
@@ -30,19 +35,21 @@ class Reading:
         except HarnessError:  # truncated when its writer was killed, or outside the run
             return []
 
-    def heap(self, trial: TrialRecord, kind: str = "inuse_space") -> dict[Stack, float] | None:
-        """Heap bytes by stack, root first; ``None`` where there is no profile.
+    def heaps(self, trial: TrialRecord, kinds: Sequence[str]) -> dict[str, Heap] | None:
+        """Bytes or objects by stack, root first, of those kinds of sample that a profile has.
 
-        A profile without a single sample is one too: nothing was live.
+        ``None`` where there is no profile. One without a single sample is one too: nothing was
+        live.
 
         Raises:
-            HarnessError: the profile is damaged, or beyond a limit.
+            HarnessError: the profile is damaged, beyond a limit, or without the first kind.
         """
         profile = self.profile(trial)
         if profile is None:
             return None
         try:
-            return profile.by_stack(kind)
+            profile.column(kinds[0])
+            return {kind: profile.by_stack(kind) for kind in kinds if kind in profile.kinds}
         except ValueError as error:
             raise HarnessError(f"{trial.profile}: {error}") from None
 

@@ -1,24 +1,26 @@
-"""Heap by function and by stack, candidate against baseline."""
+"""Heap by allocation site and by stack, candidate against baseline."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.profiles.pprof import Stack
 from harness.profiles.sites import by_site
 from harness.report.charts import vega
 from harness.report.charts.vega import WIDTH, Chart, Figure
 from harness.report.wording import quantity
-from harness.run.contents import Reading
+from harness.run.contents import Heap, Reading
 from harness.run.store import Run
 from harness.text.visible import visible
 
-Heap = dict[Stack, float]
-"""Bytes by stack."""
-
 _FUNCTIONS = 20
 """Rows of the table."""
-_KINDS = (("inuse_space", "Live heap"), ("alloc_space", "Allocated memory"))
+_WORDS = {"inuse_space": "Live heap", "alloc_space": "Allocated memory"}
+"""By kind of sample: what the heap holds, in words."""
+_RESIDENCY = {"resident_space": "Resident", "zero_space": "Never written"}
+"""What of the live heap is resident, and what of that holds only zeros."""
 _STRONG = 0.2
 """Change of a frame, as a part of all bytes, that takes the full colour at least."""
 _FRAME = 0.002
@@ -28,48 +30,48 @@ _FRAME = 0.002
 def heap_difference(
     run: Run, workload: str, baseline: str, candidate: str, key: str, reading: Reading
 ) -> Figure | None:
-    """Heap by function, candidate less baseline, with a flame graph of both.
+    """Heap by allocation site, candidate less baseline, with a flame graph of both.
 
     A program whose main has returned has often nothing live left: where that holds for both, what
     they allocated over the whole trial is shown. ``key`` is the figure's id in the page.
     """
-    found = _heaps(run, workload, baseline, candidate, reading)
-    if found is None:
+    sides = [_mean_heaps(run, workload, variant, reading) for variant in (baseline, candidate)]
+    kinds = (k for k in _WORDS if all(k in side for side in sides))
+    kind = next((k for k in kinds if any(any(side[k].values()) for side in sides)), None)
+    if kind is None:
         return None
-    words, before, after = found
-    title = f"{words} by stack: {visible(workload)}"
+    before, after = (side[kind] for side in sides)
+    title = f"{_WORDS[kind]} by stack: {visible(workload)}"
     note = (
         "Root at the top; width is the candidate's bytes or the baseline's, whichever are more; "
         "orange grew, blue shrank. Sampled by the runtime; means over rounds."
     )
     svg = vega.draw(_flame_graph(before, after), title)
-    return Figure(
-        key, title, note, svg, table=_table(before, after, run.manifest.module_of(workload))
-    )
+    table = _table(sides, kind, run.manifest.module_of(workload))
+    return Figure(key, title, note, svg, table=table)
 
 
-def _heaps(
-    run: Run, workload: str, baseline: str, candidate: str, reading: Reading
-) -> tuple[str, Heap, Heap] | None:
-    """What the heaps hold, in words, and both of the first kind that holds anything."""
-    for kind, words in _KINDS:
-        before = _mean_heap(run, workload, baseline, kind, reading)
-        after = _mean_heap(run, workload, candidate, kind, reading)
-        if before is not None and after is not None and any((*before.values(), *after.values())):
-            return words, before, after
-    return None
-
-
-def _table(before: Heap, after: Heap, module: str) -> tuple[tuple[str, ...], ...]:
-    """The functions that differ the most, by the bytes that are allocated there."""
-    held, holds = (by_site(heap, module) for heap in (before, after))
-    sizes = {name: (held.get(name, 0.0), holds.get(name, 0.0)) for name in {*held, *holds}}
-    rows = [(name, old, new, new - old) for name, (old, new) in sizes.items() if old or new]
-    rows.sort(key=lambda row: (-abs(row[3]), row[0]))
+def _table(
+    sides: Sequence[Mapping[str, Heap]], kind: str, module: str
+) -> tuple[tuple[str, ...], ...]:
+    """The allocation sites that differ the most, and what of their memory is resident."""
+    kinds = [kind, *(k for k in _RESIDENCY if all(k in side for side in sides))]
+    held = {k: [by_site(side[k], module) for side in sides] for k in kinds}
+    rows = []
+    for name in {site for columns in held.values() for column in columns for site in column}:
+        sizes = [tuple(column.get(name, 0.0) for column in held[k]) for k in kinds]
+        if any(map(any, sizes)):
+            rows.append((-max(abs(after - before) for before, after in sizes), name, sizes))
+    rows.sort()
     return (
-        ("Function", "Baseline", "Candidate", "Difference"),
-        *((name, *(quantity(n, "bytes") for n in sizes)) for name, *sizes in rows[:_FUNCTIONS]),
-    )
+        ("Allocated by", "Baseline", "Candidate", "Difference", *(
+            f"{_RESIDENCY[k]}, {role}" for k in kinds[1:] for role in ("baseline", "candidate")
+        )),
+        *(
+            (name, *(quantity(size, "bytes") for size in (*own, own[1] - own[0], *chain(*more))))
+            for _, name, (own, *more) in rows[:_FUNCTIONS]
+        ),
+    )  # fmt: skip
 
 
 def _flame_graph(before: Heap, after: Heap) -> Chart:
@@ -107,24 +109,27 @@ def _flame_graph(before: Heap, after: Heap) -> Chart:
     }
 
 
-def _mean_heap(run: Run, workload: str, variant: str, kind: str, reading: Reading) -> Heap | None:
-    total: Heap = defaultdict(float)
-    count = 0
+def _mean_heaps(run: Run, workload: str, variant: str, reading: Reading) -> dict[str, Heap]:
+    """By kind of sample, if all profiles have it; empty without a profile that can be read."""
+    found = []
     for trial in run.trials:
         if trial.ok and (trial.workload, trial.variant) == (workload, variant):
-            try:
-                heap = reading.heap(trial, kind)
-            except HarnessError:  # the verdict says so
-                continue
-            count += heap is not None
-            for stack, size in (heap or {}).items():
-                total[stack] += size
-    return {stack: size / count for stack, size in total.items()} if count else None
+            with suppress(HarnessError):  # the verdict says so
+                found.append(reading.heaps(trial, (*_WORDS, *_RESIDENCY)))
+    known = [heaps for heaps in found if heaps is not None]
+    means: dict[str, Heap] = {}
+    for kind in (*_WORDS, *_RESIDENCY):
+        if known and all(kind in heaps for heaps in known):
+            means[kind] = defaultdict(float)
+            for heaps in known:
+                for stack, size in heaps[kind].items():
+                    means[kind][stack] += size / len(known)
+    return means
 
 
 def _frames(before: Heap, after: Heap) -> list[dict[str, Any]]:
     """Rectangles of a flame graph whose widths hold either heap."""
-    sums: dict[Stack, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    sums: dict[tuple[str, ...], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     for stack in sorted(before.keys() | after.keys()):
         old, new = before.get(stack, 0.0), after.get(stack, 0.0)
         for depth in range(len(stack) + 1):

@@ -6,6 +6,7 @@ from profiles import field, profile, varint
 from synthetic import make_run
 
 from harness.analysis.evidence import read_evidence
+from harness.profiles.encode import KINDS, RESIDENCY, Frame, encode
 from harness.report.charts.heap import heap_difference
 from harness.run.contents import Reading
 from harness.run.store import Run
@@ -60,3 +61,27 @@ def test_no_profile_is_not_an_empty_one(tmp_path: Path) -> None:
     run = stored(tmp_path, heaps)
     assert read_evidence(run).functions == {("w", "go1.24.11"): {"main.fill": 8.0 * MIB}}
     assert heap_difference(run, "w", "go1.24.3", "go1.24.11", "heap", Reading(run)) is None
+
+
+def test_the_table_of_the_heap_names_sites_and_what_was_never_written(tmp_path: Path) -> None:
+    frames = (Frame(11, "main.fill", "f.go"), Frame(12, "bytes.growSlice", "b.go"))
+    kinds = KINDS | RESIDENCY
+
+    def heap(zero: int) -> bytes:
+        values = (1, 9 * MIB, 1, 8 * MIB, 7 * MIB, zero)
+        return encode([((2, 1), values)], frames, 1, kinds)
+
+    heaps: dict[tuple[str, int], bytes | None] = {
+        (v, r): heap(MIB * (v == "go1.24.11") * r)
+        for v in ("go1.24.3", "go1.24.11")
+        for r in (1, 2)
+    }
+    run = stored(tmp_path, heaps)
+    figure = heap_difference(run, "w", "go1.24.3", "go1.24.11", "heap", Reading(run))
+    assert figure is not None
+    assert figure.table == (
+        ("Allocated by", "Baseline", "Candidate", "Difference", "Resident, baseline",
+         "Resident, candidate", "Never written, baseline", "Never written, candidate"),
+        ("main.fill, in bytes.growSlice", "8.00 MiB", "8.00 MiB", "0 B", "7.00 MiB", "7.00 MiB",
+         "0 B", "1.50 MiB"),
+    )  # fmt: skip
