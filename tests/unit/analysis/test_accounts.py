@@ -75,6 +75,17 @@ def test_a_stray_round_is_in_the_interval_as_it_is_in_the_mean() -> None:
     assert live.ci[0] < (live.difference or 0) < live.ci[1]
 
 
+def test_outliers_are_in_the_interval_as_they_are_in_the_mean() -> None:
+    far = {3: 600 << 20, 9: -60 << 20}
+
+    def give(variant: str, number: int) -> dict[str, int]:
+        return {"live": (1 << 30) + (variant == "go1.24.3") * (far.get(number, 4096 * number))}
+
+    live = only(accounted(give, PAIR | {"trials": 20})).parts[0]
+    assert live.ci is not None
+    assert live.ci[0] < 27 * MIB < (live.difference or 0) < live.ci[1]
+
+
 def test_one_round_has_no_interval() -> None:
     account = only(accounted(origin, PAIR | {"trials": 1}))
     assert {p.ci for p in account.parts} == {None}
