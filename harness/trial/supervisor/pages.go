@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sort"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -29,7 +30,13 @@ const (
 	mostSpanSize = 4096 // bytes of one record
 )
 
-var errTooMuch = errors.New("more is resident in the Go heap than is looked at")
+// longest is how long a look may take: the program waits, and gives up after 10 s.
+const longest = 4 * time.Second
+
+var (
+	errTooMuch = errors.New("more is resident in the Go heap than is looked at")
+	errTooLong = errors.New("the Go heap is too large to be looked at in 4 s on this machine")
+)
 
 // walk reads which pages of the ranges are resident and which of these are zero. The program waits.
 func walk(request pagesRequest) pages {
@@ -49,7 +56,10 @@ func (p *pages) read(request pagesRequest) error {
 		return err
 	}
 	defer table.Close()
-	w := walker{pid: request.PID, table: table, most: request.Most / pageSize, content: make([]byte, chunkPages*pageSize)}
+	w := walker{
+		pid: request.PID, table: table, most: request.Most / pageSize, end: time.Now().Add(longest),
+		content: make([]byte, chunkPages*pageSize),
+	}
 	ranges := make([]pageRange, len(request.Ranges))
 	for i, bounds := range request.Ranges {
 		ranges[i] = pageRange{bounds[0], make([]byte, (bounds[1]-bounds[0])/pageSize)}
@@ -90,6 +100,7 @@ type walker struct {
 	pid     int
 	table   *os.File
 	most    int64 // pages to read
+	end     time.Time
 	content []byte
 	zeros   [pageSize]byte
 }
@@ -99,6 +110,9 @@ func (w *walker) look(r pageRange) error {
 	entries := make([]byte, 8*chunkPages)
 	var ofZeros zeroPages
 	for first := 0; first < len(r.states); first += chunkPages {
+		if time.Now().After(w.end) {
+			return errTooLong
+		}
 		states := r.states[first:]
 		if len(states) > chunkPages {
 			states = states[:chunkPages]
