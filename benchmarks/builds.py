@@ -26,7 +26,7 @@ from project import cache_without_builds
 from harness.golang.builds.build import build_all
 from harness.golang.builds.request import BuildRequest
 from harness.golang.cache import default_cache
-from harness.golang.sources.locate import locate
+from harness.golang.sources.locate import locate_all
 from harness.golang.toolchains.resolve import Toolchain, resolve
 from harness.matrix.models import BuildSpec, ToolchainSpec, WorkloadSpec
 
@@ -110,10 +110,8 @@ def _warm(cache: Path) -> float:
 def _build(cache: Path) -> None:
     toolchains = _toolchains(cache)
     newest = list(toolchains.values())[-1]
-    sources = [
-        locate(WorkloadSpec(name=name, package=f"./{name}"), FIXTURES, newest, cache)
-        for name in WORKLOADS
-    ]
+    workloads = [WorkloadSpec(name=name, package=f"./{name}") for name in WORKLOADS]
+    sources = [found.result() for found in locate_all(workloads, FIXTURES, newest, cache)]
     requests = [
         BuildRequest(
             source=source, toolchain=toolchains[name], settings=settings, build=BuildSpec()

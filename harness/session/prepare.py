@@ -10,7 +10,7 @@ from harness.errors import HarnessError
 from harness.golang.builds.request import BuildRequest
 from harness.golang.cache import default_cache
 from harness.golang.experiments import explain_unknown
-from harness.golang.sources.locate import Source, locate
+from harness.golang.sources.locate import Source, locate_all
 from harness.golang.toolchains.resolve import Toolchain, ToolchainError, resolve
 from harness.golang.versions import GoVersion
 from harness.matrix.load import Matrix, load
@@ -141,9 +141,10 @@ def _toolchains(matrix: Matrix, cache: Path, say: Say) -> dict[str, Toolchain]:
 def _sources(matrix: Matrix, toolchain: Toolchain, cache: Path) -> dict[str, Source]:
     base, tags = matrix.path.parent, matrix.spec.tags
     sources = {}
-    for index, workload in enumerate(matrix.spec.workloads):
+    found = locate_all(matrix.spec.workloads, base, toolchain, cache, tags)
+    for index, (workload, source) in enumerate(zip(matrix.spec.workloads, found, strict=True)):
         try:
-            sources[workload.name] = locate(workload, base, toolchain, cache, tags)
+            sources[workload.name] = source.result()
         except HarnessError as error:
             raise matrix.error(("workloads", index, "package"), str(error)) from None
     return sources

@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,8 @@ _GO_LINE = re.compile(r"^go\s+(\d\S*)", re.MULTILINE)
 _RELEASE = re.compile(r"v\d+\.\d+\.\d+([-+].*)?")
 _MODULE = "module.json"
 _OUTSIDE = {"GOWORK": "off"}
+_AT_A_TIME = 2
+"""Workloads that are located at the same time; each takes two or three short go commands."""
 _OVERLAID_WORK = 23
 """The first minor version whose go command reads a ``go.work`` through an overlay."""
 
@@ -126,6 +129,18 @@ def locate(
             f"there is no directory {package!r} beside the matrix file{_near(package, start)}"
         )
     return search.find(package, start, ".")
+
+
+def locate_all(
+    workloads: Sequence[WorkloadSpec],
+    base: Path,
+    toolchain: Toolchain,
+    cache: Path,
+    tags: Sequence[Sequence[str]] = ((),),
+) -> list[Future[Source]]:
+    """Find the packages of several workloads, two at a time; each future is done, as ``locate``."""
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        return [pool.submit(locate, w, base, toolchain, cache, tags) for w in workloads]
 
 
 @dataclass(frozen=True)
