@@ -125,7 +125,8 @@ def probe_digest(mode: ProbeMode = "full") -> str:
     """Digest what the probe adds to a build in this mode; part of each build key."""
     digest = hashlib.sha256(mode.encode())
     if mode != "off":
-        digest.update(f"{_IMPORTER}{_CATCH}{_NEEDED}{_SPANS}{_BOUNDED}{_OBJECTS}".encode())
+        words = (_IMPORTER, _CATCH, _NEEDED, _SPANS, _SAMPLE, _BOUNDED, _OBJECTS, _STOP)
+        digest.update(f"{words}".encode())
         digest.update(Path(layout.__file__).read_bytes())
         for path in sorted(_SOURCES.glob("*.go")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
