@@ -27,25 +27,32 @@ class Holder(Frozen):
 def merge(profiles: Iterable[Path]) -> bytes:
     """A gzipped profile of all of them added up, for ``go tool pprof`` and the like.
 
+    What is resident is in it if all of them tell.
+
     Raises:
         HarnessError: one of them cannot be read.
     """
     totals: dict[tuple[heap.Frame, ...], list[int]] = {}
     period = 0
     allowance = whole_run()
+    kinds = heap.KINDS | heap.RESIDENCY
     for path in profiles:
         profile = _read(path, allowance)
+        if not heap.RESIDENCY.keys() <= set(profile.kinds):
+            kinds = heap.KINDS
         with _usable(path):
-            columns = [profile.column(kind) for kind in heap.KINDS]
+            columns = [profile.column(kind) for kind in kinds]
         period = profile.period or period
         for stack, values in profile.samples:
-            total = totals.setdefault(stack, [0] * len(columns))
+            total = totals.setdefault(stack, [0] * len(heap.KINDS | heap.RESIDENCY))
             for place, column in enumerate(columns):
                 total[place] += values[column]
     frames = dict.fromkeys(chain.from_iterable(totals))
     numbers = {frame: number for number, frame in enumerate(frames, 1)}
-    samples = (([numbers[f] for f in stack], total) for stack, total in totals.items())
-    return heap.encode(samples, frames, period)
+    samples = (
+        ([numbers[f] for f in stack], total[: len(kinds)]) for stack, total in totals.items()
+    )
+    return heap.encode(samples, frames, period, kinds)
 
 
 def top(

@@ -16,8 +16,9 @@ from harness.cli import main
 from harness.files.unpack import Allowance, TooLargeError, gunzip
 from harness.golang.records import ToolchainRecord
 from harness.profiles import merge as merge_module
-from harness.profiles.encode import Frame, Record, Records, encode_profile
+from harness.profiles.encode import Frame, Record, Records, Sampled, encode_profile
 from harness.profiles.merge import merge, top
+from harness.profiles.pages import PAGE, Pages
 from harness.profiles.pprof import parse_heap, parse_profile
 from harness.run import contents
 from harness.run.series import write_series
@@ -190,6 +191,28 @@ def test_profiles_are_added_up_and_compared_per_trial(tmp_path: Path) -> None:
     found = [(h.function, h.flat, h.cumulative) for h in top(paths[:2], paths[2:])]
     assert found == [("main.fill", 15, 15), ("main.main", 2, 17)]
     assert len(top(paths, count=1)) == 1
+
+
+def test_what_is_resident_is_added_up_where_all_profiles_tell(tmp_path: Path) -> None:
+    frames = (Frame(16, "main.fill", "/src/main.go", 7),)
+    found = Records(
+        rate=1, frames=frames, records=(Record((4, 4 * PAGE), (0, 0), (0,)),),
+        objects=(Sampled(PAGE, (0,), (PAGE, 2 * PAGE, 3 * PAGE)),),
+    )  # fmt: skip
+    written = b"".join(n.to_bytes(8, "little") for n in (PAGE, 3)) + bytes([1, 2, 0])
+    full = encode_profile(found, Pages.parse(written))
+    # what main alone held is not in use after it, and is told of all the same
+    assert parse_heap(full, "inuse_space") == {("main.fill",): 0}
+    assert parse_heap(full, "resident_space") == {("main.fill",): 2 * PAGE}
+    assert parse_heap(full, "zero_space") == {("main.fill",): PAGE}
+    paths = [tmp_path / f"{number}.pb.gz" for number in range(3)]
+    for path, data in zip(paths, (full, full, records(30)), strict=True):
+        path.write_bytes(data)
+    assert parse_heap(merge(paths[:2]), "zero_space") == {("main.fill",): 2 * PAGE}
+    for order in (paths, paths[::-1]):
+        added = parse_profile(merge(order))
+        assert added.kinds == ("alloc_objects", "alloc_space", "inuse_objects", "inuse_space")
+        assert sum(sample.values[1] for sample in added.samples) == 8 * PAGE + 30
 
 
 def test_recursion_is_counted_once(tmp_path: Path) -> None:
