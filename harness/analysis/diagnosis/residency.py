@@ -44,11 +44,12 @@ def residency(change: MemoryChange) -> Found:
 
 
 def never_written(change: MemoryChange) -> Found:
-    """Pages that hold only zeros, where the runtime counts as much more as is resident."""
+    """Pages of objects that hold only zeros, where the runtime counts as much more."""
     zero = change.metric("heap.zero")
-    if change.makes_most(zero, change.metric("rss.end")) and not change.material(
-        change.heap_unaccounted
-    ):
+    if change.material(change.heap_unaccounted):
+        return
+    objects = change.part("live", "garbage")
+    if change.makes_most(zero, change.metric("rss.end")) and change.makes_most(objects, zero):
         yield f"never written heap memory {change.verb}", _zeros(change, zero)
 
 
