@@ -18,8 +18,8 @@ _LEAST = 1024
 """Bytes: a logarithmic axis has no zero."""
 _WORDS = {
     "go heap": "arenas of the Go heap",
-    "go metadata": "anonymous, outside the Go heap",
-    "other": "anonymous, outside the Go heap",
+    "go metadata": "other anonymous memory",
+    "other": "other anonymous memory",
     "stack": "the first thread's stack",
     "thread stack": "stacks of C threads",
     "vdso": "pages of the kernel",

@@ -175,7 +175,7 @@ def test_regions_have_the_words_of_a_part_only_for_the_same_bytes() -> None:
     assert figure is not None
     assert [row[1:4] for row in figure.table[1:5]] == [
         ("go1.23.9", "arenas of the Go heap", "300 MiB"),
-        ("go1.23.9", "anonymous, outside the Go heap", "8.00 MiB"),
+        ("go1.23.9", "other anonymous memory", "8.00 MiB"),
         ("go1.23.9", PARTS["text"], "3.00 MiB"),
         ("go1.23.9", "the first thread's stack", "1.00 MiB"),
     ]
