@@ -64,8 +64,10 @@ class MemoryChange:
     candidate: str
     sign: float
     """-1 if the resident set is shown to shrink: the rules then say what shrank."""
+    least: float
+    """Bytes that are never material: the margin's part of the baseline, and a few spans."""
     threshold: float
-    """Bytes above which a difference is material."""
+    """Bytes above which a difference is material: these, and a part of the whole change."""
     evidence: Evidence
 
     @classmethod
@@ -77,7 +79,8 @@ class MemoryChange:
         known = [size for size in sizes if size is not None]
         if not known:
             return None
-        plain = cls(table, baseline, candidate, 1.0, max(margin * known[0], _LEAST), evidence)
+        least = max(margin * known[0], _LEAST)
+        plain = cls(table, baseline, candidate, 1.0, least, least, evidence)
         sign, largest = 1.0, 0.0
         for metric in ("rss.peak", "rss.end"):
             change = plain.metric(metric)
@@ -85,8 +88,8 @@ class MemoryChange:
                 size = middle(change) or 0.0
                 if abs(size) > largest:
                     sign, largest = float(np.sign(size)), abs(size)
-        threshold = max(plain.threshold, PART * largest)
-        return cls(table, baseline, candidate, sign, threshold, evidence)
+        threshold = max(least, PART * largest)
+        return cls(table, baseline, candidate, sign, least, threshold, evidence)
 
     @property
     def verb(self) -> str:

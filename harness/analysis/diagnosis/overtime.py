@@ -102,11 +102,12 @@ def _growths(change: MemoryChange, variant: str) -> list[Growth]:
 
 
 def _only_candidate(change: MemoryChange, base: list[float], cand: list[float]) -> bool:
-    """Whether the candidate's gains are shown to be material, and the baseline's are not."""
+    """Whether the candidate is shown to gain, a material size, and the baseline not to."""
     if len(base) < _FEWEST or len(cand) < _FEWEST:
         return False
     return (
-        p_value(np.array(cand) - change.threshold, above=True) <= ERROR
+        p_value(np.array(cand) - change.least, above=True) <= ERROR
+        and float(np.median(cand)) > change.threshold
         and p_value(np.abs(base) - change.threshold, above=False) <= ERROR
     )
 
