@@ -10,7 +10,15 @@ from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from harness.matrix import models
-from harness.matrix.models import question, scalars, servers, suspects, toolchains, trials
+from harness.matrix.models import (
+    question,
+    scalars,
+    servers,
+    suspects,
+    toolchains,
+    trials,
+    workloads,
+)
 from harness.models import Frozen, field_docs
 from harness.text import units
 
@@ -25,6 +33,7 @@ _SECTIONS: dict[type[Frozen], str] = {
     models.SuspectSpec: "suspects",
     models.WorkloadSpec: "A workload",
     models.BenchmarkSpec: "benchmark",
+    models.InputSpec: "stdin",
     models.ServerSpec: "server",
     models.ReadySpec: "ready",
     models.LoadSpec: "load",
@@ -44,6 +53,7 @@ _ALSO = {
     toolchains.expand_toolchain: "a release, as `go1.24.3`, or ",
     suspects.expand_suspect: "an experiment's name, `auto`, or ",
     servers.expand_ready: "a URL, or ",
+    workloads.expand_input: "a text, or ",
     trials.expand_trials: "a number, or ",
 }
 _TELLING = 1_000_000

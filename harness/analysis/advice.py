@@ -8,6 +8,8 @@ _ADVICE = {
     "signal": "the program crashed or was killed; its last output says why, if anything does",
     "memory limit": "its processes together exceeded trials.memory_limit: raise it",
     "load failed": "see server.load: its url or command, and max_failed",
+    "setup failed": "see the workload's setup:, files: and stdin:; paths start from the matrix "
+    "file, and a command is looked for in /usr/local/bin, /usr/bin and /bin",
     "build failed": "fix the program, or exclude: this cell",
     "no benchmark": "benchmark.run matches none of the package's benchmarks",
 }

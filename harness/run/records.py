@@ -130,8 +130,8 @@ class Measurement(Frozen):
 
     outcome: str
     """``ok``, ``exit N``, ``signal NAME``, ``timeout``, ``memory limit``, ``not ready``,
-    ``load failed``, ``no benchmark`` (none matched), ``build failed``, ``not started``, or ``lost``
-    (the supervisor was killed)."""
+    ``load failed``, ``setup failed``, ``no benchmark`` (none matched), ``build failed``,
+    ``not started``, or ``lost`` (the supervisor was killed)."""
     metrics: NumbersByName = Field(default_factory=dict)
     notes: dict[str, str] = Field(default_factory=dict)
     """For metrics that are ``None``: why; for those from another source than usual: which. Under

@@ -15,6 +15,7 @@ from harness.golang.toolchains.resolve import Toolchain, ToolchainError, resolve
 from harness.golang.versions import GoVersion
 from harness.matrix.load import Matrix, load
 from harness.matrix.models import MatrixSpec
+from harness.matrix.paths import beside
 from harness.plan.feasible import check_trials, require_sides
 from harness.plan.plan import Cell, Plan, make_plan
 from harness.plan.question import QuestionError, resolve_question
@@ -77,6 +78,7 @@ def prepare(
     """
     require_linux()
     spec = matrix.spec
+    _check_inputs(matrix)
     cache = default_cache()
     toolchains = _toolchains(matrix, cache, say)
     _check_experiments(matrix, toolchains)
@@ -148,6 +150,26 @@ def _sources(matrix: Matrix, toolchain: Toolchain, cache: Path) -> dict[str, Sou
         except HarnessError as error:
             raise matrix.error(("workloads", index, "package"), str(error)) from None
     return sources
+
+
+def _check_inputs(matrix: Matrix) -> None:
+    """Refuse an input that is not there now, before anything is built."""
+    for index, workload in enumerate(matrix.spec.workloads):
+        places: dict[tuple[str | int, ...], str] = {
+            ("files", i): f for i, f in enumerate(workload.files)
+        }
+        if workload.stdin and workload.stdin.file and "{" not in workload.stdin.file:
+            places["stdin", "file"] = workload.stdin.file
+        for place, said in places.items():
+            try:
+                found = beside(matrix.path.parent, said).exists()
+            except HarnessError as error:
+                raise matrix.error(("workloads", index, *place), str(error)) from None
+            if not found:
+                raise matrix.error(
+                    ("workloads", index, *place),
+                    f"there is no {said!r} beside the matrix file; write another path",
+                )
 
 
 def _check_experiments(matrix: Matrix, toolchains: Mapping[str, Toolchain]) -> None:

@@ -37,6 +37,8 @@ class Job(Frozen):
     """CPUs to run on; empty for any."""
     cgroup: Path | None = None
     """Directory of the control group to start in; none for the supervisor's own."""
+    input: int = -1
+    """Descriptor for standard input; -1 for an empty one."""
     output: int = -1
     """Descriptor for standard output and standard error."""
     files: tuple[int, ...] = ()
@@ -159,6 +161,7 @@ class Supervised:
         *,
         output: int,
         files: Sequence[int] = (),
+        given: int = -1,
     ) -> None:
         """Start a program.
 
@@ -168,6 +171,7 @@ class Supervised:
             on_answer: called by ``read``.
             output: as ``Job.output``.
             files: as ``Job.files``.
+            given: as ``Job.input``.
         """
         self._on_answer = on_answer
         self._lines = LineBuffer()
@@ -177,10 +181,10 @@ class Supervised:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={"GOMAXPROCS": "1"},
-            pass_fds=(output, *files),
+            pass_fds=(output, *files, *([given] if given >= 0 else ())),
             bufsize=0,
         )
-        own = {"parent": os.getpid(), "output": output, "files": tuple(files)}
+        own = {"parent": os.getpid(), "input": given, "output": output, "files": tuple(files)}
         self._send(job.model_copy(update=own).model_dump_json())
 
     @property

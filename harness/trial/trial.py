@@ -3,7 +3,9 @@
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
+from harness.errors import HarnessError
 from harness.golang.records import BuildRecord
 from harness.metrics.catalogue import CATALOGUE, Metric
 from harness.profiles.encode import encode_profile, parse_records
@@ -12,6 +14,7 @@ from harness.run.records import Measurement
 from harness.run.series import Series
 from harness.text.words import percent
 from harness.trial import numbers
+from harness.trial.inputs import open_input, prepare
 from harness.trial.observe.gctrace import GCTrace
 from harness.trial.observe.monitor import Monitor, Observation, Program
 from harness.trial.observe.output import OutputTail
@@ -58,14 +61,20 @@ def run_trial(request: TrialRequest) -> TrialResult:
     workload, limits = request.workload, request.limits
     ports = free_ports(workload.server.ports if workload.server else ["http"])
     placeholders = values(ports, request.directory, request.here)
+    if failure := prepare(request, placeholders):
+        return TrialResult(outcome="setup failed", log=failure[-request.keep :])
     server = _server(request, placeholders)
     trace = GCTrace() if workload.gctrace else None
     keep = max(request.keep, BENCHMARK_OUTPUT) if workload.benchmark else request.keep
     output = OutputTail(keep, trace)
     timeout = limits.timeout + (server.seconds if server else 0.0)
-    with Monitor(
-        _program(request, placeholders), output, timeout=timeout,
-        memory_limit=limits.memory_limit, sample_every=limits.sample_every,
+    try:
+        given = open_input(workload, placeholders, request.here)
+    except (OSError, HarnessError) as error:
+        return TrialResult(outcome="setup failed", log=f"stdin: {error}")
+    with given or nullcontext() as opened, Monitor(
+        _program(request, placeholders, opened.fileno() if opened else -1), output,
+        timeout=timeout, memory_limit=limits.memory_limit, sample_every=limits.sample_every,
     ) as monitor:  # fmt: skip
         served = server.run(monitor) if server else _run_to_end(monitor, request.moments)
     observed = monitor.observation()
@@ -100,7 +109,7 @@ def signal_name(number: int) -> str:
         return str(number)
 
 
-def _program(request: TrialRequest, placeholders: Mapping[str, str]) -> Program:
+def _program(request: TrialRequest, placeholders: Mapping[str, str], given: int) -> Program:
     environment = request.environment(placeholders)
     job = Job(
         path=request.build.binary,
@@ -116,6 +125,7 @@ def _program(request: TrialRequest, placeholders: Mapping[str, str]) -> Program:
         probe=request.probe != "off",
         records=request.records,
         pages=request.pages,
+        given=given,
         requests=request.workload.server is not None or bool(request.moments),
     )
 

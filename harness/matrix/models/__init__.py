@@ -9,7 +9,7 @@ from harness.matrix.models.servers import LoadSpec, ReadySpec, ServerSpec
 from harness.matrix.models.suspects import SuspectSpec
 from harness.matrix.models.toolchains import ToolchainSpec
 from harness.matrix.models.trials import TrialsSpec
-from harness.matrix.models.workloads import BenchmarkSpec, WorkloadSpec
+from harness.matrix.models.workloads import BenchmarkSpec, InputSpec, WorkloadSpec
 
 __all__ = [
     "BenchmarkSpec",
@@ -21,6 +21,7 @@ __all__ = [
     "Fraction",
     "GateSpec",
     "IncludedCell",
+    "InputSpec",
     "LoadSpec",
     "MatrixSpec",
     "QuestionSpec",

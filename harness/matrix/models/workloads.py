@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from harness.matrix.models.scalars import EnvName, LocalPath, Name, Seconds, Text, check_path
 from harness.matrix.models.servers import Pattern, ServerSpec
@@ -39,6 +39,26 @@ class BenchmarkSpec(Frozen):
     """How long or how often (``100x``), as for ``go test -benchtime``."""
 
 
+class InputSpec(Frozen):
+    """A program's standard input. Give exactly one key; a text alone stands for ``text``."""
+
+    text: Text | None = None
+    """The input itself, with the placeholders of ``args``."""
+    file: LocalPath | None = None
+    """A file, relative to the matrix file; with the same placeholders."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.text is None) == (self.file is None):
+            raise ValueError("give either text or file")
+        return self
+
+
+def expand_input(value: object) -> object:
+    """Accept a text alone."""
+    return {"text": value} if isinstance(value, str) else value
+
+
 class WorkloadSpec(Frozen):
     """A Go program and its inputs."""
 
@@ -55,6 +75,14 @@ class WorkloadSpec(Frozen):
     ``{port}``."""
     env: dict[EnvName, Text] = {}
     """Environment variables, with the same placeholders; nothing is inherited."""
+    stdin: Annotated[InputSpec | None, BeforeValidator(expand_input)] = None
+    """Its standard input: a text, or ``{file: PATH}``; empty if not given."""
+    files: Annotated[list[LocalPath], Field(max_length=1000)] = []
+    """Files and directories, relative to the matrix file, that each trial finds copied into the
+    directory where it runs."""
+    setup: list[Text] = []
+    """A command and its arguments that runs there before each trial, and is not measured; with the
+    placeholders of ``args``, and the program's environment."""
     server: ServerSpec | None = None
     """How to run a program that does not end by itself."""
     snapshots: Annotated[list[Seconds], Field(max_length=1000)] = []
@@ -71,8 +99,11 @@ class WorkloadSpec(Frozen):
             raise ValueError(
                 f"workload {self.name!r} needs one of package:, module: and benchmark:"
             )
-        if self.benchmark is not None and (self.server or self.args):
-            raise ValueError(f"workload {self.name!r} is a benchmark: it takes no server: or args:")
+        of_programs = {"server": self.server, "args": self.args, "stdin": self.stdin,
+                       "files": self.files, "setup": self.setup}  # fmt: skip
+        given = [name for name, value in of_programs.items() if value]
+        if self.benchmark is not None and given:
+            raise ValueError(f"workload {self.name!r} is a benchmark: it takes no {given[0]}:")
         if self.server is not None and (self.snapshots or self.profile_at is not None):
             raise ValueError(
                 f"workload {self.name!r} is a server, which has a snapshot in each phase: "

@@ -45,6 +45,8 @@ class Program:
     pages: Path | None = None
     """Where the supervisor puts the states of the Go heap's pages, at the last look before the
     records."""
+    given: int = -1
+    """Descriptor of its standard input; -1 for an empty one."""
     requests: bool = False
     """Whether snapshots will be taken in mid-run; this costs the program a thread."""
 
@@ -227,7 +229,7 @@ class Monitor:
             return Supervised(
                 program.supervisor, job, output=self._output.writer,
                 files=[channel.theirs.fileno() for channel in channels],
-                on_answer=self._take_answer,
+                on_answer=self._take_answer, given=program.given,
             )  # fmt: skip
         except BaseException:
             self._close()

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.matrix.models import ServerSpec
+from harness.trial.command import Command
 from harness.trial.observe.monitor import Monitor
 from harness.trial.observe.snapshot import Snapshot
 from harness.trial.placeholders import fill
-from harness.trial.server.load import Load, generator_job, parse_report
+from harness.trial.server.load import generator_job, parse_report
 from harness.trial.server.ready import Readiness
 
 _LOAD_GRACE = 5.0
@@ -101,7 +102,7 @@ class Server:
             assert self.generator is not None and duration  # noqa: S101, PT018 - ServerSpec asks
             command = [str(self.generator), generator_job(spec, self.placeholders, duration)]
             limit = duration + spec.request_timeout + _LOAD_GRACE
-        with Load(self.supervisor, command, self.here, self.cpus) as load:
+        with Command(self.supervisor, command, self.here, self.cpus) as load:
             in_time = monitor.run(load.ended, limit)
             stopped = not in_time and bool(spec.command) and limit is not None
             if not in_time:

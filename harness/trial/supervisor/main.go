@@ -36,6 +36,7 @@ type job struct {
 	Directory string   `json:"directory"`
 	CPUs      []int    `json:"cpus"`
 	Cgroup    string   `json:"cgroup"`
+	Input     int      `json:"input"`
 	Output    int      `json:"output"`
 	Files     []int    `json:"files"`
 	FirstFile int      `json:"first_file"`
@@ -525,11 +526,15 @@ func pin(cpus []int) error {
 }
 
 func files(j job) []uintptr {
-	null, err := syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		null = 0
+	input := j.Input
+	if input < 0 {
+		null, err := syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+		if err != nil {
+			null = 0
+		}
+		input = null
 	}
-	list := []uintptr{uintptr(null), uintptr(j.Output), uintptr(j.Output)}
+	list := []uintptr{uintptr(input), uintptr(j.Output), uintptr(j.Output)}
 	if len(j.Files) == 0 {
 		return list
 	}
@@ -545,6 +550,9 @@ func files(j job) []uintptr {
 // closeFiles leaves the descriptors to the workload alone, so that the harness sees when it closes them.
 func closeFiles(j job) {
 	syscall.Close(j.Output)
+	if j.Input >= 0 {
+		syscall.Close(j.Input)
+	}
 	for _, file := range j.Files {
 		syscall.Close(file)
 	}
