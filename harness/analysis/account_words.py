@@ -55,5 +55,5 @@ def in_words(account: Account) -> str:
     whole = difference(change_of(account), "bytes")
     zero = never_written(account)
     if zero:
-        named.append(f"never written, of the Go heap's: {difference(zero, 'bytes')}")
+        named.append(f"of the Go heap {difference(zero, 'bytes')} never written")
     return f"of {whole} at the end: {'; '.join(named)}" if named else ""

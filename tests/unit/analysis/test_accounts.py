@@ -142,7 +142,7 @@ def test_a_sentence_names_the_largest_parts() -> None:
 @pytest.mark.parametrize(
     ("zero", "told"),
     [
-        (90.0 * MIB, "; never written, of the Go heap's: +90.0 MiB"),
+        (90.0 * MIB, "; of the Go heap +90.0 MiB never written"),
         (5.0 * MIB, ""),
         (-90.0 * MIB, ""),
     ],
