@@ -171,9 +171,10 @@ class MemoryChange:
         """Whether the differences are shown to be above the threshold."""
         return p_value(differences - self.threshold, above=True) <= ERROR
 
-    def small(self, differences: Values) -> bool:
-        """Whether the differences are shown to be below the threshold."""
-        return p_value(differences - self.threshold, above=False) <= ERROR
+    def stays(self, differences: Values) -> bool:
+        """Whether the differences are shown to be below what is never material, either way."""
+        signs = (differences, -differences)
+        return all(p_value(d - self.least, above=False) <= ERROR for d in signs)
 
     def shown(self, differences: Values) -> bool:
         """Whether the differences are shown to be above zero."""

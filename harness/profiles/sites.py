@@ -7,6 +7,8 @@ from harness.profiles.pprof import Stack
 _NOT_THE_PROGRAM = ("runtime.", "internal/", "runtime/internal/")
 """Packages that no program calls by itself, or that allocate for every one."""
 
+_BEHIND = ", in "
+
 
 def site(stack: Stack, module: str = "") -> str:
     """Name who allocates: ``main.serve``, or ``main.serve, in time.newTimer``.
@@ -30,8 +32,13 @@ def site_and_callers(stack: Stack, module: str = "") -> Stack:
     own = (i for i in below if _is_own(stack[i], module))
     foreign = (i for i in below if _is_foreign(stack[i]))
     place = next(own, next(foreign, leaf))
-    name = stack[place] if place == leaf else f"{stack[place]}, in {stack[leaf]}"
+    name = stack[place] if place == leaf else f"{stack[place]}{_BEHIND}{stack[leaf]}"
     return (*stack[:place], name)
+
+
+def owner_of(site: str) -> str:
+    """Return the user's function of a site, without the one that allocates behind it."""
+    return site.partition(_BEHIND)[0]
 
 
 def by_site(stacks: Mapping[Stack, float], module: str = "") -> dict[str, float]:

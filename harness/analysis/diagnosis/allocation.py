@@ -16,7 +16,7 @@ cmd/compile/internal/ir/cfg.go, which was 10 MiB before."""
 def churn(change: MemoryChange) -> Found:
     """Short-lived objects: more bytes of them, or else more objects."""
     live = change.metric(change.live)
-    if not (change.collected and change.small(live) and change.small(-live)):
+    if not (change.collected and change.stays(live)):
         return
     for metric, kind, unit, least in (
         ("allocs.bytes", "alloc_space", "bytes", 1),

@@ -1,8 +1,10 @@
 """Functions that make most of a change, by heap profiles."""
 
+from collections import defaultdict
 from typing import NamedTuple
 
 from harness.analysis.memory import MOST, Functions, MemoryChange
+from harness.profiles.sites import owner_of
 from harness.text.words import amount, listed, percent
 
 
@@ -16,19 +18,33 @@ class Mover(NamedTuple):
 
 
 def movers(change: MemoryChange, found: Functions, whole: float) -> list[Mover]:
-    """The sites that make at least half of a change, which has their unit, the largest first."""
+    """The functions that make at least half of a change, which has their unit, the largest first.
+
+    A library may allocate elsewhere in another version: it is the user's function whose change
+    counts. The site within it is named if its change is about the same, within a factor of two.
+    """
     base, cand = (
         found.get((change.table.workload, variant))
         for variant in (change.baseline, change.candidate)
     )
     if base is None or cand is None or whole <= 0:
         return []
-    sites = {name: (base.get(name, 0.0), cand.get(name, 0.0)) for name in {*base, *cand}}
-    moved = [
-        Mover(name, before, after, change.sign * (after - before) / whole)
-        for name, (before, after) in sites.items()
-    ]
+    owners: dict[str, list[Mover]] = defaultdict(list)
+    for name in {*base, *cand}:
+        before, after = base.get(name, 0.0), cand.get(name, 0.0)
+        share = change.sign * (after - before) / whole
+        owners[owner_of(name)].append(Mover(name, before, after, share))
+    moved = [_together(name, sites) for name, sites in owners.items()]
     return sorted((m for m in moved if m.share >= MOST), key=lambda m: (-m.share, m.name))
+
+
+def _together(name: str, sites: list[Mover]) -> Mover:
+    """What a function allocates at all of its sites, or at the one that makes most of that."""
+    before, after, share = (sum(column) for column in zip(*(s[1:] for s in sites), strict=True))
+    largest = max(sites, key=lambda site: (site.share, site.name))
+    if MOST * share <= largest.share <= share / MOST:
+        return largest
+    return Mover(name, before, after, share)
 
 
 def named(

@@ -189,6 +189,28 @@ def test_more_objects_of_the_same_bytes_are_churn_too() -> None:
     assert "most of it in main.box (+9,4" in told["allocation churn grew"]
 
 
+def test_a_library_that_allocates_elsewhere_does_not_move_the_users_function() -> None:
+    run = accounted({"live": 50.0}, {"heap.live": 50.0, "heap.objects": 50.0})
+
+    def told(held: dict[str, tuple[float, float]]) -> str:
+        sides = {
+            ("w", v): {n: p[i] * MIB for n, p in held.items()} for i, v in enumerate((OLD, NEW))
+        }
+        return found(run, Evidence(functions=sides))["live heap grew"]
+
+    moved = {"main.put, in sync.newEntry": (70.0, 0.0), "main.put, in sync.Store": (0.0, 120.0)}
+    assert "most of it in main.put (+50.0 MiB, 100 %)" in told(moved)
+    both = {"main.put, in bytes.Clone": (80.0, 80.0), "main.put, in time.newTimer": (0.0, 45.0)}
+    assert "most of it in main.put, in time.newTimer (+45.0 MiB, 90 %)" in told(both)
+    many = {f"main.put, in x.f{n}": (0.0, 10.0) for n in range(5)}
+    assert "most of it in main.put (+50.0 MiB, 100 %)" in told(many)
+
+
+def test_a_live_heap_that_grew_a_little_has_not_stayed() -> None:
+    grown = accounted({"live": 9.0}, {"allocs.bytes": 400.0, "heap.live": 9.0, "heap.objects": 9.0})
+    assert "allocation churn grew" not in found(grown)
+
+
 def test_without_a_collection_no_heap_is_known_to_have_stayed() -> None:
     none = {"gc.cycles": (0.0, 0.0)}
     assert found(accounted({}, {"allocs.bytes": 400.0}, counts=none)) == {}
