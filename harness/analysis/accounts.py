@@ -20,13 +20,21 @@ _MOST = float(1 << 63)
 """Bytes that no process has: a run from elsewhere may hold any number."""
 
 
-def account_of(table: Table, question: Question, trials: TrialsSpec) -> Account | None:
+def account_of(
+    table: Table, question: Question, trials: TrialsSpec, *, children: bool = False
+) -> Account | None:
     """The account of a workload; ``None`` without a round in which both sides have one.
 
-    ``trials`` has the first and the last look, for which intervals are widened.
+    ``trials`` has the first and the last look, for which intervals are widened. The account of
+    ``children`` is of all of them together, each at the last snapshot that found it alive.
     """
     sides = [question.baseline, *([question.candidate] if question.candidate else [])]
     cells = [table.cells.get(name, {}) for name in sides]
+    if children:
+        cells = [
+            {block: _of_children(trial) for block, trial in cell.items() if trial.processes}
+            for cell in cells
+        ]
     blocks = [b for b in table.blocks if all(b in cell and _has_one(cell[b]) for cell in cells)]
     if not blocks:
         return None
@@ -43,6 +51,15 @@ def account_of(table: Table, question: Question, trials: TrialsSpec) -> Account 
         parts=tuple(parts), untouched=_pair(records, "heap.untouched"),
         zero=_pair(records, "heap.zero"), probe=_pair(records, "probe.memory"),
     )  # fmt: skip
+
+
+def _of_children(trial: TrialRecord) -> TrialRecord:
+    """A trial that has the account of its children, and nothing else."""
+    parts: dict[str, int] = {}
+    for child in trial.processes:
+        for part, size in child.account.items():
+            parts[part] = parts.get(part, 0) + size
+    return trial.model_copy(update={"account": parts, "metrics": {}})
 
 
 def _has_one(trial: TrialRecord) -> bool:

@@ -1,7 +1,7 @@
 """From a run to its verdict."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -12,12 +12,13 @@ from harness.analysis.diagnosis.rules import diagnose
 from harness.analysis.gates import judge_gates
 from harness.analysis.headlines import headline
 from harness.analysis.memory import Evidence
-from harness.analysis.models import Caution, CellStatus, Comparison, Verdict
+from harness.analysis.models import Account, Caution, CellStatus, Comparison, Verdict
 from harness.analysis.quality import cautions
-from harness.analysis.samples import tables
+from harness.analysis.samples import Table, tables
 from harness.analysis.screening_verdicts import attribute_screened
 from harness.analysis.stopping import of_this_run
 from harness.errors import HarnessError
+from harness.matrix.models import TrialsSpec
 from harness.plan.plan import Plan
 from harness.plan.question import Question
 from harness.plan.variants import counterpart, toggles_between
@@ -78,12 +79,16 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
             *_left_out(len(comparisons), left_out),
             *cautions(run, found, question),
         ),
-        accounts=tuple(
-            account
-            for table in found.values()
-            if (account := account_of(table, question, spec.trials)) is not None
-        ),
+        accounts=_accounts(found, question, spec.trials),
+        children=_accounts(found, question, spec.trials, children=True),
     )
+
+
+def _accounts(
+    tables: Mapping[str, Table], question: Question, trials: TrialsSpec, *, children: bool = False
+) -> tuple[Account, ...]:
+    found = (account_of(table, question, trials, children=children) for table in tables.values())
+    return tuple(account for account in found if account is not None)
 
 
 def primary_changes(run: Run) -> list[Comparison]:

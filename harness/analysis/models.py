@@ -201,7 +201,7 @@ class Account(Frozen):
     n: int
     """Rounds."""
     resident: tuple[float, float | None]
-    """``rss.end``."""
+    """``rss.end``; of children the sum of their resident memory."""
     parts: tuple[PartChange, ...]
     """The largest difference first."""
     untouched: tuple[float | None, float | None]
@@ -270,3 +270,5 @@ class Verdict(Frozen):
     warnings: tuple[Caution, ...] = ()
     accounts: tuple[Account, ...] = ()
     """One for each workload that has one."""
+    children: tuple[Account, ...] = ()
+    """The same of the children of each program that had some at a snapshot, all together."""

@@ -36,7 +36,8 @@ class Row:
 class Table:
     """The parts of one workload, the largest difference first."""
 
-    workload: str
+    title: str
+    """Whose memory it is."""
     caption: str
     headings: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -64,9 +65,10 @@ class Summary:
     """What of it was never written; empty where that is little or unknown."""
 
 
-def tables(accounts: Sequence[Account]) -> list[Table]:
-    """One for each account. A table without a candidate has a column of sizes."""
-    return [_table(account) for account in accounts]
+def tables(verdict: Verdict) -> list[Table]:
+    """One for each account, those of children last."""
+    children = [table_of(account, children=True) for account in verdict.children]
+    return [table_of(account) for account in verdict.accounts] + children
 
 
 def summaries(verdict: Verdict) -> dict[str, Summary]:
@@ -84,7 +86,9 @@ def summaries(verdict: Verdict) -> dict[str, Summary]:
     }
 
 
-def _table(account: Account) -> Table:
+def table_of(account: Account, *, children: bool = False) -> Table:
+    """The account of a program or of its ``children``; without a candidate one column of sizes."""
+    whose = "in its children, each at the last snapshot of it" if children else "at the end of main"
     digits = 2 if max(abs(size or 0.0) for size in account.resident) < _FINE else 1
     before = _adding_up([p.baseline for p in account.parts], digits)
     changes = _adding_up([p.difference or 0.0 for p in account.parts], digits)
@@ -105,11 +109,11 @@ def _table(account: Account) -> Table:
         "Part", account.baseline, account.candidate or "", "Difference", "95 % interval",
     )  # fmt: skip
     return Table(
-        workload=account.workload,
-        caption=f"MiB resident at the end of main: means over {_rounds(account.n)}",
+        title=f"children of {account.workload}" if children else account.workload,
+        caption=f"MiB resident {whose}: means over {_rounds(account.n)}",
         headings=headings[: columns + 1],
         rows=tuple(rows),
-        total=Row("sum: resident memory (rss.end)", "", whole[:columns]),
+        total=Row(f"sum: resident memory{'' if children else ' (rss.end)'}", "", whole[:columns]),
         beside=tuple(_beside(account)),
     )
 

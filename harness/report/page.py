@@ -46,7 +46,7 @@ def render_html(run: Run, verdict: Verdict) -> str:
         lineup=suspect_shares(verdict.suspects, question.limit, IMPLICATED),
         heat_maps=sections.heat_maps(run, verdict, question, samples),
         account=account_bars(verdict.accounts),
-        account_tables=accounts.tables(verdict.accounts),
+        account_tables=accounts.tables(verdict),
         summaries=accounts.summaries(verdict),
         figures=list(_figures(run, question)),
         gates=sections.gates_by_state(verdict),

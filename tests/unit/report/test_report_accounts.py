@@ -13,13 +13,14 @@ from synthetic import ORIGIN, make_run
 from harness.analysis.conclusion import compare, conclude
 from harness.analysis.models import Account, PartChange
 from harness.metrics.account import PARTS
-from harness.report.accounts import tables
+from harness.report.accounts import table_of, tables
 from harness.report.charts.account import COLORS, account_bars
 from harness.report.charts.regions import address_space
 from harness.report.history import render_history
 from harness.report.markdown import render_markdown
 from harness.report.page import render_html
 from harness.report.terminal import comparison_lines, terminal_summary
+from harness.run.records import ChildProcess
 from harness.run.store import Run
 
 BESIDE: dict[str, float | None] = {
@@ -53,7 +54,7 @@ def test_every_column_and_row_of_a_table_adds_up(parts: list[tuple[str, float, f
         workload="w", baseline="a", candidate="b", n=3, resident=resident, parts=changes,
         untouched=(None, None), zero=(None, None), probe=(None, None),
     )  # fmt: skip
-    (table,) = tables([account])
+    table = table_of(account)
     shown = [[number(cell.text) for cell in row.cells[:3]] for row in (*table.rows, table.total)]
     slack = 1e-12 * max((abs(n) for row in shown for n in row), default=0) + 1e-6
     for column in zip(*shown, strict=True):
@@ -97,7 +98,7 @@ def test_what_was_never_touched_is_outlined_beyond_the_bar_and_never_negative() 
 
 
 def test_the_table_says_what_lies_beside_the_sum() -> None:
-    (table,) = tables(conclude(accounted()).accounts)
+    (table,) = tables(conclude(accounted()))
     assert [sentence.partition(":")[0] for sentence in table.beside] == [
         "Of the Go heap's resident pages, never written and so only zeros",
         "Untouched, which is mapped for the Go heap and not resident, outlined in the chart",
@@ -105,7 +106,7 @@ def test_the_table_says_what_lies_beside_the_sum() -> None:
     ]
     assert table.beside[0].endswith("2.00 MiB with go1.23.9 and 2.00 MiB with go1.24.3.")
     unknown = {"heap.zero": None, "heap.untouched": 0.0, "probe.memory": 0.0}
-    (table,) = tables(conclude(accounted(unknown)).accounts)
+    (table,) = tables(conclude(accounted(unknown)))
     assert table.beside == ()
 
 
@@ -132,7 +133,7 @@ def test_a_matrix_of_one_variant_has_a_bar_and_a_column() -> None:
     verdict = conclude(run)
     html = render_html(run, verdict)
     assert "go1.24.3 (baseline)" in html
-    (table,) = tables(verdict.accounts)
+    (table,) = tables(verdict)
     assert table.headings == ("Part", "go1.24.3")
     assert table.total.cells[0].text == "341.98"
 
@@ -179,3 +180,30 @@ def test_regions_have_the_words_of_a_part_only_for_the_same_bytes() -> None:
         ("go1.23.9", PARTS["text"], "3.00 MiB"),
         ("go1.23.9", "the first thread's stack", "1.00 MiB"),
     ]
+
+
+def test_children_have_an_account_of_their_own() -> None:
+    run = accounted()
+
+    def child(pid: int, size: int) -> ChildProcess:
+        account = {"go heap": size * MIB, "text": MIB}
+        return ChildProcess(pid=pid, name="child", peak=9 * MIB, cpu=0.1, account=account)
+
+    trials = tuple(
+        t.model_copy(
+            update={"processes": (child(7, 4 + 2 * (t.variant == "go1.24.3")), child(8, 1))}
+        )
+        for t in run.trials
+    )
+    run = Run(run.path, run.manifest, trials)
+    verdict = conclude(run)
+    own, children = tables(verdict)
+    assert own.title == "large-buffers"
+    assert children.title == "children of large-buffers"
+    assert [[cell.text for cell in row.cells[:3]] for row in (*children.rows, children.total)] == [
+        ["5.00", "7.00", "+2.00"], ["2.00", "2.00", "0.00"], ["0.00", "0.00", "0.00"],
+        ["7.00", "9.00", "+2.00"],
+    ]  # fmt: skip
+    assert children.beside == ()
+    assert "Resident memory of children of large-buffers by part" in render_html(run, verdict)
+    assert "+2.00 MiB" not in render_markdown(run, verdict)
