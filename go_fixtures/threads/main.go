@@ -1,8 +1,8 @@
 // Threads keeps a thread for each of many goroutines, as code does that locks them or waits in C.
 //
-// It exercises what a thread costs: without cgo, two stacks that the runtime allocates among those of
-// goroutines, of which each thread uses a few pages. It is the same on every Go version. With
-// BEHAVIOUR=off in its environment the goroutines share their threads, so that one matrix holds both.
+// It exercises what a thread costs: two stacks that the runtime allocates among those of goroutines, of
+// which each thread uses a few pages; with cgo one of them is the C library's. It is the same on every
+// Go version. With BEHAVIOUR=off in its environment the goroutines share their threads, so that one matrix holds both.
 package main
 
 import (

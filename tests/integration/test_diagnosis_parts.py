@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from projects import FIXTURES, Project
+from services import needs_c
 
 pytestmark = pytest.mark.toolchain
 
@@ -18,6 +19,14 @@ workloads:
   - {name: finalized, package: ./go_fixtures/finalized, snapshots: [150ms, 200ms, 250ms, 300ms]}
   - {name: finalizers, package: ./go_fixtures/held, args: ["-by=finalizers"]}
   - {name: goroutines, package: ./go_fixtures/held, args: ["-by=goroutines"]}
+trials: 5
+"""
+C_THREADS = """\
+go: [go1.27.3]
+env: {BEHAVIOUR: ["off", "on"]}
+build: {cgo: true}
+question: {baseline: go1.27.3 BEHAVIOUR=off, candidate: go1.27.3 BEHAVIOUR=on}
+workloads: [{name: threads, package: ./go_fixtures/threads}]
 trials: 5
 """
 DEEP_STACKS = """\
@@ -52,7 +61,7 @@ def test_what_the_runtime_keeps_has_a_name(tmp_path: Path) -> None:
     told = diagnoses(project)
 
     assert list(told["threads"]) == ["goroutine stacks grew"]
-    assert "of stacks for itself" in told["threads"]["goroutine stacks grew"]
+    assert "of stacks or more for itself" in told["threads"]["goroutine stacks grew"]
 
     finalized = told["finalized"]
     assert "finalizers" in finalized["other memory of the runtime grew"]
@@ -73,6 +82,14 @@ def test_what_the_runtime_keeps_has_a_name(tmp_path: Path) -> None:
     assert "main.drop, in bytes.Repeat" in profile
     page = (project.latest / "report.html").read_text(encoding="utf-8")
     assert "main.drop, in bytes.Repeat" in page
+
+
+@needs_c
+def test_stacks_of_c_threads_have_a_name(tmp_path: Path) -> None:
+    project, _ = measured(tmp_path, C_THREADS)
+    (told,) = diagnoses(project).values()
+    assert "threads went from" in told["thread stacks grew"]
+    assert not [signature for signature in told if "outside" in signature]
 
 
 def test_stacks_that_a_profiler_keeps_are_no_memory_outside_the_heap(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ _WAIT = "/sched/goroutines/waiting:goroutines"
 _QUEUES = ("finalizers", "cleanups")
 _FEWEST = 100.0
 """Goroutines, or finalizers in a queue, by which healthy programs may differ."""
-_OF_THREAD = 48 << 10
-"""Bytes of stacks that the runtime allocates for a thread: ``malg`` in runtime/proc.go (16 KiB) and
-runtime/os_linux.go (32 KiB for signals)."""
+_OF_THREAD = 32 << 10
+"""Bytes of stack that the runtime allocates for each thread's signals (runtime/os_linux.go);
+without cgo it allocates 16 KiB more (runtime/proc.go)."""
 
 
 def stacks(change: MemoryChange) -> Found:
@@ -29,7 +29,7 @@ def stacks(change: MemoryChange) -> Found:
     if change.makes_most(change.metric("threads") * _OF_THREAD, grown):
         because = (
             f"threads went from {change.level('threads', 'count')}, and each has "
-            f"{amount(_OF_THREAD, 'bytes')} of stacks for itself, of which it uses a part"
+            f"{amount(_OF_THREAD, 'bytes')} of stacks or more for itself, of which it uses a part"
         )
     yield (
         f"goroutine stacks {change.verb}",
