@@ -16,7 +16,9 @@ def init() -> None:
     """Write a commented matrix.yaml for the Go module in this directory.
 
     It lists the main packages and benchmarks, compares go.mod's Go version with the newest stable
-    one, and suspects all that differs. It never overwrites a matrix.yaml. Go need not be
+    one, and suspects all that differs. Each is built and run for some seconds, in a directory and
+    an environment of its own as in a trial: what does no work as it is stays a comment, with the
+    reason. It never overwrites a matrix.yaml. Go need not be
     installed: missing toolchains are downloaded.
     """
     path = Path("matrix.yaml")

@@ -1,6 +1,6 @@
 """Guess from a program's source whether it serves, on which port, and whether it needs arguments.
 
-A wrong guess costs the user an edit of matrix.yaml, where a comment marks each guess.
+``harness.init.smoke`` tries each guess.
 """
 
 import re
@@ -44,11 +44,13 @@ class Server(Frozen):
     """Path that a request for health goes to."""
     path: str = "/"
     """Path that the load asks for."""
+    answers: bool = False
+    """Whether a request for that path was seen to be answered well."""
 
     @property
     def port(self) -> str | None:
         """What stands for the port in a URL; ``None`` if none was found."""
-        return "{port}" if self.args or self.env else self.fixed_port
+        return self.fixed_port or ("{port}" if self.args or self.env else None)
 
 
 class Program(Frozen):
@@ -58,13 +60,19 @@ class Program(Frozen):
     directory: str
     """Relative to the matrix file, as ``./cmd/orders``."""
     server: Server | None = None
+    args: tuple[str, ...] = ()
+    """With which it was seen to do its work, where it does not serve."""
     needs_arguments: bool = False
     endless: bool = False
     """Whether it seems to wait until it is stopped, though it does not serve."""
+    reason: str | None = None
+    """Why it does not run as it is, where it was tried."""
 
     @property
     def doubt(self) -> str | None:
         """Why it may not run as it is."""
+        if self.reason is not None:
+            return self.reason
         if self.server is not None and self.server.port is None:
             return "it seems to be a server, but its port was not found"
         if self.needs_arguments:

@@ -17,6 +17,8 @@ from harness.models import Frozen
 
 _DEPTH = 4
 """How far below a directory without a go.mod modules are looked for."""
+_FEW = 5
+"""Benchmarks of a package that are measured at first."""
 _PASSED_OVER = frozenset({"testdata", "vendor", "node_modules"})
 _FIELDS = "Dir,ImportPath,Name,GoFiles,TestGoFiles,XTestGoFiles,Imports,Error"
 _COMMENT_OR_TEXT = re.compile(
@@ -38,6 +40,18 @@ class Benchmarks(Frozen):
     functions: tuple[str, ...]
     plain: tuple[str, ...]
     """Those without sub-benchmarks."""
+    reason: str | None = None
+    """Why they cannot be run, where they were tried."""
+
+    @property
+    def few(self) -> tuple[str, ...]:
+        """Those that are measured at first."""
+        return self.functions[:_FEW]
+
+    @property
+    def pattern(self) -> str:
+        """A regular expression for these."""
+        return f"^({'|'.join(self.few)})$" if len(self.few) > 1 else f"^{self.few[0]}$"
 
 
 class Module(Frozen):

@@ -12,8 +12,7 @@ from harness.text.visible import visible_json
 
 _MOST = 4
 """Workloads that are measured at first; further ones are written as comments."""
-_FEW = 5
-"""Benchmarks of a package that are measured at first."""
+_MOST_METRICS = 5
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+-]*")
 
 
@@ -29,10 +28,16 @@ def remarks(found: Survey, versions: Versions) -> list[str]:
     for program in found.programs:
         active = program in _chosen(found)[0]
         if program.doubt:
-            what = "edit its entry" if active else "it is left as a comment"
-            lines.append(f"{program.directory}: {program.doubt}; {what}")
+            lines.append(f"{program.directory}: {_comment(program.doubt)}; it is left as a comment")
         elif program.server is not None and active:
             lines.append(f"{program.directory}: it is a server; check the load in its entry")
+    lines += [
+        f"{b.directory}: {_comment(b.reason)}; they are left as a comment"
+        for b in found.benchmarks
+        if b.reason
+    ]
+    if not _chosen(found)[0]:
+        lines.append("nothing runs as it is: give an entry of matrix.yaml what it needs")
     return lines
 
 
@@ -68,17 +73,20 @@ def _metrics(found: Survey) -> list[str]:
     active = _chosen(found)[0]
     if any(isinstance(workload, Program) for workload in active):
         return ["rss.peak"]
-    first = [(f, w) for w in active if isinstance(w, Benchmarks) for f in w.functions[:_FEW]]
+    first = [(f, w) for w in active if isinstance(w, Benchmarks) for f in w.few]
     plain = [function for function, workload in first if function in workload.plain]
-    return [f"{name} ns/op" for name in plain[:_FEW]] or ["rss.peak"]
+    return [f"{name} ns/op" for name in plain[:_MOST_METRICS]] or ["rss.peak"]
 
 
 def _workloads(found: Survey) -> Iterator[str]:
     active, passive = _chosen(found)
-    yield "workloads:"
+    if active:
+        yield "workloads:"
+    else:
+        yield "workloads: [] # nothing runs as it is: uncomment an entry, and give it what it needs"
     for workload in active:
         yield from (f"  {line}" for line in _entry(workload))
-    if passive:
+    if passive and active:
         yield "  # Uncomment to measure these too:"
     for workload in passive:
         yield from (f"  # {line}" for line in _entry(workload))
@@ -90,13 +98,12 @@ Workload = Program | Benchmarks
 def _chosen(found: Survey) -> tuple[list[Workload], list[Workload]]:
     """What is measured at first, and what is left as a comment.
 
-    What is not in doubt goes first; half of the places are kept for benchmarks. Something is always
-    measured.
+    What is in doubt is a comment. Half of the places are kept for benchmarks.
     """
     sure: list[Workload] = [p for p in found.programs if p.doubt is None]
-    doubtful: list[Workload] = [p for p in found.programs if p.doubt is not None]
-    half = max(_MOST // 2, _MOST - len(found.benchmarks))
-    active = [*sure[:half], *found.benchmarks][:_MOST] or doubtful[:1]
+    benchmarks = [b for b in found.benchmarks if b.reason is None]
+    half = max(_MOST // 2, _MOST - len(benchmarks))
+    active = [*sure[:half], *benchmarks][:_MOST]
     every: list[Workload] = [*found.programs, *found.benchmarks]
     return active, [workload for workload in every if workload not in active]
 
@@ -108,19 +115,22 @@ def _entry(workload: Workload) -> Iterator[str]:
     yield f"- name: {_scalar(workload.name)}"
     yield f"  package: {_scalar(workload.directory)}"
     if workload.doubt:
-        yield f"  # {workload.doubt}"
+        yield f"  # {_comment(workload.doubt)}"
     if workload.server is not None:
         yield from _server_entry(workload.server)
     else:
-        note = "what it needs" if workload.needs_arguments else 'as ["-flag=value"]'
-        yield f"  args: [] # {note}; {{tmp}} is a directory for each trial, {{here}} this file's"
+        note = "what it needs" if workload.doubt else 'as ["-flag=value"]'
+        args = _json(list(workload.args))
+        places = "{tmp} is a directory for each trial, {here} this file's"
+        yield f"  args: {args} # {note}; {places}"
 
 
 def _server_entry(server: Server) -> Iterator[str]:
     port = server.port or "8080"
     base = f"http://127.0.0.1:{port}"
     if server.args:
-        yield f"  args: {_json(list(server.args))} # {{port}} is a free port for each trial"
+        note = "" if server.fixed_port else " # {port} is a free port for each trial"
+        yield f"  args: {_json(list(server.args))}{note}"
     if server.env:
         yield f"  env: {_json(server.env)} # {{port}} is a free port for each trial"
     if server.fixed_port:
@@ -128,21 +138,25 @@ def _server_entry(server: Server) -> Iterator[str]:
     ready = f"{base}{server.ready}" if server.ready else f"tcp://127.0.0.1:{port}"
     yield "  server: # run under load, with snapshots before, during and after"
     yield f"    ready: {_json(ready)}"
-    yield "    load: # a guess: use a request that matters, then lower max_failed to 1%"
+    if server.answers:
+        yield "    load: # it answers this; use a request that matters"
+    else:
+        yield "    load: # a guess: use a request that matters, then lower max_failed to 1%"
     yield f"      url: {_json(f'{base}{server.path}')}"
     yield "      rate: 100 # requests a second"
     yield "      duration: 5s"
-    yield "      max_failed: 100%"
+    if not server.answers:
+        yield "      max_failed: 100%"
 
 
 def _benchmark_entry(workload: Benchmarks) -> Iterator[str]:
-    few = workload.functions[:_FEW]
-    more = len(workload.functions) - len(few)
-    run = f"^({'|'.join(few)})$" if len(few) > 1 else f"^{few[0]}$"
+    more = len(workload.functions) - len(workload.few)
     yield f"- name: {_scalar(workload.name)}"
+    if workload.reason:
+        yield f"  # {_comment(workload.reason)}"
     yield "  benchmark:"
     yield f"    package: {_scalar(workload.directory)}"
-    yield f"    run: {_json(run)}" + (f" # and {more} more" if more else "")
+    yield f"    run: {_json(workload.pattern)}" + (f" # and {more} more" if more else "")
     yield "    time: 200ms"
 
 

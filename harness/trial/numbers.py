@@ -97,6 +97,10 @@ def of_end(
     found: Values = {"rss.avg": time_weighted(observed.series)}
     found |= of_tree(observed.ended, end, observed.tree_series)
     if end is not None:
+        probe = at_end.get("probe.memory") or 0.0
+        for name in ("rss.avg", "tree.rss.peak"):
+            value = found[name]
+            found[name] = value if value is None else max(0.0, value - probe)
         return found | at_end | {"wall": end.pause["monotonic"] / 1e9 - observed.started}, {}
     if observed.ended is None or observed.children:
         return found, {}

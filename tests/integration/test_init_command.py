@@ -4,6 +4,8 @@ import re
 import pytest
 from projects import Project
 
+from harness.matrix.load import load
+
 pytestmark = [pytest.mark.toolchain, pytest.mark.soak]
 
 SERVER = """\
@@ -25,7 +27,44 @@ func main() {
 	log.Fatal(http.ListenAndServe(*address, nil))
 }
 """
-PROGRAM = "package main\n\nfunc main() { println(len(make([]byte, 1<<20))) }\n"
+PROGRAM = """\
+package main
+
+var kept [][]byte
+
+func main() {
+	for sum := 0; len(kept) < 400; {
+		kept = append(kept, make([]byte, 100_000))
+		for i := range kept[len(kept)-1] {
+			sum += i % (len(kept) + 1)
+		}
+	}
+}
+"""
+OTHERS = {
+    "cmd/empty/main.go": "package main\n\nfunc main() {}\n",
+    "cmd/reader/main.go": 'package main\n\nimport ("io"; "os")\n\n'
+    "func main() { io.Copy(io.Discard, os.Stdin) }\n",
+    "daemon/main.go": """\
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+)
+
+func main() {
+	if len(os.Args) != 2 || os.Args[1] != "serve" {
+		fmt.Println("Usage: daemon COMMAND\\n\\nCommands:\\n  serve  serves\\n  help   helps")
+		return
+	}
+	http.ListenAndServe("127.0.0.1:38127", nil)
+}
+""",
+    "bad/bad_test.go": 'package bad\n\nimport "testing"\n\n'
+    'func BenchmarkBad(b *testing.B) {\n\tpanic("oh no")\n}\n',
+}
 BENCHMARK = """\
 package codec
 
@@ -68,6 +107,24 @@ def test_what_init_writes_runs_without_another_step(empty_project: Project) -> N
     again = empty_project.gomatrix("init")
     assert (again.returncode, "left as it is" in again.stdout) == (0, True)
     assert (root / "matrix.yaml").read_text() == quick
+
+
+def test_what_does_not_run_as_it_is_is_a_comment_with_the_reason(empty_project: Project) -> None:
+    root = empty_project.root
+    for name, text in {"go.mod": "module example.com/m\n\ngo 1.26\n", **OTHERS}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    written = empty_project.gomatrix("init")
+    assert written.returncode == 0, written.stderr
+    text = (root / "matrix.yaml").read_text()
+    spec = load(root / "matrix.yaml").spec
+    (daemon,) = spec.workloads
+    assert (daemon.name, daemon.args, spec.trials.lanes) == ("daemon", ["serve"], 1)
+    assert daemon.server is not None
+    assert daemon.server.ready.url == "tcp://127.0.0.1:38127"
+    assert "#   # it ended at once, without work" in text
+    assert "#   # it reads its standard input" in text
+    assert "#   # one round of them ended with status 2: panic: oh no" in text
 
 
 def test_where_no_go_can_be_had_init_says_so(

@@ -12,14 +12,12 @@ from harness.text.words import amount, percent
 
 _SMALL = 0.01
 """Part of a metric up to which the probe's memory does not matter, whatever the margin."""
-_HOLD = {"rss.avg", "tree.rss.peak"}
-"""Metrics that are read from outside, at times when nobody asks the probe what it keeps."""
 
 
 def probe_cautions(table: Table, metric: str, margin: float) -> Iterator[Caution]:
     """Warn where the probe keeps more than a hundredth of a metric, or more than its margin.
 
-    Most metrics are given without what it keeps; the pages that it shares with others, and what the
+    Metrics are given without what it keeps; the pages that it shares with others, and what the
     program does otherwise because of it, are in them.
     """
     about = describe(metric)
@@ -34,12 +32,11 @@ def probe_cautions(table: Table, metric: str, margin: float) -> Iterator[Caution
     if not shares:
         return
     variant, (share, size) = max(shares.items(), key=lambda item: item[1])
-    relation = "holds" if metric in _HOLD else "is without"
     if share > min(_SMALL, margin):
         yield Caution(
             kind="probe's memory",
             message=f"the probe keeps {amount(size, 'bytes')} for the heap profile of {variant}, "
-            f"{percent(share)} of its {metric}, which {relation} it",
+            f"{percent(share)} of its {metric}, which is without it",
             remedy="where so little matters, measure again with probe: metrics, which keeps "
             "nothing, and has no heap profiles",
         )

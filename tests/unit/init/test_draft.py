@@ -12,6 +12,7 @@ from harness.init.survey import Survey, find_modules, highest
 from harness.init.survey import survey as survey_modules
 from harness.init.text import matrix_text, remarks
 from harness.init.versions import Versions, _closest, any_go
+from harness.matrix.document import SpecError
 from harness.matrix.load import Matrix, load
 
 pytestmark = pytest.mark.toolchain
@@ -211,17 +212,17 @@ def test_what_serves(tmp_path: Path, body: str, *, serves: bool) -> None:
     assert (found.server is not None) == serves
 
 
-def test_doubtful_programs_are_comments_unless_there_is_nothing_else(tmp_path: Path) -> None:
+def test_doubtful_programs_are_comments(tmp_path: Path) -> None:
     needs = 'package main\n\nfunc main() {\n\tif len(os.Args) < 2 {\n\t\tpanic("usage: x")\n}\n}\n'
     endless = "package main\n\nfunc main() {\n\tselect {}\n}\n"
     root = write(tmp_path, {"go.mod": "module m\n", "needs/main.go": needs,
                             "endless/main.go": endless})  # fmt: skip
 
-    alone = loaded(survey(root), root)
+    with pytest.raises(SpecError, match="'workloads' is empty"):
+        loaded(survey(root), root)
     write(root, {"good/main.go": MAIN})
     together = loaded(survey(root), root)
 
-    assert [w.name for w in alone.spec.workloads] == ["endless"]
     assert [w.name for w in together.spec.workloads] == ["good"]
     assert "# - name: needs" in together.text
     said = remarks(survey(root), VERSIONS)

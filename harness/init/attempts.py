@@ -1,0 +1,117 @@
+"""What a program that was tried once shows: how to run it, or why it cannot be run as it is.
+
+Pure functions.
+"""
+
+import re
+from collections.abc import Sequence
+
+from harness.init.observe import Seen
+from harness.init.programs import Program, Server
+from harness.models import Frozen
+
+_CPU = 0.02
+_PEAK = 12 << 20
+"""Seconds, and bytes: a program that takes less of both has done nothing worth a comparison."""
+_LONG = 0.1
+"""Part of a program's time that it computes, for it not to be waiting."""
+_UNKNOWN = re.compile(
+    r"flag provided but not defined|unknown (?:\w+ )?(?:flag|option|argument)|"
+    r"unrecognized (?:\w+ )?(?:flag|option|argument)|no such flag|invalid (?:flag|option)",
+    re.IGNORECASE,
+)
+_USAGE = re.compile(r"^\s*(?:usage|available commands|commands)\b.*", re.IGNORECASE | re.MULTILINE)
+_SERVING = ("serve", "server", "run", "start", "daemon", "up")
+"""Commands of programs that do their work only when told to, the most telling first."""
+_HTTP_ERROR = 400
+
+
+class Attempt(Frozen):
+    """How to try a program."""
+
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+
+
+def first_attempt(program: Program) -> Attempt:
+    """As its source says."""
+    server = program.server or Server()
+    return Attempt(args=server.args, env=server.env)
+
+
+def next_attempt(seen: Seen, tried: Sequence[Attempt]) -> Attempt | None:
+    """Another way to run a program that ended; ``None`` if there is no clue."""
+    last = tried[-1]
+    if seen.ports or seen.exit is None:
+        return None
+    if seen.exit and (last.args or last.env) and _UNKNOWN.search(seen.log):
+        return _untried(Attempt(), tried)
+    for word in _SERVING:
+        if _USAGE.search(seen.log) and re.search(rf"^\s+{word}\b", seen.log, re.MULTILINE):
+            if found := _untried(Attempt(args=(word, *last.args)), tried):
+                return found
+            return _untried(Attempt(args=(word,)), tried)
+    return None
+
+
+def conclude(program: Program, attempt: Attempt, seen: Seen, port: int) -> Program:
+    """The program as it is to be run; ``port`` stood for ``{port}`` in the attempt."""
+    if seen.ports:
+        return _served(program, attempt, seen, port)
+    reason = _reason(seen)
+    tried = {"server": None, "args": attempt.args, "needs_arguments": False, "endless": False}
+    return program.model_copy(update=tried | {"reason": reason})
+
+
+def paths_of(program: Program) -> tuple[str, ...]:
+    """What to ask a server for."""
+    server = program.server or Server()
+    return tuple(p for p in dict.fromkeys((server.ready, server.path, "/")) if p)
+
+
+def telling_line(log: str) -> str:
+    """The line of a program's output that says most: why it crashed, or else its last."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    crashes = (line for line in lines if line.startswith(("panic:", "fatal error:")))
+    return next(crashes, lines[-1] if lines else "")
+
+
+def _untried(attempt: Attempt, tried: Sequence[Attempt]) -> Attempt | None:
+    return None if attempt in tried else attempt
+
+
+def _served(program: Program, attempt: Attempt, seen: Seen, port: int) -> Program:
+    guess = program.server or Server()
+    good = [path for path, status in seen.answers.items() if status < _HTTP_ERROR]
+    ready = guess.ready if guess.ready in good else None
+    path = guess.path if guess.path in good else next(iter(good), guess.path)
+    own = port in seen.ports
+    server = Server(
+        args=attempt.args, env=attempt.env, ready=ready, path=path,
+        fixed_port=None if own else str(seen.ports[0]), answers=bool(good),
+    )  # fmt: skip
+    tried = {"server": server, "needs_arguments": False, "endless": False, "reason": None}
+    return program.model_copy(update=tried)
+
+
+def _reason(seen: Seen) -> str | None:
+    """Why a program that does not listen cannot be measured as it was run."""
+    last = telling_line(seen.log)
+    told = f": {last[:120]}" if last else ""
+    usage = _USAGE.search(seen.log)
+    if seen.exit is None and seen.cpu >= _LONG * seen.seconds:
+        return None
+    if seen.reads_input:
+        return "it reads its standard input; write stdin: with a text or {file: PATH}"
+    if seen.exit is None:
+        return f"it waits for something, though it is no server{told}"
+    idle = seen.cpu < _CPU and seen.peak < _PEAK
+    if usage and (seen.exit or seen.cpu < _CPU):
+        words = " ".join(usage[0].split())[:120]
+        return f"it only tells how to use it ({words}); give it arguments"
+    if seen.exit:
+        how = "a signal ended it" if seen.exit < 0 else f"it ended with status {seen.exit}"
+        return f"{how}{told}"
+    if idle:
+        return f"it ended at once, without work ({1e3 * seen.cpu:.0f} ms of CPU){told}"
+    return None

@@ -1,0 +1,125 @@
+"""Try what was found: build each program once, run it for some seconds, and learn from it."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from harness.golang.builds.build import build_all
+from harness.golang.builds.request import BuildRequest
+from harness.golang.records import BuildRecord
+from harness.golang.sources.locate import locate
+from harness.golang.toolchains.resolve import Toolchain
+from harness.init.attempts import (
+    Attempt,
+    conclude,
+    first_attempt,
+    next_attempt,
+    paths_of,
+    telling_line,
+)
+from harness.init.observe import Seen, observe
+from harness.init.programs import Program
+from harness.init.survey import Benchmarks, Survey
+from harness.matrix.models import BenchmarkSpec, BuildSpec, WorkloadSpec
+from harness.session.manifest import build_helper
+from harness.trial.placeholders import fill, free_ports, values
+from harness.trial.request import TrialRequest
+
+_SECONDS = 10.0
+"""How long a program may run."""
+_MOST = 4
+"""Programs and packages with benchmarks that are tried of each kind, those first found."""
+_ATTEMPTS = 4
+Say = Callable[[str], None]
+
+
+def try_out(found: Survey, directory: Path, go: Toolchain, cache: Path, say: Say) -> Survey:
+    """What was found, as it was seen to run; with the reason for what did not.
+
+    Args:
+        found: what the source says.
+        directory: where ``matrix.yaml`` will be.
+        go: the newest toolchain that the drafted matrix compares.
+        cache: the harness's cache directory.
+        say: told what is tried, a line each.
+    """
+    tester = _Tester(directory, go, cache, build_helper("supervisor", [go], cache), say)
+    programs = [*map(tester.program, found.programs[:_MOST]), *found.programs[_MOST:]]
+    benchmarks = [*map(tester.benchmarks, found.benchmarks[:_MOST]), *found.benchmarks[_MOST:]]
+    return Survey(programs=tuple(programs), benchmarks=tuple(benchmarks))
+
+
+class _Tester:
+    def __init__(
+        self, directory: Path, go: Toolchain, cache: Path, supervisor: Path, say: Say
+    ) -> None:
+        self._directory = directory
+        self._go = go
+        self._cache = cache
+        self._supervisor = supervisor
+        self._say = say
+
+    def program(self, program: Program) -> Program:
+        """The program as it is to be run, or with the reason why it cannot be."""
+        self._say(f"trying {program.directory}")
+        workload = WorkloadSpec(name=program.name, package=program.directory)
+        record = self._build(workload)
+        if record.error is not None:
+            return program.model_copy(
+                update={"reason": _first(f"it does not build: {record.error}")}
+            )
+        attempt: Attempt | None = first_attempt(program)
+        tried: list[Attempt] = []
+        while attempt is not None and len(tried) < _ATTEMPTS:
+            tried.append(attempt)
+            seen, port = self._run(workload, record, attempt, paths_of(program))
+            attempt = next_attempt(seen, tried)
+        return conclude(program, tried[-1], seen, port)
+
+    def benchmarks(self, found: Benchmarks) -> Benchmarks:
+        """The benchmarks, with the reason where one iteration of each does not end well."""
+        self._say(f"trying the benchmarks of {found.directory}")
+        spec = BenchmarkSpec(package=found.directory, run=found.pattern, time="1x")
+        workload = WorkloadSpec(name=found.name, benchmark=spec)
+        record = self._build(workload)
+        if record.error is not None:
+            return found.model_copy(update={"reason": _first(f"they do not build: {record.error}")})
+        seen, _ = self._run(workload, record, Attempt(), ())
+        if seen.exit == 0 and "\nBenchmark" in f"\n{seen.log}":
+            return found
+        how = "did not end in 10 s" if seen.exit is None else f"ended with status {seen.exit}"
+        return found.model_copy(
+            update={"reason": _first(f"one round of them {how}: {telling_line(seen.log)}")}
+        )
+
+    def _build(self, workload: WorkloadSpec) -> BuildRecord:
+        source = locate(workload, self._directory, self._go, self._cache)
+        request = BuildRequest(source=source, toolchain=self._go, settings=(), build=BuildSpec())
+        (record,) = build_all([request], self._cache, self._say)
+        return record
+
+    def _run(
+        self, workload: WorkloadSpec, record: BuildRecord, attempt: Attempt, paths: tuple[str, ...]
+    ) -> tuple[Seen, int]:
+        """Run a program; what was seen, and the port that it was told."""
+        ports = free_ports(["http"])
+        with tempfile.TemporaryDirectory() as scratch:
+            directory = Path(scratch) / "trial"
+            directory.mkdir()
+            request = TrialRequest(
+                supervisor=self._supervisor, workload=workload, build=record, env=attempt.env,
+                directory=directory, here=self._directory,
+            )  # fmt: skip
+            told: Mapping[str, str] = values(ports, directory, self._directory)
+            seen = observe(
+                self._supervisor, Path(record.binary),
+                [fill(word, told) for word in (*attempt.args, *request.args)],
+                request.environment(told), request.working_directory,
+                seconds=_SECONDS, paths=paths,
+            )  # fmt: skip
+        return seen, ports["http"]
+
+
+def _first(text: str) -> str:
+    """The first line of a message, cut to a comment's length."""
+    return text.splitlines()[0][:200]

@@ -1,0 +1,96 @@
+"""What is learnt from a program that was tried."""
+
+from typing import Any
+
+import pytest
+
+from harness.init.attempts import Attempt, conclude, first_attempt, next_attempt, paths_of
+from harness.init.observe import Seen
+from harness.init.programs import Program, Server
+
+FLAG = Attempt(args=("-listen=127.0.0.1:{port}",))
+CADDY = """\
+Usage:
+  caddy [command]
+
+Available Commands:
+  adapt       Adapts a configuration to Caddy's native JSON
+  run         Starts the Caddy process and blocks indefinitely
+  start       Starts the Caddy process in the background
+"""
+
+
+def program(server: Server | None = None, **more: Any) -> Program:
+    return Program(name="p", directory="./p", server=server, **more)
+
+
+def seen(**what: Any) -> Seen:
+    return Seen.model_validate({"seconds": 0.1} | what)
+
+
+def test_a_guess_is_tried_first() -> None:
+    server = Server(args=FLAG.args, env={"A": "b"}, ready="/healthz", path="/orders")
+    assert first_attempt(program(server)) == Attempt(args=FLAG.args, env={"A": "b"})
+    assert first_attempt(program()) == Attempt()
+    assert paths_of(program(server)) == ("/healthz", "/orders", "/")
+    assert paths_of(program()) == ("/",)
+
+
+@pytest.mark.parametrize(
+    ("what", "tried", "expected"),
+    [
+        ({"exit": 2, "log": "flag provided but not defined: -listen"}, [FLAG], Attempt()),
+        ({"exit": 1, "log": "Error: unknown flag: --listen"}, [FLAG], Attempt()),
+        ({"exit": 1, "log": "Error: unknown flag: --listen"}, [Attempt(), FLAG], None),
+        ({"exit": 0, "log": CADDY}, [Attempt()], Attempt(args=("run",))),
+        ({"exit": 0, "log": CADDY}, [FLAG], Attempt(args=("run", *FLAG.args))),
+        ({"exit": 0, "log": CADDY}, [Attempt(), Attempt(args=("run",))],
+         Attempt(args=("run", "run"))),
+        ({"exit": 0, "log": "we run things"}, [Attempt()], None),
+        ({"exit": 1, "log": "no such file"}, [FLAG], None),
+        ({"log": CADDY}, [Attempt()], None),
+        ({"ports": (80,), "log": CADDY}, [Attempt()], None),
+    ],
+)  # fmt: skip
+def test_what_is_said_leads_to_another_attempt(
+    what: dict[str, Any], tried: list[Attempt], expected: Attempt | None
+) -> None:
+    assert next_attempt(seen(**what), tried) == expected
+
+
+def test_a_server_is_served_as_it_was_seen() -> None:
+    guess = program(Server(args=FLAG.args, ready="/healthz", path="/orders"), endless=True)
+    good = conclude(guess, FLAG, seen(ports=(9, 4000), answers={"/healthz": 200, "/": 404}), 4000)
+    assert good.doubt is None
+    assert good.server == Server(
+        args=FLAG.args, ready="/healthz", path="/healthz", answers=True, fixed_port=None
+    )
+    assert good.server.port == "{port}"
+    other = conclude(guess, Attempt(args=("run",)), seen(ports=(2019,), answers={"/": 404}), 4000)
+    assert other.server == Server(
+        args=("run",), ready=None, path="/orders", answers=False, fixed_port="2019"
+    )
+    assert other.server.port == "2019"
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ({"exit": 0, "cpu": 0.05}, None),
+        ({"exit": 0, "cpu": 0.004, "peak": 20 << 20}, None),
+        ({"exit": 0, "cpu": 0.004}, "it ended at once, without work (4 ms of CPU)"),
+        ({"exit": 3, "cpu": 2.0, "log": "a\nno luck\n\n"}, "it ended with status 3: no luck"),
+        ({"exit": 2, "log": "panic: oh\n\ngoroutine 1"}, "it ended with status 2: panic: oh"),
+        ({"exit": -1}, "a signal ended it"),
+        ({"exit": 2, "log": "x\nUsage: p FILE\n"},
+         "it only tells how to use it (Usage: p FILE); give it arguments"),
+        ({"seconds": 10.0, "cpu": 9.0}, None),
+        ({"seconds": 10.0, "reads_input": True},
+         "it reads its standard input; write stdin: with a text or {file: PATH}"),
+        ({"seconds": 10.0}, "it waits for something, though it is no server"),
+    ],
+)  # fmt: skip
+def test_what_does_no_work_has_a_reason(what: dict[str, Any], reason: str | None) -> None:
+    guess = program(Server(), needs_arguments=True, endless=True)
+    found = conclude(guess, Attempt(), seen(**what), 4000)
+    assert (found.doubt, found.server) == (reason, None)
