@@ -33,10 +33,10 @@ package main
 var kept [][]byte
 
 func main() {
-	for sum := 0; len(kept) < 400; {
+	for len(kept) < 400 {
 		kept = append(kept, make([]byte, 100_000))
 		for i := range kept[len(kept)-1] {
-			sum += i % (len(kept) + 1)
+			kept[len(kept)-1][i]++
 		}
 	}
 }
