@@ -60,7 +60,9 @@ def _meaning(change: MemoryChange, growths: list[Growth]) -> str:
     if sum(g.slows for g in growths) > len(growths) / 2:
         early = amount(_mean(g.early for g in growths), "bytes")
         return f"it slows, from {early} a second in the first half, as when a cache fills"
-    if change.sign < 0 or not change.shown(change.metric("rss.end")):
+    ends = change.metric("rss.end")
+    higher = ends if np.isfinite(ends).any() else change.metric("rss.peak")
+    if change.sign < 0 or not change.shown(higher):
         return "it has not come to what the baseline has, which may fill the same memory earlier"
     if change.live == "heap.live.settled":
         return (

@@ -30,16 +30,16 @@ def residency(change: MemoryChange) -> Found:
     if known and not change.makes_most(heap, whole):
         return
     pages = _pages(change, heap if change.accounted else whole)
-    counts = (
-        f"the runtime's own account (runtime.mapped) went from {change.level('runtime.mapped')}"
-    )
+    counts = f"(runtime.mapped) went from {change.level('runtime.mapped')}"
     if change.accounted:
-        resident = (
-            f"the Go heap's resident memory went from {change.levels(change.resident(*HEAP))}"
+        resident = change.levels(change.resident(*HEAP))
+        told = (
+            f"{pages.shown_by}; the Go heap's resident memory went from {resident} while the "
+            f"runtime's own account {counts}{_booked(change, heap)}"
         )
-        told = f"{resident} while {counts}{pages.shown_by}{_booked(change, heap)}"
     else:
-        told = f"unseen went from {change.level('unseen')} while {counts}{pages.shown_by}"
+        unseen = f"unseen went from {change.level('unseen')}"
+        told = f"{unseen} while the runtime's own account {counts}; {pages.shown_by}"
     yield f"{_UNSEEN}: {pages.which}", told
 
 
@@ -59,27 +59,27 @@ def _pages(change: MemoryChange, whole: Values) -> Pages:
     if change.makes_most(huge, whole):
         return Pages(
             "transparent huge pages",
-            f"; {size_of(huge)} {change.more} of the Go heap is in huge pages, which make 2 MiB "
+            f"{size_of(huge)} {change.more} of the Go heap is in huge pages, which make 2 MiB "
             "resident when any part of them is touched",
         )
     if change.makes_most(free, whole):
         return Pages(
             "pages not returned to the OS",
-            f"; {size_of(free)} {change.more} of the Go heap was given back by MADV_FREE, which "
+            f"{size_of(free)} {change.more} of the Go heap was given back by MADV_FREE, which "
             "the kernel counts as resident until it needs the pages: GODEBUG=madvdontneed=1 "
             "returns them at once",
         )
     if change.makes_most(released, whole):
         return Pages(
             "pages not returned to the OS",
-            f"; the runtime released {size_of(released)} {change.more}, but the kernel still "
+            f"the runtime released {size_of(released)} {change.more}, but the kernel still "
             "counts these pages as resident",
         )
     grown = "became" if change.sign > 0 else "are no longer"
     if np.isfinite(zero).any() and not change.makes_most(zero, whole):
         return Pages(
             f"heap pages that the program writes {grown} resident",
-            f"; {size_of(whole)} {change.more} of memory that the runtime counts on both sides is "
+            f"{size_of(whole)} {change.more} of memory that the runtime counts on both sides is "
             f"written to{_sites(change, 'resident_space', whole)}",
         )
     return Pages(f"untouched heap pages {grown} resident", _untouched(change, zero, grown))
@@ -87,16 +87,16 @@ def _pages(change: MemoryChange, whole: Values) -> Pages:
 
 def _untouched(change: MemoryChange, zero: Values, grown: str) -> str:
     if np.isfinite(zero).any():
-        return f"; {_zeros(change, zero)}, as when the allocator zeroes memory that is zero already"
+        return f"{_zeros(change, zero)}, as when the allocator zeroes memory that is zero already"
     heap = change.heap_unaccounted
     where = (
-        f"; beyond what the runtime accounts for, {size_of(heap)} {change.more} of the Go heap's "
-        "mappings is resident"
+        f"beyond what the runtime accounts for, {size_of(heap)} {change.more} of the Go heap's "
+        "mappings is resident: "
         if np.isfinite(heap).any()
         else ""
     )
     return (
-        f"{where}: pages that the program allocated and has not used {grown} resident, as when "
+        f"{where}pages that the program allocated and has not used {grown} resident, as when "
         "the allocator zeroes memory that is already zero"
     )
 

@@ -208,3 +208,12 @@ def test_the_runtimes_own_growth_is_told_by_snapshots() -> None:
     assert named in signatures(with_own(NEW, 10.0, 60.0))
     assert named not in signatures(with_own(NEW, 60.0, 60.0))  # it had grown before
     assert named not in signatures(with_own(OLD, 10.0, 60.0))
+
+
+def test_without_the_size_at_the_end_the_peak_says_who_holds_more() -> None:
+    run, evidence = run_of(flat, linear)
+    trials = tuple(
+        t.model_copy(update={"metrics": {"rss.peak": t.metrics["rss.end"]}}) for t in run.trials
+    )
+    (found,) = conclude(Run(run.path, run.manifest, trials), evidence=evidence).diagnosis
+    assert LEAK in found.evidence
