@@ -37,6 +37,7 @@ _SECTIONS: dict[type[Frozen], str] = {
     models.ServerSpec: "server",
     models.ReadySpec: "ready",
     models.LoadSpec: "load",
+    models.RequestSpec: "requests",
     models.TrialsSpec: "trials",
     models.GateSpec: "gates",
 }

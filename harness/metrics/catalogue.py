@@ -170,6 +170,15 @@ _METRICS = (
     Metric("requests", "count", _HIGHER, _LOAD, "requests answered", scope="server"),
     Metric("requests.failed", "count", _LOWER, _LOAD,
            "requests that failed, or were not sent in time", scope="server"),
+    Metric("requests.missed", "count", _LOWER, _LOAD,
+           "requests that were due and never sent, as too many were in flight", scope="server"),
+    Metric("requests.in_flight", "count", _NEUTRAL, _LOAD,
+           "most requests in flight at one time", scope="server"),
+    Metric("load.connections", "count", _NEUTRAL, _LOAD,
+           "connections that the generator opened", scope="server"),
+    Metric("load.late", "seconds", _NEUTRAL, _LOAD,
+           "99th percentile of the time from the instant at which a request was due to its start",
+           "the generator's own delay, not the server's", scope="server"),
     Metric("requests.rate", "1/s", _HIGHER, _LOAD, "requests answered in a second", scope="server"),
     *(
         Metric(f"gctrace.{name}", unit, direction, "gctrace", meaning, scope="gctrace")

@@ -31,7 +31,7 @@ def make_manifest(
     """Describe a run on this machine, now; build the helper programs that its trials need."""
     spec = matrix.spec
     used = tuple(toolchains)
-    served = any(w.server is not None and w.server.load.url for w in spec.workloads)
+    served = any(w.server is not None and not w.server.load.command for w in spec.workloads)
     return Manifest(
         name=name,
         created=datetime.now(UTC),

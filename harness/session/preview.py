@@ -159,7 +159,7 @@ def _phases(server: ServerSpec) -> float | None:
     """Seconds of a server's phases; ``None`` for a load without a duration."""
     if server.load.duration is None:
         return None
-    return server.idle + server.warmup + server.load.duration + server.settle + _SERVER
+    return server.idle + server.warmup_seconds + server.load.duration + server.settle + _SERVER
 
 
 def _earlier(spec: MatrixSpec, reports: Path, say: Say) -> dict[str, TrialTime]:

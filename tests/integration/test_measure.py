@@ -587,6 +587,30 @@ def test_server_under_load(serve: Serve, version: str) -> None:
     assert (metrics["heap.live.settled"] or 0) >= 200 * (64 << 10)
 
 
+def test_a_load_of_several_kinds_over_a_few_connections(serve: Serve) -> None:
+    base = "http://127.0.0.1:{port}"
+    kinds = [{"url": f"{base}/work", "weight": 3}, {"url": f"{base}/healthz", "method": "HEAD"}]
+    load = {"requests": kinds, "connections": 4, "rate": 200, "duration": 1.0}
+    metrics = serve(load=load, warmup_requests=20).metrics
+    assert metrics["requests"] == 200
+    assert 0 < (metrics["load.connections"] or 0) <= 4
+    assert 0 < (metrics["requests.in_flight"] or 0) <= 200
+    assert metrics["requests.missed"] == 0
+    assert (metrics["load.late"] or 0) < 1
+    kept = (metrics["heap.live.settled"] or 0) / (64 << 10)
+    assert (150 + 15) <= kept <= 1.2 * (150 + 15), "three of four requests leave 64 KiB"
+
+
+def test_requests_that_are_not_sent_are_counted(serve: Serve) -> None:
+    load = {"url": "http://127.0.0.1:{port}/work", "rate": 20_000, "duration": 0.2,
+            "max_in_flight": 1, "max_failed": "100%"}  # fmt: skip
+    metrics = serve(load=load).metrics
+    missed, failed = metrics["requests.missed"] or 0, metrics["requests.failed"] or 0
+    assert 0 < missed == failed
+    assert missed + (metrics["requests"] or 0) == 4000
+    assert metrics["requests.in_flight"] == 1
+
+
 def test_server_without_a_probe(lab: Lab) -> None:
     spec = ServerSpec.model_validate(
         {
@@ -651,6 +675,7 @@ def test_server_that_leaves_a_child(lab: Lab) -> None:
         ({"command": ["sh", "-c", "echo kept {port}; sleep 60"], "duration": 0.3}, "ok"),
         ({"command": ["no-such-program"]}, "load failed"),
         ({"url": "http://127.0.0.1:{port}/absent", "rate": 50, "duration": 0.2}, "load failed"),
+        ({"requests": [{"url": "http://127.0.0.1:{port}/absent"}], "duration": 0.2}, "load failed"),
     ],
 )
 def test_the_loads_end_matters(serve: Serve, load: object, outcome: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from harness.analysis.models import Caution
+from harness.analysis.quality.load import load_cautions
 from harness.analysis.quality.machine import machine_cautions
 from harness.analysis.quality.metrics import metric_cautions
 from harness.analysis.quality.probe import probe_cautions
@@ -33,4 +34,5 @@ def _of_workload(table: Table, question: Question, pace: Pace, workloads: int) -
         part = _ERROR / (workloads * len(question.metrics))
         yield from metric_cautions(table, metric, question, part)
         yield from probe_cautions(table, metric, question.margin)
+    yield from load_cautions(table)
     yield from machine_cautions(table, _ERROR / workloads)

@@ -5,7 +5,7 @@ from harness.matrix.models.cells import CellSpec, IncludedCell
 from harness.matrix.models.matrix import MatrixSpec
 from harness.matrix.models.question import GateSpec, QuestionSpec
 from harness.matrix.models.scalars import Bytes, Fraction
-from harness.matrix.models.servers import LoadSpec, ReadySpec, ServerSpec
+from harness.matrix.models.servers import LoadSpec, ReadySpec, RequestSpec, ServerSpec
 from harness.matrix.models.suspects import SuspectSpec
 from harness.matrix.models.toolchains import ToolchainSpec
 from harness.matrix.models.trials import TrialsSpec
@@ -26,6 +26,7 @@ __all__ = [
     "MatrixSpec",
     "QuestionSpec",
     "ReadySpec",
+    "RequestSpec",
     "ServerSpec",
     "SuspectSpec",
     "ToolchainSpec",

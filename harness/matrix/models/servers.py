@@ -76,23 +76,55 @@ HeaderName = Annotated[
 ]
 
 
+Method = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,20}$")]
+
+
+def _check_http(url: str) -> str:
+    if not url.startswith("http"):
+        raise ValueError(f"the generator speaks HTTP only, not {url!r}; use command")
+    return url
+
+
+HttpUrl = Annotated[Url, AfterValidator(_check_http)]
+
+
+class RequestSpec(Frozen):
+    """One kind of request of a load."""
+
+    url: HttpUrl
+    """Where it goes."""
+    method: Method = "GET"
+    """Its method."""
+    headers: dict[HeaderName, Line] = {}
+    """Its headers, beside those of the load."""
+    body: Text = ""
+    """Its body."""
+    weight: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    """How often it is sent beside the others, which it is mixed with evenly."""
+
+
 class LoadSpec(Frozen):
     """The load on a server: a command, or requests at a fixed rate."""
 
     command: list[Text] = []
     """Program and arguments. Its output is kept; another exit status than 0 fails the load."""
-    url: Url | None = None
+    url: HttpUrl | None = None
     """Where the built-in generator sends its requests."""
+    requests: Annotated[list[RequestSpec], Field(max_length=1000)] = []
+    """Several kinds of requests, instead of ``url``."""
     rate: Annotated[float, Field(gt=0, le=1_000_000)] = 100.0
     """Requests per second, sent on time whether or not earlier ones were answered."""
     duration: Seconds | None = None
     """How long the load lasts. Required with ``url``; a command that runs longer is stopped."""
-    method: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,20}$")] = "GET"
-    """The method of each request."""
+    method: Method = "GET"
+    """The method of each request to ``url``."""
     headers: dict[HeaderName, Line] = {}
     """The headers of each request."""
     body: Text = ""
-    """The body of each request."""
+    """The body of each request to ``url``."""
+    connections: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """How many connections the generator keeps; a request waits for one that is free. Not given: it
+    opens one for each request in flight."""
     request_timeout: Seconds = 10.0
     """A request that takes longer counts as failed."""
     max_in_flight: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
@@ -102,13 +134,18 @@ class LoadSpec(Frozen):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if bool(self.command) == (self.url is not None):
-            raise ValueError("give either command or url")
-        if self.url is not None and not self.url.startswith("http"):
-            raise ValueError(f"the generator speaks HTTP only, not {self.url!r}; use command")
-        if self.url is not None and self.duration is None:
-            raise ValueError("url needs a duration, as 10s")
+        if sum(map(bool, (self.command, self.url, self.requests))) != 1:
+            raise ValueError("give one of command, url and requests")
+        if not self.command and self.duration is None:
+            raise ValueError("a load by url or requests needs a duration, as 10s")
         return self
+
+    @property
+    def kinds(self) -> list[RequestSpec]:
+        """What the generator sends; nothing for a command."""
+        if self.url is None:
+            return self.requests
+        return [RequestSpec(url=self.url, method=self.method, body=self.body)]
 
 
 class ServerSpec(Frozen):
@@ -130,6 +167,8 @@ class ServerSpec(Frozen):
     """Time between ready and the ``idle`` snapshot."""
     warmup: NonNegativeSeconds = 0.0
     """How long to run the load before it is measured."""
+    warmup_requests: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
+    """How many requests of the generator's to send before the load is measured."""
     load: LoadSpec
     """The load."""
     settle: NonNegativeSeconds = 1.0
@@ -138,3 +177,9 @@ class ServerSpec(Frozen):
     """The signal to stop it with."""
     stop_within: Seconds = 10.0
     """Time after which it is killed. That is outcome ``timeout``, unless ``stop`` is KILL."""
+
+    @property
+    def warmup_seconds(self) -> float:
+        """How long the load runs before it is measured."""
+        requests = 0 if self.load.command else self.warmup_requests
+        return max(self.warmup, requests / self.load.rate)

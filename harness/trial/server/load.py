@@ -10,13 +10,20 @@ from harness.trial.placeholders import fill
 
 def generator_job(spec: LoadSpec, placeholders: Mapping[str, str], duration: float) -> str:
     """Return the generator's argument for a load of ``duration`` seconds."""
-    own = {
-        "url": fill(spec.url or "", placeholders),
-        "headers": {name: fill(value, placeholders) for name, value in spec.headers.items()},
-        "body": fill(spec.body, placeholders),
-        "duration": duration,
-    }
-    return json.dumps(spec.model_dump(exclude={"command"}) | own)
+    kinds = [
+        {
+            "url": fill(kind.url, placeholders), "method": kind.method, "weight": kind.weight,
+            "headers": {
+                name: fill(value, placeholders)
+                for name, value in (spec.headers | kind.headers).items()
+            },
+            "body": fill(kind.body, placeholders),
+        }
+        for kind in spec.kinds
+    ]  # fmt: skip
+    own = {"requests": kinds, "duration": duration, "connections": spec.connections or 0}
+    given = ("rate", "request_timeout", "max_in_flight", "max_failed")
+    return json.dumps(own | spec.model_dump(include=set(given)))
 
 
 def parse_report(output: str) -> dict[str, float | None]:
@@ -27,6 +34,10 @@ def parse_report(output: str) -> dict[str, float | None]:
             "requests": report["answered"],
             "requests.failed": report["failed"],
             "requests.rate": report["answered"] / report["seconds"],
+            "requests.missed": report["missed"],
+            "requests.in_flight": report["in_flight"],
+            "load.connections": report["connections"],
+            "load.late": report["late"].get("p99"),
         }
         return found | {f"latency.{name}": value for name, value in report["latency"].items()}
     except (IndexError, KeyError, TypeError, ValueError, ZeroDivisionError):

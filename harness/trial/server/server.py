@@ -47,7 +47,7 @@ class Server:
     def seconds(self) -> float:
         """How long the phases take at least."""
         spec = self.spec
-        return spec.idle + spec.warmup + (spec.load.duration or 0.0) + spec.settle
+        return spec.idle + spec.warmup_seconds + (spec.load.duration or 0.0) + spec.settle
 
     def run(self, monitor: Monitor) -> Served:
         """Take a server through its phases; stop early where it ends or fails."""
@@ -56,7 +56,8 @@ class Server:
             return served
         monitor.run(seconds=self.spec.idle)
         self._mark(monitor, served, "idle")
-        if self.spec.warmup and not self._put_load(monitor, served, self.spec.warmup, warm_up=True):
+        warmup = self.spec.warmup_seconds
+        if warmup and not self._put_load(monitor, served, warmup, warm_up=True):
             return served
         if not self._put_load(monitor, served, self.spec.load.duration, warm_up=False):
             return served

@@ -287,9 +287,13 @@ def test_the_nearest_cgroup_that_shares_memory_out_is_used(tmp_path: Path) -> No
 
 
 def test_load_report() -> None:
-    text = 'noise\n{"answered": 9, "failed": 1, "seconds": 3, "latency": {"p50": 0.1}}\n'
+    text = (
+        'noise\n{"answered": 9, "failed": 1, "seconds": 3, "latency": {"p50": 0.1}, "missed": 1, '
+        '"in_flight": 4, "connections": 2, "late": {"p50": 0.01, "p99": 0.02}}\n'
+    )
     assert parse_report(text) == {
         "requests": 9, "requests.failed": 1, "requests.rate": 3.0, "latency.p50": 0.1,
+        "requests.missed": 1, "requests.in_flight": 4, "load.connections": 2, "load.late": 0.02,
     }  # fmt: skip
     for wrong in ("", "noise", "{}", "[1]", '{"answered": 0, "seconds": 0}'):
         assert parse_report(wrong) == {}
@@ -321,7 +325,7 @@ def test_outcomes(ended: dict[str, int] | None, stop: int | None, outcome: str) 
         ({"ready": "localhost", "load": {"command": ["x"]}}, "is not a URL"),
         ({"ready": {"log": "("}, "load": {"command": ["x"]}}, "is not a regular expression"),
         ({"ready": {}, "load": {"command": ["x"]}}, "either url or log"),
-        ({"ready": "tcp://h:1", "load": {}}, "either command or url"),
+        ({"ready": "tcp://h:1", "load": {}}, "one of command, url and requests"),
         ({"ready": "tcp://h:1", "load": {"url": "http://h/"}}, "needs a duration"),
         ({"ready": "tcp://h:1", "load": {"url": "tcp://h:1", "duration": "1s"}}, "HTTP only"),
         ({"ready": "tcp://h:1", "load": {"command": ["x"]}, "stop": "NO"}, "is not a signal"),
