@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from harness.analysis.models import Comparison, Cure, Headline, Suspect
 from harness.metrics.catalogue import describe
-from harness.text.words import LARGE_RATIO, amount, difference, listed, percent, significant, span
+from harness.metrics.words import both
+from harness.text.words import LARGE_RATIO, amount, difference, ends, listed, percent, span, times
 
 _TELLING = ("runtime.mapped", "heap.objects")
 """The first of these that was measured says whether the runtime shows a change; counts of objects
@@ -65,7 +66,7 @@ def _about(
     resident = next((c for c in group if c.metric.startswith("rss")), lead)
     whose = f"of {resident.metric}, " if len(group) > 1 else ""
     return [
-        *_suspect_parts(judged),
+        *_suspect_parts(judged, improved=_better(lead)),
         *(f"{whose}{part}" for part in _runtime_part(resident, comparisons)),
         *_cure_parts(ways, lead),
     ]
@@ -79,24 +80,34 @@ def _change(c: Comparison) -> str:
         noun = "round" if c.more_rounds == 1 else "rounds"
         more = f"; about {c.more_rounds} more {noun} would decide it" if c.more_rounds else ""
         pair = f"{c.candidate} and {c.baseline}"
-        return f"whether {c.metric} differs between {pair} is open ({_interval(c)}n = {c.n}{more})"
-    numbers = f"({_interval(c)}n = {c.n})"
+        return f"whether {c.metric} differs between {pair} is open ({_numbers(c)}{more})"
+    numbers = f"({_numbers(c)})"
     if c.decision == "equivalent":
         pair = f"{c.candidate} and {c.baseline} are equivalent in {c.metric}"
         if c.no_ratio.endswith("both"):
             return f"{pair}: {c.no_ratio} {numbers}"
         whole = f" of {c.scale}" if c.scale else ""
         return f"{pair} within {percent(c.margin)}{whole} {numbers}"
-    if c.ratio is not None and c.ratio > LARGE_RATIO:
-        times = f"{significant(c.ratio)} times as high"
-        return f"{c.metric} is {times} with {c.candidate} as with {c.baseline} {numbers}"
+    pair = f"with {c.candidate} than with {c.baseline}"
+    if c.ratio is not None and c.ratio >= LARGE_RATIO:
+        return f"{c.metric} is higher {pair}: {times(c.ratio)} {numbers}"
     higher = "higher" if c.decision == "increase" else "lower"
     size = (
         amount(abs(c.difference or 0.0), c.unit) if c.ratio is None else percent(abs(c.ratio - 1))
     )
     why = f", {c.no_ratio}" if c.no_ratio else ""
-    pair = f"with {c.candidate} than with {c.baseline}"
     return f"{c.metric} is {size} {higher} {pair}{why} {numbers}"
+
+
+def _numbers(c: Comparison) -> str:
+    """``162 → 259 MiB, +97.1 MiB; 95 % interval 60.0 to 60.1 %, n = 5``."""
+    doubt = f"{_interval(c)}n = {c.n}"
+    if c.baseline_value is None or c.candidate_value is None or c.no_ratio.endswith("both"):
+        return doubt
+    absolute = both(c.metric, c.baseline_value, c.candidate_value, c.unit)
+    if c.changed and c.ratio is not None and c.difference:
+        absolute += f", {difference(c.difference, c.unit)}"
+    return f"{absolute}; {doubt}"
 
 
 def _interval(c: Comparison) -> str:
@@ -108,22 +119,31 @@ def _interval(c: Comparison) -> str:
     if bounds[0] == bounds[1]:
         return "exact, "
     if c.ratio is None and c.changed:
-        told = " to ".join(amount(size, c.unit) for size in sorted(map(abs, bounds)))
+        low, high = sorted(map(abs, bounds))
+        told = ends((low, high), lambda size: amount(size, c.unit))
     elif c.ratio is None:
-        told = f"of the difference {' to '.join(difference(size, c.unit) for size in bounds)}"
+        told = f"of the difference {ends(bounds, lambda size: difference(size, c.unit))}"
     elif not c.changed:
         told = f"of the change {span(bounds[0] - 1, bounds[1] - 1)}"
-    elif c.ratio > LARGE_RATIO:
-        told = f"{' to '.join(map(significant, bounds))} times"
+    elif c.ratio >= LARGE_RATIO:
+        told = ends(bounds, times)
     else:
         told = span(*sorted(abs(bound - 1) for bound in bounds))
     return f"95 % interval {told}, "
 
 
-def _suspect_parts(suspects: Sequence[Suspect]) -> list[str]:
+def _better(c: Comparison) -> bool:
+    """Whether a change is an improvement, for which nothing is blamed."""
+    better = {"lower is better": "decrease", "higher is better": "increase"}
+    return c.decision == better.get(describe(c.metric).direction)
+
+
+def _suspect_parts(suspects: Sequence[Suspect], *, improved: bool) -> list[str]:
     parts = []
+    blame = ("accounts for it", "account for it") if improved else (
+        "is implicated", "are implicated")  # fmt: skip
     for verdict, one, several in (
-        ("implicated", "is implicated", "are implicated"),
+        ("implicated", *blame),
         ("contributes", "contributes to it", "contribute to it"),
         ("offsets", "acts against it", "act against it"),
         ("ruled out", "is ruled out", "are ruled out"),

@@ -8,24 +8,34 @@ from harness.bisect.record import Bisection, Frame, Request, Stage
 from harness.bisect.sites.answer import Narrowed
 from harness.bisect.source.answer import SourceAnswer
 from harness.bisect.source.patch import ChangedDeclaration
+from harness.metrics.words import both
 from harness.report import wording
-from harness.text.words import amount, listed, percent, span
+from harness.text.words import LARGE_RATIO, amount, ends, listed, percent, span, times
 
 _REASON_LINES = 6
 
 
 def of_step(request: Request, change: EndsEffect, unit: str) -> str:
-    """``rss.peak of large-buffers is 59.9 % more (59.8 to 60.0 %, 3 rounds)``.
+    """``rss.peak of large-buffers is 59.9 % higher (162 → 259 MiB; 59.8 to 60.0 %, 3 rounds)``.
 
-    In the metric's unit if there is no ratio.
+    In the metric's unit if there is no ratio; as a factor from threefold on.
     """
     what, rounds = f"{request.metric} of {request.workload}", _rounds(change, unit, change.sign)
     if change.ratio is None and change.difference is None:
         return f"{what} differs ({rounds})"
-    size = amount(abs(change.difference or 0.0), unit)
-    if change.ratio is not None:
-        size = percent(abs(change.ratio - 1))
-    return f"{what} is {size} {'more' if change.sign > 0 else 'less'} ({rounds})"
+    higher = "higher" if change.sign > 0 else "lower"
+    if change.ratio is None:
+        return f"{what} is {amount(abs(change.difference or 0.0), unit)} {higher} ({rounds})"
+    size = percent(abs(change.ratio - 1))
+    whole = change.ratio < 1 and size == percent(1.0)
+    if whole:
+        rounds = f"{change.rounds} rounds"
+    if change.size and change.ratio > 0:
+        bad = change.size * min(1.0, change.ratio)
+        rounds = f"{both(request.metric, bad / change.ratio, bad, unit)}; {rounds}"
+    if change.ratio >= LARGE_RATIO:
+        return f"{what} is higher: {times(change.ratio)} ({rounds})"
+    return f"{what} is {'lower by all of it' if whole else f'{size} {higher}'} ({rounds})"
 
 
 def against(effect: Effect, unit: str) -> str:
@@ -59,16 +69,19 @@ def of_ends(request: Request, ends: Span, change: EndsEffect, unit: str, *, wors
 def _rounds(change: EndsEffect, unit: str, sign: int = 1) -> str:
     """``−0.05 to 0.1 %, 12 rounds``."""
     rounds = f"{change.rounds} rounds"
-    if change.ci is not None:
-        ends = span(*sorted(sign * (bound - 1) for bound in change.ci))
-    elif change.difference_ci is not None:
-        low, high = sorted(sign * bound for bound in change.difference_ci)
-        if low == high:
-            return f"exact in {rounds}"
-        ends = f"{amount(low, unit)} to {amount(high, unit)}"
-    else:
+    bounds = change.difference_ci if change.ci is None else change.ci
+    if bounds is None:
         return rounds
-    return f"{ends}, {rounds}".replace("-", "−")
+    if bounds[0] == bounds[1]:
+        return f"exact in {rounds}"
+    if change.ci is None:
+        low, high = sorted(sign * bound for bound in bounds)
+        told = ends((low, high), lambda bound: amount(bound, unit))
+    elif sign > 0 and (change.ratio or 0.0) >= LARGE_RATIO:
+        told = ends(bounds, times)
+    else:
+        told = span(*sorted(sign * (bound - 1) for bound in bounds))
+    return f"{told}, {rounds}".replace("-", "−")
 
 
 def of_survey(findings: Sequence[Finding]) -> str:

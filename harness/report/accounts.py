@@ -8,6 +8,7 @@ from harness.analysis.account_words import change_of, largest_parts, never_writt
 from harness.analysis.models import Account, Verdict
 from harness.report.charts.account import COLORS
 from harness.report.wording import NOTHING, difference, quantity
+from harness.text.words import ends
 
 _MIB = 1 << 20
 _FINE = 10 << 30
@@ -147,7 +148,7 @@ def _interval(ci: tuple[float, float] | None, digits: int) -> str:
         return NOTHING
     if ci[0] == ci[1]:
         return "exact"
-    return " to ".join(_number(round(end * 10**digits / _MIB), digits, "+") for end in ci)
+    return ends(ci, lambda end: _number(round(end * 10**digits / _MIB), digits, "+"))
 
 
 def _adding_up(sizes: Sequence[float], digits: int) -> list[int]:

@@ -6,7 +6,7 @@ from harness.analysis.account_words import in_words, of_changes
 from harness.analysis.models import Comparison, Verdict
 from harness.metrics.words import level
 from harness.text.visible import visible
-from harness.text.words import change, difference, listed, span
+from harness.text.words import change, difference, ends, listed, span
 
 
 def terminal_summary(verdict: Verdict) -> list[str]:
@@ -92,8 +92,8 @@ def _row(c: Comparison) -> tuple[str, ...]:
         effect = ", ".join(filter(None, (difference(c.difference, c.unit), c.no_ratio)))
         if c.difference_ci is not None:
             low, high = c.difference_ci
-            ends = f"{difference(low, c.unit)} to {difference(high, c.unit)}"
-            interval = "exact" if low == high else ends
+            told = ends((low, high), lambda bound: difference(bound, c.unit))
+            interval = "exact" if low == high else told
     cells = (
         c.workload, c.metric, value(c.baseline_value), value(c.candidate_value), effect,
         interval, str(c.n), _p(c.p), _p(c.p_adjusted), c.decision,

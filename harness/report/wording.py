@@ -39,11 +39,11 @@ def brief(value: float | None) -> str:
 
 
 def percent(ratio: float | None) -> str:
-    """A ratio as a signed change: 1.198 is ``+19.8 %``; beyond threefold, ``×4.20``."""
+    """A ratio as a signed change: 1.198 is ``+19.8 %``; from threefold on, ``×4.20``."""
     if ratio is None or not math.isfinite(ratio):
         return NOTHING
-    if ratio > words.LARGE_RATIO:
-        return f"×{words.significant(ratio)}"
+    if ratio >= words.LARGE_RATIO:
+        return words.times(ratio)
     change = (ratio - 1) * 100
     text = f"{change:+.1f} %"
     return _minus(text) if text.strip("+-0. %") else "0.0 %"
@@ -81,7 +81,7 @@ def interval(ci: tuple[float, float] | None) -> str:
 def _ends(ci: tuple[float, float] | None, show: Callable[[float], str]) -> str:
     if ci is None:
         return NOTHING
-    return "exact" if ci[0] == ci[1] else " to ".join(map(show, ci))
+    return "exact" if ci[0] == ci[1] else words.ends(ci, show)
 
 
 def bounds(comparison: Comparison) -> str:

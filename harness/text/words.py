@@ -11,7 +11,7 @@ _ROUNDS_TO_THOUSAND = 999.5
 _ROUNDING = 1e-9
 """Per cent below which a change is floating-point rounding."""
 LARGE_RATIO = 3.0
-"""Beyond it, a factor is easier to read than per cent."""
+"""From it on, a factor is easier to read than per cent."""
 
 
 def percent(fraction: float) -> str:
@@ -31,13 +31,23 @@ def percent(fraction: float) -> str:
 
 
 def span(low: float, high: float) -> str:
-    """``55 to 57 %``; a narrow one with digits enough to tell its ends apart."""
+    """``55 to 57 %``; a narrow one with digits to tell its ends apart, or one number."""
     ends = percent(low), percent(high)
     for digits in (1, 2):
         if ends[0] != ends[1] or low == high or not math.isfinite(low + high):
             break
         ends = f"{100 * low:.{digits}f} %", f"{100 * high:.{digits}f} %"
-    return f"{ends[0].removesuffix(' %')} to {ends[1]}"
+    return ends[0] if ends[0] == ends[1] else f"{ends[0].removesuffix(' %')} to {ends[1]}"
+
+
+def ends(bounds: tuple[float, float], show: Callable[[float], str]) -> str:
+    """``1 to 2``; one number for ends that read alike."""
+    return " to ".join(dict.fromkeys(map(show, bounds)))
+
+
+def times(ratio: float) -> str:
+    """A factor: ``×13.0``."""
+    return f"×{significant(ratio)}"
 
 
 def interval(bounds: tuple[float, float], show: Callable[[float], str]) -> str:
@@ -57,9 +67,9 @@ def listed(names: Sequence[str]) -> str:
 
 
 def change(ratio: float) -> str:
-    """A ratio as a signed change: 1.198 is ``+20 %``; beyond threefold, ``×4.20``."""
-    if ratio > LARGE_RATIO:
-        return f"×{significant(ratio)}"
+    """A ratio as a signed change: 1.198 is ``+20 %``; from threefold on, ``×4.20``."""
+    if ratio >= LARGE_RATIO:
+        return times(ratio)
     return f"{'+' if ratio >= 1 else ''}{percent(ratio - 1)}"
 
 

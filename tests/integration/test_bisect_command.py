@@ -144,7 +144,7 @@ def test_allocations_where_there_were_none_are_bisected_to_the_function(project:
                             "--metric", "BenchmarkLen allocs/op", "--seed", "1")  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = _found(project)
-    assert "is 1 more (exact in" in found.headline
+    assert "is 1 higher (exact in" in found.headline
     assert "container/ring.(*Ring).Len" in found.headline
     steps = [step.finding for stage in found.stages for step in stage.steps]
     assert {finding.ratio for finding in steps} == {None}

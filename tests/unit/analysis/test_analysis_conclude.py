@@ -66,6 +66,7 @@ def test_the_origin() -> None:
     assert [c.variant for c in verdict.cures] == ["go1.24.11"]
     sentence = verdict.headlines[0].sentence
     assert "rss.peak is 56 % higher with go1.24.3 than with go1.23.9" in sentence
+    assert "(257 → 402 MiB, +145 MiB; 95 % interval " in sentence
     assert "swissmap and spinbitmutex are ruled out" in sentence
     assert "heap.objects) do not show it" in sentence
     assert "go1.24.11 does not have the regression" in sentence
@@ -472,7 +473,9 @@ def test_against_a_zero_the_difference_is_told_and_no_ratio(
     assert found.decision == ("increase" if candidate > baseline else "decrease")
     assert found.difference_ci == pytest.approx((candidate - baseline,) * 2)
     sentence = verdict.headlines[0].sentence
-    assert f"{metric} is {size} with go1.24.3 than with go1.23.9, {why} (exact, n = 6)" in sentence
+    assert f"{metric} is {size} with go1.24.3 than with go1.23.9, {why} (" in sentence
+    assert " → " in sentence
+    assert "; exact, n = 6)" in sentence
     told = [sentence, wording.effect(found), *comparison_lines([found])]
     assert not any("%" in text.replace("95 %", "") for text in told)
     assert all(
@@ -495,7 +498,7 @@ def test_less_than_all_is_not_told_as_all() -> None:
     assert "rss.peak is 99.7 % lower" in verdict.headlines[0].sentence
     found, verdict = sides("rss.peak", [1e7] * 6, [4.2e9] * 6)
     assert (
-        "rss.peak is 420 times as high with go1.24.3 as with go1.23.9"
+        "rss.peak is higher with go1.24.3 than with go1.23.9: ×420 (9.54 MiB → 3.91 GiB, "
         in verdict.headlines[0].sentence
     )
 
@@ -611,7 +614,8 @@ def test_an_exact_difference_below_the_margin_is_a_real_one(rounds: int) -> None
     assert primary(verdict).decision == "increase"
     assert "+0.4 % is within the margin of 3 %" in primary(verdict).method
     sentence = verdict.headlines[0].sentence
-    assert f"(exact, within the margin of 3 %, n = {rounds}); swissmap is implicated" in sentence
+    doubt = f"exact, within the margin of 3 %, n = {rounds}"
+    assert f"(1.91 MiB, +7.81 KiB; {doubt}); swissmap is implicated" in sentence
     assert suspects(verdict)["swissmap",].verdict == "implicated"
     assert suspects(verdict)["spinbitmutex",].verdict == "ruled out"
 

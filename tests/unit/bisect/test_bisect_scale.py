@@ -63,6 +63,20 @@ def words_of(change: EndsEffect, unit: str = "count") -> str:
     return of_ends(REQUEST, span, change, unit, worse=True)
 
 
+def test_a_factor_and_the_whole_are_said_as_such() -> None:
+    def told(ratio: float, low: float, high: float) -> str:
+        return words_of(
+            EndsEffect(ratio=ratio, ci=(low, high), rounds=4, decision="changed", size=4000.0)
+        )
+
+    assert "w is higher: ×13.5 (296 → 4,000; ×13.4 to ×13.6, 4 rounds) than" in told(
+        13.5, 13.4, 13.6
+    )
+    assert "w is 100 % higher (2,000 → 4,000; 99 to 101 %, 4 rounds) than" in told(2, 1.99, 2.01)
+    assert "w is lower by all of it (" in told(1e-8, 1e-8, 2e-8)
+    assert "100.00" not in told(1e-8, 1e-8, 2e-8)
+
+
 def record_of(findings: Sequence[Finding], unit: str = "count") -> Bisection:
     stage = Stage(kind="source", title="Source", older="v00", newer="v02", answer="found",
                   steps=tuple(Step(finding=f) for f in findings))  # fmt: skip
@@ -124,7 +138,7 @@ def test_nothing_against_a_million_objects_is_told_in_objects() -> None:
     classifier, points = bench_of([0.0], [0.0], [1_000_010.0])
     change = classifier.compare_ends()
     assert (change.decision, change.ratio, change.difference) == ("changed", None, 1_000_010.0)
-    assert "allocs.objects of w is 1,000 k more (exact in" in words_of(change)
+    assert "allocs.objects of w is 1,000 k higher (exact in" in words_of(change)
     finding = classifier.classify(points[1])
     assert (finding.state, finding.rounds, against(finding, "count")) == ("good", 2, "0")
 

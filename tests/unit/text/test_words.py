@@ -1,9 +1,31 @@
 """Numbers in words."""
 
-from harness.text.words import change, interval
+from harness.metrics.words import both
+from harness.report import wording
+from harness.text.words import change, interval, span
 
 
 def test_an_interval_without_width_is_exact_and_a_narrow_one_says_so() -> None:
     assert interval((1.0, 1.0), str) == "exact"
     assert interval((1.4, 1.5), change) == "95 % interval +40 % to +50 %"
     assert interval((1.4001, 1.4003), change) == "95 % interval +40 %, both ends"
+
+
+def test_ends_that_read_alike_are_one_number() -> None:
+    assert span(0.600, 0.601) == "60.0 to 60.1 %"
+    assert span(0.60001, 0.60002) == "60.00 %"
+    assert wording.interval((1.60001, 1.60002)) == "+60.0 %"
+    assert wording.shares((0.0001, 0.0002)) == "0 %"
+
+
+def test_both_sides_have_one_unit() -> None:
+    assert both("rss.peak", 162 * 2.0**20, 259 * 2.0**20, "bytes") == "162 → 259 MiB"
+    assert both("rss.peak", 9.5 * 2.0**20, 4.0 * 2.0**30, "bytes") == "9.50 MiB → 4.00 GiB"
+    assert both("rss.peak", 2.0**20, 2.0**20 + 1, "bytes") == "1.00 MiB"
+    assert both("gc.cycles", 4, 12, "count") == "4 → 12"
+
+
+def test_from_threefold_on_a_change_is_a_factor() -> None:
+    assert change(3.0) == wording.percent(3.0) == "×3.00"
+    assert change(13.54) == "×13.5"
+    assert change(2.99) == "+199 %"
