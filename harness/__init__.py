@@ -22,8 +22,8 @@ What a run directory holds:
 What follows from it:
     ``compare(run, candidate, baseline) -> tuple[Comparison, …]``: any two variants, one comparison
         for each workload and metric.
-    ``conclude(run, margin=…, evidence=…) -> Verdict``: everything that ``verdict.json`` holds: one
-        ``Comparison``, ``Suspect``, ``Diagnosis`` or ``GateResult`` for each finding.
+    ``conclude(run, margin=…, floor=…, evidence=…) -> Verdict``: everything that ``verdict.json``
+        holds: one ``Comparison``, ``Suspect``, ``Diagnosis`` or ``GateResult`` for each finding.
     ``read_evidence(run) -> Evidence``: the heap profiles and series that diagnoses use.
     ``merge_runs(runs, destination) -> Run``: join runs of one matrix, from shards or machines.
     ``load_matrix(path) -> Matrix``: read and check a ``matrix.yaml``; nothing is measured.

@@ -30,6 +30,7 @@ _SECTIONS: dict[type[Frozen], str] = {
     models.CellSpec: "exclude",
     models.BuildPattern: "build of a cell",
     models.QuestionSpec: "question",
+    models.MarginSpec: "margin",
     models.SuspectSpec: "suspects",
     models.WorkloadSpec: "A workload",
     models.BenchmarkSpec: "benchmark",
@@ -52,6 +53,7 @@ _SHORT_FORMS = {
 }
 _ALSO = {
     toolchains.expand_toolchain: "a release, as `go1.24.3`, or ",
+    question.expand_margin: "a share, as `5%`, also `3%, at least 1MiB`, or ",
     suspects.expand_suspect: "an experiment's name, `auto`, or ",
     servers.expand_ready: "a URL, or ",
     workloads.expand_input: "a text, or ",

@@ -18,7 +18,7 @@ from harness.matrix.models import TrialsSpec
 from harness.metrics.catalogue import describe
 from harness.plan.plan import Plan
 from harness.plan.question import Question, default_variants
-from harness.text.words import percent
+from harness.text.words import amount, difference, percent
 
 CONFIDENCE = 0.95
 PRIMARY_PART = 0.8
@@ -169,19 +169,23 @@ def _decide(
         corrected = {key: min(1.0, p / part) for key, p in zip(tested, values, strict=True)}
         adjusted |= known | corrected
     return tuple(
-        _comparison(t, adjusted.get(id(t)), words[t.primary], question.margin, trials)
-        for t in tests
+        _comparison(t, adjusted.get(id(t)), words[t.primary], question, trials) for t in tests
     )
 
 
 def _comparison(
-    test: _Test, adjusted: float | None, correction: str, margin: float, trials: TrialsSpec
+    test: _Test, adjusted: float | None, correction: str, question: Question, trials: TrialsSpec
 ) -> Comparison:
     found = test.pair
+    least = least_margin(found, question.floor) if describe(test.metric).has_floor else 0.0
+    margin = max(question.margin, least)
+    floor = question.floor if least > question.margin else None
     decision: Decision = "inconclusive"
     if found.estimate is not None and adjusted is not None:
         error = 1 - CONFIDENCE
-        decision = decided(found.estimate, adjusted, margin, trials.min, trials.max, error)
+        decision = decided(
+            found.estimate, adjusted, margin, trials.min, trials.max, error, least=least
+        )
     confidence = 1 - stopped_error(1 - CONFIDENCE, found.n, trials.min, trials.max)
     ratio, no_ratio = found.ratio(), ""
     if ratio is None and found.n:
@@ -201,7 +205,8 @@ def _comparison(
         confidence=CONFIDENCE,
         decision=decision,
         margin=margin,
-        method=_method(found, margin),
+        floor=floor,
+        method=_method(found, margin) + _below_floor(found, decision, adjusted, floor),
         exact=found.estimate is not None and found.estimate.exact,
         p=test.p,
         p_adjusted=adjusted,
@@ -215,17 +220,32 @@ def _comparison(
     )
 
 
+def least_margin(found: Pair, floor: float) -> float:
+    """The margin that an amount is, in the metric's unit: a part of the smaller of both sides.
+
+    So the answer is the same when baseline and candidate swap. Of differences it is on the scale
+    of ``p_within``; none is ten times as large as what they are divided by.
+    """
+    if not floor or found.n == 0 or found.baseline is None or found.candidate is None:
+        return 0.0
+    if found.logarithmic:
+        return floor / min(found.baseline, found.candidate)
+    return math.expm1(min(10.0, floor / found.scale_size))
+
+
 def decided(
-    found: Estimate, adjusted: float, margin: float, first: int, last: int, error: float
-) -> Decision:
+    found: Estimate, adjusted: float, margin: float, first: int, last: int, error: float, *,
+    least: float = 0.0,
+) -> Decision:  # fmt: skip
     """Decide by a p-value that is corrected for repeated looks, and for other comparisons too.
 
     ``error`` is the probability, over all looks together, of ``increase`` or ``decrease`` if
     nothing differs, and of ``equivalent`` if the change is beyond the margin. Without spread the
-    answer is exact: a difference inside the margin is still a difference.
+    answer is exact: a difference inside the margin is still a difference, but not one within
+    ``least``, the part of the margin below which nothing matters.
     """
     changed: Decision = "increase" if found.centre > 0 else "decrease"
-    if found.exact and found.centre != 0 and adjusted <= error:
+    if found.exact and abs(found.centre) > math.log1p(least) and adjusted <= error:
         return changed
     if adjust(2 * p_within(found, margin), found.n, first, last) / 2 <= error:
         return "equivalent"
@@ -257,6 +277,17 @@ def _method(found: Pair, margin: float) -> str:
         f"{found.estimate.method}, on differences as part of {found.scale}: "
         "zero, almost zero and negative values allow no ratio"
     )
+
+
+def _below_floor(
+    found: Pair, decision: Decision, adjusted: float | None, floor: float | None
+) -> str:
+    """Say of a change that it is real, but too small to matter."""
+    real = adjusted is not None and adjusted <= 1 - CONFIDENCE
+    if decision != "equivalent" or floor is None or not real or not found.difference:
+        return ""
+    least = f"{amount(floor, 'bytes')} (question.margin: at_least)"
+    return f"; {difference(found.difference, 'bytes')} is real, but below {least}"
 
 
 def _within_margin(found: Pair, estimate: Estimate, margin: float) -> str:

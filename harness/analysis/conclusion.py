@@ -28,11 +28,15 @@ from harness.run.store import Run
 from harness.text.words import listed
 
 
-def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None = None) -> Verdict:
+def conclude(
+    run: Run, *, margin: float | None = None, floor: float | None = None,
+    evidence: Evidence | None = None,
+) -> Verdict:  # fmt: skip
     """Conclude everything from a run, complete or not; the same run gives the same verdict.
 
-    Ratios within 1 ± ``margin`` count as equivalent; by default it is the matrix's own. Without
-    ``evidence`` (of ``read_evidence``) diagnoses name no functions and no growth over time.
+    Ratios within 1 ± ``margin`` count as equivalent, and so do changes of memory within ``floor``
+    bytes; by default they are the matrix's own. Without ``evidence`` (of ``read_evidence``)
+    diagnoses name no functions and no growth over time.
 
     Raises:
         HarnessError: the matrix names variants or metrics that it does not have; the loader refuses
@@ -42,6 +46,8 @@ def conclude(run: Run, *, margin: float | None = None, evidence: Evidence | None
     question, evidence = question_of(run), evidence or Evidence()
     if margin is not None:
         question = replace(question, margin=margin)
+    if floor is not None:
+        question = replace(question, floor=floor)
     found = tables(run)
     records = {record.name: record for record in run.manifest.toolchains}
     comparisons, left_out = compare_all(found, question, plan, spec.trials)

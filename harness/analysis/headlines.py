@@ -86,8 +86,8 @@ def _change(c: Comparison) -> str:
         pair = f"{c.candidate} and {c.baseline} are equivalent in {c.metric}"
         if c.no_ratio.endswith("both"):
             return f"{pair}: {c.no_ratio} {numbers}"
-        whole = f" of {c.scale}" if c.scale else ""
-        return f"{pair} within {percent(c.margin)}{whole} {numbers}"
+        whole = f" of {c.scale}" if c.scale and c.floor is None else ""
+        return f"{pair} within {c.allowed}{whole} {numbers}"
     pair = f"with {c.candidate} than with {c.baseline}"
     if c.ratio is not None and c.ratio >= LARGE_RATIO:
         return f"{c.metric} is higher {pair}: {times(c.ratio)} {numbers}"

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from harness.models import Frozen
 from harness.plan import suspects
+from harness.text.words import amount, percent
 
 Decision = Literal["increase", "decrease", "equivalent", "inconclusive"]
 SuspectVerdict = Literal[
@@ -53,6 +54,8 @@ class Comparison(Subject):
     decision: Decision
     margin: float
     """Ratios within 1 ± margin count as equivalent."""
+    floor: float | None = None
+    """The amount, in ``unit``, that the margin is made of, where that is more than its share."""
     method: str
     """How the interval was made, and why so, in words."""
     exact: bool = False
@@ -77,6 +80,11 @@ class Comparison(Subject):
     """For ``inconclusive``: further rounds expected to decide it, if they go on like these."""
     noise: float | None = None
     """Standard deviation of a trial over its mean, pooled over both variants."""
+
+    @property
+    def allowed(self) -> str:
+        """The margin in words: ``3 %``, or the amount ``512 KiB`` where that is more."""
+        return percent(self.margin) if self.floor is None else amount(self.floor, self.unit)
 
     @property
     def changed(self) -> bool:

@@ -48,7 +48,7 @@ def no_change(comparison: Comparison) -> str:
     """Why there is nothing to attribute, in words."""
     if comparison.decision != "equivalent":
         return f"no change of {comparison.metric} is shown, so none can be attributed"
-    what = comparison.no_ratio or f"equivalent within {percent(comparison.margin)}"
+    what = comparison.no_ratio or f"equivalent within {comparison.allowed}"
     return f"there is nothing to explain: {comparison.metric} is {what}"
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from harness.text.units import parse_bytes, split_margin
 from harness.text.units import parse_fraction as parse_share
 
 
@@ -47,5 +48,19 @@ def parse_fraction(
     """Parse a share, as ``5%`` or ``0.05``, for an option's ``callback=``."""
     try:
         return None if value is None else float(str(parse_share(value)))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def parse_margin(
+    _ctx: click.Context, _parameter: click.Parameter, value: str | None
+) -> tuple[float, float | None] | None:
+    """Parse ``5%`` or ``5%, at least 1MiB`` into a share and bytes, for ``callback=``."""
+    if value is None:
+        return None
+    try:
+        share, least = split_margin(value)
+        floor = None if least is None else float(str(parse_bytes(least)))
+        return float(str(parse_share(share))), floor
     except ValueError as error:
         raise click.BadParameter(str(error)) from None

@@ -8,7 +8,7 @@ import click
 from harness.analysis.conclusion import conclude
 from harness.analysis.evidence import read_evidence
 from harness.analysis.unanswered import exit_status
-from harness.cli.options import examples, parse_fraction, run_argument
+from harness.cli.options import examples, parse_margin, run_argument
 from harness.cli.output import say, say_json
 from harness.report.terminal import full_summary
 from harness.run.store import Run
@@ -22,18 +22,19 @@ from harness.run.store import Run
 @run_argument
 @click.option(
     "--margin",
-    callback=parse_fraction,
-    help="Treat ratios within 1 ± margin as equivalent.",
+    callback=parse_margin,
+    help="Treat ratios within 1 ± margin as equivalent; also 3%, at least 1MiB.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json instead of sentences.")
-def verdict(run: Path, *, margin: float | None, as_json: bool) -> None:
+def verdict(run: Path, *, margin: tuple[float, float | None] | None, as_json: bool) -> None:
     """Analyze a stored run again and print the conclusions.
 
     Nothing is measured or written. Exit as gomatrix run does: with 1 if a gate or a trial failed,
     and with 2 if nothing could be measured.
     """
     stored = Run.load(run)
-    found = conclude(stored, margin=margin, evidence=read_evidence(stored))
+    share, floor = margin or (None, None)
+    found = conclude(stored, margin=share, floor=floor, evidence=read_evidence(stored))
     if as_json:
         say_json(found.model_dump_json(indent=1))
     else:

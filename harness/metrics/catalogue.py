@@ -28,6 +28,11 @@ class Metric:
         return _RESOLUTIONS.get((self.source, self.unit), 0.0)
 
     @property
+    def has_floor(self) -> bool:
+        """Whether ``at_least`` of the question's margin holds for it: memory, but what is exact."""
+        return self.unit == "bytes" and self.source in _MEMORY
+
+    @property
     def exact(self) -> bool:
         """Whether it has no noise, so that any difference is real."""
         return self.source == _ELF
@@ -41,6 +46,7 @@ _HIGHER: Direction = "higher is better"
 _NEUTRAL: Direction = "neutral"
 _LOAD = "load generator"
 _BOTH = "kernel and Go runtime"
+_MEMORY = (_KERNEL, _RUNTIME, _BOTH, "gctrace")
 _RESOLUTIONS: dict[tuple[str, Unit], float] = {
     (_KERNEL, "bytes"): 4096, (_BOTH, "bytes"): 4096, (_RUNTIME, "bytes"): 8192,
     ("gctrace", "bytes"): 1 << 20, (_KERNEL, "seconds"): 1e-3, (_RUNTIME, "seconds"): 1e-6,

@@ -39,7 +39,10 @@ class Question:
     metrics: tuple[str, ...]
     """Primary metrics."""
     margin: float
+    """Part of the baseline."""
     limit: float
+    floor: float = 0.0
+    """Bytes: a smaller change of memory counts as equivalent, whatever part of the baseline."""
 
 
 def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()) -> Question:
@@ -79,7 +82,8 @@ def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()
     suspects = toggled if asked.suspects is None else tuple(dict.fromkeys(listed))
     suspects = () if plan.suspects else suspects
     metrics = tuple(dict.fromkeys(asked.metrics))
-    question = Question(baseline, candidate, suspects, metrics, asked.margin, asked.limit)
+    share, floor = asked.margin.share, asked.margin.at_least
+    question = Question(baseline, candidate, suspects, metrics, share, asked.limit, floor)
     for index, gate in enumerate(matrix.gates):
         _check_sides(gate, index, question, plan)
     return question

@@ -45,6 +45,19 @@ def parse_fraction(value: object) -> object:
     return _scaled(value, _SHARES, what) if isinstance(value, str) else value
 
 
+def split_margin(value: str) -> tuple[str, str | None]:
+    """The share and the size of ``3%, at least 1MiB``, each as it is written.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    share, comma, least = value.partition(",")
+    words = least.split()
+    if comma and (words[:2] != ["at", "least"] or not words[2:]):
+        raise ValueError(f"{value!r} is not a margin; write it as 3%, or as 3%, at least 1MiB")
+    return share.strip(), "".join(words[2:]) if comma else None
+
+
 def parse_amount(text: str, unit: str) -> float:
     """A value of a metric with a unit, as ``200MiB``, ``500ms`` or ``10``.
 

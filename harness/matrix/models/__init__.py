@@ -3,7 +3,7 @@
 from harness.matrix.models.builds import BuildAxesSpec, BuildPattern, BuildSpec
 from harness.matrix.models.cells import CellSpec, IncludedCell
 from harness.matrix.models.matrix import MatrixSpec
-from harness.matrix.models.question import GateSpec, QuestionSpec
+from harness.matrix.models.question import GateSpec, MarginSpec, QuestionSpec
 from harness.matrix.models.scalars import Bytes, Fraction
 from harness.matrix.models.servers import LoadSpec, ReadySpec, RequestSpec, ServerSpec
 from harness.matrix.models.suspects import SuspectSpec
@@ -23,6 +23,7 @@ __all__ = [
     "IncludedCell",
     "InputSpec",
     "LoadSpec",
+    "MarginSpec",
     "MatrixSpec",
     "QuestionSpec",
     "ReadySpec",

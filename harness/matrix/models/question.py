@@ -13,13 +13,40 @@ from pydantic import (
     model_validator,
 )
 
-from harness.matrix.models.scalars import Fraction, Line, Value, check_line, one_or_many
+from harness.matrix.models.scalars import (
+    Fraction,
+    Line,
+    NonNegativeBytes,
+    Value,
+    check_line,
+    one_or_many,
+)
 from harness.matrix.models.suspects import Suspects
 from harness.metrics.catalogue import describe
 from harness.models import Frozen
-from harness.text.units import Increase, parse_amount, parse_increase
+from harness.text.units import Increase, parse_amount, parse_increase, split_margin
 
 VariantName = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(check_line)]
+
+
+class MarginSpec(Frozen):
+    """Up to which size a change does not matter."""
+
+    share: Fraction = 0.03
+    """Ratios within 1 ± share count as equivalent."""
+    at_least: NonNegativeBytes = 512 << 10
+    """So do changes of memory that are shown to be within this amount, real or not. For sizes from
+    the kernel and the runtime; not for files and benchmarks."""
+
+
+def expand_margin(value: Any) -> Any:
+    """Accept a share alone, or ``3%, at least 1MiB``."""
+    if isinstance(value, int | float):
+        return {"share": value}
+    if not isinstance(value, str):
+        return value
+    share, least = split_margin(value)
+    return {"share": share} if least is None else {"share": share, "at_least": least}
 
 
 class QuestionSpec(Frozen):
@@ -36,8 +63,8 @@ class QuestionSpec(Frozen):
     ``auto`` for all that differs. Default: the experiments that the matrix toggles."""
     metrics: Annotated[list[Value], Field(min_length=1, max_length=100)] = ["rss.peak"]
     """Primary metrics; all others are secondary."""
-    margin: Fraction = 0.03
-    """Ratios within 1 ± margin count as equivalent."""
+    margin: Annotated[MarginSpec, BeforeValidator(expand_margin)] = MarginSpec()
+    """Up to which size a change counts as equivalent. Default: 3%, at least 512KiB."""
     limit: Annotated[Fraction, Field(le=0.5)] = 0.2
     """A suspect is ruled out if it is shown to explain less than this share of the change."""
 

@@ -60,6 +60,7 @@ _LONGEST_FILE_NAME = 255
 """Bytes, on Linux."""
 
 Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(gt=0, le=1 << 50)]
+NonNegativeBytes = Annotated[int, BeforeValidator(parse_bytes), Field(ge=0, le=1 << 50)]
 Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(gt=0, le=_MONTH)]
 NonNegativeSeconds = Annotated[float, BeforeValidator(parse_seconds), Field(ge=0, le=_MONTH)]
 Fraction = Annotated[float, BeforeValidator(parse_fraction), Field(ge=0, allow_inf_nan=False)]
