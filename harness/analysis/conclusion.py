@@ -14,6 +14,7 @@ from harness.analysis.headlines import headline
 from harness.analysis.memory import Evidence
 from harness.analysis.models import Account, Caution, CellStatus, Comparison, Verdict
 from harness.analysis.quality import cautions
+from harness.analysis.quality.idle import idle_cautions
 from harness.analysis.samples import Table, tables
 from harness.analysis.screening_verdicts import attribute_screened
 from harness.analysis.stopping import of_this_run
@@ -79,6 +80,7 @@ def conclude(
         cures=cures,
         screenings=tuple(e.screening for e in explanations if e.screening),
         warnings=(
+            *(caution for table in found.values() for caution in idle_cautions(table)),
             *_mixed_conditions(question, plan),
             *_unseen_interactions(explanations),
             *_unreadable(evidence),
