@@ -90,6 +90,7 @@ def _isolated_pytest(arguments: list[str]) -> int:
     os.environ["PYTHONSAFEPATH"] = "1"  # workers would import what lies in this directory
     isolation = [
         "-c", os.devnull, f"--rootdir={Path.cwd()}", "--noconftest", "--no-header",
+        "-o", "console_output_style=classic",  # progress is in lines of our own
         "-p", "no:cacheprovider", "-p", "no:tmpdir",
         "-p", "xdist.plugin", "-p", "harness.pytest_plugin.plugin",
     ]  # fmt: skip

@@ -18,11 +18,14 @@ from harness.matrix.load import load
 from harness.plan.plan import parse_shard
 from harness.pytest_plugin.collection import Collection
 from harness.pytest_plugin.plugin import relative, user_errors
-from harness.report.terminal import terminal_summary
+from harness.report.terminal import closing_lines
 from harness.run.records import TrialRecord
 from harness.session.invocation import Invocation
 from harness.session.judge_apart import Judging
 from harness.text.visible import visible
+
+_COLORS = {"worse": {"red": True}, "better": {"green": True}, "unclear": {"yellow": True}}
+"""By tone of a line; pytest leaves them out where a terminal has none, or ``NO_COLOR`` is set."""
 
 
 class Controller:
@@ -62,6 +65,7 @@ class Controller:
                     run.reserve()
             self._collection.assignments[path] = run.assignment
         self._limit_workers()
+        self._quieten_workers()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
 
     def _limit_workers(self) -> None:
@@ -71,6 +75,16 @@ class Controller:
             trials = chain(*(run.assignment.remaining() for run in self._runs.values()))
             count = sum(1 for _ in islice(trials, len(workers)))
             self._config.option.tx = workers[: max(1, count)]
+
+    def _quieten_workers(self) -> None:
+        """In ``gomatrix run``, leave out pytest-xdist's lines on its workers."""
+        session = self._config.pluginmanager.get_plugin("dsession")
+        if session is not None and self._config.getoption("matrix_any_name"):
+            from harness.pytest_plugin.scheduling import QuietWorkers  # noqa: PLC0415 - pytest-xdist is optional
+
+            session.trdist = QuietWorkers(self._config)
+            self._config.pluginmanager.unregister(name="terminaldistreporter")
+            self._config.pluginmanager.register(session.trdist, "terminaldistreporter")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -142,8 +156,8 @@ class Controller:
         for path, run in self._runs.items():
             if run.verdict is not None:
                 terminalreporter.section(visible(f"verdict of {path.name}"))
-                for line in terminal_summary(run.verdict):
-                    terminalreporter.write_line(visible(line))
+                for line in closing_lines(run.verdict):
+                    terminalreporter.write_line(visible(line.text), **_COLORS.get(line.tone, {}))
                 terminalreporter.flush()
                 try:
                     run.finish()

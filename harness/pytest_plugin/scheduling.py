@@ -4,12 +4,23 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import pytest
+from xdist.dsession import TerminalDistReporter
 from xdist.remote import Producer
 from xdist.scheduler.load import LoadScheduling
 from xdist.workermanage import WorkerController
 
 _AHEAD = 2
 """Items that a worker has: the one that it runs, and the next, without which it would wait."""
+
+
+class QuietWorkers(TerminalDistReporter):
+    """Says only which worker died."""
+
+    def ensure_show_status(self) -> None:
+        """Say nothing of workers as they start."""
+
+    def setstatus(self, *_: object, **__: object) -> None:
+        """Nor of what they collect."""
 
 
 class Conductor(Protocol):

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from harness.analysis.account_words import in_words, of_changes
 from harness.analysis.models import Verdict
-from harness.report import wording
+from harness.report import told, wording
 from harness.run.store import Run
 from harness.text.visible import visible
 
@@ -20,15 +19,14 @@ _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
 
 def render_markdown(run: Run, verdict: Verdict) -> str:
     """Render verdict, suspects, gates, changed metrics, failed cells; at most ``LIMIT`` bytes."""
-    accounts = of_changes(verdict)
     lines = [f"## {plain(run.manifest.name)}", ""]
     for headline in verdict.headlines:
         lines += [f"**{plain(headline.workload)}**: {plain(headline.sentence)}", ""]
-        if headline.workload in accounts:
-            told = wording.sentence(in_words(accounts[headline.workload]))
-            lines += [plain(told), ""]
+        found = told.of_workload(verdict, headline.workload)
+        lines += [*(f"- {plain(wording.sentence(text))}" for text in found), ""]
     for gate in sorted(verdict.gates, key=lambda gate: gate.passed):
         lines.append(f"- gate {'held' if gate.passed else '**FAILED**'}: {plain(gate.message)}")
+    lines += [f"- warning: {plain(doubt)}" for doubt in told.of_doubts(verdict)]
     text = "\n".join(lines)
     for title, head, rows in (_suspects(verdict), _changes(verdict), _cells(verdict)):
         text = _append(text, title, head, rows)

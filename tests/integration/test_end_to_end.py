@@ -34,6 +34,9 @@ def test_gomatrix_run_measures_every_cell_and_answers(project: Project) -> None:
     assert all(t["outcome"] == "ok" and t["metrics"]["rss.peak"] > 1 << 20 for t in trials(project))
     for workload in ("large-buffers", "live-map"):
         assert f"{workload}: " in done.stdout
+    assert "workload       variant" in done.stdout
+    for noise in ("created: ", " items]", "[100%]"):
+        assert noise not in done.stdout
     page = (project.latest / "report.html").read_text()
     assert "go1.24.3+noswissmap" in page
     assert not (project.latest / "tmp").exists()

@@ -114,7 +114,7 @@ def test_markdown_and_terminal_name_the_largest_parts_where_rss_changed() -> Non
     run = accounted()
     verdict = conclude(run)
     told = "f +99.0 MiB at the end: live objects +96.0 MiB; unused in spans +3.00 MiB"
-    assert f"\nO{told}.\n" in render_markdown(run, verdict)
+    assert f"\n- O{told}.\n" in render_markdown(run, verdict)
     assert f"large-buffers: o{told}" in terminal_summary(verdict)
     same = with_accounts(make_run(measure), lambda _v, _n: {"live": MIB})
     verdict = conclude(same)

@@ -1,0 +1,40 @@
+"""What is told of a workload after its headline, a sentence each, for terminal and Markdown."""
+
+import re
+from collections.abc import Iterator
+
+from harness.analysis.account_words import in_words, of_changes
+from harness.analysis.models import Diagnosis, Verdict
+
+_SITE = re.compile(r"most of it (?:in|allocated by) ")
+
+
+def of_workload(verdict: Verdict, workload: str) -> Iterator[str]:
+    """The parts of the change, what explains it, who is not affected, and where the memory sits."""
+    account = of_changes(verdict).get(workload)
+    if account is not None:
+        yield in_words(account)
+    told = [a for a in verdict.attributions if a.workload == workload]
+    several = len({a.metric for a in told}) > 1
+    for attribution in told:
+        subject = f"{attribution.metric}: " if several else ""
+        yield f"{subject}{attribution.sentence}"
+    unaffected = dict.fromkeys(c.variant for c in verdict.cures if c.workload == workload)
+    if unaffected:
+        yield f"not affected: {', '.join(unaffected)}"
+    for diagnosis in verdict.diagnosis:
+        if diagnosis.workload == workload:
+            yield f"{diagnosis.signature}: {brief(diagnosis)}"
+
+
+def of_doubts(verdict: Verdict) -> Iterator[str]:
+    """Warnings, a line each."""
+    for w in verdict.warnings:
+        yield f"{w.workload or 'run'}: {w.kind}: {w.message}; {w.remedy}"
+
+
+def brief(diagnosis: Diagnosis) -> str:
+    """What was seen, in bytes, and the site; the page has the rest of the evidence."""
+    first, *rest = diagnosis.evidence.split("; ")
+    site = next((part for part in rest if _SITE.match(part)), None)
+    return f"{first}; {site}" if site and not _SITE.search(first) else first
