@@ -144,6 +144,11 @@ def test_new_objects_that_are_never_written_are_both() -> None:
     assert list(told) == ["never written heap memory grew", "live heap grew"]
 
 
+def test_pages_of_zeros_in_stacks_are_no_never_written_heap_memory() -> None:
+    told = found(accounted({"stacks": 50.0}, {"heap.stacks": 50.0, "heap.zero": 40.0}))
+    assert list(told) == ["goroutine stacks grew"]
+
+
 def sites(**kinds: dict[str, tuple[float, float]]) -> Evidence:
     """Heap profiles of both sides, by kind and function."""
     sides = {
@@ -178,6 +183,14 @@ def test_churn_names_who_allocates_and_what_moved_to_the_heap() -> None:
     told = found(run, sites(alloc_space=space, alloc_objects=count))["allocation churn grew"]
     assert "+380 MiB" in told
     assert "moved" not in told
+    assert "nothing in the baseline" not in told
+
+
+def test_a_site_that_allocated_before_has_not_moved_to_the_heap() -> None:
+    run = accounted({}, {"allocs.bytes": 400.0})
+    space, count = {"main.digest": (MIB, 380 * MIB)}, {"main.digest": (5.0, 2000.0)}
+    told = found(run, sites(alloc_space=space, alloc_objects=count))["allocation churn grew"]
+    assert "most of it in main.digest (+379 MiB" in told
     assert "nothing in the baseline" not in told
 
 

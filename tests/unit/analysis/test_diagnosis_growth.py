@@ -189,14 +189,14 @@ def test_growth_of_garbage_between_collections_is_no_leak() -> None:
 def test_the_runtimes_own_growth_is_told_by_snapshots() -> None:
     run, _ = run_of(flat, linear)
 
-    def with_own(variant: str, then: float, last: float) -> Run:
+    def with_own(variant: str, then: float, last: float, at: str = "6s") -> Run:
         trials = []
         for t in run.trials:
             pair = (then, last) if t.variant == variant else (1.0, 1.0)
             a, b = ((size + 0.01 * noise(t.variant, t.round, size)) * MIB for size in pair)
             update = {
                 "metrics": {**t.metrics, "runtime.metadata": b},
-                "marks": {"2s": {"runtime.metadata": 0.0}, "6s": {"runtime.metadata": a}},
+                "marks": {"2s": {"runtime.metadata": a}, at: {"runtime.metadata": a}},
             }
             trials.append(t.model_copy(update=update))
         return Run(run.path, run.manifest, tuple(trials))
@@ -206,6 +206,8 @@ def test_the_runtimes_own_growth_is_told_by_snapshots() -> None:
 
     named = "growth over time of the runtime's own structures"
     assert named in signatures(with_own(NEW, 10.0, 60.0))
+    early = with_own(NEW, 10.0, 60.0, at="4s")  # nothing tells when it grew
+    assert named not in signatures(early)
     assert named not in signatures(with_own(NEW, 60.0, 60.0))  # it had grown before
     assert named not in signatures(with_own(OLD, 10.0, 60.0))
 
