@@ -13,6 +13,7 @@ def level(metric: str, value: float, unit: str) -> str:
 
 def both(metric: str, before: float, after: float, unit: str) -> str:
     """``162 → 259 MiB``; a unit that both sides have is said once, as what reads alike."""
+    unit = "count" if unit == "ratio" else unit
     sides = [level(metric, value, unit) for value in (before, after)]
     if sides[0] == sides[1]:
         return sides[0]

@@ -124,6 +124,37 @@ def test_markdown_of_a_large_run_fits_a_comment() -> None:
     text = render(run, "md")
     assert len(text.encode()) <= LIMIT
     assert "more in the HTML report" in text
+    assert visible_rows(text) <= 25
+    assert text.count("<details>") == text.count("</details>") > 0
+
+
+def visible_rows(text: str) -> int:
+    """Rows of tables, without their headings, that show before anything is unfolded."""
+    shown = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+    tables = shown.count("|---")
+    rows = [line for line in shown.splitlines() if line.startswith("| ")]
+    return len(rows) - (len(re.findall(r"^\|---", shown, flags=re.MULTILINE)) if tables else 0)
+
+
+def test_markdown_has_each_fact_once_and_folds_the_rest() -> None:
+    def many(_workload: str, variant: str, number: int) -> dict[str, float | None]:
+        grown = variant.startswith("go1.24.3")
+        size = (259.0 if grown else 162.0) * MIB + number
+        small = (30.0 if grown else 20.0) * MIB
+        same = ("rss.peak", "rss.end", "rss.anon", "pss", "uss", "tree.rss.peak", "tree.pss")
+        return {**dict.fromkeys(same, size), "rss.file": small, "gc.cycles": 9.0 if grown else 4.0}
+
+    run = make_run(many)
+    text = render_markdown(run, conclude(run))
+    table = text.partition("### Changed metrics")[2].partition("###")[0]
+    rest = text.partition("<details>")[2]
+    rows = re.findall(r"^\| large-buffers \| `([a-z.]+)`", table, flags=re.MULTILINE)
+    assert rows == ["rss.peak", "rss.file", "gc.cycles"]
+    assert "| 162 → 259 MiB | +59.9 % |" in table
+    assert all(f"| `{name}` | `go1.24.3` |" in rest for name in ("pss", "uss", "tree.pss"))
+    assert "`go1.24.3+noswissmap`" not in table
+    assert "`go1.24.3+noswissmap`" in rest
+    assert visible_rows(text) <= 25
 
 
 @given(st.text())
@@ -257,7 +288,7 @@ def test_every_format_says_that_a_baseline_is_zero() -> None:
     verdict = conclude(run)
     html, markdown = render_html(run, verdict), render_markdown(run, verdict)
     assert "+7, the baseline is zero" in html
-    assert "| 0 | 7 | +7, the baseline is zero | exact | 6 |" in markdown
+    assert "| `faults.major` | 0 → 7 | +7, the baseline is zero | exact |" in markdown
     for text in (html, markdown, "\n".join(full_summary(verdict))):
         assert (
             "faults.major is 7 higher with go1.24.3 than with go1.23.9, the baseline is zero"

@@ -22,6 +22,7 @@ def test_both_sides_have_one_unit() -> None:
     assert both("rss.peak", 162 * 2.0**20, 259 * 2.0**20, "bytes") == "162 → 259 MiB"
     assert both("rss.peak", 9.5 * 2.0**20, 4.0 * 2.0**30, "bytes") == "9.50 MiB → 4.00 GiB"
     assert both("rss.peak", 2.0**20, 2.0**20 + 1, "bytes") == "1.00 MiB"
+    assert both("heap.resident", 0.613, 0.986, "ratio") == "0.613 → 0.986"
     assert both("gc.cycles", 4, 12, "count") == "4 → 12"
 
 
