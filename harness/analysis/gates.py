@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.comparisons import CONFIDENCE
-from harness.analysis.models import GateResult
+from harness.analysis.models import GateResult, GateState
 from harness.analysis.pairing import REFERENCES, Pair, interval_of, middle, pair, paired, to_ratio
 from harness.analysis.samples import Table
 from harness.analysis.stats.intervals import Estimate, estimate
@@ -26,11 +26,14 @@ _ROUNDING = 1e-9
 """Part of a limit by which 105 may seem to exceed 100 + 5 %."""
 
 
+_STATES: tuple[GateState, ...] = ("held", "undecided", "failed")
+
+
 @dataclass(frozen=True)
 class _Outcome:
     """One limit of a gate, compared with what was observed."""
 
-    passed: bool
+    state: GateState
     message: str
     n: int = 0
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -77,8 +80,9 @@ def _judge(
 ) -> GateResult:
     """Fail if a limit is shown to be exceeded, or if there is nothing to compare.
 
-    An interval that includes the limit passes: on noisy metrics a gate on the estimate alone would
-    fail by chance, and people would switch it off. With one round there is only the estimate.
+    An interval that includes the limit is undecided, and passes unless the gate is strict: on noisy
+    metrics a gate on the estimate alone would fail by chance, and people would switch it off. With
+    one round there is only the estimate.
     """
     outcomes, increase = [], gate.increase
     if gate.highest is not None:
@@ -88,14 +92,17 @@ def _judge(
     fields: dict[str, Any] = {"ratio": None, "ci": None}
     for outcome in outcomes:
         fields |= outcome.fields
+    state: GateState = max((o.state for o in outcomes), key=_STATES.index)
+    passed = state == "held" or (state == "undecided" and not gate.strict)
     against = f" against {baseline}" if increase is not None else ""
     return GateResult(
         workload=table.workload, metric=gate.metric, baseline=baseline, candidate=candidate,
         max=gate.highest, max_increase=increase.share if increase else None,
         max_increase_amount=increase.amount if increase else None,
-        n=min(o.n for o in outcomes), passed=all(o.passed for o in outcomes),
+        n=min(o.n for o in outcomes), state=state, strict=gate.strict, passed=passed,
         message=f"{table.workload}: {gate.metric} of {candidate}{against}: "
-        + "; ".join(o.message for o in outcomes),
+        + "; ".join(o.message for o in outcomes)
+        + ("; strict, so that this fails" if state == "undecided" and gate.strict else ""),
         **fields,
     )  # fmt: skip
 
@@ -108,7 +115,7 @@ def _check_value(
     found = estimate(values[np.isfinite(values)], exact=describe(metric).exact)
     observed = _Observed.of(found, trials, float)
     if observed is None:
-        return _Outcome(passed=False, message="could not be judged: no round has a value of it")
+        return _Outcome("failed", "could not be judged: no round has a value of it")
     unit = describe(metric).unit
     fields = {"value": observed.centre, "value_ci": observed.interval}
     return _outcome(limit, amount(limit, unit), observed, lambda x: level(metric, x, unit), fields)
@@ -157,12 +164,14 @@ def _outcome(
     fields: Mapping[str, Any],
 ) -> _Outcome:  # fmt: skip
     if observed is None:
-        return _Outcome(passed=False, message="could not be judged: no round has a value of both")
+        return _Outcome("failed", "could not be judged: no round has a value of both")
     above = limit + _ROUNDING * abs(limit)
     interval = observed.interval
-    passed = (interval[0] if interval else observed.centre) <= above
+    state: GateState = "failed"
+    if (interval[0] if interval else observed.centre) <= above:
+        state = "undecided" if interval is None or interval[1] > above else "held"
     doubt = words.interval(interval, show) if interval else "no interval"
     message = f"limit {allowed}, observed {show(observed.centre)} ({doubt}, n = {observed.n})"
-    if passed and (interval is None or interval[1] > above):
+    if state == "undecided":
         message += "; not shown to be above the limit or below it: more rounds would tell"
-    return _Outcome(passed, message, observed.n, fields)
+    return _Outcome(state, message, observed.n, fields)

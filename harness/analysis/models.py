@@ -220,6 +220,10 @@ class Account(Frozen):
     """``probe.memory``: what only the probe keeps, in no part. ``None`` where unknown."""
 
 
+GateState = Literal["held", "undecided", "failed"]
+"""``undecided``: the interval includes a limit, or there is no interval and it is not exceeded."""
+
+
 class GateResult(Subject):
     """A gate of the matrix, judged."""
 
@@ -241,9 +245,20 @@ class GateResult(Subject):
     value_ci: tuple[float, float] | None = None
     n: int
     """Rounds with the values that the limits are held against; of several, the fewest."""
+    state: GateState
+    strict: bool = False
+    """Whether an undecided one fails the run."""
     passed: bool
+    """Whether the run may succeed."""
     message: str
     """Limit, observed value, interval and n in one sentence."""
+
+    @property
+    def rank(self) -> int:
+        """Sorts what fails the run before what is undecided, and that before the rest."""
+        if not self.passed:
+            return 0
+        return 1 if self.state == "undecided" else 2
 
 
 class CellStatus(Frozen):

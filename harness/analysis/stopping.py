@@ -4,6 +4,7 @@ from collections import Counter
 
 from harness.analysis.attribution import attribute
 from harness.analysis.comparisons import compare_primary
+from harness.analysis.gates import judge_gates
 from harness.analysis.samples import tables
 from harness.matrix.models import MatrixSpec
 from harness.plan.question import QuestionError, resolve_question
@@ -15,9 +16,9 @@ def undecided(run: Run) -> set[str]:
     """Name the workloads of an unfinished run that need further rounds.
 
     Those are workloads with fewer than ``trials.min`` rounds, and those with fewer than
-    ``trials.max`` and a primary comparison, or one of its suspects, still inconclusive. If baseline
-    and candidate cannot be compared at all (one of them never ends well), ``trials.min`` rounds are
-    enough: further ones would not help.
+    ``trials.max`` and a primary comparison, one of its suspects, or a strict gate still open. If
+    baseline and candidate cannot be compared at all (one of them never ends well), ``trials.min``
+    rounds are enough: further ones would not help.
 
     Ask after each complete round. Nothing is kept between calls: the number of looks follows from
     the rounds and ``trials.min``, and ``conclude`` corrects for the same looks.
@@ -32,6 +33,9 @@ def undecided(run: Run) -> set[str]:
         question = resolve_question(spec, plan)
     except QuestionError:  # nothing can be decided: run every round
         return short | asked
+    strict = [gate for gate in spec.gates if gate.strict]
+    gates = judge_gates(strict, found, question, plan, spec.trials)
+    short |= {g.workload for g in gates if g.state == "undecided" and g.workload in asked}
     records = {record.name: record for record in run.manifest.toolchains}
     return short | {
         c.workload

@@ -6,12 +6,12 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from harness.analysis.gate_names import name_gates
-from harness.analysis.models import Verdict
+from harness.analysis.models import GateResult, Verdict
 from harness.errors import HarnessError, writing
 from harness.golang.cache import default_cache, in_use
 from harness.matrix.load import load
@@ -268,8 +268,8 @@ class Controller:
                 nodeid=f"{file}::{name}",
                 location=(str(file), None, name),
                 keywords={},
-                outcome="passed" if gate.passed else "failed",
-                longrepr=None if gate.passed else visible(gate.message),
+                outcome=_outcome(gate),
+                longrepr=_why(str(file), gate),
                 when="call",
             )
             self._config.hook.pytest_runtest_logreport(report=report)
@@ -280,6 +280,21 @@ class Controller:
         if reporter is not None and self._config.option.verbose >= 0:
             reporter.ensure_newline()
             reporter.write_line(visible(line))
+
+
+def _outcome(gate: GateResult) -> Literal["passed", "failed", "skipped"]:
+    if not gate.passed:
+        return "failed"
+    return "skipped" if gate.state == "undecided" else "passed"
+
+
+def _why(file: str, gate: GateResult) -> str | tuple[str, int, str] | None:
+    """What pytest shows of a gate: of one that is undecided, as why it is skipped."""
+    if not gate.passed:
+        return visible(gate.message)
+    if gate.state == "undecided":
+        return file, 0, f"Skipped: undecided: {visible(gate.message)}"
+    return None
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -32,6 +32,8 @@ def render_junit(run: Run, verdict: Verdict) -> str:
         case = _case(gates, "gates", name)
         if not gate.passed:
             SubElement(case, "failure", message=visible(gate.message))
+        elif gate.state == "undecided":
+            SubElement(case, "skipped", message=visible(f"undecided: {gate.message}"))
     _count(gates)
     indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"

@@ -43,8 +43,8 @@ def render_markdown(run: Run, verdict: Verdict) -> str:
         lines += [*(f"- {plain(wording.sentence(text))}" for text in found), ""]
     text = _fitting(lines, LIMIT // 2)
     notes = [
-        f"- gate {'held' if gate.passed else '**FAILED**'}: {plain(gate.message)}"
-        for gate in sorted(verdict.gates, key=lambda gate: gate.passed)
+        f"- gate {gate.state if gate.passed else '**FAILED**'}: {plain(gate.message)}"
+        for gate in sorted(verdict.gates, key=lambda gate: gate.rank)
     ]
     notes += [f"- warning: {plain(doubt)}" for doubt in told.of_doubts(verdict)]
     if notes:

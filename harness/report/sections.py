@@ -196,8 +196,8 @@ def corrections(verdict: Verdict) -> list[str]:
 
 
 def gates_by_state(verdict: Verdict) -> list[GateResult]:
-    """Gates, failed ones first."""
-    return sorted(verdict.gates, key=lambda gate: gate.passed)
+    """Gates, those first that fail the run, then undecided ones."""
+    return sorted(verdict.gates, key=lambda gate: gate.rank)
 
 
 def troubles(run: Run, verdict: Verdict) -> list[Trouble]:

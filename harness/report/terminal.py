@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis.models import Comparison, Verdict
+from harness.analysis.models import Comparison, GateResult, Verdict
 from harness.metrics.words import level
 from harness.report import told, wording
 from harness.text.visible import visible
@@ -40,11 +40,18 @@ def terminal_summary(verdict: Verdict) -> list[str]:
         noun = "cell does" if skipped == 1 else "cells do"
         lines.append(f"{skipped} {noun} not apply; the report says why")
     lines += [f"warning: {doubt}" for doubt in told.of_doubts(verdict)]
-    lines += [f"gate {'passed' if g.passed else 'FAILED'}: {g.message}" for g in verdict.gates]
+    lines += [f"gate {_gate_word(g)}: {g.message}" for g in verdict.gates]
     for headline in verdict.headlines:
         found = (headline.sentence, *told.of_workload(verdict, headline.workload))
         lines += [f"{headline.workload}: {sentence}" for sentence in found]
     return [" ".join(visible(line).split()) for line in lines]
+
+
+def _gate_word(gate: GateResult) -> str:
+    """``passed``, ``undecided``, or ``FAILED`` for what fails the run."""
+    if not gate.passed:
+        return "FAILED"
+    return "undecided" if gate.state == "undecided" else "passed"
 
 
 def full_summary(verdict: Verdict) -> list[str]:

@@ -70,7 +70,7 @@ def make_verdict(run: Run, baseline: str, candidate: str, *, primary: str = "rss
         gates=tuple(
             GateResult(
                 workload=w, metric=primary, baseline=baseline, candidate=candidate,
-                max_increase=0.05, ratio=1.58, ci=(1.57, 1.59), n=6, passed=False,
+                max_increase=0.05, ratio=1.58, ci=(1.57, 1.59), n=6, state="failed", passed=False,
                 message=f"{w}: rss.peak may grow by 5.0 %, grew by 58.0 % (n = 6)",
             )
             for w in workloads

@@ -105,6 +105,9 @@ class GateSpec(Frozen):
     max_increase: Annotated[str, BeforeValidator(check_increase)] | None = None
     """The run fails if the whole interval of the increase is above this. A plain number is an
     amount, but a share for metrics in bytes or seconds. A share of a zero baseline is zero."""
+    strict: bool = False
+    """Whether the run also fails where the interval includes the limit, so that it is undecided;
+    up to ``trials.max``, rounds go on to decide it."""
     workload: Line | None = None
     """The workload to check. Default: all."""
     baseline: VariantName | None = None
