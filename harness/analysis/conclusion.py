@@ -192,10 +192,12 @@ def _cell_statuses(run: Run) -> tuple[CellStatus, ...]:
 
 
 def _status(workload: str, variant: str, trials: list[TrialRecord]) -> CellStatus:
+    if not trials:
+        return CellStatus(variant=variant, workload=workload, status="not run")
     failed = Counter(trial.outcome for trial in trials if not trial.ok)
     outcomes = ", ".join(f"{outcome} ({count})" for outcome, count in sorted(failed.items()))
-    status: Literal["measured", "partial", "failed"] = "measured" if trials else "failed"
-    reason = None if trials else "no trial was run"
+    status: Literal["measured", "partial", "failed"] = "measured"
+    reason = None
     if failed:
         status = "partial" if failed.total() < len(trials) else "failed"
         some = "all" if status == "failed" else f"{failed.total()} of"

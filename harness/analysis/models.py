@@ -266,7 +266,8 @@ class CellStatus(Frozen):
 
     variant: str
     workload: str
-    status: Literal["measured", "partial", "failed", "not applicable"]
+    status: Literal["measured", "partial", "failed", "not applicable", "not run"]
+    """``not run``: it was not selected, or the run ended before."""
     reason: str | None = None
 
 

@@ -181,7 +181,7 @@ def _cells(verdict: Verdict) -> _Table:
     rows: _Rows = [
         (plain(c.workload), code(c.variant), c.status, plain(c.reason or ""))
         for c in sorted(verdict.cells, key=lambda c: c.status == "not applicable")
-        if c.status != "measured"
+        if c.status not in ("measured", "not run")
     ]
     head = ("Workload", "Variant", "Status", "Reason")
     return "Cells without full measurements", head, rows, None

@@ -206,8 +206,9 @@ def troubles(run: Run, verdict: Verdict) -> list[Trouble]:
     order = ("failed", "partial", "not applicable")
     return [
         Trouble(cell, logs.get((cell.workload, cell.variant)) or _compiler_message(run, cell))
-        for cell in sorted(verdict.cells, key=lambda c: (*order, "measured").index(c.status))
-        if cell.status in order
+        for cell in sorted(
+            (c for c in verdict.cells if c.status in order), key=lambda c: order.index(c.status)
+        )
     ]
 
 

@@ -39,6 +39,9 @@ def terminal_summary(verdict: Verdict) -> list[str]:
     if skipped:
         noun = "cell does" if skipped == 1 else "cells do"
         lines.append(f"{skipped} {noun} not apply; the report says why")
+    absent = sum(cell.status == "not run" for cell in verdict.cells)
+    if absent:
+        lines.append(f"{absent} {'cell was' if absent == 1 else 'cells were'} not run")
     lines += [f"warning: {doubt}" for doubt in told.of_doubts(verdict)]
     lines += [f"gate {_gate_word(g)}: {g.message}" for g in verdict.gates]
     for headline in verdict.headlines:

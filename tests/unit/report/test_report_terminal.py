@@ -6,6 +6,7 @@ from synthetic import ORIGIN, make_run
 from harness.analysis.conclusion import conclude
 from harness.analysis.models import Caution, Cure, Diagnosis, Verdict
 from harness.report.markdown import render_markdown
+from harness.report.page import render_html
 from harness.report.terminal import closing_lines, terminal_summary
 from harness.report.told import brief
 from harness.run.store import Run
@@ -92,6 +93,17 @@ def test_a_large_matrix_does_not_fill_the_terminal(verdict: Verdict) -> None:
     lines = closing_lines(verdict.model_copy(update={"comparisons": many}))
     assert "76 more in the report" in [line.text for line in lines]
     assert sum("MiB" in line.text for line in lines if line.tone) == 24
+
+
+def test_what_was_not_selected_has_not_failed(run: Run) -> None:
+    trials = tuple(t for t in run.trials if "noswissmap" not in t.variant)
+    chosen = Run(run.path, run.manifest, trials)
+    verdict = conclude(chosen)
+    lines = terminal_summary(verdict)
+    assert "8 cells were not run" in lines
+    for text in (*lines, render_markdown(chosen, verdict), render_html(chosen, verdict)):
+        assert "failed:" not in text
+        assert "no trial was run" not in text
 
 
 def test_each_way_out_is_named_once(verdict: Verdict) -> None:
