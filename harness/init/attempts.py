@@ -5,6 +5,7 @@ Pure functions.
 
 import re
 from collections.abc import Sequence
+from itertools import chain, pairwise
 
 from harness.init.observe import Seen
 from harness.init.programs import Program, Server
@@ -20,7 +21,10 @@ _UNKNOWN = re.compile(
     r"unrecognized (?:\w+ )?(?:flag|option|argument)|no such flag|invalid (?:flag|option)",
     re.IGNORECASE,
 )
-_USAGE = re.compile(r"^\s*(?:usage|available commands|commands)\b.*", re.IGNORECASE | re.MULTILINE)
+_USAGE = re.compile(
+    r"^\s*(?:usage|available commands|commands)\b.*(?:(?<=:)\n\s*\S.*)?",
+    re.IGNORECASE | re.MULTILINE,
+)
 _SERVING = ("serve", "server", "run", "start", "daemon", "up")
 """Commands of programs that do their work only when told to, the most telling first."""
 _HTTP_ERROR = 400
@@ -70,10 +74,11 @@ def paths_of(program: Program) -> tuple[str, ...]:
 
 
 def telling_line(log: str) -> str:
-    """The line of a program's output that says most: why it crashed, or else its last."""
+    """The line of a program's output that says most: why it crashed or failed, or else its last."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     crashes = (line for line in lines if line.startswith(("panic:", "fatal error:")))
-    return next(crashes, lines[-1] if lines else "")
+    failures = (after for line, after in pairwise(lines) if line.startswith("--- FAIL"))
+    return next(chain(crashes, failures), lines[-1] if lines else "")
 
 
 def _untried(attempt: Attempt, tried: Sequence[Attempt]) -> Attempt | None:

@@ -64,6 +64,9 @@ func main() {
 """,
     "bad/bad_test.go": 'package bad\n\nimport "testing"\n\n'
     'func BenchmarkBad(b *testing.B) {\n\tpanic("oh no")\n}\n',
+    "half/half_test.go": 'package half\n\nimport "testing"\n\n'
+    'func BenchmarkBad(b *testing.B) {\n\tb.Fatal("no luck")\n}\n\n'
+    "func BenchmarkGood(b *testing.B) {\n\tfor i := 0; i < b.N; i++ {\n\t}\n}\n",
 }
 BENCHMARK = """\
 package codec
@@ -118,7 +121,9 @@ def test_what_does_not_run_as_it_is_is_a_comment_with_the_reason(empty_project: 
     assert written.returncode == 0, written.stderr
     text = (root / "matrix.yaml").read_text()
     spec = load(root / "matrix.yaml").spec
-    (daemon,) = spec.workloads
+    daemon, half = spec.workloads
+    assert half.benchmark is not None
+    assert half.benchmark.run == "^BenchmarkGood$"
     assert (daemon.name, daemon.args, spec.trials.lanes) == ("daemon", ["serve"], 1)
     assert daemon.server is not None
     assert daemon.server.ready.url == "tcp://127.0.0.1:38127"
