@@ -32,6 +32,7 @@ def render_html(run: Run, verdict: Verdict) -> str:
     """Render the page. The same run and verdict give the same bytes."""
     question = question_of(run)
     samples = sections.Samples(run.trials)
+    credited = sections.credited(verdict)
     remarkable, folded = sections.split_rows(verdict.comparisons, question)
     return render_page(
         "report.html.j2",
@@ -43,7 +44,8 @@ def render_html(run: Run, verdict: Verdict) -> str:
         candidate=question.candidate,
         answers=sections.answers(verdict, question),
         alike=sections.alike(verdict),
-        lineup=suspect_shares(verdict.suspects, question.limit, IMPLICATED),
+        lineup=suspect_shares(verdict.suspects, question.limit, IMPLICATED, credited),
+        credited=credited,
         heat_maps=sections.heat_maps(run, verdict, question, samples),
         account=account_bars(verdict.accounts),
         account_tables=accounts.tables(verdict),

@@ -120,6 +120,21 @@ def answers(verdict: Verdict, question: Question) -> list[Answer]:
     return result
 
 
+def credited(verdict: Verdict) -> frozenset[Suspect]:
+    """Suspects that explain an improvement, for which nothing is blamed."""
+    better = {
+        (c.workload, c.metric, c.baseline, c.candidate)
+        for c in verdict.comparisons
+        if tone(c.decision, c.metric) == "better"
+    }
+    return frozenset(
+        s
+        for s in verdict.suspects
+        if (s.workload, s.metric, s.baseline, s.candidate) in better
+        and s.verdict in ("implicated", "contributes")
+    )
+
+
 def alike(verdict: Verdict) -> dict[str, list[str]]:
     """By workload: suspects that both sides have alike, which need no row of their own."""
     found: dict[str, dict[str, None]] = {}

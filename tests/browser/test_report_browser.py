@@ -145,6 +145,32 @@ def test_the_layout_holds_at_every_size(visit: Opener, report: Path, size: tuple
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
 
 
+def test_on_a_phone_only_tables_scroll_sideways(visit: Opener, report: Path) -> None:
+    page = visit(report, (360, 740))
+    unfold(page)
+    scrolling = page.evaluate(
+        """[...document.querySelectorAll('*')].filter(e =>
+            e.scrollWidth > e.clientWidth + 1 && !e.querySelector('table') &&
+            ['auto', 'scroll'].includes(getComputedStyle(e).overflowX)
+        ).map(e => e.outerHTML.slice(0, 80))"""
+    )
+    assert scrolling == []
+
+
+def test_the_names_of_suspects_are_not_cut(visit: Opener, report: Path) -> None:
+    page = visit(report)
+    chart = page.locator("#suspects svg.chart")
+    frame = chart.bounding_box()
+    texts = chart.locator(".role-axis-label text").all()
+    names = [text for text in texts if "mutex" in (text.text_content() or "")]
+    assert frame is not None
+    assert names
+    for name in names:
+        box = name.bounding_box()
+        assert box is not None
+        assert frame["x"] <= box["x"] < box["x"] + box["width"] <= frame["x"] + frame["width"]
+
+
 def test_the_account_of_resident_memory_adds_up_in_the_words_of_its_parts(
     visit: Opener, report: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Heap by allocation site and by stack, candidate against baseline."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +24,8 @@ _RESIDENCY = {"resident_space": "Resident", "zero_space": "Never written"}
 """What of the live heap is resident, and what of that holds only zeros."""
 _STRONG = 0.2
 """Change of a frame, as a part of all bytes, that takes the full colour at least."""
+_TYPES = re.compile(r"\[[^\[\]]*\]")
+"""Type arguments, from within."""
 _FRAME = 0.002
 """Narrower frames of the flame graph, as a part of its width, cannot be seen."""
 
@@ -153,11 +156,22 @@ def _frames(before: Heap, after: Heap) -> list[dict[str, Any]]:
             {
                 "x0": starts[stack], "x1": starts[stack] + width,
                 "depth": len(stack), "depth1": len(stack) + 1, "delta": new - old,
-                "label": _shortened(name.rpartition("/")[2], int(width * WIDTH / 6.5)),
+                "label": label(name, int(width * WIDTH / 6.5)),
                 "tip": vega.tip("", f"{name}: {sizes}"),
             }
         )  # fmt: skip
     return rows
+
+
+def label(name: str, room: int) -> str:
+    """As much of a function's name as there is room for: the function before its package."""
+    bare = name
+    while (shorter := _TYPES.sub("", bare)) != bare:
+        bare = shorter
+    short = bare.rpartition("/")[2]
+    forms = (short, short.partition(".")[2], short.rpartition(".")[2])
+    whole = next((form for form in forms if form and len(form) <= room), None)
+    return whole or _shortened(forms[2], room)
 
 
 def _shortened(text: str, room: int) -> str:

@@ -1,0 +1,65 @@
+"""Charts: what they name, and in which colours."""
+
+import pytest
+from synthetic import ORIGIN, make_run
+
+from harness.analysis.conclusion import conclude
+from harness.report.charts.heap import label
+from harness.report.charts.suspects import suspect_shares
+from harness.report.page import render_html
+from harness.report.sections import credited
+
+MIB = 1 << 20
+RED, BLUE, GREEN = "#c9382e", "#2b7fb8", "#2e8b57"
+
+
+def maps(grown: float, shrunk: float) -> dict[str, object]:
+    """A run in which swissmap explains an increase of one metric, and a decrease of another."""
+    question = {
+        "baseline": "go1.23.9", "candidate": "go1.24.3", "suspects": ["swissmap"],
+        "metrics": ["rss.peak", "cpu.user"],
+    }  # fmt: skip
+
+    def measure(_workload: str, variant: str, _number: int) -> dict[str, float | None]:
+        on = variant.startswith("go1.24.3") and "noswissmap" not in variant
+        return {"rss.peak": (grown if on else 100.0) * MIB, "cpu.user": shrunk if on else 2.0}
+
+    run = make_run(measure, {**ORIGIN, "question": question})
+    verdict = conclude(run)
+    figure = suspect_shares(verdict.suspects, 0.2, 0.5, credited(verdict))
+    assert figure is not None
+    return {"svg": figure.svg, "note": figure.description, "page": render_html(run, verdict)}
+
+
+def test_an_improvement_is_never_red_and_says_so() -> None:
+    found = maps(grown=60.0, shrunk=1.0)
+    assert RED not in str(found["svg"])
+    assert BLUE in str(found["svg"])
+    assert "Blue explains an improvement." in str(found["note"])
+    assert 'class="chip implicated"' not in str(found["page"])
+    assert "<b>swissmap</b> accounts for it" in str(found["page"])
+
+
+def test_each_chip_names_its_metric_where_there_are_several() -> None:
+    found = maps(grown=160.0, shrunk=1.0)
+    assert RED in str(found["svg"])
+    assert "Red is implicated, blue explains an improvement." in str(found["note"])
+    page = str(found["page"])
+    for metric, words in (("rss.peak", "implicated"), ("cpu.user", "accounts for it")):
+        assert f'<b>swissmap</b> {words}, <span class="quiet">{metric}</span>' in page
+
+
+@pytest.mark.parametrize(
+    ("name", "room", "shown"),
+    [
+        ("encoding/json.(*decodeState).object", 40, "json.(*decodeState).object"),
+        ("encoding/json.(*decodeState).object", 22, "(*decodeState).object"),
+        ("encoding/json.(*decodeState).object", 8, "object"),
+        ("encoding/json.(*decodeState).object", 4, "obj…"),
+        ("main.fill[go.shape.struct { example.com/x.T }]", 20, "main.fill"),
+        ("main.(*Cache[go.shape.[]example.com/x.T]).Get", 20, "main.(*Cache).Get"),
+        ("all", 10, "all"),
+    ],
+)
+def test_a_frame_keeps_its_function(name: str, room: int, shown: str) -> None:
+    assert label(name, room) == shown
