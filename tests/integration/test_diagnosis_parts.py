@@ -16,7 +16,7 @@ env: {BEHAVIOUR: ["off", "on"]}
 question: {baseline: go1.27.3 BEHAVIOUR=off, candidate: go1.27.3 BEHAVIOUR=on}
 workloads:
   - {name: threads, package: ./go_fixtures/threads}
-  - {name: finalized, package: ./go_fixtures/finalized, snapshots: [200ms, 300ms, 400ms, 600ms, 900ms]}
+  - {name: finalized, package: ./go_fixtures/finalized, snapshots: [200ms, 300ms, 400ms, 700ms]}
   - {name: finalizers, package: ./go_fixtures/held, args: ["-by=finalizers"]}
   - {name: goroutines, package: ./go_fixtures/held, args: ["-by=goroutines"]}
 trials: 5
