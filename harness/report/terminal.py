@@ -69,8 +69,9 @@ def full_summary(verdict: Verdict) -> list[str]:
 
 def _variants(verdict: Verdict) -> list[Line]:
     """The metrics of the question: each workload's variants against its baseline."""
-    asked = {(c.workload, c.metric, c.baseline) for c in verdict.comparisons if c.primary}
-    rows = [c for c in verdict.comparisons if (c.workload, c.metric, c.baseline) in asked]
+    compared = [c for c in verdict.comparisons if c.n]
+    asked = {(c.workload, c.metric, c.baseline) for c in compared if c.primary}
+    rows = [c for c in compared if (c.workload, c.metric, c.baseline) in asked]
     order = list(dict.fromkeys((c.workload, c.metric) for c in rows))
     rows.sort(key=lambda c: (order.index((c.workload, c.metric)), not c.primary))
     shown, more = rows[:_ROWS], len(rows) - _ROWS

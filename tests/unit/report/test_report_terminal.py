@@ -101,6 +101,7 @@ def test_what_was_not_selected_has_not_failed(run: Run) -> None:
     verdict = conclude(chosen)
     lines = terminal_summary(verdict)
     assert "8 cells were not run" in lines
+    assert not any("noswissmap" in line.text for line in closing_lines(verdict) if line.tone)
     for text in (*lines, render_markdown(chosen, verdict), render_html(chosen, verdict)):
         assert "failed:" not in text
         assert "no trial was run" not in text
