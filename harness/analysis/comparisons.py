@@ -66,7 +66,7 @@ def compare_all(
     left_out = max(0, len(names) - MOST)
     if left_out:
         asked = (question.baseline, question.candidate)
-        names.sort(key=lambda n: (n[1] not in question.metrics) + (n[2:] != asked))
+        names.sort(key=lambda n: (n[1] not in question.asked(n[0].workload)) + (n[2:] != asked))
         del names[MOST:]
     tests = [_test(*n, question, trials) for n in names]
     return Compared(_decide(tests, question, trials), left_out)
@@ -77,7 +77,7 @@ def compare_primary(
 ) -> tuple[Comparison, ...]:
     """Make only the primary comparisons, with the decisions of ``compare_all``; cheap."""
     names = list(_names(tables, question, plan))
-    tests = [_test(*n, question, trials) for n in names if _is_primary(*n[1:], question)]
+    tests = [_test(*n, question, trials) for n in names if _is_primary(*n, question)]
     return _decide(tests, question, trials, alone=len(tests) == len(names))
 
 
@@ -91,7 +91,7 @@ def compare_pair(
     tests = [
         _test(table, metric, baseline, candidate, question, trials)
         for table in tables.values()
-        for metric in dict.fromkeys((*question.metrics, *table.metrics))
+        for metric in dict.fromkeys((*question.asked(table.workload), *table.metrics))
     ]
     return _decide(tests, question, trials)
 
@@ -105,7 +105,7 @@ def _names(
         for baseline, candidate in _all_pairs(table, question, plan):
             if baseline != candidate:
                 pairs.setdefault(frozenset((baseline, candidate)), (baseline, candidate))
-        metrics = dict.fromkeys((*question.metrics, *table.metrics))
+        metrics = dict.fromkeys((*question.asked(table.workload), *table.metrics))
         for baseline, candidate in pairs.values():
             for metric in metrics:
                 yield table, metric, baseline, candidate
@@ -134,16 +134,18 @@ def _all_pairs(table: Table, question: Question, plan: Plan) -> Iterator[tuple[s
         yield from ((v.name, variant.name) for v in alike if v and v.name in cells)
 
 
-def _is_primary(metric: str, baseline: str, candidate: str, question: Question) -> bool:
+def _is_primary(
+    table: Table, metric: str, baseline: str, candidate: str, question: Question
+) -> bool:
     asked = (question.baseline, question.candidate)
-    return metric in question.metrics and (baseline, candidate) == asked
+    return (baseline, candidate) == asked and metric in question.asked(table.workload)
 
 
 def _test(
     table: Table, metric: str, baseline: str, candidate: str, question: Question, trials: TrialsSpec
 ) -> _Test:
     found = pair(table, metric, baseline, candidate)
-    primary = _is_primary(metric, baseline, candidate, question)
+    primary = _is_primary(table, metric, baseline, candidate, question)
     p = p_looks = None
     if found.estimate is not None and not found.estimate.doubtful:
         p = found.estimate.p_different(0.0)

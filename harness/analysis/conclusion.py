@@ -15,7 +15,7 @@ from harness.analysis.memory import Evidence
 from harness.analysis.models import Account, Caution, CellStatus, Comparison, Verdict
 from harness.analysis.quality import cautions
 from harness.analysis.quality.idle import idle_cautions
-from harness.analysis.samples import Table, tables
+from harness.analysis.samples import Table, sample_of, tables
 from harness.analysis.screening_verdicts import attribute_screened
 from harness.analysis.stopping import of_this_run
 from harness.errors import HarnessError
@@ -199,7 +199,9 @@ def _status(workload: str, variant: str, trials: list[TrialRecord]) -> CellStatu
     status: Literal["measured", "partial", "failed"] = "measured"
     reason = None
     if failed:
-        status = "partial" if failed.total() < len(trials) else "failed"
-        some = "all" if status == "failed" else f"{failed.total()} of"
+        kept = any(sample_of(trial) for trial in trials if not trial.ok)
+        status = "partial" if kept or failed.total() < len(trials) else "failed"
+        some = f"{failed.total()} of" if failed.total() < len(trials) else "all"
         reason = f"{some} {len(trials)} trials failed: {outcomes}"
+        reason += "; the results of benchmarks that had ended count" if kept else ""
     return CellStatus(variant=variant, workload=workload, status=status, reason=reason)

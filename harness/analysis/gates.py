@@ -14,7 +14,7 @@ from harness.analysis.samples import Table
 from harness.analysis.stats.intervals import Estimate, estimate
 from harness.analysis.stats.sequential import stopped_error
 from harness.matrix.models import GateSpec, TrialsSpec
-from harness.metrics.catalogue import describe
+from harness.metrics.catalogue import describe, matching
 from harness.metrics.words import level
 from harness.plan.plan import Plan
 from harness.plan.question import Question, gate_pair
@@ -69,10 +69,19 @@ def judge_gates(
         baseline, candidate = gate_pair(gate, question, plan)
         if gate.max_increase is None:  # a matrix of one variant has no candidate, but values
             candidate = candidate or question.baseline
-        for workload, table in tables.items():
-            if gate.workload in (None, workload):
-                results.append(_judge(gate, table, baseline or "?", candidate or "?", trials))
+        for table, metric in _limited(gate, tables):
+            own = gate.model_copy(update={"metric": metric})
+            results.append(_judge(own, table, baseline or "?", candidate or "?", trials))
     return tuple(results)
+
+
+def _limited(gate: GateSpec, tables: Mapping[str, Table]) -> list[tuple[Table, str]]:
+    """Each workload and metric that a gate limits; what nothing matches is judged as it stands."""
+    chosen = [t for workload, t in tables.items() if gate.workload in (None, workload)]
+    if "*" not in gate.metric:
+        return [(table, gate.metric) for table in chosen]
+    found = [(table, m) for table in chosen for m in matching(gate.metric, table.metrics)]
+    return found or [(table, gate.metric) for table in chosen]
 
 
 def _judge(

@@ -17,6 +17,8 @@ _MOST = 0.5
 """Part of the kernel's change above which the runtime shows it."""
 _SMALL = 0.2
 """Part of the kernel's change below which the runtime does not show it."""
+_MOST_TOLD = 12
+"""Metrics that are told one by one; a package may have hundreds of benchmarks."""
 _NAMED = 4
 """Suspects that are named one by one where nothing is laid to their charge."""
 
@@ -30,7 +32,14 @@ def headline(
     if not primary:
         return Headline(workload=workload, sentence="there is nothing to compare.")
     changed = [c for c in primary if c.changed]
-    parts = [_change(c) for c in (*changed, *(c for c in primary if c not in changed))]
+    parts = [_change(c) for c in changed[:_MOST_TOLD]] + _others(changed[_MOST_TOLD:], "differ")
+    rest = [c for c in primary if not c.changed]
+    if len(primary) <= _MOST_TOLD:
+        parts += map(_change, rest)
+    else:
+        same = [c for c in rest if c.decision == "equivalent"]
+        parts += _others(same, "are equivalent")
+        parts += _others([c for c in rest if c.decision == "inconclusive"], "are open")
     groups = _alike(changed, suspects, cures)
     for group in groups:
         about = _about(group, comparisons, suspects, cures)
@@ -39,6 +48,11 @@ def headline(
             about = [f"for the {group[0].decision} of {metrics}: {', '.join(about)}"]
         parts += about
     return Headline(workload=workload, sentence="; ".join(parts) + ".")
+
+
+def _others(comparisons: Sequence[Comparison], what: str) -> list[str]:
+    """Count what is not told one by one."""
+    return [f"{len(comparisons)} more metrics {what}"] if comparisons else []
 
 
 def _alike(

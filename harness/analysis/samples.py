@@ -126,7 +126,7 @@ class Table:
 
 
 def tables(run: Run) -> dict[str, Table]:
-    """Samples of every workload of the plan; only trials that ended well count."""
+    """Samples of every workload of the plan: what counts of its trials."""
     by_workload: dict[str, list[TrialRecord]] = {c.workload: [] for c in run.manifest.plan.cells}
     for trial in run.trials:  # once: a run may have a thousand workloads
         by_workload[trial.workload].append(trial)
@@ -134,12 +134,27 @@ def tables(run: Run) -> dict[str, Table]:
     for workload, trials in by_workload.items():
         started: dict[Block, float] = {}
         cells: dict[str, dict[Block, TrialRecord]] = {}
-        for block, trial in _blocks([trial for trial in trials if trial.ok]):
+        samples = {id(t): found for t in trials if (found := sample_of(t)) is not None}
+        for block, trial in _blocks([trial for trial in trials if id(trial) in samples]):
             started[block] = min(trial.started, started.get(block, math.inf))
-            cells.setdefault(trial.variant, {})[block] = trial
+            cells.setdefault(trial.variant, {})[block] = samples[id(trial)]
         blocks = tuple(sorted(started, key=lambda b: (started[b], b)))
         result[workload] = Table(workload, blocks, cells, tuple(trials))
     return result
+
+
+def sample_of(trial: TrialRecord) -> TrialRecord | None:
+    """What counts of a trial: all of one that ended well.
+
+    Of benchmarks that ran into the timeout, the results of those that had ended.
+    """
+    if trial.ok or trial.outcome != "timeout":
+        return trial if trial.ok else None
+    results = {name: x for name, x in trial.metrics.items() if name.startswith("Benchmark")}
+    if not results:
+        return None
+    identity = {name: getattr(trial, name) for name in ("workload", "variant", "round", "host")}
+    return TrialRecord(**identity, outcome=trial.outcome, metrics=results, started=trial.started)
 
 
 def span_of(trial: TrialRecord) -> tuple[float, float]:

@@ -7,7 +7,8 @@ from harness.analysis.comparisons import compare_primary
 from harness.analysis.gates import judge_gates
 from harness.analysis.samples import tables
 from harness.matrix.models import MatrixSpec
-from harness.plan.question import QuestionError, resolve_question
+from harness.plan.question import QuestionError
+from harness.run.question import measured_question
 from harness.run.records import Manifest
 from harness.run.store import Run
 
@@ -30,7 +31,7 @@ def undecided(run: Run) -> set[str]:
     short = {name for name in running if rounds[name] < spec.trials.min}
     asked = {name for name in running - short if rounds[name] < spec.trials.max}
     try:
-        question = resolve_question(spec, plan)
+        question = measured_question(run)
     except QuestionError:  # nothing can be decided: run every round
         return short | asked
     strict = [gate for gate in spec.gates if gate.strict]

@@ -66,8 +66,7 @@ def _why_not(
     paired = any(
         c.n > 0
         for c in verdict.comparisons
-        if (c.workload, c.baseline, c.candidate) == (workload, *sides.values())
-        and c.metric in question.metrics
+        if (c.workload, c.baseline, c.candidate) == (workload, *sides.values()) and c.primary
     )
-    metrics = ", ".join(question.metrics)
+    metrics = ", ".join(question.asked(workload))
     return None if paired else f"{workload}: no round has {metrics} of baseline and candidate"

@@ -295,7 +295,9 @@ def _workload(matrix: Matrix, name: str | None) -> WorkloadSpec:
 
 
 def _metric(matrix: Matrix, name: str | None) -> str:
-    metric = name or (matrix.spec.question or QuestionSpec()).metrics[0]
+    metric = name or (matrix.spec.question or QuestionSpec()).program_metrics[0]
+    if "*" in metric:
+        raise HarnessError(f"{metric!r} stands for several metrics; name one with --metric")
     own = metric.startswith("/") or any(w.benchmark for w in matrix.spec.workloads)
     if metric not in CATALOGUE and not own:
         raise HarnessError(f"there is no metric {metric!r}{did_you_mean(metric, CATALOGUE)}")

@@ -1,5 +1,7 @@
 """The metric catalogue: names and meanings."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -224,6 +226,18 @@ def benchmark_metric(benchmark: str, unit: str) -> tuple[str, float]:
     return f"{benchmark} {unit}", _BENCHMARK_UNITS.get(unit, ("", 1.0))[1]
 
 
+def is_of_benchmarks(name: str) -> bool:
+    """Whether a metric, or a pattern of metrics, is one that benchmarks report."""
+    benchmark, space, _ = name.rpartition(" ")
+    return bool(space) and (benchmark.startswith("Benchmark") or "*" in benchmark)
+
+
+def matching(pattern: str, names: Iterable[str]) -> list[str]:
+    """The names that are a pattern's, whose ``*`` stands for anything."""
+    written = re.compile(".*".join(map(re.escape, pattern.split("*"))))
+    return [name for name in names if name == pattern or written.fullmatch(name)]
+
+
 def describe(name: str) -> Metric:
     """Describe any metric: of the catalogue, of a benchmark, or of ``runtime/metrics``.
 
@@ -233,7 +247,7 @@ def describe(name: str) -> Metric:
     if name in CATALOGUE:
         return CATALOGUE[name]
     first, _, last = name.rpartition(" ")
-    if first.startswith("Benchmark"):
+    if is_of_benchmarks(name):
         unit = _BENCHMARK_UNITS.get(last, ("", 1.0))[0]
         direction = _HIGHER if last.endswith("/s") else _LOWER if last.endswith("/op") else _NEUTRAL
         return Metric(name, unit, direction, "testing.B", f"{last} of {first}")

@@ -1,17 +1,18 @@
 """The question of a matrix, with its defaults filled in."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from harness.errors import HarnessError
 from harness.golang.experiments import experiment_of
 from harness.matrix.models import GateSpec, MatrixSpec, QuestionSpec
-from harness.metrics.catalogue import CATALOGUE
+from harness.metrics.catalogue import CATALOGUE, is_of_benchmarks, matching
 from harness.plan.plan import Plan
 from harness.plan.variants import Conditions, Variant, counterpart, find_variant, toggles_between
 from harness.text.suggestions import did_you_mean
 
 Location = tuple[str | int, ...]
+_OF_BENCHMARKS = ("* ns/op", "* B/op", "* allocs/op")
 
 
 class QuestionError(HarnessError):
@@ -37,12 +38,26 @@ class Question:
     suspects: tuple[str, ...]
     """Experiments that may explain a change, where the plan has no suspects to be screened."""
     metrics: tuple[str, ...]
-    """Primary metrics."""
+    """Primary metrics of all workloads; of benchmarks that did not run yet, patterns."""
     margin: float
     """Part of the baseline."""
     limit: float
     floor: float = 0.0
     """Bytes: a smaller change of memory counts as equivalent, whatever part of the baseline."""
+    own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By workload: its primary metrics, where they are not all of them."""
+
+    def asked(self, workload: str) -> tuple[str, ...]:
+        """The primary metrics of one workload."""
+        return self.own.get(workload, self.metrics)
+
+    def of_measured(self, measured: Mapping[str, Iterable[str]]) -> "Question":
+        """With the metrics that benchmarks reported, by workload, in place of patterns."""
+        own = dict(self.own)
+        for workload, names in measured.items():
+            found = [n for m in self.asked(workload) for n in (matching(m, names) or [m])]
+            own[workload] = tuple(dict.fromkeys(found))
+        return replace(self, own=own, metrics=_all_of(own.values()))
 
 
 def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()) -> Question:
@@ -60,7 +75,8 @@ def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()
         _check_metric(matrix, gate.metric, ("gates", index, "metric"))
         _named(gate.baseline, plan, ("gates", index, "baseline"))
         _named(gate.candidate, plan, ("gates", index, "candidate"))
-    for index, metric in enumerate(asked.metrics):
+    workloads = matrix.workloads
+    for index, metric in enumerate(asked.metrics or ()):
         _check_metric(matrix, metric, ("question", "metrics", index))
     toggled = toggled_experiments(plan.variants)
     for index, suspect in enumerate(asked.suspects or () if known else ()):
@@ -81,12 +97,24 @@ def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()
     listed = (s.experiment for s in asked.suspects or () if s.experiment is not None)
     suspects = toggled if asked.suspects is None else tuple(dict.fromkeys(listed))
     suspects = () if plan.suspects else suspects
-    metrics = tuple(dict.fromkeys(asked.metrics))
+    own = {w.name: _metrics_of(asked, of_benchmarks=w.benchmark is not None) for w in workloads}
+    metrics = _all_of(own.values())
     share, floor = asked.margin.share, asked.margin.at_least
-    question = Question(baseline, candidate, suspects, metrics, share, asked.limit, floor)
+    question = Question(baseline, candidate, suspects, metrics, share, asked.limit, floor, own)
     for index, gate in enumerate(matrix.gates):
         _check_sides(gate, index, question, plan)
     return question
+
+
+def _metrics_of(asked: QuestionSpec, *, of_benchmarks: bool) -> tuple[str, ...]:
+    if of_benchmarks:
+        return tuple(dict.fromkeys(asked.metrics or _OF_BENCHMARKS))
+    named = tuple(dict.fromkeys(asked.program_metrics))
+    return tuple(name for name in named if not is_of_benchmarks(name)) or named
+
+
+def _all_of(own: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(metric for metrics in own for metric in metrics))
 
 
 def toggled_experiments(variants: Iterable[Variant]) -> tuple[str, ...]:
@@ -178,8 +206,9 @@ def _check_sides(gate: GateSpec, index: int, question: Question, plan: Plan) -> 
 
 
 def _check_metric(matrix: MatrixSpec, metric: str, location: Location) -> None:
-    """Check a metric; a benchmark may report any unit, so its metrics are not checked."""
-    if not any(workload.benchmark for workload in matrix.workloads) and not metric.startswith("/"):
+    """Check a metric; benchmarks may have any name, and report any unit."""
+    benchmarks = any(workload.benchmark for workload in matrix.workloads)
+    if not metric.startswith("/") and not (benchmarks and is_of_benchmarks(metric)):
         _check(metric, CATALOGUE, location, "metric")
 
 

@@ -27,6 +27,9 @@ from harness.run.question import question_of
 from harness.run.store import Run
 from harness.text.visible import visible
 
+_MOST_CHARTS = 24
+"""Metrics with a chart of their trials; a package may have hundreds of benchmarks."""
+
 
 def render_html(run: Run, verdict: Verdict) -> str:
     """Render the page. The same run and verdict give the same bytes."""
@@ -113,7 +116,8 @@ def _figures(run: Run, question: Question) -> Iterator[Figure]:
             for number, workload in enumerate(workloads, 1)
         ]
     found += [
-        trials_in_order(run, metric, describe(metric).unit, roles) for metric in question.metrics
+        trials_in_order(run, metric, describe(metric).unit, roles)
+        for metric in question.metrics[:_MOST_CHARTS]
     ]
     return (figure for figure in found if figure is not None)
 

@@ -30,8 +30,9 @@ def cautions(run: Run, tables: Mapping[str, Table], question: Question) -> tuple
 def _of_workload(table: Table, question: Question, pace: Pace, workloads: int) -> Iterator[Caution]:
     """Warnings without the name of their workload."""
     yield from round_cautions(table, question, pace)
-    for metric in question.metrics:
-        part = _ERROR / (workloads * len(question.metrics))
+    asked = question.asked(table.workload)
+    for metric in asked:
+        part = _ERROR / (workloads * len(asked))
         yield from metric_cautions(table, metric, question, part)
         yield from probe_cautions(table, metric, question.margin)
     yield from load_cautions(table)

@@ -54,7 +54,7 @@ def round_cautions(table: Table, question: Question, pace: Pace) -> Iterator[Cau
 def _few_rounds(table: Table, question: Question) -> Iterator[Caution]:
     if question.candidate is None:
         return
-    for metric in question.metrics:
+    for metric in question.asked(table.workload):
         n = len(table.complete((question.baseline, question.candidate), metric))
         if 0 < n < _FEW:
             yield Caution(

@@ -58,8 +58,10 @@ class MatrixSpec(Frozen):
     @property
     def measures_time(self) -> bool:
         """Whether the question or a gate is about a time or a rate."""
-        asked = (self.question or QuestionSpec()).metrics
-        names = (*asked, *(gate.metric for gate in self.gates))
+        question = self.question or QuestionSpec()
+        if question.metrics is None and any(workload.benchmark for workload in self.workloads):
+            return True
+        names = (*question.program_metrics, *(gate.metric for gate in self.gates))
         return any(describe(name).unit in ("seconds", "1/s") for name in names)
 
     @property

@@ -61,8 +61,15 @@ class QuestionSpec(Frozen):
     suspects: Annotated[Suspects, BeforeValidator(one_or_many)] | None = None
     """What may explain a change: experiments by name, other toggles as ``{godebug: a=1}``, or
     ``auto`` for all that differs. Default: the experiments that the matrix toggles."""
-    metrics: Annotated[list[Value], Field(min_length=1, max_length=100)] = ["rss.peak"]
-    """Primary metrics; all others are secondary."""
+    metrics: Annotated[list[Value], Field(min_length=1, max_length=100)] | None = None
+    """Primary metrics; all others are secondary. Default: ``rss.peak``; of benchmarks, each one's
+    ns/op, B/op and allocs/op. In names of benchmarks' metrics, ``*`` stands for anything."""
+
+    @property
+    def program_metrics(self) -> list[str]:
+        """Those of workloads that are programs."""
+        return ["rss.peak"] if self.metrics is None else self.metrics
+
     margin: Annotated[MarginSpec, BeforeValidator(expand_margin)] = MarginSpec()
     """Up to which size a change counts as equivalent. Default: 3%, at least 512KiB."""
     limit: Annotated[Fraction, Field(le=0.5)] = 0.2
@@ -99,7 +106,7 @@ class GateSpec(Frozen):
     """
 
     metric: Value
-    """A metric's name."""
+    """A metric's name. In that of a benchmark's metric ``*`` stands for anything: ``* B/op``."""
     max: Annotated[str, BeforeValidator(check_highest)] | None = None
     """The run fails if the whole interval of the candidate's value is above this."""
     max_increase: Annotated[str, BeforeValidator(check_increase)] | None = None
