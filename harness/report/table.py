@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from harness.matrix.names import assignments
-from harness.metrics.catalogue import describe
+from harness.metrics.catalogue import benchmark_metric, describe, is_of_benchmarks
 from harness.plan.variants import Variant
 from harness.report.wording import raw
 from harness.run.records import TrialRecord
@@ -56,6 +56,7 @@ def _csv_text(text: str) -> str:
 def render_benchfmt(run: Run) -> str:
     """Render the Go benchmark format, a line for each trial that counts.
 
+    Of benchmarks there is a line of each too, as ``go test -bench`` writes it.
     The keys ``toolchain``, ``experiments``, ``build`` and ``env`` tell variants apart:
     ``benchstat -col toolchain,experiments FILE`` (with the others, where the matrix has several).
     See https://go.dev/design/14313-benchmark-format.
@@ -64,16 +65,17 @@ def render_benchfmt(run: Run) -> str:
     lines = [
         f"Unit {_benchmark_unit(name)} better={describe(name).direction.split()[0]}"
         for name in metrics
-        if describe(name).direction != "neutral"
+        if describe(name).direction != "neutral" and not is_of_benchmarks(name)
     ]
     before: dict[str, str] = {}
     for trial, variant in _with_variants(run):
         values = [
             f"{raw(value)} {_benchmark_unit(metric)}"
             for metric, value in trial.metrics.items()
-            if value is not None and raw(value)
+            if value is not None and raw(value) and not is_of_benchmarks(metric)
         ]
-        if not trial.ok or not values:
+        own = _benchmark_lines(trial, _processors(run, trial, variant))
+        if not (trial.ok and values) and not (own and trial.outcome == "timeout"):
             continue
         keys = {
             "toolchain": _one_line(variant.toolchain),
@@ -83,8 +85,35 @@ def render_benchfmt(run: Run) -> str:
         }
         lines += [f"{key}: {keys[key]}" for key in keys if before.get(key) != keys[key]]
         before = keys
-        lines.append(f"Benchmark{_benchmark_name(trial.workload)} 1 " + " ".join(values))
+        if trial.ok and values:
+            lines.append(f"Benchmark{_benchmark_name(trial.workload)} 1 " + " ".join(values))
+        lines += own
     return "\n".join(lines) + "\n"
+
+
+def _benchmark_lines(trial: TrialRecord, processors: int) -> list[str]:
+    """The results of a trial's benchmarks: ``BenchmarkX-2 100 12.3 ns/op 64 B/op 1 allocs/op``."""
+    found: dict[str, dict[str, str]] = {}
+    for metric, value in trial.metrics.items():
+        name, _, unit = metric.rpartition(" ")
+        if is_of_benchmarks(metric) and value is not None and raw(value):
+            factor = benchmark_metric(name, unit)[1]
+            found.setdefault(name, {})[unit] = f"{float(f'{value / factor:.10g}'):.10g}"
+    suffix = f"-{processors}" if processors > 1 else ""
+    return [
+        f"{name}{suffix} {units.pop('iterations', '1')} "
+        + " ".join(f"{value} {unit}" for unit, value in units.items())
+        for name, units in found.items()
+        if units.keys() - {"iterations"}
+    ]
+
+
+def _processors(run: Run, trial: TrialRecord, variant: Variant) -> int:
+    """The trial's ``GOMAXPROCS``, which Go writes behind a benchmark's name."""
+    spec = run.manifest.matrix
+    own = next((w.env for w in spec.workloads if w.name == trial.workload), {})
+    text = {**own, **dict(variant.conditions.env)}.get("GOMAXPROCS", "")
+    return int(text) if text.isdecimal() else spec.trials.cpus
 
 
 def _with_variants(run: Run) -> Iterator[tuple[TrialRecord, Variant]]:
