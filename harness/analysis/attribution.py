@@ -17,7 +17,7 @@ from harness.analysis.design import design_of
 from harness.analysis.models import Attribution, Comparison, Cure, Screening, Suspect
 from harness.analysis.samples import Table
 from harness.analysis.shares import Shares
-from harness.analysis.suspects import Sets, no_change, suspect_verdicts, unexplained
+from harness.analysis.suspects import Sets, change_of, no_change, suspect_verdicts, unexplained
 from harness.golang.records import ToolchainRecord
 from harness.matrix.models import TrialsSpec
 from harness.plan.plan import Plan
@@ -77,11 +77,11 @@ def attribute(
 
 def _explained(shares: Shares, suspects: Sequence[Suspect], sets: Sets) -> str:
     """What the suspects explain."""
-    decision = shares.comparison.decision
+    change = change_of(shares.comparison)
     for flipped, most in ((sets.cures, ""), (sets.joint, "most of ")):
         if flipped:
             ways = " or ".join(listed(names) for names in flipped)
-            return f"flipping {ways} takes {most}the {decision} away"
+            return f"flipping {ways} takes {most}the {change} away"
     blamed = [s.toggles for s in suspects if s.verdict in ("implicated", "contributes")]
     if blamed:
         return _partly_explained(shares, blamed)
@@ -90,8 +90,8 @@ def _explained(shares: Shares, suspects: Sequence[Suspect], sets: Sets) -> str:
     if all(s.verdict == "not applicable" for s in suspects):
         return f"no suspect could be toggled in {shares.comparison.candidate}"
     if _none_explains(suspects):
-        return f"no suspect explains the {decision}"
-    return f"the rounds do not yet tell what explains the {decision}"
+        return f"no suspect explains the {change}"
+    return f"the rounds do not yet tell what explains the {change}"
 
 
 def _partly_explained(shares: Shares, blamed: Sequence[Flipped]) -> str:
@@ -99,9 +99,8 @@ def _partly_explained(shares: Shares, blamed: Sequence[Flipped]) -> str:
     cells = [shares.design.cells.get(frozenset(flipped), "") for flipped in blamed]
     counterparts = {shares.counterparts.get(cell) for cell in cells}
     where = " on both sides" if counterparts - {None, shares.comparison.baseline} else ""
-    return (
-        f"a part of the {shares.comparison.decision} goes away with {listed(names)} flipped{where}"
-    )
+    change = change_of(shares.comparison)
+    return f"a part of the {change} goes away with {listed(names)} flipped{where}"
 
 
 def _none_explains(suspects: Sequence[Suspect]) -> bool:

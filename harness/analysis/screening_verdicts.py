@@ -19,7 +19,7 @@ from harness.analysis.samples import Table
 from harness.analysis.screened import Screened, screened
 from harness.analysis.screening.models import Back, Culprit, Outcome, Share, Step
 from harness.analysis.shares import IMPLICATED, Shares
-from harness.analysis.suspects import no_change
+from harness.analysis.suspects import change_of, no_change
 from harness.golang.records import ToolchainRecord
 from harness.matrix.models import TrialsSpec
 from harness.plan.question import Question
@@ -151,7 +151,8 @@ class _Verdicts:
             names = listed([listed(self._ordered(c.toggles)) for c in culprits])
             part = "" if whole else f"{percent(sum(c.share.value for c in culprits))} of "
             rest = "" if whole else f"; what is left is {self._rest()}"
-            return f"turning back {names} takes {part}the {decision} away{rest}{doubt}"
+            change = change_of(self.comparison)
+            return f"turning back {names} takes {part}the {change} away{rest}{doubt}"
         if outcome is not None and outcome.open:
             return f"no suspect is shown to explain the {decision}{doubt}"
         excluded = f" ({outcome.excluded})" if outcome is not None and outcome.excluded else ""
@@ -216,7 +217,7 @@ class _Verdicts:
         verb = "goes away" if share.value >= 0 else "is added"
         return (
             f"with {what} turned back, {percent(abs(share.value))} of the "
-            f"{self.comparison.decision} {verb} ({bounds}, n = {rounds.rounds})"
+            f"{change_of(self.comparison)} {verb} ({bounds}, n = {rounds.rounds})"
         )
 
     def _culprits(self) -> tuple[Culprit, ...]:

@@ -7,7 +7,7 @@ from harness.analysis.cures import Flipped
 from harness.analysis.design import Design, subsets
 from harness.analysis.models import Comparison, Suspect, SuspectVerdict
 from harness.analysis.shares import ERROR, Share, Shares
-from harness.text.words import listed, percent, span
+from harness.text.words import amount, listed, percent, span
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,13 @@ def unexplained(
         else _without_share(comparison, name, verdict, no_change(comparison))
         for name in names
     )
+
+
+def change_of(comparison: Comparison) -> str:
+    """``increase of 97.1 MiB``."""
+    if not comparison.difference:
+        return comparison.decision
+    return f"{comparison.decision} of {amount(abs(comparison.difference), comparison.unit)}"
 
 
 def no_change(comparison: Comparison) -> str:
@@ -146,7 +153,7 @@ def _reason(shares: Shares, flipped: Flipped, share: Share) -> str:
     known = cell in shares.counterparts
     unknown = "" if known else f"; what it costs in {baseline} was not measured"
     return (
-        f"with {states}, {percent(share.value)} of the {shares.comparison.decision} goes away "
+        f"with {states}, {percent(share.value)} of the {change_of(shares.comparison)} goes away "
         f"({interval}, n = {share.n}){unknown}"
     )
 

@@ -57,7 +57,7 @@ def _why_not(
     if not any(set(sides.values()) <= variants for variants in rounds):
         return None
     missing = [
-        f"{role} {name} has no sample ({cells[name].reason})"
+        f"{role} {name} has no sample ({cells[name].reason or 'no trial was run'})"
         for role, name in sides.items()
         if name not in sampled
     ]

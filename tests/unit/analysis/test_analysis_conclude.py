@@ -360,7 +360,7 @@ def test_a_run_without_trials() -> None:
     verdict = conclude(Run(run.path, run.manifest, ()))
     assert primary(verdict).decision == "inconclusive"
     assert "no round" in verdict.headlines[0].sentence
-    assert {c.status for c in verdict.cells} == {"failed", "not applicable"}
+    assert {c.status for c in verdict.cells} == {"not run", "not applicable"}
 
 
 def test_a_single_variant_asks_nothing() -> None:
