@@ -56,6 +56,8 @@ class HostFacts(Frozen):
     """``vm.overcommit_memory``: 0, 1 or 2."""
     aslr: int | None = None
     """``kernel.randomize_va_space``: 0, 1 or 2."""
+    ptrace_scope: int | None = None
+    """``kernel.yama.ptrace_scope``: from 2 on a process may not read its child's memory."""
     cgroup: str
     """``delegated``: version 2, and this user may make groups; ``version 2``; ``version 1``;
     ``none``."""
@@ -85,6 +87,7 @@ def gather(cache: Path, reports: Path) -> HostFacts:
         max_ptes_none=_number(_SYS / "kernel/mm/transparent_hugepage/khugepaged/max_ptes_none"),
         overcommit=_number(_PROC / "sys/vm/overcommit_memory"),
         aslr=_number(_PROC / "sys/kernel/randomize_va_space"),
+        ptrace_scope=_number(_PROC / "sys/kernel/yama/ptrace_scope"),
         cgroup=_cgroup(),
         places=(_place("the cache", cache), _place("the run directories", reports)),
         toolchains=tuple(at_hand(cache)),

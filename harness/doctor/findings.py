@@ -16,6 +16,8 @@ _TOOLCHAIN = 260 << 20
 """Bytes of a Go installation: the largest of 1.21 to 1.27, 1.24, takes 258 MiB (``du``)."""
 _ROOM = 2 * _GIB
 """Bytes for two toolchains and the builds of a dozen variants."""
+_CHILDREN = 1
+"""``kernel.yama.ptrace_scope`` up to which a process may read its children's memory."""
 _MEMORY = _GIB
 """Bytes: below that, two trials and the harness itself (170 MB) have to wait for each other."""
 
@@ -131,6 +133,14 @@ def _isolation(facts: HostFacts) -> Iterator[Finding]:
         "address layout", layout if random else "the same in every process", fine=random,
         worry=", so a lucky or unlucky layout looks like an effect of Go",
         remedy="sysctl kernel.randomize_va_space=2",
+    )  # fmt: skip
+    scope = facts.ptrace_scope or 0
+    yield _check(
+        "memory of programs", "can be read" if scope <= _CHILDREN else "cannot be read",
+        fine=scope <= _CHILDREN,
+        worry=f" (kernel.yama.ptrace_scope={scope}): heap.zero is unknown, and an account's parts "
+        "of the heap are estimates",
+        remedy="sysctl kernel.yama.ptrace_scope=1",
     )  # fmt: skip
     yield _check(
         "control groups", "version 2, delegated to this user" if delegated else facts.cgroup,

@@ -43,6 +43,7 @@ def test_nothing_is_said_against_a_good_machine() -> None:
         ("overcommit", {"overcommit": 2}),
         ("transparent huge pages", {"transparent_hugepages": "always"}),
         ("address layout", {"aslr": 0}),
+        ("memory of programs", {"ptrace_scope": 2}),
         ("control groups", {"cgroup": "version 2"}),
         ("disk for the cache", {"places": [
             {"purpose": "the cache", "path": "/c", "writable": True, "free": GIB}]}),
