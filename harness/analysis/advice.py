@@ -1,5 +1,7 @@
 """Advice on failed trials, by outcome. Pure functions."""
 
+import re
+
 from harness.matrix.models import TrialsSpec, WorkloadSpec
 
 _ADVICE = {
@@ -14,6 +16,7 @@ _ADVICE = {
     "no benchmark": "benchmark.run matches none of the package's benchmarks",
 }
 """By outcome, if neither log nor limits say more."""
+_DIED = re.compile(r"^(panic|fatal error): ", re.MULTILINE)
 
 
 def advise(outcome: str, log: str, workload: WorkloadSpec, trials: TrialsSpec) -> str:
@@ -22,6 +25,16 @@ def advise(outcome: str, log: str, workload: WorkloadSpec, trials: TrialsSpec) -
         return "its port is taken: use {port} in args: or env:, or trials: {lanes: 1}"
     first = outcome.split(" ", maxsplit=1)[0]
     kind = first if first in ("exit", "signal") else outcome
+    if kind in ("exit", "signal") and workload.server is not None:
+        return (
+            "the server ended by itself, before it was told to stop; its last output says why, if "
+            "anything does: see args: and env:"
+        )
+    if kind == "timeout" and _DIED.search(log):
+        return (
+            "it failed, by its output, but a part of it did not end: mend that first, as a longer "
+            "timeout will not help"
+        )
     if kind in ("timeout", "not ready"):
         return _too_late(kind, workload, trials)
     return _ADVICE.get(kind, "run it again; if it fails again, gomatrix doctor may say why")

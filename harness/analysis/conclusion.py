@@ -15,7 +15,7 @@ from harness.analysis.memory import Evidence
 from harness.analysis.models import Account, Caution, CellStatus, Comparison, Verdict
 from harness.analysis.quality import cautions
 from harness.analysis.quality.idle import idle_cautions
-from harness.analysis.samples import Table, sample_of, tables
+from harness.analysis.samples import Table, tables
 from harness.analysis.screening_verdicts import attribute_screened
 from harness.analysis.stopping import of_this_run
 from harness.errors import HarnessError
@@ -183,15 +183,19 @@ def _cell_statuses(run: Run) -> tuple[CellStatus, ...]:
     by_cell: dict[tuple[str, str], list[TrialRecord]] = defaultdict(list)
     for trial in run.trials:
         by_cell[trial.workload, trial.variant].append(trial)
+    most: Counter[str] = Counter()
+    for (workload, _), trials in by_cell.items():
+        most[workload] = max(most[workload], len(trials))
     return tuple(
         CellStatus(variant=c.variant, workload=c.workload, status="not applicable", reason=c.reason)
         if c.reason is not None
-        else _status(c.workload, c.variant, by_cell[c.workload, c.variant])
+        else _status(c.workload, c.variant, by_cell[c.workload, c.variant], most[c.workload])
         for c in run.manifest.plan.cells
     )
 
 
-def _status(workload: str, variant: str, trials: list[TrialRecord]) -> CellStatus:
+def _status(workload: str, variant: str, trials: list[TrialRecord], most: int) -> CellStatus:
+    """``most`` is the largest number of trials of a cell of the workload."""
     if not trials:
         return CellStatus(variant=variant, workload=workload, status="not run")
     failed = Counter(trial.outcome for trial in trials if not trial.ok)
@@ -199,9 +203,11 @@ def _status(workload: str, variant: str, trials: list[TrialRecord]) -> CellStatu
     status: Literal["measured", "partial", "failed"] = "measured"
     reason = None
     if failed:
-        kept = any(sample_of(trial) for trial in trials if not trial.ok)
+        kept = any(trial.partial for trial in trials)
         status = "partial" if kept or failed.total() < len(trials) else "failed"
         some = f"{failed.total()} of" if failed.total() < len(trials) else "all"
         reason = f"{some} {len(trials)} trials failed: {outcomes}"
+        if status == "failed" and len(failed) == 1 and 1 < len(trials) < most:
+            reason += "; it was given up, as its first two failed in the same way"
         reason += "; the results of benchmarks that had ended count" if kept else ""
     return CellStatus(variant=variant, workload=workload, status=status, reason=reason)

@@ -148,11 +148,9 @@ def sample_of(trial: TrialRecord) -> TrialRecord | None:
 
     Of benchmarks that ran into the timeout, the results of those that had ended.
     """
-    if trial.ok or trial.outcome != "timeout":
+    if not trial.partial:
         return trial if trial.ok else None
     results = {name: x for name, x in trial.metrics.items() if name.startswith("Benchmark")}
-    if not results:
-        return None
     identity = {name: getattr(trial, name) for name in ("workload", "variant", "round", "host")}
     return TrialRecord(**identity, outcome=trial.outcome, metrics=results, started=trial.started)
 

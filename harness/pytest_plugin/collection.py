@@ -13,7 +13,7 @@ from harness.errors import HarnessError
 from harness.plan.plan import Cell, Trial
 from harness.run.records import TrialRecord
 from harness.session.execute import Assignment
-from harness.session.stopping import is_decided
+from harness.session.stopping import is_decided, is_given_up
 from harness.text.visible import visible
 
 
@@ -77,7 +77,10 @@ class MatrixFile(pytest.File):
                 pytest.fail(visible(failure), pytrace=False)
 
         item: MatrixItem = MatrixItem.from_parent(self, name=trial.id, callobj=run_trial)
-        item.needed = lambda: not is_decided(assignment.directory, trial.workload)
+        item.needed = lambda: (
+            not is_decided(assignment.directory, trial.workload)
+            and not is_given_up(assignment.directory, trial)
+        )
         item.add_marker(pytest.mark.gomatrix(workload=trial.workload, variant=trial.variant))
         return item
 

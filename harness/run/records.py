@@ -175,3 +175,8 @@ class TrialRecord(Measurement, Trial):
     def ok(self) -> bool:
         """Whether the trial counts as a sample."""
         return self.outcome == "ok"
+
+    @property
+    def partial(self) -> bool:
+        """Whether it ran into the timeout after some benchmarks had ended, whose results count."""
+        return self.outcome == "timeout" and any(n.startswith("Benchmark") for n in self.metrics)

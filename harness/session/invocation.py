@@ -27,6 +27,7 @@ from harness.run.store import (
     read_trials,
     write_json,
 )
+from harness.session.benchmarks import check_benchmarks
 from harness.session.execute import TEMPORARY, Assignment, clean
 from harness.session.judge_apart import Judging
 from harness.session.manifest import make_manifest
@@ -142,6 +143,7 @@ class Invocation:
             directory.name, prepared.matrix, prepared.plan, prepared.toolchains.values(),
             builds=build_all(requests, prepared.cache, say), cache=prepared.cache, command=command,
         )  # fmt: skip
+        check_benchmarks(manifest)
         if self._resumed:
             manifest = continued(read_manifest(directory), manifest)
         with writing(directory, ELSEWHERE):
@@ -176,8 +178,15 @@ class Invocation:
         append_trial(self.directory, record)
         if self._stopping is None or self._progress is None:
             return None
-        self._stopping.note(record)
-        return self._progress.note(record)
+        given_up = self._stopping.note(record)
+        self._progress.leave_out(given_up)
+        line = self._progress.note(record)
+        if given_up:
+            return (
+                f"{record.workload}: given up {record.variant}: its first trials failed in the "
+                f"same way ({record.outcome}), and {len(given_up)} more will not run"
+            )
+        return line
 
     def screen(self, say: Say) -> None:
         """Find out which suspects explain a change; nothing where no suspects are screened.

@@ -23,6 +23,12 @@ class Progress:
         self._done = 0
         self._started = self._spoke = time.monotonic()
 
+    def leave_out(self, trials: Iterable[Trial]) -> None:
+        """Expect some trials no more."""
+        for trial in trials:
+            self._total -= 1
+            self._left[trial.workload, trial.round] -= 1
+
     def note(self, record: TrialRecord) -> str | None:
         """Count a trial; gives a line if a round has ended or the last line is long ago."""
         self._done += 1

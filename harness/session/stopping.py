@@ -1,7 +1,7 @@
 """The stopping rule, applied whenever a round completes: which trials are not needed any more."""
 
 import hashlib
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
@@ -17,13 +17,24 @@ _Block = tuple[str, int]
 """Workload and round."""
 
 
+_GIVEN_UP_AFTER = 2
+"""Trials of a cell, if they are its first ones and all fail in the same way."""
+
+
 def is_decided(directory: Path, workload: str) -> bool:
     """Whether a workload of a run needs no more trials; asked by workers that have one at hand."""
-    return Path(directory, TEMPORARY, _mark(workload)).exists()
+    return Path(directory, TEMPORARY, _mark("decided", workload)).exists()
 
 
-def _mark(workload: str) -> str:
-    return "decided-" + hashlib.sha256(workload.encode(errors="surrogatepass")).hexdigest()[:32]
+def is_given_up(directory: Path, trial: Trial) -> bool:
+    """The same of a cell whose trials fail."""
+    mark = _mark("given-up", trial.workload, trial.variant)
+    return Path(directory, TEMPORARY, mark).exists()
+
+
+def _mark(kind: str, *names: str) -> str:
+    text = "\0".join(names).encode(errors="surrogatepass")
+    return f"{kind}-{hashlib.sha256(text).hexdigest()[:32]}"
 
 
 class Stopping:
@@ -43,7 +54,9 @@ class Stopping:
         self._directory = directory
         self._manifest = manifest
         self._planned = tuple(trials)
-        self._left = Counter(_block(trial) for trial in self._planned)
+        self._left: dict[_Block, set[str]] = defaultdict(set)
+        for trial in self._planned:
+            self._left[_block(trial)].add(trial.id)
         self._records = list(done)
         if not self._fixed:  # load what the first look needs before trials run, not beside them
             import_module("scipy.special")
@@ -51,20 +64,49 @@ class Stopping:
         self.unneeded: set[str] = set()
         """Ids of trials that need not run any more."""
 
-    def note(self, record: TrialRecord) -> None:
-        """Add a finished trial; after a complete round, ask whether more are needed."""
+    def note(self, record: TrialRecord) -> tuple[Trial, ...]:
+        """Add a finished trial; after a complete round, ask whether more are needed.
+
+        Returns:
+            Trials that will not run because those of their cell fail.
+        """
         self._records.append(record)
         block = _block(record)
-        self._left[block] -= 1
-        if self._left[block] > 0 or self._fixed:
-            return
+        self._left[block].discard(record.id)
+        given_up = self._give_up(record)
+        if not self._left[block] and not self._fixed:
+            self._ask(record)
+        return given_up
+
+    def _give_up(self, record: TrialRecord) -> tuple[Trial, ...]:
+        """Leave the rest of a cell whose first trials failed in the same way."""
+        if record.ok or record.partial or record.outcome == "lost":
+            return ()
+        cell = (record.workload, record.variant)
+        first = [r for r in self._records if (r.workload, r.variant) == cell]
+        if len(first) < _GIVEN_UP_AFTER or any(r.outcome != record.outcome for r in first):
+            return ()
+        ran = {r.id for r in first} | self.unneeded
+        rest = tuple(
+            t for t in self._planned if (t.workload, t.variant) == cell and t.id not in ran
+        )
+        for trial in rest:
+            self._left[_block(trial)].discard(trial.id)
+        self.unneeded |= {trial.id for trial in rest}
+        self._tell(_mark("given-up", *cell))
+        return rest
+
+    def _tell(self, mark: str) -> None:
+        with suppress(OSError, HarnessError):  # then workers run what they have
+            (temporary_directory(self._directory) / mark).touch()
+
+    def _ask(self, record: TrialRecord) -> None:
         from harness.analysis.stopping import undecided  # noqa: PLC0415 - imports numpy and scipy
 
         waiting = undecided(self._so_far())
         if record.workload not in waiting:
             self.unneeded |= {t.id for t in self._planned if t.workload == record.workload}
-            with suppress(OSError, HarnessError):  # then workers run what they have
-                (temporary_directory(self._directory) / _mark(record.workload)).touch()
+            self._tell(_mark("decided", record.workload))
 
     @property
     def _fixed(self) -> bool:
@@ -74,7 +116,7 @@ class Stopping:
 
     def _so_far(self) -> Run:
         """The run without incomplete rounds."""
-        complete = [r for r in self._records if self._left[_block(r)] <= 0]
+        complete = [r for r in self._records if not self._left[_block(r)]]
         return Run(self._directory, self._manifest, tuple(complete))
 
 

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 from synthetic import ORIGIN, make_run
 
+from harness.analysis.conclusion import conclude
 from harness.pytest_plugin.collection import Collection, MatrixItem
-from harness.session.stopping import Stopping, is_decided
+from harness.run.store import Run
+from harness.session.stopping import Stopping, is_decided, is_given_up
 
 MATRIX = ORIGIN | {
     "workloads": [{"name": name, "package": "./large"} for name in ("clear", "doubtful")],
@@ -38,3 +41,47 @@ def test_a_worker_leaves_out_what_is_not_needed_any_more() -> None:
     assert Collection().pytest_runtest_protocol(item) is None
     item.needed = lambda: False
     assert Collection().pytest_runtest_protocol(item) is True
+
+
+def given_up(tmp_path: Path, outcomes: list[str], trials: object = 6) -> tuple[Run, Stopping]:
+    """A candidate with these outcomes; a run notes what it still needs."""
+    matrix = ORIGIN | {
+        "go": ["go1.23.9", "go1.24.3"], "experiments": [[]], "trials": trials,
+        "question": {"baseline": "go1.23.9", "candidate": "go1.24.3"},
+    }  # fmt: skip
+    run = make_run(
+        measure, matrix, path=tmp_path,
+        outcome=lambda _w, v, r: outcomes[r - 1] if v == "go1.24.3" else "ok",
+    )  # fmt: skip
+    stopping = Stopping(tmp_path, run.manifest, run.manifest.plan.trials(), [])
+    noted = []
+    for record in run.trials:
+        if record.id not in stopping.unneeded:
+            stopping.note(record)
+            noted.append(record)
+    return Run(run.path, run.manifest, tuple(noted)), stopping
+
+
+def test_a_cell_whose_first_two_trials_fail_alike_is_given_up(tmp_path: Path) -> None:
+    run, _ = given_up(tmp_path, ["exit 2"] * 6)
+    ran = [t.variant for t in run.trials]
+    assert (ran.count("go1.23.9"), ran.count("go1.24.3")) == (6, 2)
+    failed = next(t for t in run.trials if t.variant == "go1.24.3")
+    healthy = next(t for t in run.trials if t.variant == "go1.23.9")
+    assert is_given_up(tmp_path, failed)
+    assert not is_given_up(tmp_path, healthy)
+    (cell,) = (c for c in conclude(run).cells if c.status == "failed")
+    assert cell.reason == (
+        "all 2 trials failed: exit 2 (2); it was given up, as its first two failed in the same way"
+    )
+
+
+@pytest.mark.parametrize("start", [["exit 2", "exit 3"], ["ok", "exit 2"], ["lost", "lost"]])
+def test_a_cell_that_may_still_do_is_not(tmp_path: Path, start: list[str]) -> None:
+    run, _ = given_up(tmp_path, start + ["exit 2"] * 4)
+    assert len(run.trials) == 12
+
+
+def test_rounds_are_complete_without_a_cell_that_was_given_up(tmp_path: Path) -> None:
+    given_up(tmp_path, ["exit 2"] * 6, {"min": 3, "max": 6})
+    assert is_decided(tmp_path, "large-buffers"), "there is nothing to wait for"
