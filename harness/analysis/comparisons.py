@@ -28,6 +28,9 @@ Holm's procedure keeps its part under any dependence, and if nothing differs Ben
 Hochberg's does under positive dependence."""
 MOST = 50_000
 """Comparisons of one run: they take some 6 s and 400 MB."""
+_LARGEST_LOG = 10.0
+_LARGEST_MARGIN = math.expm1(_LARGEST_LOG)
+"""A margin that nothing exceeds; a size may be zero, or next to it."""
 _MOST_ROUNDS = 10_000
 
 
@@ -231,8 +234,9 @@ def least_margin(found: Pair, floor: float) -> float:
     if not floor or found.n == 0 or found.baseline is None or found.candidate is None:
         return 0.0
     if found.logarithmic:
-        return floor / min(found.baseline, found.candidate)
-    return math.expm1(min(10.0, floor / found.scale_size))
+        smaller = min(found.baseline, found.candidate)
+        return min(_LARGEST_MARGIN, floor / smaller) if smaller > 0 else _LARGEST_MARGIN
+    return math.expm1(min(_LARGEST_LOG, floor / found.scale_size))
 
 
 def decided(

@@ -26,7 +26,7 @@ workloads:
   - {name: stacks, package: ./go_fixtures/stacks}
   - {name: mapped, package: ./go_fixtures/mapped}
   - {name: fragments, package: ./go_fixtures/fragments}
-  - {name: peak, package: ./go_fixtures/peak}
+  - {name: peak, package: ./go_fixtures/peak, args: ["-linger=1s"]}
   - {name: hugepages, package: ./go_fixtures/hugepages}
 trials: 5
 """

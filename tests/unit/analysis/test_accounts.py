@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 from accounted import MIB, origin, with_accounts
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from synthetic import ORIGIN, make_run
 
@@ -161,6 +161,7 @@ def test_a_sentence_says_how_much_was_never_written_where_that_is_much(
     assert said.partition("unused in spans +3.00 MiB")[2] == told
 
 
+@example(parts={}, end=5e-324)
 @given(
     st.dictionaries(
         st.sampled_from([*PARTS, "x", "</script>"]), st.integers(-(1 << 63), (1 << 63) - 1)
