@@ -38,12 +38,25 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
+WORK = """\
+package main
+
+func main() {
+	kept := make([]byte, 40<<20)
+	for i := range kept {
+		kept[i]++
+	}
+	println(len(kept))
+}
+"""
+
+
 @pytest.fixture(scope="session")
 def module(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A Go module without a matrix."""
     root = tmp_path_factory.mktemp("module")
     (root / "go.mod").write_text("module example.com/orders\n\ngo 1.26\n")
-    (root / "main.go").write_text("package main\n\nfunc main() {}\n")
+    (root / "main.go").write_text(WORK)
     return Project(root)
 
 
