@@ -251,6 +251,20 @@ def test_a_transient_peak_names_only_what_was_measured() -> None:
     assert "rss.end" not in found.evidence
 
 
+@pytest.mark.parametrize(("slow", "expected"), [(1, ["transient peak grew"]), (3, [])])
+def test_one_slow_trial_does_not_hide_a_transient_peak(slow: int, expected: list[str]) -> None:
+    def measure(_workload: str, variant: str, number: int) -> dict[str, float | None]:
+        grown = variant == "go1.24.11"
+        lasts = grown and number <= slow  # the average of a trial whose peak lasted
+        return {
+            "rss.peak": (350 if grown else 200) * MIB, "rss.end": 150 * MIB + 4096 * number,
+            "rss.avg": (300 if lasts else 155) * MIB + 4096 * number,
+        }  # fmt: skip
+
+    found = conclude(make_run(measure, {**MATRIX, "trials": 5})).diagnosis
+    assert [d.signature for d in found] == expected
+
+
 def test_a_collection_less_is_no_pacing() -> None:
     fragmented = {**RESIDENT, "heap.unused": 150.0, "runtime.mapped": 150.0}
     run = measured(fragmented, {"go heap": 150}, cycles=-1)
