@@ -13,7 +13,7 @@ from harness.analysis.stats.intervals import estimate
 from harness.metrics.account import HEAP, PARTS
 from harness.metrics.words import level
 from harness.run.records import TrialRecord
-from harness.text.words import amount
+from harness.text.words import amount, listed
 
 ERROR = 0.004
 """One-sided error probability of a rule: that of a run, 5 %, divided among a dozen rules."""
@@ -162,6 +162,15 @@ class MemoryChange:
             resident = self.levels(self.resident(part))
             return f"{PARTS[part]} went from {resident} resident ({metric} {levels})"
         return f"{metric} went from {levels}"
+
+    def mostly(self, parts: Sequence[str], whole: Values) -> str:
+        """Name the parts that make most of a change, in brackets; empty where none does."""
+        most = [
+            f"{PARTS[part]} {self.levels(self.resident(part))}"
+            for part in parts
+            if self.makes_most(self.part(part), whole)
+        ]
+        return f" (most of it {listed(most)})" if most else ""
 
     def values(self, metric: str) -> Of:
         """Give a metric."""

@@ -71,9 +71,7 @@ def of_snapshot(snapshot: Snapshot, classes: Mapping[str, Mapping[str, int]]) ->
     found = _from_kernel(snapshot) | _from_runtime(snapshot)
     found |= _of_pages(snapshot, classes)
     probe = found["probe.memory"] = float(snapshot.pause.get("profiler", 0))
-    for name in _HOLD_PROBE:
-        value = found[name]
-        found[name] = value if value is None else max(0.0, value - probe)
+    found |= _without(probe, found, _HOLD_PROBE)
     found["cpu.user"] = snapshot.pause["utime"] / 1e9
     found["cpu.system"] = snapshot.pause["stime"] / 1e9
     found |= {name: snapshot.pause.get(field) for name, field in _PAUSE.items()}
@@ -98,9 +96,7 @@ def of_end(
     found |= of_tree(observed.ended, end, observed.tree_series)
     if end is not None:
         probe = at_end.get("probe.memory") or 0.0
-        for name in ("rss.avg", "tree.rss.peak"):
-            value = found[name]
-            found[name] = value if value is None else max(0.0, value - probe)
+        found |= _without(probe, found, ("rss.avg", "tree.rss.peak"))
         return found | at_end | {"wall": end.pause["monotonic"] / 1e9 - observed.started}, {}
     if observed.ended is None or observed.children:
         return found, {}
@@ -205,6 +201,12 @@ def classes_of(snapshot: Snapshot, executable: str) -> dict[str, dict[str, int]]
     if "go heap" in found and stacks is not None:
         found["go heap"]["stacks"] = int(stacks)
     return found
+
+
+def _without(probe: float, found: Values, names: Iterable[str]) -> Values:
+    """Metrics by these names, less what only the probe keeps."""
+    known = {name: found[name] for name in names}
+    return {n: value if value is None else max(0.0, value - probe) for n, value in known.items()}
 
 
 def _from_kernel(snapshot: Snapshot) -> Values:

@@ -39,14 +39,9 @@ def files(change: MemoryChange) -> Found:
     if not change.accounted:
         yield from _files_by_mapping(change)
     elif change.material(whole := change.between(values)):
-        most = [
-            f"{PARTS[part]} {change.levels(change.resident(part))}"
-            for part in _OF_FILES
-            if change.makes_most(change.part(part), whole)
-        ]
         told = (
             f"the binary and the files that it maps went from {change.levels(values)} resident"
-            f"{f' (most of it {listed(most)})' if most else ''}"
+            f"{change.mostly(_OF_FILES, whole)}"
         )
         yield f"binary and file pages {change.verb}", told
 

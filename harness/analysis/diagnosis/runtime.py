@@ -3,8 +3,7 @@
 import numpy as np
 
 from harness.analysis.memory import Found, MemoryChange, Of, size_of
-from harness.metrics.account import PARTS
-from harness.text.words import amount, listed
+from harness.text.words import amount
 
 _STRUCTURES = ("mspan", "mcache", "gc")
 _WAIT = "/sched/goroutines/waiting:goroutines"
@@ -90,14 +89,9 @@ def metadata(change: MemoryChange) -> Found:
         return
     whole = change.part(*_STRUCTURES)
     if change.material(whole):
-        most = [
-            f"{PARTS[part]} {change.levels(change.resident(part))}"
-            for part in _STRUCTURES
-            if change.makes_most(change.part(part), whole)
-        ]
         told = (
             f"the runtime's own structures went from {change.levels(change.resident(*_STRUCTURES))}"
-            f" resident{f' (most of it {listed(most)})' if most else ''}"
+            f" resident{change.mostly(_STRUCTURES, whole)}"
         )
         yield f"runtime metadata {change.verb}", told
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from harness.analysis.models import Caution
+from harness.analysis.pairing import middle
 from harness.analysis.samples import Table
-from harness.analysis.stats.intervals import median
 from harness.text.words import amount
 
 _LATE = 0.01
@@ -16,13 +14,10 @@ is quiet enough."""
 
 def load_cautions(table: Table) -> Iterator[Caution]:
     """Warn where the generator, not the program, made a queue: it raises the program's memory."""
-    missed: dict[str, float] = {}
-    late: dict[str, float] = {}
-    for variant in table.cells:
-        for found, metric in ((missed, "requests.missed"), (late, "load.late")):
-            values = table.values(variant, metric)
-            if (known := values[np.isfinite(values)]).size:
-                found[variant] = median(known)
+    missed, late = (
+        {v: m for v in table.cells if (m := middle(table.values(v, metric))) is not None}
+        for metric in ("requests.missed", "load.late")
+    )
     worst = max(missed, key=lambda variant: missed[variant], default=None)
     if worst is not None and missed[worst] > 0:
         yield Caution(
