@@ -5,7 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from golang_support import NEW, get
 from projects import FIXTURES, MATRIX, Project
+
+from harness.golang.builds.build import build_tool
+from harness.golang.cache import default_cache
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,6 +32,13 @@ def project(tmp_path: Path) -> Project:
     made = Project(tmp_path)
     made.write(MATRIX)
     return made
+
+
+@pytest.fixture(scope="session")
+def supervisor() -> Path:
+    """The program that starts and watches each trial."""
+    source = FIXTURES.parent / "harness" / "trial" / "supervisor"
+    return build_tool(source, get(NEW, default_cache()), default_cache())
 
 
 @pytest.fixture

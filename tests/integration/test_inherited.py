@@ -12,12 +12,9 @@ from typing import Any
 
 import psutil
 import pytest
-from golang_support import NEW, get
 from trials import trial_request
 from waiting import wait_until
 
-from harness.golang.builds.build import build_tool
-from harness.golang.cache import default_cache
 from harness.trial.process import Job
 from harness.trial.trial import run_trial
 
@@ -28,12 +25,6 @@ ODD = ROOT / "tests" / "support" / "inherited.py"
 NOBODY = 65534
 
 Start = Callable[[int], tuple[dict[str, Any], dict[str, str], list[str]]]
-
-
-@pytest.fixture(scope="module")
-def supervisor() -> Path:
-    source = ROOT / "harness" / "trial" / "supervisor"
-    return build_tool(source, get(NEW, default_cache()), default_cache())
 
 
 @pytest.fixture

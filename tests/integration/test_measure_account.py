@@ -8,7 +8,7 @@ import pytest
 from golang_support import NEW, get
 from trials import trial_request
 
-from harness.golang.builds.build import build_all, build_tool
+from harness.golang.builds.build import build_all
 from harness.golang.builds.request import BuildRequest
 from harness.golang.cache import default_cache
 from harness.golang.sources.locate import locate
@@ -36,12 +36,6 @@ for place in range(0, 1 << 20, 4096):
 print(ctypes.addressof(ctypes.c_char.from_buffer(memory)), flush=True)
 time.sleep(100)
 """
-
-
-@pytest.fixture(scope="module")
-def supervisor() -> Path:
-    source = ROOT / "harness" / "trial" / "supervisor"
-    return build_tool(source, get(NEW, default_cache()), default_cache())
 
 
 def test_the_supervisor_tells_pages_apart(supervisor: Path, tmp_path: Path) -> None:

@@ -3,12 +3,9 @@
 from pathlib import Path
 
 import pytest
-from golang_support import NEW, get
 from projects import Project
 from trials import trial_request
 
-from harness.golang.builds.build import build_tool
-from harness.golang.cache import default_cache
 from harness.matrix.models import WorkloadSpec
 from harness.run.store import Run
 from harness.trial.trial import TrialResult, run_trial
@@ -16,12 +13,6 @@ from harness.trial.trial import TrialResult, run_trial
 pytestmark = pytest.mark.toolchain
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def supervisor() -> Path:
-    source = ROOT / "harness" / "trial" / "supervisor"
-    return build_tool(source, get(NEW, default_cache()), default_cache())
 
 
 def shell(supervisor: Path, here: Path, script: str, **inputs: object) -> TrialResult:
