@@ -70,8 +70,8 @@ def of_snapshot(snapshot: Snapshot, classes: Mapping[str, Mapping[str, int]]) ->
     """Every metric of one instant; ``None`` for what neither the kernel nor the runtime told."""
     found = _from_kernel(snapshot) | _from_runtime(snapshot)
     found |= _of_pages(snapshot, classes)
-    probe = found["probe.memory"] = float(snapshot.pause.get("profiler", 0))
-    found |= _without(probe, found, _HOLD_PROBE)
+    found["probe.memory"] = snapshot.profiler
+    found |= _without(snapshot.profiler or 0, found, _HOLD_PROBE)
     found["cpu.user"] = snapshot.pause["utime"] / 1e9
     found["cpu.system"] = snapshot.pause["stime"] / 1e9
     found |= {name: snapshot.pause.get(field) for name, field in _PAUSE.items()}
@@ -178,7 +178,7 @@ def reduce_histogram(histogram: Histogram) -> Values:
 
 def account_of(snapshot: Snapshot, classes: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     """Bytes by part, resident at a snapshot, as ``harness.metrics.account`` names them."""
-    probe = snapshot.pause.get("profiler", 0)
+    probe = snapshot.profiler or 0
     resident = snapshot.kernel.status.get("VmRSS")
     return account(
         None if resident is None else resident - probe, classes, snapshot.runtime, snapshot.pages,

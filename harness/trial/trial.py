@@ -297,6 +297,8 @@ def _reason(metric: Metric, request: TrialRequest, end: Snapshot | None) -> str:
         return "the program ended without a snapshot"
     if metric.name == "heap.zero":
         return f"the pages were not read: {end.pages.error if end.pages else 'not asked for'}"
+    if metric.name == "probe.memory":
+        return f"{end.version or 'the program'} does not tell what its memory profiler keeps"
     if metric.name in numbers.RUNTIME:
         return f"{end.version} has no {' or no '.join(numbers.RUNTIME[metric.name])}"
     return "nothing was counted, or the kernel did not say"

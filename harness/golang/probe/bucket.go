@@ -33,7 +33,8 @@ var (
 	gomatrixKept  atomic.Uintptr       // bytes of the table and all buckets; changes under profInsertLock
 )
 
-// gomatrixProfiler returns how many bytes the memory profiler takes because of the probe.
+// gomatrixProfiler returns how many bytes the memory profiler takes because of the probe; bucket_plain.go returns
+// all ones where that is unknown.
 //
 //go:linkname gomatrixProfiler runtime/debug.gomatrixProfiler
 func gomatrixProfiler() uintptr {

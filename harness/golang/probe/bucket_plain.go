@@ -10,5 +10,8 @@ var gomatrixBounded bool
 
 //go:linkname gomatrixProfiler runtime/debug.gomatrixProfiler
 func gomatrixProfiler() uintptr {
+	if gomatrixBounded { // on for the probe's sake
+		return ^uintptr(0)
+	}
 	return 0
 }

@@ -52,3 +52,9 @@ class Snapshot:
     """Bytes of PSS in all children, read just after."""
     pages: Pages | None = None
     """What the pages of the Go heap held; ``None`` where nobody asked."""
+
+    @property
+    def profiler(self) -> int | None:
+        """Bytes that the memory profiler keeps for the probe only; ``None`` where unknown."""
+        size = self.pause.get("profiler", -1)
+        return size if size >= 0 else None

@@ -106,6 +106,17 @@ def test_a_name_that_this_go_does_not_know_is_none() -> None:
     assert found["unseen"] is None
 
 
+@pytest.mark.parametrize(
+    ("said", "kept", "left"), [(4096, 4096, 4096), (0, 0, 8192), (-1, None, 8192)]
+)
+def test_what_the_probe_keeps_is_taken_away_where_it_is_known(
+    said: int, kept: int | None, left: int
+) -> None:
+    kernel = KernelView(b"VmRSS:\t 8 kB\n", b"", open_files=None)
+    found = metrics.of_snapshot(Snapshot(kernel, {"utime": 0, "stime": 0, "profiler": said}), {})
+    assert (found["probe.memory"], found["rss.end"]) == (kept, left)
+
+
 def test_benchmark_output() -> None:
     text = """goos: linux
 BenchmarkA-8   \t     100\t     12345 ns/op\t    1.50 widgets\t      64 B/op\t       2 allocs/op
