@@ -32,7 +32,7 @@ from harness.run.directory import ELSEWHERE, reserve
 from harness.run.records import Manifest
 from harness.run.store import MANIFEST, read_manifest, write_json
 from harness.session.execute import TEMPORARY
-from harness.session.manifest import make_manifest
+from harness.session.manifest import make_manifest, with_helpers
 from harness.session.prepare import require_linux
 from harness.text.suggestions import did_you_mean
 
@@ -255,8 +255,9 @@ def _manifest(
     question = QuestionSpec(baseline=ends[0].name, candidate=ends[1].name,
                             metrics=[request.metric], suspects=[])  # fmt: skip
     plan = Plan(variants=(), cells=(), rounds=0, seed=request.seed)
-    manifest = make_manifest(directory.name, matrix, plan, toolchains.values(),
-                             cache=cache, command=command)  # fmt: skip
+    used = tuple(toolchains.values())
+    manifest = make_manifest(directory.name, matrix, plan, used, command=command)
+    manifest = with_helpers(manifest, used, cache)
     asked = matrix.spec.model_copy(update={"question": question, "gates": []})
     manifest = manifest.model_copy(update={"matrix": asked, "toolchains": ()})  # points add theirs
     if (directory / MANIFEST).exists():

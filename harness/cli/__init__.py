@@ -86,7 +86,7 @@ class Commands(click.Group):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; exit with status 2 and one message on a user's mistake."""
+        """Run a command; exit with 2 and one message on a user's mistake, with 130 on Ctrl-C."""
         try:
             with _seen_mistakes():
                 return super().invoke(ctx)
@@ -98,6 +98,9 @@ class Commands(click.Group):
                 raise
             say(f"gomatrix: {told(error)}", err=True)
             sys.exit(2)
+        except KeyboardInterrupt:  # click's own status, 1, means that a gate failed
+            say("gomatrix: interrupted", err=True)
+            sys.exit(130)
 
 
 @contextmanager

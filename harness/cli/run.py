@@ -79,7 +79,11 @@ def run(
                "--matrix-run-file": run_file}  # fmt: skip
     given = [str(word) for flag, value in options.items() if value is not None
              for word in (flag, value)]  # fmt: skip
-    sys.exit(_isolated_pytest([str(matrix), "--matrix-any-name", "-n", lanes, *given]))
+    try:
+        status = _isolated_pytest([str(matrix), "--matrix-any-name", "-n", lanes, *given])
+    except KeyboardInterrupt:  # while reports were written
+        status = pytest.ExitCode.INTERRUPTED
+    sys.exit(status)
 
 
 def _isolated_pytest(arguments: list[str]) -> int:

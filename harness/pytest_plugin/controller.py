@@ -1,5 +1,6 @@
 """The process that plans, builds, writes the run directory and concludes, under pytest."""
 
+import shlex
 import signal
 import sys
 from collections.abc import Generator, Sequence
@@ -44,10 +45,12 @@ class Controller:
         self._files = files
         self._judging = judging
         self._runs: dict[Path, Invocation] = {}
+        self._interrupted = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Prepare before pytest-xdist starts its workers."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
         config = self._config
         for path in self._files:
             with user_errors():
@@ -66,7 +69,6 @@ class Controller:
             self._collection.assignments[path] = run.assignment
         self._limit_workers()
         self._quieten_workers()
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
 
     def _limit_workers(self) -> None:
         """Let pytest-xdist start no more workers than there are trials, if these are all tests."""
@@ -165,11 +167,18 @@ class Controller:
                     pytest.exit(visible(str(error)), pytest.ExitCode.USAGE_ERROR)
                 terminalreporter.write_line(visible(f"report: {run.directory / 'report.html'}"))
 
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Remember that the user stopped the session; ``pytest.exit`` comes here too."""
+        self._interrupted = isinstance(excinfo.value, KeyboardInterrupt)
+
     def pytest_unconfigure(self) -> None:
         """Wait for reports where pytest has no terminal for verdicts; end the idle process."""
+        if self._interrupted or isinstance(sys.exception(), KeyboardInterrupt):
+            self._tell_how_to_continue()
         for run in self._runs.values():
             with suppress(HarnessError):
                 run.finish()
+            run.close()  # where the session did not start, pytest finishes none
         if self._judging is not None:
             self._judging.close()
 
@@ -226,6 +235,21 @@ class Controller:
             with user_errors(), writing(file, "name another file"):
                 file.write_text("".join(f"{path}\n" for path in begun), encoding="utf-8")
 
+    def _tell_how_to_continue(self) -> None:
+        """Give the command that resumes each run, on the last lines."""
+        option, here = self._config.option, self._config.invocation_params.dir
+        resumed = {p: r.directory for p, r in self._runs.items() if r.resumable}
+        for file in self._files:
+            directory = resumed.get(file.resolve())
+            if directory is None:
+                self._write(f"interrupted before the run of {file} began; start it again")
+                continue
+            ours = ("gomatrix run", "--resume") if option.matrix_any_name else None
+            command, flag = ours or ("pytest", "--matrix-resume")
+            words = [str(file), *(["-k", option.keyword] if option.keyword else [])]
+            more = shlex.join([*words, flag, str(relative(directory, here))])
+            self._write(f"interrupted; to continue: {command} {more}")
+
     def needed(self, node_id: str) -> bool:
         """Whether an item must still run when its turn comes."""
         run = self._run_of(node_id)
@@ -276,8 +300,12 @@ class Controller:
 
     def _say(self, line: str) -> None:
         """Show a line of progress, unless pytest is quiet."""
+        if self._config.option.verbose >= 0:
+            self._write(line)
+
+    def _write(self, line: str) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None and self._config.option.verbose >= 0:
+        if reporter is not None:
             reporter.ensure_newline()
             reporter.write_line(visible(line))
 

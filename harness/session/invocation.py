@@ -1,6 +1,6 @@
 """One matrix file from opening to verdict; pytest or a script decides when each step is taken."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from harness.plan.plan import Trial
 from harness.plan.question import resolve_question
 from harness.run.directory import ELSEWHERE, reserve
 from harness.run.host import host_id
-from harness.run.records import TrialRecord
+from harness.run.records import Manifest, TrialRecord
 from harness.run.resume import continued
 from harness.run.store import (
     MANIFEST,
@@ -30,7 +30,7 @@ from harness.run.store import (
 from harness.session.benchmarks import check_benchmarks
 from harness.session.execute import TEMPORARY, Assignment, clean
 from harness.session.judge_apart import Judging
-from harness.session.manifest import make_manifest
+from harness.session.manifest import make_manifest, with_helpers
 from harness.session.prepare import Prepared, Say, build_requests, prepare
 from harness.session.progress import Progress
 from harness.session.stopping import Stopping
@@ -118,6 +118,11 @@ class Invocation:
         return Assignment(self.prepared.plan, self.directory, self._done)
 
     @property
+    def resumable(self) -> bool:
+        """Whether the run can be resumed: its directory says what was to be measured."""
+        return self._resumed or (self._reserved and (self.directory / MANIFEST).exists())
+
+    @property
     def begun(self) -> bool:
         """Whether there is something to judge."""
         return self._progress is not None or self.complete
@@ -138,12 +143,19 @@ class Invocation:
         trials = tuple(trial for trial in prepared.plan.trials() if trial.id in ids)
         if not trials:
             return
-        requests = build_requests(prepared, ((trial.workload, trial.variant) for trial in trials))
+        toolchains = tuple(prepared.toolchains.values())
         manifest = make_manifest(
-            directory.name, prepared.matrix, prepared.plan, prepared.toolchains.values(),
-            builds=build_all(requests, prepared.cache, say), cache=prepared.cache, command=command,
-        )  # fmt: skip
-        check_benchmarks(manifest)
+            directory.name, prepared.matrix, prepared.plan, toolchains, command=command
+        )
+        if not self._resumed:  # whatever stops the builds, the run can be resumed
+            with writing(directory, ELSEWHERE):
+                write_json(directory / MANIFEST, manifest)
+        try:
+            manifest = self._build(manifest, trials, say)
+        except HarnessError:
+            if not self._resumed:
+                (directory / MANIFEST).unlink()
+            raise
         if self._resumed:
             manifest = continued(read_manifest(directory), manifest)
         with writing(directory, ELSEWHERE):
@@ -152,6 +164,16 @@ class Invocation:
         self._chosen = trials
         self._progress = Progress(prepared.plan, trials)
         self._stopping = Stopping(directory, manifest, trials, read_trials(directory))
+
+    def _build(self, manifest: Manifest, trials: Iterable[Trial], say: Say) -> Manifest:
+        """The same manifest with all that the trials need built."""
+        prepared = self.prepared
+        requests = build_requests(prepared, ((trial.workload, trial.variant) for trial in trials))
+        builds = build_all(requests, prepared.cache, say)
+        manifest = manifest.model_copy(update={"builds": tuple(builds)})
+        manifest = with_helpers(manifest, prepared.toolchains.values(), prepared.cache)
+        check_benchmarks(manifest)
+        return manifest
 
     def take_complete(self) -> bool:
         """Whether a resumed run has every trial, so that it only needs a verdict.
@@ -230,10 +252,10 @@ class Invocation:
         return unanswered(self.verdict, question, self._chosen)
 
     def close(self) -> None:
-        """Remove temporary files, or the directory of a new run that did not start."""
-        if self.begun:
+        """Remove temporary files, and the directory of a new run that did not start."""
+        if self.begun or self._reserved:
             clean(self.directory)
-        elif self._reserved:
+        if self._reserved and not self.resumable:
             with suppress(OSError):  # it is not empty
                 self.directory.rmdir()
 

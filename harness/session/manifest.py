@@ -7,7 +7,7 @@ from pathlib import Path
 
 import harness
 from harness.golang.builds.build import build_tool
-from harness.golang.records import BuildRecord, ToolchainRecord
+from harness.golang.records import ToolchainRecord
 from harness.golang.toolchains.resolve import Toolchain
 from harness.matrix.load import Matrix
 from harness.plan.plan import Plan
@@ -24,14 +24,10 @@ def make_manifest(
     plan: Plan,
     toolchains: Iterable[Toolchain],
     *,
-    builds: Iterable[BuildRecord] = (),
-    cache: Path,
     command: Sequence[str],
 ) -> Manifest:
-    """Describe a run on this machine, now; build the helper programs that its trials need."""
+    """Describe a run on this machine, now, of which nothing is built yet."""
     spec = matrix.spec
-    used = tuple(toolchains)
-    served = any(w.server is not None and not w.server.load.command for w in spec.workloads)
     return Manifest(
         name=name,
         created=datetime.now(UTC),
@@ -39,16 +35,25 @@ def make_manifest(
         matrix_path=str(matrix.path),
         matrix_text=matrix.text,
         matrix=spec,
-        toolchains=tuple(record_of(toolchain) for toolchain in used),
-        builds=tuple(builds),
-        supervisor=str(build_helper("supervisor", used, cache)),
-        load_generator=str(build_helper("loadgen", used, cache)) if served else "",
+        toolchains=tuple(record_of(toolchain) for toolchain in toolchains),
+        builds=(),
         plan=plan,
         host=describe_host(),
         lanes=len(available_lanes(spec.trials.cpus, spec.trials.lanes)),
         memory_budget=memory_budget(),
         command=tuple(command),
     )
+
+
+def with_helpers(manifest: Manifest, toolchains: Iterable[Toolchain], cache: Path) -> Manifest:
+    """Add the helper programs that a run's trials need; they are built where they are missing."""
+    workloads, used = manifest.matrix.workloads, tuple(toolchains)
+    served = any(w.server is not None and not w.server.load.command for w in workloads)
+    made = {
+        "supervisor": str(build_helper("supervisor", used, cache)),
+        "load_generator": str(build_helper("loadgen", used, cache)) if served else "",
+    }
+    return manifest.model_copy(update=made)
 
 
 def build_helper(name: str, toolchains: Iterable[Toolchain], cache: Path) -> Path:

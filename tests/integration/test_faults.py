@@ -70,7 +70,7 @@ def started(project: Project, *arguments: str) -> Iterator[psutil.Popen]:
     with (project.root / "output.txt").open("wb") as output:
         process = psutil.Popen(
             command, cwd=project.root, stdout=output, stderr=subprocess.STDOUT,
-            env=dict(os.environ), preexec_fn=_heed_interrupts,
+            env=dict(os.environ), preexec_fn=_heed_interrupts, process_group=0,
         )  # fmt: skip
     try:
         yield process
@@ -190,9 +190,50 @@ def test_a_stopped_run_is_clean_and_resumes(
         assert controller.wait(30) == 2
     assert_clean(project)
     assert (run_directory(project) / "verdict.json").exists()
+    directory = run_directory(project).relative_to(project.root)
+    last = (project.root / "output.txt").read_text().splitlines()[-1]
+    assert last == f"interrupted; to continue: gomatrix run matrix.yaml --resume {directory}"
     with started(project, "--resume") as controller:
         assert controller.wait(60) == 0
     assert len(set(finished(project))) == len(finished(project)) == 20
+
+
+SLOW = """\
+package main
+
+import "os"
+
+func main() {
+	var x, y = len(os.Args), os.Getpid()
+STATEMENTS
+	println(x, y)
+}
+"""
+"""A program that takes a minute to compile."""
+
+
+def test_a_run_stopped_in_its_builds_resumes(sleeper: Callable[..., Project]) -> None:
+    """As Ctrl-C does it: the signal goes to all processes, and so to compilers too."""
+    project = sleeper(1)
+    program = project.root / "sleeper" / "main.go"
+    steps = "\n".join(f"\tif x > y*{n} {{ x, y = y+{n}, x*y }}" for n in range(40_000))
+    program.write_text(SLOW.replace("STATEMENTS", steps))
+    with started(project) as controller:
+        wait_until(lambda: any("compile" in p.name() for p in controller.children(recursive=True)))
+        os.killpg(controller.pid, signal.SIGINT)
+        assert controller.wait(30) == 2
+    output = (project.root / "output.txt").read_text()
+    directory = run_directory(project).relative_to(project.root)
+    command = f"gomatrix run matrix.yaml --resume {directory}"
+    assert output.splitlines()[-1] == f"interrupted; to continue: {command}"
+    assert "failed to build" not in output
+    program.write_text(PROGRAM)
+
+    done = project.shell(command)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(finished(project)) == ["go1.24.3+noswissmap-r1", "go1.24.3-r1"]
+    assert_clean(project)
 
 
 def test_names_of_280_characters_lose_no_sample(sleeper: Callable[..., Project]) -> None:
