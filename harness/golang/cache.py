@@ -134,10 +134,10 @@ def prune(
         return removed
 
 
-def remember(path: Path, text: str) -> None:
+def remember(path: Path, data: str | bytes) -> None:
     """Write a small file into the cache; all writers write the same, so it needs no lock."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_inside(path.parent, path.name, text)
+    write_inside(path.parent, path.name, data)
 
 
 def copy_writable(source: Path, destination: Path) -> None:

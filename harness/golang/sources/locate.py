@@ -266,7 +266,7 @@ class _Neighbours(NamedTuple):
 
 
 def _neighbours(go: _Go, root: Path) -> _Neighbours:
-    workspace = go(root, "env", "GOWORK").strip()
+    workspace = _workspace(go, root)
     pending = [root]
     directories: dict[Path, None] = {}
     lines = []
@@ -279,11 +279,22 @@ def _neighbours(go: _Go, root: Path) -> _Neighbours:
         lines += [facts["Go"]] if facts.get("Go") else []
     for module in pending:
         directories.setdefault(module, None)
-        if (module / "go.mod").is_file():
+        if _mentions_replace(module / "go.mod"):
             facts = json.loads(go(root, "mod", "edit", "-json", str(module / "go.mod")))
             directories.update(dict.fromkeys(_replacements(facts, module)))
     roots, mains = ([p for p in paths if p != root] for paths in (directories, pending))
     return _Neighbours(tuple(roots), tuple(mains), tuple(lines))
+
+
+def _workspace(go: _Go, root: Path) -> str:
+    """The ``go.work`` that the go command uses in a module; it is not asked where there is none."""
+    around = any((directory / "go.work").exists() for directory in (root, *root.parents))
+    return go(root, "env", "GOWORK").strip() if around else ""
+
+
+def _mentions_replace(go_mod: Path) -> bool:
+    """Whether a go.mod may replace modules; if not, the go command need not read it."""
+    return go_mod.is_file() and b"replace" in go_mod.read_bytes()
 
 
 def _replacements(facts: dict[str, Any], home: Path) -> list[Path]:

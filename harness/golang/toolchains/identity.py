@@ -1,85 +1,108 @@
 """The digest of a GOROOT: a toolchain is identified by its content, not by its name.
 
 The go command believes what tools report, their version, so a compiler that was rebuilt or patched
-in place looks like the original. Bytes are read once; after that a digest over names, sizes, inodes
-and change times tells whether any file may be another.
+in place looks like the original. Bytes are read once; after that the sizes, inodes and change times
+of the same files, and of the directories that hold them, tell whether any file may be another.
 """
 
 import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.golang.cache import remember
 
+_FILES = ("VERSION", "go.env")
 _PARTS = ("bin", "pkg/tool", "pkg/include", "src", "lib/fips140")
 _SETTLED = 2.0
 """Seconds after which a further write to a file surely shows in its times."""
 
 
-_File = tuple[str, int, int, int, int]
-"""Name, bytes, nanoseconds since the epoch of the last modification and of the last change (which
-no program can set back), inode. A plain tuple: there are thousands, at each start."""
-
-
 def content_digest(goroot: Path, cache: Path) -> str:
     """Digest everything in a GOROOT that a build can depend on: no tests, no location."""
-    files = sorted(_files(goroot))
-    fingerprint = hashlib.sha256(repr(files).encode()).hexdigest()[:32]
-    memory = cache / "identities" / fingerprint
+    memory = cache / "identities"
+    # To list directories takes as long as to look at each name once more, so the names are
+    # remembered too. A name that came or went has changed the time of its directory.
+    listing = memory / f"{hashlib.sha256(os.fsencode(goroot)).hexdigest()[:32]}.names"
     try:
-        return memory.read_text(encoding="ascii")
+        known = os.fsdecode(listing.read_bytes()).split("\0")
+        return (memory / _fingerprint(goroot, known)[0]).read_text(encoding="ascii")
     except FileNotFoundError:
         pass
+    names = sorted(_names(goroot))
+    fingerprint, newest = _fingerprint(goroot, names)
     whole = hashlib.sha256()
-    for name, *_ in files:
-        with (goroot / name).open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        whole.update(f"{name}\0{content}\n".encode())
+    for name in names:
+        path = goroot / name
+        if path.is_file():
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            whole.update(f"{name}\0{content}\n".encode())
     digest = whole.hexdigest()
-    newest = max((changed for _, _, _, changed, _ in files), default=0)
-    if time.time() - newest / 1e9 > _SETTLED and sorted(_files(goroot)) == files:
-        remember(memory, digest)
+    settled = time.time() - newest / 1e9 > _SETTLED
+    if settled and _fingerprint(goroot, sorted(_names(goroot)))[0] == fingerprint:
+        remember(memory / fingerprint, digest)
+        remember(listing, os.fsencode("\0".join(names)))
     return digest
 
 
-def _files(goroot: Path) -> list[_File]:
-    found = [
-        _describe(name, (goroot / name).stat())
-        for name in ("VERSION", "go.env")
-        if (goroot / name).is_file()
-    ]
-    for part in _PARTS:
-        seen: set[tuple[int, int]] = set()
-        directories = [part]
-        while directories:
-            directories += _read(goroot, directories.pop(), seen, found)
-    return found
+def _fingerprint(goroot: Path, names: Sequence[str]) -> tuple[str, int]:
+    """Digest names, and what tells of changes; and nanoseconds since the epoch of the last one.
+
+    No program can set back the change time of a file that it writes to.
+    """
+    numbers = array("q")
+    times = []
+    look = os.stat  # there are thousands, at each start: no Path, and short ways from one directory
+    root = os.open(goroot, os.O_RDONLY)
+    try:
+        for name in names:
+            try:
+                status = look(name, dir_fd=root)
+            except (FileNotFoundError, NotADirectoryError):
+                numbers.extend((0, 0, 0))
+                continue
+            changed = status.st_ctime_ns
+            times.append(changed)
+            numbers.extend((status.st_size, changed, status.st_ino))
+    finally:
+        os.close(root)
+    whole = hashlib.sha256(os.fsencode("\0".join(names)))
+    whole.update(numbers)
+    return whole.hexdigest()[:32], max(times, default=0)
 
 
-def _read(goroot: Path, name: str, seen: set[tuple[int, int]], found: list[_File]) -> Iterator[str]:
-    """Add a directory's files to ``found``, and yield the directories in it.
+def _names(goroot: Path) -> Iterator[str]:
+    """Everything that may matter; directories end in ``/``.
 
     Links are followed, as some systems split a GOROOT by them.
     """
-    directory = f"{goroot}/{name}"
+    yield from _FILES
+    for part in _PARTS:
+        seen: set[tuple[int, int]] = set()
+        directories = [f"{part}/"]
+        while directories:
+            name = directories.pop()
+            yield name
+            for entry in _entries(goroot / name, seen):
+                if not entry.is_dir():
+                    if not entry.name.endswith("_test.go"):
+                        yield f"{name}{entry.name}"
+                elif entry.name != "testdata":
+                    directories.append(f"{name}{entry.name}/")
+
+
+def _entries(directory: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
+    """What is in a directory; nothing if there is none, or if it was seen by another name."""
     try:
-        status = os.stat(directory)  # noqa: PTH116 - ten times as fast as a Path
+        status = directory.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return
+        return []
     if (status.st_dev, status.st_ino) in seen or not stat.S_ISDIR(status.st_mode):
-        return
+        return []
     seen.add((status.st_dev, status.st_ino))
     with os.scandir(directory) as entries:
-        for entry in entries:
-            if entry.is_dir():
-                if entry.name != "testdata":
-                    yield f"{name}/{entry.name}"
-            elif not entry.name.endswith("_test.go") and entry.is_file():
-                found.append(_describe(f"{name}/{entry.name}", entry.stat()))
-
-
-def _describe(name: str, status: os.stat_result) -> _File:
-    return name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+        return list(entries)

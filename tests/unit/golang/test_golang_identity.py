@@ -31,14 +31,34 @@ def test_an_edit_that_keeps_size_and_time_is_seen(
     assert content_digest(goroot, cache) != before
 
 
-def test_files_that_come_and_go_are_seen(goroot: Path) -> None:
+def test_files_that_come_and_go_are_seen(goroot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "_SETTLED", -1.0)
     cache = goroot.parent / "cache"
     digests = [content_digest(goroot, cache)]
     (goroot / "src/runtime/new.go").write_text("")
     digests.append(content_digest(goroot, cache))
     (goroot / "src/runtime/malloc.go").unlink()
     digests.append(content_digest(goroot, cache))
-    assert len(set(digests)) == 3
+    (goroot / "go.env").write_text("")
+    digests.append(content_digest(goroot, cache))
+    (goroot / "lib/fips140").mkdir(parents=True)
+    (goroot / "lib/fips140/v1.0.0.zip").write_text("")
+    digests.append(content_digest(goroot, cache))
+    (goroot / "src/linked.go").symlink_to(goroot.parent / "later.go")
+    assert content_digest(goroot, cache) == digests[-1]
+    (goroot.parent / "later.go").write_text("")
+    digests.append(content_digest(goroot, cache))
+    (goroot / "pkg/include/a.h").rename(goroot / "pkg/include/b.h")
+    digests.append(content_digest(goroot, cache))
+    assert len(set(digests)) == 7
+
+
+def test_bytes_are_read_once(goroot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "_SETTLED", -1.0)
+    cache = goroot.parent / "cache"
+    first = content_digest(goroot, cache)
+    monkeypatch.setattr(identity, "_names", lambda _: pytest.fail("directories are read again"))
+    assert content_digest(goroot, cache) == first
 
 
 def test_equal_content_is_the_same_wherever_it_lies(goroot: Path) -> None:
