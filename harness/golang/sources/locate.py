@@ -288,7 +288,8 @@ def _neighbours(go: _Go, root: Path) -> _Neighbours:
 
 def _workspace(go: _Go, root: Path) -> str:
     """The ``go.work`` that the go command uses in a module; it is not asked where there is none."""
-    around = any((directory / "go.work").exists() for directory in (root, *root.parents))
+    here = root.resolve()
+    around = any((directory / "go.work").exists() for directory in (here, *here.parents))
     return go(root, "env", "GOWORK").strip() if around else ""
 
 
