@@ -17,6 +17,8 @@ _COLUMNS = (
     "workload", "variant", "toolchain", "experiments", "build", "env", "round", "lane", "host",
     "started", "outcome", "metric", "unit", "value",
 )  # fmt: skip
+_LABELS = ("goos", "goarch", "pkg", "cpu")
+"""What ``go test -bench`` writes first; benchstat makes a table for each."""
 _UNIT_SUFFIX = {"bytes": "bytes", "seconds": "sec", "count": "count"}
 
 
@@ -82,8 +84,9 @@ def render_benchfmt(run: Run) -> str:
             "experiments": _one_line(",".join(variant.settings)) or "default",
             "build": _build(variant) or "default",
             "env": _environment(variant) or "default",
-        }
-        lines += [f"{key}: {keys[key]}" for key in keys if before.get(key) != keys[key]]
+        } | {key: _one_line(trial.labels.get(key, "")) for key in _LABELS}
+        changed = (key for key in keys if before.get(key, "") != keys[key])
+        lines += [f"{key}: {keys[key]}".rstrip() for key in changed]  # without a value it ends
         before = keys
         if trial.ok and values:
             lines.append(f"Benchmark{_benchmark_name(trial.workload)} 1 " + " ".join(values))
@@ -112,8 +115,7 @@ def _processors(run: Run, trial: TrialRecord, variant: Variant) -> int:
     """The trial's ``GOMAXPROCS``, which Go writes behind a benchmark's name."""
     spec = run.manifest.matrix
     own = next((w.env for w in spec.workloads if w.name == trial.workload), {})
-    text = {**own, **dict(variant.conditions.env)}.get("GOMAXPROCS", "")
-    return int(text) if text.isdecimal() else spec.trials.cpus
+    return spec.trials.processors({**own, **dict(variant.conditions.env)})
 
 
 def _with_variants(run: Run) -> Iterator[tuple[TrialRecord, Variant]]:

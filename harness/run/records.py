@@ -152,6 +152,8 @@ class Measurement(Frozen):
     """Children of the program."""
     runtime: NumbersByName = Field(default_factory=dict)
     """All of ``runtime/metrics`` at the end, by its own names; of histograms, quantiles."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Of benchmarks: ``goos``, ``goarch``, ``pkg`` and ``cpu``, as their test binary says them."""
     inherited: dict[str, str] = Field(default_factory=dict)
     """What the program inherited from the harness's own process, as it could not be set: by name,
     as ``nice`` or ``limit as``."""

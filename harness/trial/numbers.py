@@ -62,7 +62,8 @@ _PAUSE = {"faults.minor": "minflt", "faults.major": "majflt",
           "switches.voluntary": "nvcsw", "switches.involuntary": "nivcsw"}  # fmt: skip
 
 
-_BENCHMARK = re.compile(r"^(Benchmark\S*?)(?:-\d+)?\s+(\d+)\t(.*)$", re.MULTILINE)
+_BENCHMARK = re.compile(r"^(Benchmark\S*)\s+(\d+)\t(.*)$", re.MULTILINE)
+_LABEL = re.compile(r"^(goos|goarch|pkg|cpu): (.{1,200})$", re.MULTILINE)
 _VALUE = re.compile(r"(\S+) (\S+)")
 
 
@@ -130,14 +131,17 @@ def of_tree(ended: Ended | None, end: Snapshot | None, tree_series: Series) -> V
     }
 
 
-def of_benchmarks(output: str) -> Values:
+def of_benchmarks(output: str, processors: int) -> Values:
     """Metrics by name (``BENCHMARK UNIT``) from lines in the Go benchmark format.
 
-    ``BenchmarkX-8  100  12345 ns/op  64 B/op``: the number after the last dash is GOMAXPROCS; it is
-    the same for all variants and dropped. Values are in the units of the catalogue.
+    ``BenchmarkX-8  100  12345 ns/op  64 B/op``: the number after the last dash is GOMAXPROCS, where
+    that is not 1; it is the same for all variants and dropped. Values are in the units of the
+    catalogue.
     """
     metrics: Values = {}
-    for name, iterations, rest in _BENCHMARK.findall(output):
+    suffix = f"-{processors}" if processors > 1 else ""
+    for whole, iterations, rest in _BENCHMARK.findall(output):
+        name = whole.removesuffix(suffix)
         metrics[f"{name} iterations"] = float(iterations)
         for value, unit in _VALUE.findall(rest):
             metric, factor = benchmark_metric(name, unit)
@@ -146,6 +150,11 @@ def of_benchmarks(output: str) -> Values:
             except ValueError:  # something else printed on the same line
                 continue
     return metrics
+
+
+def labels_of_benchmarks(output: str) -> dict[str, str]:
+    """What a test binary says before its benchmarks: ``goos``, ``goarch``, ``pkg`` and ``cpu``."""
+    return dict(_LABEL.findall(output.partition("\nBenchmark")[0]))
 
 
 def time_weighted(series: Series) -> float | None:

@@ -220,7 +220,8 @@ def _result(
     if server:
         found |= _of_marks(marks)
     if request.workload.benchmark:
-        results = numbers.of_benchmarks(observed.log)
+        processors = request.limits.processors(request.workload.env | request.env)
+        results = numbers.of_benchmarks(observed.log, processors)
         found |= results
         if not results and outcome == "ok":
             outcome = "no benchmark"
@@ -239,6 +240,7 @@ def _result(
         runtime=numbers.all_runtime(end) if end else {},
         log=observed.log[-request.keep :],
         load_log=served.load_output,
+        labels=numbers.labels_of_benchmarks(observed.log) if request.workload.benchmark else {},
         inherited=observed.inherited,
         go_version=end.version if end else None,
     )

@@ -1,5 +1,6 @@
 """``trials:``: how often, and within which limits."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -28,6 +29,11 @@ class TrialsSpec(Frozen):
     its first peak is known."""
     seed: Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)] | None = None
     """Seed of the order of trials within rounds. Default: a new one for each run."""
+
+    def processors(self, environment: Mapping[str, str]) -> int:
+        """``GOMAXPROCS`` of a trial with these variables: theirs, or that of the CPUs."""
+        text = environment.get("GOMAXPROCS", "")
+        return int(text) if text.isdecimal() and int(text) else self.cpus
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

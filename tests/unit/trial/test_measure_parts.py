@@ -119,12 +119,15 @@ def test_what_the_probe_keeps_is_taken_away_where_it_is_known(
 
 def test_benchmark_output() -> None:
     text = """goos: linux
+pkg: example.org/a b
 BenchmarkA-8   \t     100\t     12345 ns/op\t    1.50 widgets\t      64 B/op\t       2 allocs/op
 BenchmarkB/x-y \t 1\t7 ns/op\t 100 MB/s
 --- BENCH: BenchmarkA-8
 PASS
+cpu: printed by something else
 """
-    assert metrics.of_benchmarks(text) == {
+    assert metrics.labels_of_benchmarks(text) == {"goos": "linux", "pkg": "example.org/a b"}
+    assert metrics.of_benchmarks(text, processors=8) == {
         "BenchmarkA iterations": 100,
         "BenchmarkA ns/op": pytest.approx(12345e-9),
         "BenchmarkA widgets": 1.5,
@@ -138,7 +141,17 @@ PASS
 
 @given(st.text())
 def test_benchmark_parser_survives_anything(text: str) -> None:
-    metrics.of_benchmarks("BenchmarkX 1\t" + text)
+    metrics.of_benchmarks("BenchmarkX 1\t" + text, processors=1)
+    metrics.labels_of_benchmarks(text)
+
+
+def test_a_number_in_a_benchmarks_name_is_not_taken_for_its_processors() -> None:
+    text = "BenchmarkX/n-10\t1\t7 ns/op\nBenchmarkX/n-100\t1\t9 ns/op\n"
+    found = metrics.of_benchmarks(text, processors=1)
+    assert found["BenchmarkX/n-10 ns/op"] == pytest.approx(7e-9)
+    assert found["BenchmarkX/n-100 ns/op"] == pytest.approx(9e-9)
+    both = metrics.of_benchmarks("BenchmarkX/n-10-2\t1\t7 ns/op\n", processors=2)
+    assert "BenchmarkX/n-10 ns/op" in both
 
 
 @pytest.mark.parametrize(
