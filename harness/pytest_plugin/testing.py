@@ -8,20 +8,40 @@ def test_upgrade_costs_no_memory(matrix_run):
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Self
+from typing import ParamSpec, Self, TypeVar
 
 from harness.analysis.conclusion import compare
 from harness.analysis.models import Comparison, Decision
 from harness.errors import HarnessError
 from harness.files.locks import hold_lock
 from harness.run.store import Run
+from harness.text.suggestions import did_you_mean
 from harness.text.visible import visible
 from harness.text.words import difference, interval
 
 _USAGE = 2
 """Lowest exit status of ``gomatrix run`` that means that nothing was measured."""
+
+_Given = ParamSpec("_Given")
+_Found = TypeVar("_Found")
+
+
+def _for_tests(function: Callable[_Given, _Found]) -> Callable[_Given, _Found]:
+    """Let a user's mistake fail the test at its own line, without frames of this package."""
+
+    @wraps(function)
+    def run(*args: _Given.args, **kwargs: _Given.kwargs) -> _Found:
+        __tracebackhide__ = True
+        try:
+            return function(*args, **kwargs)
+        except HarnessError as error:
+            raise error.with_traceback(None) from None
+
+    return run
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,6 +123,7 @@ class MatrixRun:
     run: Run
 
     @classmethod
+    @_for_tests
     def load(cls, directory: Path) -> Self:
         """Load a run directory.
 
@@ -111,6 +132,7 @@ class MatrixRun:
         """
         return cls(Run.load(directory))
 
+    @_for_tests
     def compare(
         self, candidate: str, baseline: str, *, workload: str, metric: str = "rss.peak"
     ) -> Change:
@@ -127,13 +149,12 @@ class MatrixRun:
         """
         found = compare(self.run, candidate, baseline)
         for name, given, known in (
-            ("workload", workload, {c.workload for c in found}),
-            ("metric", metric, {c.metric for c in found if c.workload == workload}),
+            ("workload", workload, [c.workload for c in found]),
+            ("metric", metric, [c.metric for c in found if c.workload == workload]),
         ):
             if given not in known:
-                raise HarnessError(
-                    f"{self.run.path} has no {name} {given!r}; it has {', '.join(sorted(known))}"
-                )
+                hint = did_you_mean(given, sorted(set(known)))
+                raise HarnessError(f"{self.run.path}: there is no {name} {given!r}{hint}")
         return next(
             Change(self.run, c) for c in found if (c.workload, c.metric) == (workload, metric)
         )
@@ -171,6 +192,7 @@ def obtain_run(
     return MatrixRun.load(Path(measured.read_text(encoding="utf-8")))
 
 
+@_for_tests
 def measure_matrix(matrix: Path, *, reports: Path = Path("reports")) -> MatrixRun:
     """Measure a matrix now, as ``gomatrix run`` does: builds, shuffled rounds, verdict, report.
 
