@@ -135,7 +135,8 @@ class Measurement(Frozen):
     metrics: NumbersByName = Field(default_factory=dict)
     notes: dict[str, str] = Field(default_factory=dict)
     """For metrics that are ``None``: why; for those from another source than usual: which. Under
-    ``series`` and ``profile``: why there is no such file."""
+    ``series`` and ``profile``: why there is no such file. Under ``heap.zero at MARK``: why nobody
+    looked at the pages of the Go heap at that snapshot."""
     smaps: dict[str, dict[str, int]] = Field(default_factory=dict)
     """By class of mapping: bytes by kind (``size``, ``rss``, …) at the end of main."""
     account: dict[str, int] = Field(default_factory=dict)
@@ -148,6 +149,10 @@ class Measurement(Frozen):
     marks: dict[str, dict[str, float | None]] = Field(default_factory=dict)
     """Metrics of snapshots in mid-run: a server's ``idle``, ``loaded``, ``after`` and ``settled``,
     or ``2.5s`` after the start."""
+    accounts: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """The account of each of ``marks``, whose parts add up to its ``rss.end``."""
+    children: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """The account of all children together, at each of ``marks`` that found some."""
     processes: tuple[ChildProcess, ...] = ()
     """Children of the program."""
     runtime: NumbersByName = Field(default_factory=dict)

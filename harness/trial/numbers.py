@@ -77,7 +77,7 @@ def of_snapshot(snapshot: Snapshot, classes: Mapping[str, Mapping[str, int]]) ->
     found["cpu.system"] = snapshot.pause["stime"] / 1e9
     found |= {name: snapshot.pause.get(field) for name, field in _PAUSE.items()}
     pss = found["pss"]
-    found["tree.pss"] = None if pss is None else pss + snapshot.children_pss
+    found["tree.pss"] = None if pss is None else pss + snapshot.children.pss
     found["unseen"] = _difference(found["rss.end"], found["runtime.mapped"])
     heap = classes.get("go heap", {})
     mapped = heap.get("size", 0) - heap.get("reserved", 0)

@@ -103,6 +103,8 @@ class PagesRequest(Frozen):
     """Where the runtime's records of spans are, as the probe says; empty where that is unknown."""
     most: int
     """Bytes that are read at most."""
+    at_rest: bool = False
+    """Whether the look ends where the process runs on meanwhile."""
     path: str = ""
     """Where to write the state of each page, for ``harness.profiles.pages``; empty for nowhere."""
 

@@ -28,6 +28,7 @@ BENCHMARK_OUTPUT = 1 << 20
 """Bytes of a test binary's output that are read for results."""
 _NOTABLE = 0.01
 """Part of a heap profile without stacks that is worth a note."""
+_NOT_READ = "the pages were not read"
 _SECTIONS = {
     "binary.text": (".text",),
     "binary.rodata": (".rodata", ".typelink", ".itablink", ".gosymtab"),
@@ -151,9 +152,9 @@ def _run_to_end(monitor: Monitor, moments: Sequence[tuple[float, bool]]) -> Serv
         if not monitor.running():
             break
         if profile:
-            monitor.snapshot(pages=True)
+            monitor.snapshot(keep=True)
             monitor.save_profile()
-        elif snapshot := monitor.snapshot() or monitor.kernel_snapshot():
+        elif snapshot := monitor.snapshot(at_rest=True) or monitor.kernel_snapshot():
             served.marks[f"{at:g}s"] = snapshot
     monitor.run()
     return served
@@ -210,11 +211,8 @@ def _result(
     end = served.marks.get("after") if server else observed.end
     classes = numbers.classes_of(end, executable) if end else {}
     at_end = numbers.of_snapshot(end, classes) if end else {}
-    marks = {
-        name: at_end if mark is end
-        else numbers.of_snapshot(mark, numbers.classes_of(mark, executable))
-        for name, mark in served.marks.items()
-    }  # fmt: skip
+    of_marks = {n: numbers.classes_of(mark, executable) for n, mark in served.marks.items()}
+    marks = {n: numbers.of_snapshot(mark, of_marks[n]) for n, mark in served.marks.items()}
     found, notes = numbers.of_end(observed, end, at_end)
     found |= _of_binary(request.build) | served.load | traced
     if server:
@@ -229,9 +227,14 @@ def _result(
     return TrialResult(
         outcome=outcome,
         metrics=metrics,
-        notes=notes | reasons | ({"profile": profile_error} if profile_error else {}),
+        notes=notes
+        | reasons
+        | _not_looked(served.marks)
+        | ({"profile": profile_error} if profile_error else {}),
         smaps=classes,
         account=numbers.account_of(end, classes) if end else {},
+        accounts={n: numbers.account_of(mark, of_marks[n]) for n, mark in served.marks.items()},
+        children={n: dict(m.children.account) for n, m in served.marks.items() if m.children.pss},
         series=observed.series,
         tree_series=observed.tree_series,
         processes=tuple(observed.children),
@@ -283,6 +286,15 @@ def _complete(
     return metrics | {n: v for n, v in found.items() if n not in CATALOGUE}, reasons
 
 
+def _not_looked(marks: Mapping[str, Snapshot]) -> dict[str, str]:
+    """Notes on snapshots in mid-run at which the pages of the Go heap could not be read."""
+    return {
+        f"heap.zero at {name}": f"{_NOT_READ}: {mark.pages.error}"
+        for name, mark in marks.items()
+        if mark.pages and mark.pages.error
+    }
+
+
 def _reason(metric: Metric, request: TrialRequest, end: Snapshot | None) -> str:
     """Why a metric has no value."""
     if metric.name.startswith(("latency.", "requests")):
@@ -298,7 +310,7 @@ def _reason(metric: Metric, request: TrialRequest, end: Snapshot | None) -> str:
     if end is None:
         return "the program ended without a snapshot"
     if metric.name == "heap.zero":
-        return f"the pages were not read: {end.pages.error if end.pages else 'not asked for'}"
+        return f"{_NOT_READ}: {end.pages.error if end.pages else 'the program did not say where'}"
     if metric.name == "probe.memory":
         return f"{end.version or 'the program'} does not tell what its memory profiler keeps"
     if metric.name in numbers.RUNTIME:

@@ -289,6 +289,9 @@ def test_children_have_shares_at_a_snapshot(lab: Lab) -> None:
     assert (child.pss or 0) >= (child.uss or 0) >= 50 << 20  # more than the parent has
     assert max(child.account, key=lambda part: child.account[part]) == "go heap"
     assert sum(child.account.values()) >= (child.pss or 0)
+    assert result.children == {"1.5s": child.account}
+    assert sum(result.accounts["1.5s"].values()) == mark["rss.end"]
+    assert mark["heap.zero"] is not None  # as the parent waits
     assert (mark["tree.pss"] or 0) == (mark["pss"] or 0) + (child.pss or 0)
     assert (result.metrics["tree.pss"] or 0) < 100 << 20  # the child has gone
 
@@ -585,6 +588,10 @@ def test_server_under_load(serve: Serve, version: str) -> None:
     assert 0 < (metrics["requests.rate"] or 0) < 210  # never above what was asked for
     assert 0 < (metrics["latency.p50"] or 0) <= (metrics["latency.max"] or 0)
     assert (metrics["rss.loaded"] or 0) > (metrics["rss.idle"] or 0)
+    for name, mark in result.marks.items():
+        assert sum(result.accounts[name].values()) == mark["rss.end"]
+        assert mark["heap.zero"] is not None
+    assert result.accounts["after"] == result.account
     assert (metrics["heap.live.settled"] or 0) >= 200 * (64 << 10)
 
 

@@ -1,6 +1,7 @@
 """Pages as the supervisor sees them, and accounts of real programs."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -25,7 +26,8 @@ ROOT = Path(__file__).parents[2]
 MIB = 1 << 20
 
 HOLDER = """
-import ctypes, mmap, time
+import ctypes, mmap, signal
+signal.signal(signal.SIGUSR1, lambda *_: None)
 memory = mmap.mmap(-1, 5 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 memory.madvise(mmap.MADV_NOHUGEPAGE)
 for place in range(0, 1 << 20, 4096):
@@ -34,7 +36,9 @@ for place in range(0, 1 << 20, 4096):
     memory[place + (2 << 20)]  # only read
     memory[place + (4 << 20) + 4095] = 1
 print(ctypes.addressof(ctypes.c_char.from_buffer(memory)), flush=True)
-time.sleep(100)
+signal.pause()
+while True:
+    pass
 """
 
 
@@ -55,8 +59,10 @@ def test_the_supervisor_tells_pages_apart(supervisor: Path, tmp_path: Path) -> N
         start = int(said.readline())
         (started,) = (answer for answer in answers if isinstance(answer, Started))
 
-        def look(most: int, ranges: tuple[tuple[int, int], ...]) -> Pages:
-            request = PagesRequest(pid=started.pid, ranges=ranges, most=most, path=str(states))
+        def look(most: int, ranges: tuple[tuple[int, int], ...], *, at_rest: bool = False) -> Pages:
+            request = PagesRequest(
+                pid=started.pid, ranges=ranges, most=most, at_rest=at_rest, path=str(states)
+            )
             supervised.ask_pages(request)
             supervised.read()
             found = answers[-1]
@@ -72,6 +78,11 @@ def test_the_supervisor_tells_pages_apart(supervisor: Path, tmp_path: Path) -> N
         kinds = [pages.resident(start + number * MIB, MIB) for number in range(5)]
         assert kinds == [(MIB, 0), (MIB, MIB), (0, 0), (0, 0), (MIB, 0)]
         assert look(3 * MIB, whole).error.startswith("more is resident")
+        assert look(16 * MIB, whole, at_rest=True) == found
+        supervised.signal(signal.SIGUSR1)  # from now on it does not rest
+        ran_on = "the program ran on meanwhile"
+        assert any(look(16 * MIB, whole, at_rest=True).error == ran_on for _ in range(1000))
+        assert look(16 * MIB, whole) == found
         supervised.kill()
         while not supervised.closed:
             supervised.read()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from harness.run.records import ChildProcess
 from harness.run.series import Series
@@ -31,6 +31,15 @@ _MOST_PAGES = 16 << 30
 """Bytes of resident pages that are read in a snapshot at most, some seconds' worth."""
 
 
+class _Look(NamedTuple):
+    """How a snapshot looks at the pages of the Go heap."""
+
+    keep: bool = False
+    """Whether the states of pages are written to ``Program.pages``."""
+    at_rest: bool = False
+    """Whether the look ends where the program runs on meanwhile."""
+
+
 @dataclass(frozen=True)
 class Program:
     """What to start."""
@@ -43,7 +52,7 @@ class Program:
     records: Path | None = None
     """Where the probe puts the memory profiler's records."""
     pages: Path | None = None
-    """Where the supervisor puts the states of the Go heap's pages, at the last look before the
+    """Where the supervisor puts the states of the Go heap's pages, as they are just before the
     records."""
     given: int = -1
     """Descriptor of its standard input; -1 for an empty one."""
@@ -106,8 +115,7 @@ class Monitor:
         self._executable = str(program.job.copy_to or program.job.path)
         self._pages: list[Pages] = []
         self._pages_file = program.pages
-        self._looks = False
-        """Whether the next snapshot looks at the pages of the Go heap."""
+        self._look = _Look()
         self._seen = Observation()
         self._poll = select.poll()  # cheaper than selectors, a hundred times a second
         self._sources: dict[int, _Source] = {}
@@ -180,14 +188,18 @@ class Monitor:
         """Send a signal to the program."""
         self._supervised.signal(number)
 
-    def snapshot(self, *, collect: bool = False, pages: bool = False) -> Snapshot | None:
+    def snapshot(
+        self, *, collect: bool = False, keep: bool = False, at_rest: bool = False
+    ) -> Snapshot | None:
         """Take a snapshot, after a collection of garbage or at once; ``None`` without an answer.
 
-        Looking at ``pages`` takes 0.3 s for each GiB of the Go heap that is resident.
+        It looks at the pages of the Go heap, which takes 0.3 s for each GiB of it that is resident;
+        ``at_rest`` only as long as the program does nothing. ``keep`` the states of pages for the
+        heap profile that follows.
         """
         if collect:
             self._output.end_trace()
-        self._looks = pages
+        self._look = _Look(keep=keep, at_rest=at_rest)
         asked = self._requests.ask(b"g" if collect else b"s")
         if asked and self.run(self._requests.reported, PAUSE_LIMIT):
             return self._requests.snapshot
@@ -206,7 +218,7 @@ class Monitor:
             "minflt": stat.minor_faults,
             "majflt": stat.major_faults,
         }
-        return Snapshot(KernelView.read(pid), pause, children_pss=self._sampler.tree.read_shares())
+        return Snapshot(KernelView.read(pid), pause, children=self._sampler.tree.read_shares())
 
     def save_profile(self) -> None:
         """Have the program write its memory profiler's records, after a collection."""
@@ -271,10 +283,9 @@ class Monitor:
         if self._started is None:  # a short program may reach its end before the answer is read
             self._supervised.read()
         kernel = KernelView.read(self._started.pid if self._started else 0)
-        pages = self._read_pages(kernel, pause, spans) if self._looks else None
+        pages = self._read_pages(kernel, pause, spans)
         channel.resume()
-        shares = self._sampler.tree.read_shares()
-        return Snapshot(kernel, pause, children_pss=shares, pages=pages)
+        return Snapshot(kernel, pause, children=self._sampler.tree.read_shares(), pages=pages)
 
     def _read_pages(
         self, kernel: KernelView, pause: Mapping[str, int], spans: Sequence[int]
@@ -287,7 +298,8 @@ class Monitor:
         self._supervised.ask_pages(
             PagesRequest(
                 pid=self._started.pid, ranges=ranges, spans=tuple(spans), most=_MOST_PAGES,
-                path=str(self._pages_file or ""),
+                at_rest=self._look.at_rest,
+                path=str(self._pages_file or "") if self._look.keep else "",
             )
         )  # fmt: skip
         while not self._pages and not self._supervised.closed:
@@ -298,7 +310,7 @@ class Monitor:
         self, channel: ProbeChannel, pause: Mapping[str, int], spans: Sequence[int]
     ) -> Snapshot:
         self._output.end_trace()
-        self._looks = True
+        self._look = _Look(keep=True)
         snapshot = self._take(channel, pause, spans)
         self._sampler.end(pause["monotonic"] / 1e9, snapshot.kernel.status.get("VmRSS"))
         return snapshot

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
+from typing import NamedTuple
 
 from harness.trial.observe import procfs
 from harness.trial.process import Pages
@@ -35,6 +37,15 @@ class KernelView:
         return procfs.parse_smaps(self.smaps_text)
 
 
+class Shares(NamedTuple):
+    """Memory of several processes together."""
+
+    pss: int = 0
+    """Bytes."""
+    account: Mapping[str, int] = MappingProxyType({})
+    """Resident bytes by part (``metrics.account.PARTS``), a Go heap in one."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """One instant, seen from both sides."""
@@ -48,10 +59,10 @@ class Snapshot:
     """All scalars of ``runtime/metrics`` by their own names."""
     histograms: Mapping[str, list[list[float | None]]] = field(default_factory=dict)
     """``[low, high, count]`` of each bucket that is not empty; ``None`` for an infinity."""
-    children_pss: int = 0
-    """Bytes of PSS in all children, read just after."""
+    children: Shares = field(default_factory=Shares)
+    """Of all children, read just after."""
     pages: Pages | None = None
-    """What the pages of the Go heap held; ``None`` where nobody asked."""
+    """What the pages of the Go heap held; ``None`` where nobody looked."""
 
     @property
     def profiler(self) -> int | None:

@@ -1,6 +1,7 @@
 """The process tree of a workload: the processes that it starts belong to its trial."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from harness.run.series import Series
 from harness.trial.account import account
 from harness.trial.observe import procfs
 from harness.trial.observe.smaps import classify
+from harness.trial.observe.snapshot import Shares
 
 LIMIT = 256
 """Processes of one tree that are sampled; others are ignored."""
@@ -79,10 +81,10 @@ class Tree:
                 child.series.append((at, child.rss))
         return sum(child.rss for child in self._alive.values())
 
-    def read_shares(self) -> int:
-        """Read each child's PSS, USS and account, which is costly; return bytes of PSS together."""
+    def read_shares(self) -> Shares:
+        """Read each child's PSS, USS and account, which is costly; return all of them together."""
         self.discover()
-        total = 0
+        pss, parts = 0, Counter[str]()
         for pid, child in self._alive.items():
             if not child.own:
                 continue
@@ -90,8 +92,9 @@ class Tree:
                 child.pss = _sum(mappings, "Pss")
                 child.uss = _sum(mappings, "Private_Clean") + _sum(mappings, "Private_Dirty")
                 child.account = _account(pid, mappings)
-                total += child.pss
-        return total
+                pss += child.pss
+                parts.update(child.account)
+        return Shares(pss, dict(parts))
 
     def close(self) -> None:
         """Close what is open in ``/proc``."""

@@ -63,8 +63,8 @@ class Server:
             return served
         self._mark(monitor, served, "loaded")
         monitor.run(seconds=self.spec.settle)
-        self._mark(monitor, served, "after", pages=True)
-        if monitor.running() and (snapshot := monitor.snapshot(collect=True, pages=True)):
+        self._mark(monitor, served, "after")
+        if monitor.running() and (snapshot := monitor.snapshot(collect=True, keep=True)):
             served.marks["settled"] = snapshot
             monitor.save_profile()
         self._stop(monitor, served)
@@ -85,10 +85,10 @@ class Server:
         _end(monitor, "not ready")
         return False
 
-    def _mark(self, monitor: Monitor, served: Served, name: str, *, pages: bool = False) -> None:
+    def _mark(self, monitor: Monitor, served: Served, name: str) -> None:
         if not monitor.running():
             return
-        if snapshot := monitor.snapshot(pages=pages) or monitor.kernel_snapshot():
+        if snapshot := monitor.snapshot() or monitor.kernel_snapshot():
             served.marks[name] = snapshot
 
     def _put_load(

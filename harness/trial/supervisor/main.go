@@ -65,6 +65,7 @@ type pagesRequest struct {
 	Ranges [][2]uint64 `json:"ranges"`
 	Spans  []uint64    `json:"spans"`
 	Most   int64       `json:"most"`
+	AtRest bool        `json:"at_rest"`
 	Path   string      `json:"path"`
 }
 

@@ -33,12 +33,21 @@ const (
 // longest is how long a look may take: the program waits, and gives up after 10 s.
 const longest = 4 * time.Second
 
+// A process counts as at rest if it uses less than a tenth of the time, and what a thread needs to wake up.
+const (
+	firstLook = 2 * time.Millisecond
+	restShare = 10
+	restSlack = 200 * time.Microsecond
+)
+
 var (
+	errRunsOn  = errors.New("the program ran on meanwhile")
 	errTooMuch = errors.New("more is resident in the Go heap than is looked at")
 	errTooLong = errors.New("the Go heap is too large to be looked at in 4 s on this machine")
 )
 
-// walk reads which pages of the ranges are resident and which of these are zero. The program waits.
+// walk reads which pages of the ranges are resident and which of these are zero. The program waits, or the look ends
+// as soon as it does not, where that was asked for: it may neither be looked at in motion nor be held up.
 func walk(request pagesRequest) pages {
 	answer := pages{Event: "pages"}
 	if err := answer.read(request); err != nil {
@@ -57,8 +66,12 @@ func (p *pages) read(request pagesRequest) error {
 	}
 	defer table.Close()
 	w := walker{
-		pid: request.PID, table: table, most: request.Most / pageSize, end: time.Now().Add(longest),
+		pid: request.PID, table: table, most: request.Most / pageSize, start: time.Now(), atRest: request.AtRest,
 		content: make([]byte, chunkPages*pageSize),
+	}
+	if w.atRest {
+		w.used = cpuTime(w.pid)
+		time.Sleep(firstLook)
 	}
 	ranges := make([]pageRange, len(request.Ranges))
 	for i, bounds := range request.Ranges {
@@ -100,7 +113,9 @@ type walker struct {
 	pid     int
 	table   *os.File
 	most    int64 // pages to read
-	end     time.Time
+	start   time.Time
+	atRest  bool
+	used    time.Duration // CPU time of the process at the start
 	content []byte
 	zeros   [pageSize]byte
 }
@@ -110,8 +125,8 @@ func (w *walker) look(r pageRange) error {
 	entries := make([]byte, 8*chunkPages)
 	var ofZeros zeroPages
 	for first := 0; first < len(r.states); first += chunkPages {
-		if time.Now().After(w.end) {
-			return errTooLong
+		if err := w.mayGoOn(); err != nil {
+			return err
 		}
 		states := r.states[first:]
 		if len(states) > chunkPages {
@@ -138,6 +153,25 @@ func (w *walker) look(r pageRange) error {
 		}
 	}
 	return nil
+}
+
+func (w *walker) mayGoOn() error {
+	taken := time.Since(w.start)
+	if w.atRest && cpuTime(w.pid)-w.used > taken/restShare+restSlack {
+		return errRunsOn
+	}
+	if taken > longest {
+		return errTooLong
+	}
+	return nil
+}
+
+// cpuTime is what all threads of a process have used, by its clock (clock_getcpuclockid(3)); 0 where it has gone.
+func cpuTime(pid int) time.Duration {
+	const scheduled = 2
+	var now syscall.Timespec
+	syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, uintptr(^pid<<3|scheduled), uintptr(unsafe.Pointer(&now)), 0)
+	return time.Duration(now.Nano())
 }
 
 // Bits of an entry of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst).

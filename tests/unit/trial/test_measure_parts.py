@@ -257,7 +257,7 @@ def test_a_child_in_its_parents_memory_does_not_count_twice(borrower: int) -> No
     assert procfs.parse_statm(procfs.read(borrower, "statm") or b"")
     assert borrower not in [child.pid for child in tree.report()]
     assert tree.sample(0.0) == sum(child.peak for child in tree.report())
-    assert tree.read_shares() == sum(child.pss or 0 for child in tree.report())
+    assert tree.read_shares().pss == sum(child.pss or 0 for child in tree.report())
     tree.close()
 
 
