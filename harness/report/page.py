@@ -20,6 +20,7 @@ from harness.report.charts.heap import heap_difference
 from harness.report.charts.in_order import trials_in_order
 from harness.report.charts.over_time import memory_over_time
 from harness.report.charts.regions import address_space
+from harness.report.charts.served import served
 from harness.report.charts.suspects import suspect_shares
 from harness.report.charts.vega import Figure, draw
 from harness.run.contents import Reading
@@ -105,6 +106,10 @@ def _figures(run: Run, question: Question) -> Iterator[Figure]:
     reading = Reading(run)
     found = [
         memory_over_time(run, workload, roles, f"time-{number}", reading)
+        for number, workload in enumerate(workloads, 1)
+    ]
+    found += [
+        served(run, workload, roles, f"served-{number}")
         for number, workload in enumerate(workloads, 1)
     ]
     found.append(address_space(run, workloads, pair))

@@ -5,6 +5,7 @@ from synthetic import ORIGIN, make_run
 
 from harness.analysis.conclusion import conclude
 from harness.report.charts.heap import label
+from harness.report.charts.served import served
 from harness.report.charts.suspects import suspect_shares
 from harness.report.page import render_html
 from harness.report.sections import credited
@@ -63,3 +64,27 @@ def test_each_chip_names_its_metric_where_there_are_several() -> None:
 )
 def test_a_frame_keeps_its_function(name: str, room: int, shown: str) -> None:
     assert label(name, room) == shown
+
+
+def test_rate_and_latency_of_a_server_are_drawn_and_listed() -> None:
+    def measure(_workload: str, variant: str, number: int) -> dict[str, float | None]:
+        slow = variant == "go1.24.3"
+        return {"requests.rate": 200.0, "latency.p99": (12e-3 if slow else 8e-3) + number * 2e-4}
+
+    run = make_run(measure)
+    figure = served(run, "large-buffers", {"go1.24.3": "candidate"}, "served-1")
+    assert figure is not None
+    head, *rows = figure.table
+    assert head[:2] == ("Median of", "requests.rate")
+    assert dict(zip(head, rows[1], strict=True)) == {
+        "Median of": "go1.24.3", "requests.rate": "200", "latency.p99": "12.7 ms",
+        "latency.p50": "–", "latency.max": "–",
+    }  # fmt: skip
+    assert "<title>go1.24.3: round 1, latency.p99 12.2 ms</title>" in figure.svg
+    assert "latency.p99, ms" in figure.svg
+    assert figure.svg in render_html(run, conclude(run))
+
+
+def test_a_program_without_a_load_has_no_chart_of_it() -> None:
+    run = make_run(lambda *_: {"rss.peak": 1e8})
+    assert served(run, "large-buffers", {}, "served-1") is None
