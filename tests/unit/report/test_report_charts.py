@@ -72,7 +72,8 @@ def test_rate_and_latency_of_a_server_are_drawn_and_listed() -> None:
         return {"requests.rate": 200.0, "latency.p99": (12e-3 if slow else 8e-3) + number * 2e-4}
 
     run = make_run(measure)
-    figure = served(run, "large-buffers", {"go1.24.3": "candidate"}, "served-1")
+    roles = {"go1.23.9": "baseline", "go1.24.3": "candidate"}
+    figure = served(run, "large-buffers", roles, "served-1")
     assert figure is not None
     head, *rows = figure.table
     assert head[:2] == ("Median of", "requests.rate")
