@@ -18,7 +18,7 @@ from harness.errors import HarnessError, MissingError, writing
 from harness.files.document import parse_model
 from harness.files.inside import read_inside, remove_inside
 from harness.golang.cache import default_cache
-from harness.golang.experiments import explain_unknown
+from harness.golang.experiments import Experiments, explain_unknown
 from harness.golang.sources.locate import Source, locate
 from harness.golang.toolchains.resolve import Say, Toolchain, resolve
 from harness.golang.versions import GoVersion
@@ -33,6 +33,7 @@ from harness.run.records import Manifest
 from harness.run.store import MANIFEST, read_manifest, write_json
 from harness.session.execute import TEMPORARY
 from harness.session.manifest import make_manifest, with_helpers
+from harness.session.names import BY_HEART, is_known_by_heart
 from harness.session.prepare import require_linux
 from harness.text.suggestions import did_you_mean
 
@@ -177,6 +178,9 @@ def _open(
     repository = Path(request.repository) if request.repository else None
     ends = [parse_end(text, spec, repository) for text in (request.good, request.bad)]
     check_conditions(*ends)
+    for end in ends:
+        if is_known_by_heart(end.toolchain):
+            _check_settings(end, BY_HEART)
     base = matrix.path.parent
     toolchains = _toolchains([end.toolchain for end in ends], base, cache, say)
     good, bad = _points(ends, toolchains)
@@ -239,13 +243,17 @@ def _point(
 ) -> Point:
     """An end; with what its name says of the conditions that it alone has, if it has any."""
     toolchain = toolchains[end.toolchain.name]
-    for setting in end.settings:
-        if not toolchain.experiments.knows(setting):
-            unknown = explain_unknown(setting, [toolchain.experiments])
-            raise HarnessError(f"{toolchain.name} does not know {unknown}")
+    _check_settings(end, toolchain.experiments)
     conditions = None if said is None else end.conditions
     point = point_of(toolchain, end.settings, conditions, said)
     return point.model_copy(update={"own": end.toolchain.build})
+
+
+def _check_settings(end: End, experiments: Experiments) -> None:
+    for setting in end.settings:
+        if not experiments.knows(setting):
+            unknown = explain_unknown(setting, [experiments])
+            raise HarnessError(f"{end.toolchain.name} does not know {unknown}")
 
 
 def _manifest(

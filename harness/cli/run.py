@@ -11,6 +11,7 @@ from harness.cli.options import examples, matrix_argument
 from harness.cli.output import say
 from harness.matrix.load import load
 from harness.run.directory import newest_run
+from harness.session.names import check_names
 
 _NEWEST = "@newest"
 """The value of ``--resume`` without an argument."""
@@ -69,8 +70,10 @@ def run(
     Exit with 0 if all gates held, with 1 if a gate or a trial failed, and with 2 or above if
     nothing could be measured.
     """
+    loaded = load(matrix)
+    check_names(loaded, select)
     resumed = (
-        newest_run(reports, matrix, load(matrix).text, lambda line: say(line, err=True))
+        newest_run(reports, matrix, loaded.text, lambda line: say(line, err=True))
         if resume == _NEWEST
         else resume
     )

@@ -11,6 +11,19 @@ _FLAGS_STRUCT = re.compile(r"^type Flags struct \{\n(.*?)^\}", re.MULTILINE | re
 _COMMENTED_FIELD = re.compile(r"((?:^[ \t]+//.*\n)+)^[ \t]+([A-Z]\w*)\s+bool\b", re.MULTILINE)
 _FIELD = re.compile(r"^\s+([A-Z]\w*)\s+bool\b", re.MULTILINE)
 
+KNOWN = frozenset({
+    "aliastypeparams", "allocheaders", "arenas", "boringcrypto", "cacheprog", "cgocheck2",
+    "coverageredesign", "dwarf5", "exectracer2", "fieldtrack", "goroutineleakprofile", "greenteagc",
+    "heapminimum512kib", "jsonv2", "loopvar", "mapsplitgroup", "newinliner", "pagetrace",
+    "preemptibleloops", "randomizedheapbase64", "range", "rangefunc", "regabiargs",
+    "regabiwrappers", "runtimefreegc", "runtimesecret", "simd", "sizespecializedmalloc",
+    "spinbitmutex", "staticlockranking", "swissmap", "synchashtriemap", "synctest",
+})  # fmt: skip
+"""All names in ``internal/goexperiment/flags.go`` of releases of ``KNOWN_MINORS``, to refuse a
+misspelt one before a toolchain is there. Patch releases add none."""
+KNOWN_MINORS = range(21, 28)
+"""Go 1.21 to 1.27."""
+
 
 class Experiments(Frozen):
     """The experiments of one toolchain on one platform."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.golang.builds.request import BuildRequest
 from harness.golang.cache import default_cache
-from harness.golang.experiments import explain_unknown
+from harness.golang.godebugs import removed_of, settings_of
 from harness.golang.sources.locate import Source, locate_all
 from harness.golang.toolchains.resolve import Toolchain, ToolchainError, resolve
 from harness.golang.versions import GoVersion
@@ -21,6 +21,7 @@ from harness.plan.plan import Cell, Plan, make_plan
 from harness.plan.question import QuestionError, resolve_question
 from harness.plan.variants import Variant
 from harness.session.lanes import available_lanes
+from harness.session.names import check_experiments, check_godebugs, check_names
 from harness.session.suspecting import with_suspects
 
 Say = Callable[[str], None]
@@ -78,10 +79,12 @@ def prepare(
     """
     require_linux()
     spec = matrix.spec
+    check_names(matrix)
     _check_inputs(matrix)
     cache = default_cache()
     toolchains = _toolchains(matrix, cache, say)
-    _check_experiments(matrix, toolchains)
+    check_experiments(matrix, [toolchain.experiments for toolchain in toolchains.values()])
+    _check_godebugs(matrix, toolchains)
     sources = _sources(matrix, newest(toolchains.values()), cache)
     known = {name: toolchain.experiments for name, toolchain in toolchains.items()}
     chosen = next(s for s in (seed, spec.trials.seed, secrets.randbelow(1 << 31)) if s is not None)
@@ -172,20 +175,12 @@ def _check_inputs(matrix: Matrix) -> None:
                 )
 
 
-def _check_experiments(matrix: Matrix, toolchains: Mapping[str, Toolchain]) -> None:
-    """Refuse an experiment that no toolchain knows: it is a typo, not a cell that cannot run."""
-    known = [toolchain.experiments for toolchain in toolchains.values()]
-    lists = [(("experiments", i), names) for i, names in enumerate(matrix.spec.experiments)]
-    included = [
-        (("include", i, "experiments"), c.experiments) for i, c in enumerate(matrix.spec.include)
-    ]
-    for location, settings in [*lists, *included]:
-        for index, setting in enumerate(settings):
-            if not any(experiments.knows(setting) for experiments in known):
-                unknown = explain_unknown(setting, known)
-                raise matrix.error(
-                    (*location, index), f"no toolchain of this matrix knows {unknown}"
-                )
+def _check_godebugs(matrix: Matrix, toolchains: Mapping[str, Toolchain]) -> None:
+    suspects = (matrix.spec.question.suspects if matrix.spec.question else None) or ()
+    if any(suspect.godebug for suspect in suspects):
+        roots = [toolchain.goroot for toolchain in toolchains.values()]
+        known = [{*settings_of(root), *removed_of(root)} for root in roots]
+        check_godebugs(matrix, set[str]().union(*known))
 
 
 def _without_newer(

@@ -15,7 +15,6 @@ from harness.plan.plan import Plan
 from harness.plan.question import Question, toggled_experiments
 from harness.plan.sides import Side, Sides, suspects_of
 from harness.plan.variants import Variant
-from harness.text.suggestions import did_you_mean
 
 
 def with_suspects(
@@ -25,7 +24,7 @@ def with_suspects(
     """Add the suspects that are to be screened to a plan; none where its variants tell them apart.
 
     Raises:
-        HarnessError: a suspect names what no toolchain has; with line and column.
+        HarnessError: a patch does not apply; with line and column.
     """
     asked = (matrix.spec.question.suspects if matrix.spec.question else None) or []
     if question.candidate is None or not asked or _are_told_apart(asked, plan, question):
@@ -42,19 +41,13 @@ def with_suspects(
     sides = Sides.of(baseline, candidate)
     varied = sides.varied.variant
     for index, suspect in enumerate(asked):
-        place = ("question", "suspects", index)
-        if suspect.godebug is not None:
-            name = suspect.godebug.partition("=")[0]
-            known = {**sides.varied.godebugs, **sides.other.godebugs, **sides.varied.removed}
-            if name not in known:
-                hint = did_you_mean(name, known)
-                raise matrix.error((*place, "godebug"), f"no Go has the setting {name!r}{hint}")
         if suspect.patch is not None:
             spec = patched(matrix.spec, varied.toolchain, [suspect.patch], "patched")
             try:
                 resolve([spec], cache, say, matrix.path.parent)
             except HarnessError as error:
-                raise matrix.error((*place, "patch"), str(error)) from None
+                place = ("question", "suspects", index, "patch")
+                raise matrix.error(place, str(error)) from None
     return plan.model_copy(
         update={
             "suspects": suspects_of(asked, sides, running),

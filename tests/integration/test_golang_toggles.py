@@ -11,6 +11,7 @@ from projects import Project
 
 from harness.errors import HarnessError
 from harness.golang.command import run_go
+from harness.golang.experiments import KNOWN, KNOWN_MINORS
 from harness.golang.godebugs import (
     changes,
     default_of,
@@ -122,6 +123,12 @@ def test_each_upgrade_changes_defaults(cache: Path) -> None:
         ("profstackdepth", "32"),
     }
     assert "asynctimerchan" in lost(found["go1.26.6"], found["go1.27.3"], ("1.22", "1.22"))
+
+
+def test_names_of_experiments_are_known_by_heart(cache: Path) -> None:
+    known = [get(release, cache).experiments.known for release in RELEASES]
+    assert set[str]().union(*known) <= KNOWN
+    assert [GoVersion.parse(release).minor for release in RELEASES] == list(KNOWN_MINORS)
 
 
 def test_a_removed_setting_keeps_a_program_from_starting(tmp_path: Path, cache: Path) -> None:

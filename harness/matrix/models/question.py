@@ -92,8 +92,11 @@ def _check_written(value: Any, info: ValidationInfo, parse: Callable[[str, str],
         value = f"{Decimal(str(value)):f}"
     if isinstance(value, str) and "metric" in info.data:  # which has no error of its own
         metric = info.data["metric"]
+        described = describe(metric)
+        if described.source == "unknown":  # it is refused once all names are known
+            return value
         try:
-            parse(value, describe(metric).unit)
+            parse(value, described.unit)
         except ValueError as error:
             raise ValueError(f"{info.field_name} of {metric}: {error}") from None
     return value
