@@ -3,17 +3,36 @@
 import ast
 import inspect
 import textwrap
+import threading
 from itertools import pairwise
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+_BUILDING = threading.RLock()
+
 
 class Frozen(BaseModel):
-    """An immutable model that refuses fields it does not know."""
+    """An immutable model that refuses fields it does not know.
+
+    Its validator is built when the first instance is made: no command uses half of the models.
+    """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        serialize_by_alias=True,
+        defer_build=True,
     )
+
+    @classmethod
+    def model_rebuild(cls, *, _parent_namespace_depth: int = 2, **options: Any) -> bool | None:
+        """Build the validator in one thread at a time, as pydantic does itself from 2.14 on."""
+        with _BUILDING:
+            return super().model_rebuild(
+                _parent_namespace_depth=_parent_namespace_depth + 1, **options
+            )
 
 
 def field_docs(model: type[BaseModel]) -> dict[str, str]:
