@@ -3,6 +3,10 @@
 from harness.analysis.models import Account, PartChange, Verdict
 from harness.text.words import difference
 
+_WHEN = {
+    "": "at the end", "idle": "before the load", "loaded": "at the end of the load",
+    "after": "after the load", "settled": "after the load and two collections",
+}  # fmt: skip
 _NAMED = 3
 """Parts that a sentence names."""
 _LEAST = 0.02
@@ -12,18 +16,21 @@ _MUCH = 0.2
 
 
 def of_changes(verdict: Verdict) -> dict[str, Account]:
-    """By workload: accounts of a change of ``rss.end`` that is shown."""
+    """By workload: accounts of a change of resident memory that is shown, at the same instant."""
     changed = {
-        (c.workload, c.baseline, c.candidate)
-        for c in verdict.comparisons
-        if c.metric == "rss.end" and c.changed
+        (c.workload, c.metric, c.baseline, c.candidate) for c in verdict.comparisons if c.changed
     }
     return {
-        account.workload: account
-        for account in verdict.accounts
-        if (account.workload, account.baseline, account.candidate) in changed
-        and largest_parts(account)
+        a.workload: a
+        for a in verdict.accounts
+        if (a.workload, f"rss.{a.at or 'end'}", a.baseline, a.candidate) in changed
+        and largest_parts(a)
     }
+
+
+def when(account: Account) -> str:
+    """At which instant, in words."""
+    return _WHEN.get(account.at, f"at the snapshot {account.at}")
 
 
 def largest_parts(account: Account) -> tuple[PartChange, ...]:
@@ -56,4 +63,4 @@ def in_words(account: Account) -> str:
     zero = never_written(account)
     if zero:
         named.append(f"of the Go heap {difference(zero, 'bytes')} never written")
-    return f"of {whole} at the end: {'; '.join(named)}" if named else ""
+    return f"of {whole} {when(account)}: {'; '.join(named)}" if named else ""

@@ -197,7 +197,7 @@ class PartChange(Frozen):
 
 
 class Account(Frozen):
-    """Where resident memory sits at the end of main: its parts add up to ``resident``.
+    """Where resident memory sits at one instant: its parts add up to ``resident``.
 
     Means over the rounds in which both sides have an account, in bytes: means add up, medians do
     not. Pairs are of baseline and candidate; the second is ``None`` where there is no candidate.
@@ -206,10 +206,12 @@ class Account(Frozen):
     workload: str
     baseline: str
     candidate: str | None
+    at: str = ""
+    """The snapshot, as in ``marks`` of ``trials.jsonl``; empty for the end of main."""
     n: int
     """Rounds."""
     resident: tuple[float, float | None]
-    """``rss.end``; of children the sum of their resident memory."""
+    """``rss.end`` of that instant; of children the sum of their resident memory."""
     parts: tuple[PartChange, ...]
     """The largest difference first."""
     untouched: tuple[float | None, float | None]

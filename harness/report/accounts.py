@@ -4,7 +4,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.account_words import change_of, largest_parts, never_written, of_changes
+from harness.analysis.account_words import (
+    change_of,
+    largest_parts,
+    never_written,
+    of_changes,
+    when,
+)
 from harness.analysis.models import Account, Verdict
 from harness.report.charts.account import COLORS
 from harness.report.wording import NOTHING, difference, quantity
@@ -61,6 +67,7 @@ class Summary:
     """The largest parts of a change of resident memory."""
 
     change: str
+    when: str
     parts: tuple[Named, ...]
     never_written: str
     """What of it was never written; empty where that is little or unknown."""
@@ -73,10 +80,11 @@ def tables(verdict: Verdict) -> list[Table]:
 
 
 def summaries(verdict: Verdict) -> dict[str, Summary]:
-    """By workload, where ``rss.end`` is shown to have changed: the largest parts of the change."""
+    """By workload, where resident memory is shown to have changed: the largest parts of that."""
     return {
         workload: Summary(
             difference(change_of(account), "bytes"),
+            when(account),
             tuple(
                 Named(p.words, COLORS[p.part], difference(p.difference or 0.0, "bytes"))
                 for p in largest_parts(account)
@@ -89,7 +97,9 @@ def summaries(verdict: Verdict) -> dict[str, Summary]:
 
 def table_of(account: Account, *, children: bool = False) -> Table:
     """The account of a program or of its ``children``; without a candidate one column of sizes."""
-    whose = "in its children, each at the last snapshot of it" if children else "at the end of main"
+    whose = f"{when(account)}{'' if account.at else ' of main'}"
+    if children:
+        whose = f"in its children, {whose if account.at else 'each at the last snapshot of it'}"
     digits = 2 if max(abs(size or 0.0) for size in account.resident) < _FINE else 1
     before = _adding_up([p.baseline for p in account.parts], digits)
     changes = _adding_up([p.difference or 0.0 for p in account.parts], digits)
@@ -114,7 +124,11 @@ def table_of(account: Account, *, children: bool = False) -> Table:
         caption=f"MiB resident {whose}: means over {_rounds(account.n)}",
         headings=headings[: columns + 1],
         rows=tuple(rows),
-        total=Row(f"sum: resident memory{'' if children else ' (rss.end)'}", "", whole[:columns]),
+        total=Row(
+            f"sum: resident memory{'' if children or account.at else ' (rss.end)'}",
+            "",
+            whole[:columns],
+        ),
         beside=tuple(_beside(account)),
     )
 

@@ -1,8 +1,9 @@
-"""Resident memory at the end of main in parts, a bar for each side."""
+"""Resident memory in parts, a bar for each side."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from harness.analysis.account_words import when
 from harness.analysis.models import Account
 from harness.metrics.account import HEAP, PARTS
 from harness.report.charts import vega
@@ -25,6 +26,7 @@ def account_bars(accounts: Sequence[Account]) -> Figure | None:
     rows = [row for account in accounts for row in _rows(account)]
     if not rows:
         return None
+    instants = dict.fromkeys(map(when, accounts))
     used = {row["part"] for row in rows if not row["hollow"]}
     colors = {words: COLORS[part] for part, words in PARTS.items() if words in used}
     pieces = {
@@ -50,7 +52,7 @@ def account_bars(accounts: Sequence[Account]) -> Figure | None:
             "width": WIDTH - 200,
             "height": {"step": 26},
             "encoding": {
-                "x": vega.quantitative("start", title="MiB resident at the end of main"),
+                "x": vega.quantitative("start", title=f"MiB resident {' or '.join(instants)}"),
                 "x2": {"field": "end"},
                 "y": vega.nominal("variant", title=None, sort=None),
                 "description": vega.nominal("tip"),
@@ -60,8 +62,9 @@ def account_bars(accounts: Sequence[Account]) -> Figure | None:
     }
     title = "Where resident memory sits"
     note = (
-        "Means over rounds; the parts of a bar add up to rss.end. Outlined: untouched, which the "
-        "runtime has mapped for the Go heap and nothing has written, so that it is not resident."
+        "Means over rounds; the parts of a bar add up to what is resident. Outlined: untouched, "
+        "which the runtime has mapped for the Go heap and nothing has written, so that it is not "
+        "resident."
     )
     return Figure("account", title, note, vega.draw(chart, title))
 

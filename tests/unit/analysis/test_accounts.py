@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from synthetic import ORIGIN, make_run
 
-from harness.analysis.account_words import in_words
+from harness.analysis.account_words import in_words, of_changes
 from harness.analysis.conclusion import conclude
 from harness.analysis.models import Account
 from harness.metrics.account import PARTS
@@ -44,6 +44,55 @@ def test_differences_are_sorted_and_add_up_to_the_change_of_rss() -> None:
     change = (account.resident[1] or 0) - account.resident[0]
     assert math.fsum(p.difference or 0 for p in account.parts) == pytest.approx(change)
     assert account.n == 6
+
+
+def at_marks(metrics: list[str] | None = None, **sizes: int) -> Run:
+    """A run whose trials have an account of ``sizes`` MiB at each mark; ``end`` is that of main."""
+    question = {"baseline": "go1.23.9", "candidate": "go1.24.3"}
+    matrix = PAIR | {"question": question | ({"metrics": metrics} if metrics else {})}
+    run = make_run(lambda _w, _v, _r: {"rss.peak": 9e9}, matrix)
+    trials = []
+    for trial in run.trials:
+        own = {name: (size + (trial.variant == "go1.24.3")) * MIB for name, size in sizes.items()}
+        end = own.pop("end", 0)
+        update = {
+            "metrics": {**trial.metrics, **{f"rss.{n}": float(size) for n, size in own.items()},
+                        "rss.end": float(end) if end else None},
+            "account": {"live": end} if end else {},
+            "marks": {n: {"rss.end": float(size), "heap.zero": 7.0} for n, size in own.items()},
+            "accounts": {n: {"live": size} for n, size in own.items()},
+            "children": {n: {"go heap": 2 * size} for n, size in own.items()},
+        }  # fmt: skip
+        trials.append(trial.model_copy(update=update))
+    return Run(run.path, run.manifest, tuple(trials))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "marks", "at", "size", "words"),
+    [
+        (None, {"idle": 1, "loaded": 9, "after": 5, "settled": 2, "end": 5}, "loaded", 9,
+         "at the end of the load"),
+        (["rss.settled"], {"loaded": 9, "after": 5, "settled": 2, "end": 5}, "settled", 2,
+         "after the load and two collections"),
+        (["wall", "rss.end"], {"loaded": 9, "after": 5, "end": 5}, "", 5, "at the end"),
+        (["binary.size"], {"loaded": 9, "end": 5}, "loaded", 9, "at the end of the load"),
+        (None, {"1s": 3, "2s": 4, "end": 5}, "", 5, "at the end"),
+        (None, {"1s": 3, "2s": 4}, "2s", 4, "at the snapshot 2s"),
+    ],
+)  # fmt: skip
+def test_the_instant_is_the_questions_or_the_one_that_says_most(
+    metrics: list[str] | None, marks: dict[str, int], at: str, size: int, words: str
+) -> None:
+    verdict = conclude(at_marks(metrics, **marks))
+    (account,) = verdict.accounts
+    assert account.at == at
+    assert [*account.resident] == [size * MIB, (size + 1) * MIB]
+    assert account.zero[0] == (7.0 if at else None)
+    assert in_words(account) == f"of +1.00 MiB {words}: live objects +1.00 MiB"
+    assert of_changes(verdict) == {account.workload: account}
+    if at:
+        (children,) = verdict.children
+        assert (children.at, children.resident[0]) == (at, 2 * size * MIB)
 
 
 def test_means_are_taken_not_medians() -> None:
