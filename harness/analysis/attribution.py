@@ -88,7 +88,7 @@ def _explained(shares: Shares, suspects: Sequence[Suspect], sets: Sets) -> str:
     if not suspects:
         return "no suspect was asked about"
     if all(s.verdict == "not applicable" for s in suspects):
-        return f"no suspect could be toggled in {shares.comparison.candidate}"
+        return f"no suspect was toggled in {shares.comparison.candidate}"
     if _none_explains(suspects):
         return f"no suspect explains the {change}"
     return f"the rounds do not yet tell what explains the {change}"

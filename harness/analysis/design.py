@@ -74,7 +74,7 @@ def design_of(
         for name, toggles in ways.items()
         if all(t.kind == "experiment" for t in toggles)
     }
-    barred = _barred(plan, table.workload)
+    barred = _barred(plan, table)
     reasons = {
         suspect: reason
         for suspect in question.suspects
@@ -130,11 +130,18 @@ def _counterparts(
     return found
 
 
-def _barred(plan: Plan, workload: str) -> dict[str, str]:
-    """Variants that a workload is not measured with, and why."""
-    cells = {c.variant: c.reason for c in plan.cells if c.workload == workload}
-    left_out = {v.name: "the matrix excludes it" for v in plan.variants if v.name not in cells}
-    return left_out | {name: reason for name, reason in cells.items() if reason is not None}
+def _barred(plan: Plan, table: Table) -> dict[str, str]:
+    """Variants that a workload was not measured with, and why."""
+    cells = {c.variant: c.reason for c in plan.cells if c.workload == table.workload}
+    run = {trial.variant for trial in table.trials}
+    found = {}
+    for name in (variant.name for variant in plan.variants):
+        reason = cells.get(name, "the matrix excludes it")
+        if reason is not None:
+            found[name] = f"does not apply: {reason}"
+        elif name not in run:
+            found[name] = "was not run"
+    return found
 
 
 def _why_not(
@@ -156,7 +163,7 @@ def _why_not(
         return f"{suspect} is already {state} in {candidate.name}: the setting changes nothing"
     if flipping or setting:
         simplest = min(flipping or setting, key=lambda n: len(plan.variant(n).settings))
-        return f"{simplest} does not apply: {barred[simplest]}"
+        return f"{simplest} {barred[simplest]}"
     elsewhere = [
         v for v in plan.variants
         if v.name not in barred and suspect in map(experiment_of, v.settings)

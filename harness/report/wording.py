@@ -125,7 +125,7 @@ def decision_word(comparison: Comparison) -> str:
     if comparison.decision == "equivalent" and comparison.no_ratio:
         return "same"
     if comparison.decision == "equivalent":
-        return f"same within {percent(1 + comparison.margin).lstrip('+')}"
+        return f"same within {comparison.allowed}"
     return comparison.decision
 
 

@@ -5,6 +5,7 @@ from synthetic import ORIGIN, make_run
 
 from harness.analysis.conclusion import conclude
 from harness.analysis.models import Comparison, Verdict
+from harness.report.wording import decision_word
 
 MIB = 2.0**20
 WIGGLE = (0.0, 0.004, -0.003, 0.002, -0.004, 0.001, 0.003, -0.002, 0.001, -0.001)
@@ -42,6 +43,7 @@ def test_a_small_change_of_a_small_program_is_equivalent(
     assert found.floor == 512 * 1024
     assert "is real, but below 512 KiB (question.margin: at_least)" in found.method
     assert "equivalent in rss.peak within 512 KiB" in verdict.headlines[0].sentence
+    assert decision_word(found) == "same within 512 KiB"
 
 
 @pytest.mark.parametrize("margin", ["3%, at least 0", {"share": "3%", "at_least": 0}])

@@ -346,7 +346,7 @@ def test_an_environment_cures_where_no_suspect_can_be_toggled() -> None:
     verdict = conclude(run)
     assert [c.variant for c in verdict.cures] == ["go1.24.3 GOGC=50"]
     assert verdict.attributions[0].sentence.startswith(
-        "no suspect could be toggled in go1.24.3 GOGC=100; the increase is not there"
+        "no suspect was toggled in go1.24.3 GOGC=100; the increase is not there"
     )
 
 
@@ -514,7 +514,7 @@ def test_an_experiment_of_a_newer_baseline_is_told() -> None:
         make_run(logs(lambda v: 0.3 * (v == "go1.24.3")), matrix)
     ).attributions
     assert attribution.sentence == (
-        "no suspect could be toggled in go1.23.9; the decrease is not there against "
+        "no suspect was toggled in go1.23.9; the decrease is not there against "
         "go1.24.3+noswissmap, the baseline with swissmap flipped"
     )
 
