@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 
 from harness.bisect.points import Finding
-from harness.bisect.record import Bisection, Site, Stage
+from harness.bisect.record import Bisection, Site, Stage, StageKind
 from harness.bisect.sentences import against
 from harness.files.inside import write_inside
 from harness.report.charts.vega import (
@@ -41,11 +41,16 @@ def render_bisection(bisection: Bisection) -> str:
         "bisection.html.j2",
         bisection=bisection,
         request=bisection.request,
-        figures={stage.kind: _path(stage, bisection) for stage in bisection.stages},
+        figures=figures(bisection),
         against=lambda finding: against(finding, bisection.unit),
-        interval=lambda finding: _interval(finding, bisection.unit),
+        interval=lambda finding: interval_of(finding, bisection.unit),
         again=again(bisection),
     )
+
+
+def figures(bisection: Bisection) -> dict[StageKind, Figure | None]:
+    """A chart of each stage that measured several points."""
+    return {stage.kind: _path(stage, bisection) for stage in bisection.stages}
 
 
 def again(bisection: Bisection) -> str:
@@ -84,11 +89,12 @@ def _stack(site: Site) -> str:
 
 
 def _line(finding: Finding, unit: str) -> str:
-    cells = (code(finding.point), finding.state, against(finding, unit), _interval(finding, unit))
+    cells = (code(finding.point), finding.state, against(finding, unit), interval_of(finding, unit))
     return f"| {' | '.join(cells)} | {finding.rounds} |"
 
 
-def _interval(finding: Finding, unit: str) -> str:
+def interval_of(finding: Finding, unit: str) -> str:
+    """The interval against the good end."""
     if finding.ratio is not None or finding.difference_ci is None:
         return interval(finding.ci)
     return " to ".join(difference(bound, unit) for bound in finding.difference_ci)
@@ -135,6 +141,6 @@ def _row(finding: Finding, unit: str, *, ratios: bool) -> dict[str, object] | No
         return None
     low, high = ends or (change, change)
     name = visible(finding.point)
-    words = f"{name}: {against(finding, unit)}, {_interval(finding, unit)}, {finding.state}"
+    words = f"{name}: {against(finding, unit)}, {interval_of(finding, unit)}, {finding.state}"
     return {"point": name, "change": change, "state": finding.state, "low": low, "high": high,
             "tip": tip("", f"{words}, {finding.rounds} rounds")}  # fmt: skip

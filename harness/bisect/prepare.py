@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from harness.bisect.commits.builds import end_of
 from harness.bisect.commits.line import comes_after
@@ -99,7 +100,7 @@ def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say
     matrix = load(Path(request.matrix))
     directory = reserve(reports, f"bisect-{request.workload}", datetime.now(UTC))
     try:
-        return _open(request, matrix, directory, command, say)
+        return open_setup(request, matrix, directory, command=command, say=say)
     except BaseException:
         with suppress(OSError):  # something is in it
             directory.rmdir()
@@ -139,7 +140,7 @@ def resume(
                 f"give it again, with {flag} {shlex.quote(stored)}"
             )
     own = request.model_copy(update={"matrix": str(matrix.path)})
-    return _open(own, matrix, directory.resolve(), command, say)
+    return open_setup(own, matrix, directory.resolve(), command=command, say=say)
 
 
 def resuming(setup: Setup) -> str:
@@ -169,9 +170,25 @@ def read_bisection(directory: Path) -> Bisection:
     return parse_model(Bisection, data, str(directory / RECORD), values=_RECORD_VALUES)
 
 
-def _open(
-    request: Request, matrix: Matrix, directory: Path, command: tuple[str, ...], say: Say
-) -> Setup:
+def open_setup(
+    request: Request, matrix: Matrix, directory: Path, *, command: tuple[str, ...], say: Say,
+    metrics: Sequence[str] = (), candidate: Literal["good", "bad"] = "bad",
+) -> Setup:  # fmt: skip
+    """Prepare to measure into a run directory that exists, and may hold an earlier invocation's.
+
+    Args:
+        request: what is asked.
+        matrix: the matrix, loaded.
+        directory: the run directory.
+        command: the command line, for the record.
+        say: told of downloads and builds.
+        metrics: those of the run's question; the request's alone if there are none.
+        candidate: which end is the candidate of the run's question.
+
+    Raises:
+        HarnessError: an end cannot be had, the workload is no program, or the directory holds
+            another bisection.
+    """
     require_linux()
     spec, cache = matrix.spec, default_cache()
     workload = _workload(matrix, request.workload)
@@ -188,7 +205,10 @@ def _open(
         raise HarnessError(f"{good.name} is both the good and the bad end; name two variants")
     newest = max(toolchains.values(), key=lambda t: GoVersion.parse(t.version))
     source = locate(workload, base, newest, cache, [ends[0].build.tags])
-    manifest = _manifest(directory, matrix, request, (good, bad), toolchains, cache, command)
+    sides = (good, bad) if candidate == "bad" else (bad, good)
+    question = QuestionSpec(baseline=sides[0].name, candidate=sides[1].name,
+                            metrics=list(metrics or [request.metric]), suspects=[])  # fmt: skip
+    manifest = _manifest(directory, matrix, question, request.seed, toolchains, cache, command)
     with writing(directory, ELSEWHERE):
         remove_inside(directory, TEMPORARY)
     runner = TrialRunner(
@@ -257,12 +277,10 @@ def _check_settings(end: End, experiments: Experiments) -> None:
 
 
 def _manifest(
-    directory: Path, matrix: Matrix, request: Request, ends: tuple[Point, Point],
+    directory: Path, matrix: Matrix, question: QuestionSpec, seed: int,
     toolchains: Mapping[str, Toolchain], cache: Path, command: tuple[str, ...],
 ) -> Manifest:  # fmt: skip
-    question = QuestionSpec(baseline=ends[0].name, candidate=ends[1].name,
-                            metrics=[request.metric], suspects=[])  # fmt: skip
-    plan = Plan(variants=(), cells=(), rounds=0, seed=request.seed)
+    plan = Plan(variants=(), cells=(), rounds=0, seed=seed)
     used = tuple(toolchains.values())
     manifest = make_manifest(directory.name, matrix, plan, used, command=command)
     manifest = with_helpers(manifest, used, cache)

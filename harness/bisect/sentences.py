@@ -20,22 +20,22 @@ def of_step(request: Request, change: EndsEffect, unit: str) -> str:
 
     In the metric's unit if there is no ratio; as a factor from threefold on.
     """
-    what, rounds = f"{request.metric} of {request.workload}", _rounds(change, unit, change.sign)
+    what, told = f"{request.metric} of {request.workload}", rounds(change, unit, change.sign)
     if change.ratio is None and change.difference is None:
-        return f"{what} differs ({rounds})"
+        return f"{what} differs ({told})"
     higher = "higher" if change.sign > 0 else "lower"
     if change.ratio is None:
-        return f"{what} is {amount(abs(change.difference or 0.0), unit)} {higher} ({rounds})"
+        return f"{what} is {amount(abs(change.difference or 0.0), unit)} {higher} ({told})"
     size = percent(abs(change.ratio - 1))
     whole = change.ratio < 1 and size == percent(1.0)
     if whole:
-        rounds = f"{change.rounds} rounds"
+        told = f"{change.rounds} rounds"
     if change.size and change.ratio > 0:
         bad = change.size * min(1.0, change.ratio)
-        rounds = f"{both(request.metric, bad / change.ratio, bad, unit)}; {rounds}"
+        told = f"{both(request.metric, bad / change.ratio, bad, unit)}; {told}"
     if change.ratio >= LARGE_RATIO:
-        return f"{what} is higher: {times(change.ratio)} ({rounds})"
-    return f"{what} is {'lower by all of it' if whole else f'{size} {higher}'} ({rounds})"
+        return f"{what} is higher: {times(change.ratio)} ({told})"
+    return f"{what} is {'lower by all of it' if whole else f'{size} {higher}'} ({told})"
 
 
 def against(effect: Effect, unit: str) -> str:
@@ -54,26 +54,26 @@ def of_ends(request: Request, ends: Span, change: EndsEffect, unit: str, *, wors
         if change.ratio is None:
             least = amount(request.smallest * change.size, unit)
         return (
-            f"{pair} do not differ in {what} by {least} or more ({_rounds(change, unit)}): "
+            f"{pair} do not differ in {what} by {least} or more ({rounds(change, unit)}): "
             "there is nothing to search for between them"
         )
     if change.decision == "undecided":
         return (
-            f"no difference between {pair} in {what} could be shown ({_rounds(change, unit)}): "
+            f"no difference between {pair} in {what} could be shown ({rounds(change, unit)}): "
             "a search would follow noise"
         )
     step = f"with {ends.bad.name} {of_step(request, change, unit)} than with {ends.good.name}"
     return step if worse else f"{step}: it is not worse; swap the ends to find what improved it"
 
 
-def _rounds(change: EndsEffect, unit: str, sign: int = 1) -> str:
+def rounds(change: EndsEffect, unit: str, sign: int = 1) -> str:
     """``−0.05 to 0.1 %, 12 rounds``."""
-    rounds = f"{change.rounds} rounds"
+    count = f"{change.rounds} rounds"
     bounds = change.difference_ci if change.ci is None else change.ci
     if bounds is None:
-        return rounds
+        return count
     if bounds[0] == bounds[1]:
-        return f"exact in {rounds}"
+        return f"exact in {count}"
     if change.ci is None:
         low, high = sorted(sign * bound for bound in bounds)
         told = ends((low, high), lambda bound: amount(bound, unit))
@@ -81,7 +81,7 @@ def _rounds(change: EndsEffect, unit: str, sign: int = 1) -> str:
         told = ends(bounds, times)
     else:
         told = span(*sorted(sign * (bound - 1) for bound in bounds))
-    return f"{told}, {rounds}".replace("-", "−")
+    return f"{told}, {count}".replace("-", "−")
 
 
 def of_survey(findings: Sequence[Finding]) -> str:

@@ -31,7 +31,8 @@ class Descent:
     """Where the change is, as far as known by now."""
     changed: bool | None = None
     stages: list[Stage] = field(default_factory=list)
-    _toggled: Toggled | None = None
+    toggled: Toggled | None = None
+    """What screening the toggles told; ``None`` before it, and where there are none."""
     _classifiers: dict[tuple[str, str], Classifier] = field(default_factory=dict)
     """By the names of the good and the bad point."""
 
@@ -57,7 +58,7 @@ class Descent:
         Raises:
             HarnessError: an end does not build or does not run, so nothing can be compared.
         """
-        classifier = self._compare(self.span)
+        classifier = self.compare(self.span)
         yield self._ends(classifier.effect)
         searched = classifier if self.changed else (yield from self._survey())
         if searched is None:
@@ -67,9 +68,10 @@ class Descent:
             "toggles", self._toggles(), "the toggles were not told apart"
         )
         yield from self._unless_stopped("sites", self._sites(), "the places were not searched")
-        yield from self._unless_stopped(
-            "source", self._source(), "the standard library was not searched"
-        )
+        if self.toggled is None or not self.toggled.explains_all:
+            yield from self._unless_stopped(
+                "source", self._source(), "the standard library was not searched"
+            )
         yield from self._unless_stopped("commits", self._commits(), "the commits were not searched")
 
     def _unless_stopped(
@@ -80,7 +82,7 @@ class Descent:
         except HarnessError as error:
             yield self._stage(kind, (), otherwise, stopped=str(error))
 
-    def _compare(self, span: Span) -> Classifier:
+    def compare(self, span: Span) -> Classifier:
         """Compare two points, once."""
         names = span.good.name, span.bad.name
         if names not in self._classifiers:
@@ -121,7 +123,7 @@ class Descent:
         self.span = Span(older=span.older, newer=worst, regression=True)
         if request.fix:
             self.span = Span(older=worst, newer=span.newer, regression=False)
-            classifier = self._compare(self.span)
+            classifier = self.compare(self.span)
             if not is_worse(request.metric, classifier.effect):
                 stopped = f"{worst.name} is not shown to be worse than {span.newer.name}"
         yield self._stage("survey", findings, answer, span, title=title, stopped=stopped)
@@ -131,7 +133,7 @@ class Descent:
         """Measure a release; or say why it cannot be."""
         try:
             newer = self._release(version)
-            return self._compare(Span(older=self.span.older, newer=newer, regression=True))
+            return self.compare(Span(older=self.span.older, newer=newer, regression=True))
         except HarnessError as error:
             return Finding(point=version, state="unresolved", reason=str(error))
 
@@ -151,7 +153,7 @@ class Descent:
     def _toggles(self) -> Iterator[Stage]:
         """Of all by which both points differ, and of what the matrix asks about: what matters."""
         effect = self._told_apart(self.span).effect
-        self._toggled = found = screen_toggles(self.span, self.setup, effect)
+        self.toggled = found = screen_toggles(self.span, self.setup, effect)
         if found is None:
             return
         excluded = found.explanation.screening and found.explanation.screening.excluded
@@ -165,7 +167,7 @@ class Descent:
 
     def _sites(self) -> Iterator[Stage]:
         """Of the toggles that matter: which places in the program need them."""
-        found = list(narrow_toggles(self._toggled, self.span, self.setup)) if self._toggled else []
+        found = list(narrow_toggles(self.toggled, self.span, self.setup)) if self.toggled else []
         if found:
             findings = {f.point: f for narrowed in found for f in narrowed.findings}
             yield self._stage(
@@ -212,7 +214,7 @@ class Descent:
         yield stage.model_copy(update={"steps": self._steps(findings)})
 
     def _told_apart(self, span: Span) -> Classifier:
-        classifier = self._compare(span)
+        classifier = self.compare(span)
         if classifier.effect.decision != "changed":
             raise HarnessError("the two remaining points do not differ clearly enough")
         return classifier

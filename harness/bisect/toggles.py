@@ -44,6 +44,9 @@ class Toggled:
     """By label."""
     limit: float
     """Share of the change that counts."""
+    explains_all: bool
+    """Whether the culprits leave less than that share unexplained, so that no source is searched.
+    """
 
 
 def screen_toggles(span: Span, setup: Setup, effect: EndsEffect) -> Toggled | None:
@@ -89,12 +92,16 @@ class _Toggles:
         table = tables(run)[self._workload]
         explanation = attribute_screened(run, table, self._comparison(), self._question, _TRIALS)
         steps = explanation.screening.steps if explanation.screening else ()
+        culprits = found.outcome.culprits if found.outcome else ()
+        together = found.outcome.explained if found.outcome else None
+        limit = self._question.limit
         return Toggled(
             explanation,
             tuple(map(self._finding, steps)),
-            found.outcome.culprits if found.outcome else (),
+            culprits,
             {suspect.label: suspect for suspect in self.plan.suspects},
-            self._question.limit,
+            limit,
+            explains_all=bool(culprits and together and together.value >= 1 - limit),
         )
 
     def _progress(self, ask: Ask) -> str:

@@ -27,6 +27,7 @@ COMMANDS = {
     "run": "Measure a matrix and write its report.",
     "merge": "Merge runs of one matrix from shards or several machines.",
     "doctor": "Check whether this machine is fit to measure, and say what to change.",
+    "explain": "Explain what changed between two versions: from the change to its cause.",
     "bisect": "Find what made a workload worse: the release, toggle, function and commit.",
     "report": "Write the report of a run, or the history of several.",
     "verdict": "Analyze a stored run again and print the conclusions.",

@@ -237,3 +237,31 @@ def _first_difference(lines: list[str], hunk: Hunk, expected: int) -> str:
         if found != wanted:
             return f"; line {number + 1} is {found.strip()!r} where it expects {wanted.strip()!r}"
     return ""
+
+
+def reverse(patch: str) -> str:
+    """A unified diff that undoes another one, as ``patch -R`` does."""
+    return "".join(_reversed(split_lines(patch)))
+
+
+def _reversed(lines: list[str]) -> Iterator[str]:
+    index = 0
+    while index < len(lines):
+        if lines[index].startswith("--- ") and lines[index + 1 : index + 2]:
+            yield f"--- {lines[index + 1][4:]}"
+            yield f"+++ {lines[index][4:]}"
+            index += 2
+        elif head := _HUNK.match(lines[index]):
+            old, new = (f"{head[n]},{head[n + 1] or 1}" for n in (1, 3))
+            yield f"@@ -{new} +{old} @@{lines[index][head.end() :]}"
+            counts = [int(head[n] or 1) for n in (2, 4)]
+            index += 1
+            while index < len(lines) and (any(counts) or lines[index].startswith("\\")):
+                mark, rest = lines[index][:1], lines[index][1:]
+                counts[0] -= mark in " -"
+                counts[1] -= mark in " +"
+                yield {"-": "+", "+": "-"}.get(mark, mark) + rest
+                index += 1
+        else:
+            yield lines[index]
+            index += 1

@@ -1,14 +1,16 @@
 """Write a first ``matrix.yaml`` for a Go module."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from harness.golang.toolchains.resolve import Toolchain
+from harness.init.programs import Program, Server
 from harness.init.smoke import try_out
-from harness.init.survey import find_modules, highest, survey
+from harness.init.survey import Survey, find_modules, highest, survey
 from harness.init.text import matrix_text, remarks
 from harness.init.versions import any_go, choose_versions
 
-__all__ = ["draft"]
+__all__ = ["draft", "look_at_package"]
 
 
 def draft(directory: Path, cache: Path, say: Callable[[str], None]) -> tuple[str, list[str]]:
@@ -29,3 +31,29 @@ def draft(directory: Path, cache: Path, say: Callable[[str], None]) -> tuple[str
     found = survey(directory, modules, newest or go, cache)
     found = try_out(found, directory, newest or go, cache, say)
     return matrix_text(found, versions), remarks(found, versions)
+
+
+def look_at_package(
+    directory: Path, args: Sequence[str], go: Toolchain, cache: Path, say: Callable[[str], None]
+) -> Survey:
+    """What there is to measure in a directory of a Go module, tried with a toolchain.
+
+    With arguments, it is the program in that directory, run with these.
+
+    Raises:
+        HarnessError: as of ``draft``.
+    """
+    found = survey(directory, find_modules(directory, go, cache), go, cache)
+    if args:
+        own = [_with(program, args) for program in found.programs if program.directory in _HERE]
+        found = Survey(programs=tuple(own), benchmarks=())
+    return try_out(found, directory, go, cache, say)
+
+
+def _with(program: Program, args: Sequence[str]) -> Program:
+    if program.server is None:
+        return program.model_copy(update={"args": tuple(args)})
+    return program.model_copy(update={"server": Server(args=tuple(args))})
+
+
+_HERE = (".", "./")

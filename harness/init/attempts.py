@@ -38,9 +38,10 @@ class Attempt(Frozen):
 
 
 def first_attempt(program: Program) -> Attempt:
-    """As its source says."""
-    server = program.server or Server()
-    return Attempt(args=server.args, env=server.env)
+    """As its source says, or whoever asked for it."""
+    if program.server is None:
+        return Attempt(args=program.args)
+    return Attempt(args=program.server.args, env=program.server.env)
 
 
 def next_attempt(seen: Seen, tried: Sequence[Attempt]) -> Attempt | None:

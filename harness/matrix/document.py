@@ -58,7 +58,15 @@ class Document:
             SpecError: it is not YAML, or more than any matrix needs.
             HarnessError: it cannot be read.
         """
-        text = _read(path)
+        return cls.of(path, _read(path))
+
+    @classmethod
+    def of(cls, path: Path, text: str) -> Self:
+        """Take a text as that of a file, which need not exist.
+
+        Raises:
+            SpecError: it is not YAML, or more than any matrix needs.
+        """
         return cls(path, text, _compose(path, text))
 
     def data(self) -> Any:

@@ -56,7 +56,15 @@ def load(path: Path) -> Matrix:
         SpecError: the file is not YAML, or not a matrix: one line for each mistake.
         HarnessError: the file cannot be read.
     """
-    document = Document.read(path)
+    return _checked(Document.read(path))
+
+
+def parse(path: Path, text: str) -> Matrix:
+    """Read a text as the matrix file of that path, which need not exist; errors as of ``load``."""
+    return _checked(Document.of(path, text))
+
+
+def _checked(document: Document) -> Matrix:
     try:
         spec = MatrixSpec.model_validate(document.data())
     except ValidationError as error:

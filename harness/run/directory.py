@@ -22,8 +22,8 @@ STAMP = "%Y%m%dT%H%M%SZ"
 """The beginning of a run directory's name, in UTC."""
 ELSEWHERE = "name another place with --reports"
 """The remedy where a run directory cannot be written."""
-_BISECTION = "bisect.json"
-"""The file that only a bisection's directory has."""
+_SEARCHES = ("bisect.json", "explain.json")
+"""Files that only directories of searches have, which gomatrix run cannot continue."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def newest_run(reports: Path, matrix: Path, text: str, say: Say) -> Path:
         for path, manifest in _readable(_directories(reports), read_manifest, say)
         if "\0" not in manifest.matrix_path
         and Path(manifest.matrix_path).resolve() == matrix.resolve()
-        and not (path / _BISECTION).exists()
+        and not any((path / name).exists() for name in _SEARCHES)
     ]
     if not found:
         raise HarnessError(

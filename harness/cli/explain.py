@@ -1,0 +1,119 @@
+"""The command that goes from two versions and a program to the cause of what changed."""
+
+import re
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from harness.cli.options import examples, parse_fraction
+from harness.cli.output import say, say_json
+from harness.errors import HarnessError
+from harness.explain.prepare import Arguments, begin, forget, going_on, resume
+from harness.explain.run import explain as run_explanation
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_PROGRAM = "program"
+"""Where a context keeps what stands after ``--``."""
+
+
+def _parse_seconds(
+    _ctx: click.Context, _parameter: click.Parameter, value: str | None
+) -> float | None:
+    """Parse a duration, as ``10m``."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)([smh]?)", value)
+    if match is None or not float(match[1]):
+        raise click.BadParameter(f"{value!r} is no duration; write it as 90s, 10m or 1h")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+class _WithProgram(click.Command):
+    """A command whose words after ``--`` are those of a program."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = args.index("--") if "--" in args else len(args)
+        ctx.meta[_PROGRAM] = tuple(args[at + 1 :])
+        return super().parse_args(ctx, args[:at])
+
+
+@click.command(
+    cls=_WithProgram,
+    epilog=examples(
+        "gomatrix explain ./cmd/api --from go1.23.9 --to go1.24.3 -- -selftest",
+        "gomatrix explain github.com/evanw/esbuild/cmd/esbuild@v0.25.5 --from go1.23.9 "
+        "--to go1.24.3 -- --version",
+        "gomatrix explain --within 10m",
+    ),
+    options_metavar="[OPTIONS]",
+)
+@click.argument("subject", required=False, metavar="[PACKAGE | MODULE@VERSION | MATRIX]")
+@click.option("--from", "older", help="The version before; by default the question's baseline.")
+@click.option("--to", "newer", help="The version after; by default the question's candidate.")
+@click.option("--workload", help="Measure this workload of the matrix alone.")
+@click.option("--metric", help="Compare and follow this metric alone.")
+@click.option("--within", "seconds", callback=_parse_seconds, metavar="TIME",
+              help="Stop after this time, as 10m, with what is known.")  # fmt: skip
+@click.option(
+    "--repo", "repository", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A clone of Go's source repository, to find the commit.",
+)  # fmt: skip
+@click.option("--smallest", default="1%", show_default=True, callback=parse_fraction,
+              help="Ignore relative changes smaller than this.")  # fmt: skip
+@click.option("--seed", type=int, help="Seed of the order of trials within rounds.")
+@click.option(
+    "--resume", "directory", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="RUN", help="Continue an interrupted explanation of the same command line.",
+)  # fmt: skip
+@click.option(
+    "--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"),
+    show_default=True, help="Where the run directory is created.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print explain.json instead of sentences.")
+@click.pass_context
+def explain(  # noqa: PLR0913 - one for each option
+    ctx: click.Context, *, subject: str | None, older: str | None, newer: str | None,
+    workload: str | None, metric: str | None, seconds: float | None, repository: Path | None,
+    smallest: float, seed: int | None, directory: Path | None, reports: Path, as_json: bool,
+) -> None:  # fmt: skip
+    """Explain what changed between two versions of Go: from the change to its cause.
+
+    Names a package of the module here, a published program, or a matrix file; by default the
+    matrix.yaml here, or the module. What stands after -- are the program's arguments. It measures
+    both versions; where something changed, it finds the release, rules out or blames what can be
+    turned on and off, searches the standard library, and checks the cure.
+
+    Exit with 0 if the cause is found or nothing changed, with 1 if the question stays open, and
+    with 2 if nothing could be measured.
+    """
+    started, command = time.monotonic(), ("gomatrix", *sys.argv[1:])
+
+    def tell(line: str) -> None:
+        say(line, err=as_json)
+
+    arguments = Arguments(
+        subject=subject, args=ctx.meta[_PROGRAM], older=older, newer=newer, workload=workload,
+        metric=metric, repository=repository, smallest=smallest, seed=seed,
+    )  # fmt: skip
+    if directory is not None:
+        inquiry = resume(directory, arguments, command=command, say=tell)
+    else:
+        inquiry = begin(arguments, reports=reports, command=command, say=tell)
+    again = going_on(command, inquiry.directory)
+    try:
+        left = None if seconds is None else max(0.0, seconds - time.monotonic() + started)
+        found = run_explanation(inquiry, left)
+    except KeyboardInterrupt:
+        raise HarnessError(f"interrupted; to continue: {again}") from None
+    except HarnessError:
+        forget(inquiry)
+        raise
+    if as_json:
+        say_json(found.model_dump_json(indent=1))
+    else:
+        say(f"\n{found.headline}.\nreport: {inquiry.directory / 'report.html'}")
+    if found.out_of_time:
+        tell(f"out of time while {found.doing}; to continue: {again}")
+    sys.exit(1 if found.open else 0)

@@ -1,0 +1,1 @@
+"""One command from two versions and a program to the cause of what changed between them."""

@@ -1,0 +1,93 @@
+"""The cure: what was found to be the cause, turned back in the newer end."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.bisect.points import Point, Span
+from harness.bisect.prepare import Setup
+from harness.bisect.stages import Descent
+from harness.errors import HarnessError
+from harness.golang.experiments import experiment_of
+from harness.golang.godebugs import removed_of
+from harness.golang.patches import apply_patches, reverse
+from harness.plan.sides import turned_back
+from harness.plan.suspects import Suspected
+from harness.text.words import listed
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What removes a change, to be applied to the newer end of a question."""
+
+    what: str
+    """As ``swissmap turned back``."""
+    apply: Callable[[Setup], Point]
+    """Make the newer end without the cause.
+
+    Raises:
+        HarnessError: it cannot be made.
+    """
+
+
+def remedy_of(descent: Descent) -> Remedy | None:
+    """What was found; ``None`` where no cause was."""
+    found = descent.toggled
+    if found is not None and found.culprits:
+        labels = [label for culprit in found.culprits for label in sorted(culprit.toggles)]
+        chosen = [found.suspects[label] for label in dict.fromkeys(labels)]
+        what = f"{listed([suspect.label for suspect in chosen])} turned back"
+        return Remedy(what, lambda setup: _turned_back(setup, chosen))
+    stage = next((s for s in descent.stages if s.kind == "source" and s.patch), None)
+    if stage is None or stage.patch is None:
+        return None
+    forward = not descent.span.regression  # the patch makes the good end bad
+    text = stage.patch if forward else stage.remedy or reverse(stage.patch)
+    what = "remedy.diff applied" if stage.remedy and not forward else "culprit.diff reverted"
+    return Remedy(what, lambda setup: _patched(setup, text))
+
+
+def _turned_back(setup: Setup, chosen: list[Suspected]) -> Point:
+    newer = setup.span.newer
+    toolchain = newer.toolchain
+    removed = removed_of(toolchain.goroot)
+    for suspect in chosen:
+        unknown = suspect.kind == "experiment" and not toolchain.experiments.knows(
+            experiment_of(suspect.back)
+        )
+        if unknown or (suspect.kind == "godebug" and suspect.name in removed):
+            raise HarnessError(f"{toolchain.name} cannot turn {suspect.name} back any more")
+        if suspect.kind == "patch":
+            raise HarnessError(f"{suspect.name} is a patch, which was applied to another source")
+    variant = turned_back(setup.runner.variant_of(newer), chosen, toolchain.experiments)
+    return Point(
+        name=variant.name, toolchain=toolchain, settings=variant.settings,
+        build=variant.made_with, env=variant.env,
+    )  # fmt: skip
+
+
+def _patched(setup: Setup, patch: str) -> Point:
+    newer = setup.span.newer
+    toolchain = newer.toolchain
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch, "cure.diff")
+        file.write_text(patch, encoding="utf-8")
+        try:
+            texts = apply_patches(toolchain.goroot, [file])
+        except HarnessError:
+            raise HarnessError(
+                f"the patch does not apply to the source of {toolchain.name}"
+            ) from None
+    name = newer.name.replace(toolchain.name, f"{toolchain.name}~cured", 1)
+    mended = toolchain.model_copy(
+        update={"name": f"{toolchain.name}~cured", "patched": {**toolchain.patched, **texts}}
+    )
+    return newer.model_copy(update={"name": name, "toolchain": mended})
+
+
+def is_like_older(span: Span, state: str) -> bool | None:
+    """Whether a point in that state is like the older end; ``None`` if it is not known."""
+    if state not in ("good", "bad"):
+        return None
+    return (state == "good") == span.regression

@@ -1,0 +1,158 @@
+"""An explanation as Markdown for an issue tracker: what a maintainer of Go asks for.
+
+Paths of this machine are left out, and so are the values of arguments that look like secrets.
+"""
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from harness.bisect.record import Stage
+from harness.explain.record import Explanation, Request
+from harness.explain.story import parts, rows
+from harness.matrix.models import WorkloadSpec
+from harness.report.markdown import code, plain
+from harness.report.wording import sentence
+from harness.run.records import Manifest
+from harness.text.words import amount
+
+_PATCH_LINES = 400
+"""Lines of a patch that are shown; the file has all."""
+_SECRET = re.compile(r"token|secret|passw|passphrase|credential|key|private|auth", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"(?<![\w.:/~-])(~|/[\w.@+~-]+)(?:/[\w.@+~-]+)+/?")
+"""What may be a path from the root of a file system, or of a home directory."""
+
+
+def render_issue(known: Explanation, manifest: Manifest) -> str:
+    """The whole text."""
+    request = known.request
+    blocks = [
+        f"## {plain(without_places(_title(request)))}",
+        plain(without_places(sentence(known.headline))),
+        *_unfinished(known),
+        "### What was measured",
+        _listed(_conditions(known, manifest)),
+        "### What changed",
+        _table(known),
+        _listed(f"{w.workload}: {w.sentence}" for w in known.where),
+    ]
+    for part in parts(known):
+        blocks += [f"### {part.title}", _listed(map(sentence, part.sentences))]
+        for name, text in _patches(part.stage):
+            blocks += [f"`{name}`:", _fenced(text, "diff")]
+    blocks += ["### Again", _fenced(shlex.join(_public(command_of(request))), "sh")]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def command_of(request: Request) -> list[str]:
+    """The command that repeats an explanation, in the same order."""
+    own = [] if request.subject == "matrix.yaml" else [request.subject]
+    words = ["gomatrix", "explain", *own, "--from", request.older, "--to", request.newer]
+    for flag, value in (("--workload", request.workload), ("--metric", request.metric),
+                        ("--repo", request.repository)):  # fmt: skip
+        words += [flag, value] if value is not None else []
+    words += ["--smallest", f"{request.smallest * 100:g}%", "--seed", str(request.seed)]
+    return [*words, "--", *request.args] if request.args else words
+
+
+def without_places(text: str) -> str:
+    """A text without paths from this machine's root: of each the last part is left."""
+    return _ABSOLUTE.sub(_last_part, text)
+
+
+def _last_part(match: re.Match[str]) -> str:
+    """The end of a path; all of what only looks like one, as ``/memory/classes/total:bytes``."""
+    if match[1] == "~" or Path(match[1]).exists():
+        return f"…/{Path(match[0]).name}"
+    return match[0]
+
+
+def without_secrets(words: Sequence[str]) -> list[str]:
+    """Arguments without the values of those whose names look like those of secrets."""
+    shown: list[str] = []
+    hide = False
+    for word in words:
+        name, mark, _ = word.partition("=")
+        if hide and not word.startswith("-"):
+            shown.append("…")
+            hide = False
+            continue
+        secret = bool(_SECRET.search(name))
+        hide = secret and not mark and word.startswith("-")
+        shown.append(f"{name}=…" if secret and mark else word)
+    return shown
+
+
+def _public(words: Sequence[str]) -> list[str]:
+    return [without_places(word) for word in without_secrets(words)]
+
+
+def _title(request: Request) -> str:
+    return f"{request.subject}: {request.older} to {request.newer}"
+
+
+def _unfinished(known: Explanation) -> Iterator[str]:
+    if not known.finished:
+        why = "The time budget ended the search" if known.out_of_time else "It was interrupted"
+        yield f"{why} while {plain(known.doing)}; what follows is what was known by then."
+
+
+def _conditions(known: Explanation, manifest: Manifest) -> Iterator[str]:
+    names = {cause.workload for cause in known.causes} or {c.workload for c in known.changes}
+    for workload in manifest.matrix.workloads:
+        if workload.name in names:
+            yield f"program {workload.name}: {_program(workload, manifest)}"
+    for record in manifest.toolchains:
+        if "~" not in record.name and record.name in (known.request.older, known.request.newer):
+            yield f"{record.name}: {record.version} ({record.provider})"
+    host = manifest.host
+    yield f"{host.cpu}, {host.cpus} CPUs, {amount(host.memory, 'bytes')}, Linux {host.kernel}"
+    yield (
+        f"{known.trials} trials of {known.builds} builds, in rounds of both versions and what is "
+        f"compared with them, in random order; probe: {manifest.matrix.probe}; GOMAXPROCS is the "
+        f"number of CPUs of a lane ({manifest.matrix.trials.cpus})"
+    )
+
+
+def _program(workload: WorkloadSpec, manifest: Manifest) -> str:
+    module = manifest.module_of(workload.name)
+    if workload.module is not None:
+        what = f"go run {workload.module}"
+    elif workload.benchmark is not None:
+        bench = workload.benchmark
+        what = f"benchmarks {bench.run} in {bench.package} of {module}"
+    else:
+        what = f"package {workload.package} of {module or 'no module'}"
+    args = shlex.join(without_secrets(workload.args))
+    return f"{what}, run with {args}" if args else what
+
+
+def _table(known: Explanation) -> str:
+    lines = ["| Workload | Metric | Before | After | Change | 95 % interval | Rounds | |",
+             "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    for row in rows(known):
+        cells = (plain(row.workload), code(row.metric), row.before, row.after, row.change,
+                 row.interval, str(row.rounds), row.decision)  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return "\n".join(f"- {plain(without_places(text))}" for text in texts)
+
+
+def _patches(stage: Stage | None) -> Iterator[tuple[str, str]]:
+    if stage is not None and stage.patch:
+        yield "culprit.diff", stage.patch
+    if stage is not None and stage.remedy:
+        yield "remedy.diff", stage.remedy
+
+
+def _fenced(text: str, language: str) -> str:
+    lines = text.splitlines()
+    if len(lines) > _PATCH_LINES:
+        lines = [*lines[:_PATCH_LINES], f"… {len(lines) - _PATCH_LINES} more lines"]
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([f"{fence}{language}", *lines, fence])

@@ -1,0 +1,170 @@
+"""Prepare an explanation: what is asked, and the run directory to measure into."""
+
+import secrets
+import shlex
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.bisect.prepare import Setup, open_setup
+from harness.bisect.record import Request as BisectRequest
+from harness.errors import HarnessError, MissingError
+from harness.explain.record import RECORD, Explanation, Request
+from harness.explain.subject import MATRIX, matrix_of
+from harness.files.document import parse_model
+from harness.files.inside import read_inside
+from harness.golang.cache import default_cache
+from harness.golang.toolchains.resolve import Say
+from harness.matrix.load import Matrix
+from harness.matrix.models import QuestionSpec
+from harness.models import Frozen
+from harness.run.directory import reserve
+from harness.text.suggestions import did_you_mean
+
+_RECORD_BYTES, _RECORD_VALUES = 32 << 20, 1_000_000
+"""Limits on a record that is read: it may come from elsewhere."""
+
+
+class Arguments(Frozen):
+    """What the command line says."""
+
+    subject: str | None = None
+    args: tuple[str, ...] = ()
+    older: str | None = None
+    newer: str | None = None
+    workload: str | None = None
+    metric: str | None = None
+    repository: Path | None = None
+    smallest: float = 0.01
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """An explanation, ready to measure."""
+
+    request: Request
+    matrix: Matrix
+    directory: Path
+    command: tuple[str, ...]
+    cache: Path
+    say: Say
+
+    @property
+    def workloads(self) -> list[str]:
+        """Those that are measured."""
+        names = [workload.name for workload in self.matrix.spec.workloads]
+        return names if self.request.workload is None else [self.request.workload]
+
+    @property
+    def metrics(self) -> list[str]:
+        """Those that are compared first."""
+        if self.request.metric is not None:
+            return [self.request.metric]
+        question = self.matrix.spec.question or QuestionSpec()
+        return [metric for metric in question.program_metrics if "*" not in metric] or ["rss.peak"]
+
+    def setup(self, workload: str, metric: str, *, better: bool = False) -> Setup:
+        """A bisection of one metric of one workload in the same run directory.
+
+        ``better`` makes the newer version the good end.
+
+        Raises:
+            HarnessError: an end cannot be had, or the workload is no program.
+        """
+        asked = self.request
+        good, bad = (asked.newer, asked.older) if better else (asked.older, asked.newer)
+        request = BisectRequest(
+            matrix=str(self.matrix.path), matrix_text=self.matrix.text, workload=workload,
+            metric=metric, good=good, bad=bad, repository=asked.repository,
+            smallest=asked.smallest, seed=asked.seed,
+        )  # fmt: skip
+        return open_setup(
+            request, self.matrix, self.directory, command=self.command, say=self.say,
+            metrics=self.metrics, candidate="good" if better else "bad",
+        )  # fmt: skip
+
+
+def begin(arguments: Arguments, *, reports: Path, command: tuple[str, ...], say: Say) -> Inquiry:
+    """Find out what to measure, and make a new run directory.
+
+    Raises:
+        HarnessError: there is nothing to measure, or the directory cannot be made.
+    """
+    cache = default_cache()
+    matrix = _matrix(arguments, cache, say)
+    request = _request(arguments, matrix)
+    name = request.workload or matrix.spec.workloads[0].name
+    directory = reserve(reports, f"explain-{name}", datetime.now(UTC))
+    return Inquiry(request, matrix, directory, command, cache, say)
+
+
+def resume(directory: Path, arguments: Arguments, *, command: tuple[str, ...], say: Say) -> Inquiry:
+    """Continue an interrupted explanation.
+
+    The directory may come from elsewhere, so nothing that it names is executed: what is measured
+    is what the command line names, and must be what the directory was made from.
+
+    Raises:
+        HarnessError: the directory holds none, or it asks something else than the command line.
+    """
+    try:
+        data = read_inside(directory, RECORD, _RECORD_BYTES)
+    except MissingError:
+        raise HarnessError(f"{directory} is no explanation: it has no {RECORD}") from None
+    stored = parse_model(Explanation, data, str(directory / RECORD), values=_RECORD_VALUES).request
+    seeded = arguments.model_copy(update={"seed": arguments.seed or stored.seed})
+    matrix = _matrix(arguments, default_cache(), say)
+    request = _request(seeded, matrix)
+    for name, said in request:
+        if said != (known := getattr(stored, name)):
+            what = "matrix" if name == "matrix_text" else name
+            shown = "" if name == "matrix_text" else f" {known!r}, not {said!r}"
+            raise HarnessError(
+                f"{directory} cannot be resumed: it was begun with another {what}{shown}; give the "
+                "same command line, or start anew"
+            )
+    return Inquiry(request, matrix, directory.resolve(), command, default_cache(), say)
+
+
+def going_on(command: Sequence[str], directory: Path) -> str:
+    """The command that continues an explanation: as it was begun, and where."""
+    words = list(command)
+    if "--resume" in words:
+        return shlex.join(words)
+    end = words.index("--") if "--" in words else len(words)
+    return shlex.join([*words[:end], "--resume", str(directory), *words[end:]])
+
+
+def forget(inquiry: Inquiry) -> None:
+    """Remove the directory of an explanation that did not begin."""
+    with suppress(OSError):  # something is in it
+        inquiry.directory.rmdir()
+
+
+def _matrix(arguments: Arguments, cache: Path, say: Say) -> Matrix:
+    ends = [end for end in (arguments.older, arguments.newer) if end is not None]
+    return matrix_of(arguments.subject, arguments.args, ends, cache, say)
+
+
+def _request(arguments: Arguments, matrix: Matrix) -> Request:
+    question = matrix.spec.question or QuestionSpec()
+    ends = {"from": arguments.older or question.baseline,
+            "to": arguments.newer or question.candidate}  # fmt: skip
+    for flag, end in ends.items():
+        if end is None:
+            raise HarnessError(f"{matrix.path} has no question with both versions; give --{flag}")
+    names = [workload.name for workload in matrix.spec.workloads]
+    if arguments.workload is not None and arguments.workload not in names:
+        hint = did_you_mean(arguments.workload, names)
+        raise HarnessError(f"{matrix.path} has no workload {arguments.workload!r}{hint}")
+    return Request(
+        subject=arguments.subject or MATRIX, args=arguments.args, matrix_text=matrix.text,
+        older=str(ends["from"]), newer=str(ends["to"]), workload=arguments.workload,
+        metric=arguments.metric,
+        repository=str(arguments.repository.resolve()) if arguments.repository else None,
+        smallest=arguments.smallest,
+        seed=secrets.randbelow(1 << 31) if arguments.seed is None else arguments.seed,
+    )  # fmt: skip

@@ -1,0 +1,186 @@
+"""From two versions to the cause: compare, follow what changed, check the cure, step by step."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from harness.analysis.conclusion import conclude
+from harness.analysis.evidence import read_evidence
+from harness.analysis.models import Verdict
+from harness.bisect.prepare import Setup
+from harness.bisect.record import Bisection
+from harness.bisect.stages import Descent
+from harness.errors import HarnessError
+from harness.explain import sentences
+from harness.explain.cure import Remedy, is_like_older, remedy_of
+from harness.explain.prepare import Inquiry
+from harness.explain.record import Cause, Change, Cure, Explanation, Where
+from harness.metrics.catalogue import describe
+from harness.run.store import Run, read_trials
+
+_FOLLOWED = (
+    "rss.peak", "tree.rss.peak", "rss.avg", "heap.live", "allocs.bytes", "allocs.objects",
+    "gc.cpu", "cpu.user", "wall",
+)  # fmt: skip
+"""Metrics that are followed where the question's own did not change; the first that did."""
+_ROUNDS = 5
+"""Rounds of both ends, at least, before other metrics are judged."""
+
+
+@dataclass
+class Search:
+    """One explanation under way."""
+
+    inquiry: Inquiry
+    doing: str = "preparing"
+    """What is under way."""
+    changes: list[Change] = field(default_factory=list)
+    causes: list[Cause] = field(default_factory=list)
+    where: tuple[Where, ...] = ()
+    moved: tuple[str, ...] = ()
+    finished: bool = False
+    _builds: set[str] = field(default_factory=set)
+    _remedies: list[tuple[Remedy, Cause]] = field(default_factory=list)
+    """What removes a change again, and which."""
+
+    @property
+    def record(self) -> Explanation:
+        """What is known so far."""
+        known = Explanation(
+            request=self.inquiry.request, headline="", changes=tuple(self.changes),
+            where=self.where, moved=self.moved, causes=tuple(self.causes), finished=self.finished,
+            doing="" if self.finished else self.doing,
+            trials=len(read_trials(self.inquiry.directory)), builds=len(self._builds),
+        )  # fmt: skip
+        return known.model_copy(update={"headline": sentences.headline(known)})
+
+    def run(self) -> Iterator[str]:
+        """Take each step, and yield what it told, in a sentence.
+
+        Raises:
+            HarnessError: an end does not build or does not run.
+        """
+        for workload in self.inquiry.workloads:
+            for metric in self.inquiry.metrics:
+                yield self._compare(workload, metric).answer
+        yield from self._look_around()
+        for change in sorted(self._changed(), key=sentences.weight, reverse=True):
+            yield from self._follow(change)
+        if self.causes:
+            self._tell_where(self._verdict())
+        self.finished = True
+
+    def _changed(self) -> list[Change]:
+        return [change for change in self.changes if change.changed]
+
+    def _compare(self, workload: str, metric: str) -> Change:
+        """Compare both ends, and note the change."""
+        self.doing = f"comparing {metric} of {workload} between both versions"
+        setup = self.inquiry.setup(workload, metric)
+        with setup.runner.pool:
+            descent = Descent(setup, setup.span)
+            effect = descent.compare(setup.span).effect
+            if effect.rounds < _ROUNDS:
+                setup.runner.rounds((setup.span.good, setup.span.bad), _ROUNDS - effect.rounds)
+            self._note(setup)
+        change = sentences.change_of(setup.request, setup.span, effect)
+        self.changes.append(change)
+        return change
+
+    def _look_around(self) -> Iterator[str]:
+        """Where memory sits and what else moved; follow that if nothing else did."""
+        self.doing = "judging all metrics"
+        verdict = self._verdict()
+        self._tell_where(verdict)
+        if self._changed() or self.inquiry.request.metric is not None:
+            return
+        for workload in self.inquiry.workloads:
+            found = {c.metric for c in verdict.comparisons if c.workload == workload and c.changed}
+            metric = next((name for name in _FOLLOWED if name in found), None)
+            if metric is not None:
+                yield self._compare(workload, metric).answer
+
+    def _verdict(self) -> Verdict:
+        run = Run.load(self.inquiry.directory)
+        return conclude(run, evidence=read_evidence(run))
+
+    def _tell_where(self, verdict: Verdict) -> None:
+        changed = {change.workload for change in self._changed()}
+        self.where = tuple(
+            Where(workload=d.workload, sentence=f"{d.signature}: {d.evidence}")
+            for d in verdict.diagnosis if d.workload in changed
+        )  # fmt: skip
+        self.moved = tuple(sentences.moved(verdict, self.changes))
+
+    def _follow(self, change: Change) -> Iterator[str]:
+        """Follow a change to its cause, unless it is one that is known."""
+        what = f"{change.metric} of {change.workload}"
+        self.doing = f"following {what}"
+        setup = self.inquiry.setup(change.workload, change.metric, better=change.worse is False)
+        with setup.runner.pool:
+            descent = Descent(setup, setup.span)
+            for remedy, cause in self._remedies:
+                if self._is_cured(descent, remedy):
+                    told = change.model_copy(update={"same_as": cause.workload})
+                    self.changes[self.changes.index(change)] = told
+                    yield f"{what} has the same cause: {remedy.what}, the change is gone"
+                    self._note(setup)
+                    return
+            self.causes.append(
+                Cause(workload=change.workload, metric=change.metric, bisection=descent.record)
+            )
+            for stage in descent.run():
+                descent.stages.append(stage)
+                self._update(descent.record)
+                self._note(setup)
+                if stage.kind == "ends" and not descent.changed:
+                    return
+                self.doing = f"following {what}, after the step {stage.title!r}"
+                if stage.kind != "ends":
+                    yield f"{stage.title}: {stage.answer}"
+            yield from self._check(descent)
+            self._note(setup)
+
+    def _check(self, descent: Descent) -> Iterator[str]:
+        """Turn the cause that was found back in the newer version."""
+        remedy, cure = remedy_of(descent), None
+        if remedy is not None:
+            self.doing = f"checking the cure of {self.causes[-1].workload}"
+            cure = self._cure(descent, remedy)
+        self._update(descent.record.model_copy(update={"finished": True}), cure)
+        if remedy is not None and cure is not None:
+            if cure.restored:
+                self._remedies.append((remedy, self.causes[-1]))
+            yield f"Cure: {cure.answer}"
+
+    def _update(self, bisection: Bisection, cure: Cure | None = None) -> None:
+        self.causes[-1] = self.causes[-1].model_copy(update={"bisection": bisection, "cure": cure})
+
+    def _is_cured(self, descent: Descent, remedy: Remedy) -> bool:
+        """Whether what removed another change removes this one as well."""
+        setup = descent.setup
+        classifier = descent.compare(setup.span)
+        if classifier.effect.decision != "changed":
+            return False
+        try:
+            found = classifier.classify(remedy.apply(setup))
+        except HarnessError:
+            return False
+        return is_like_older(setup.span, found.state) is True
+
+    def _cure(self, descent: Descent, remedy: Remedy) -> Cure:
+        setup = descent.setup
+        newer = setup.span.newer.name
+        try:
+            point = remedy.apply(setup)
+        except HarnessError as error:
+            answer = f"it could not be checked in {newer}: {error}"
+            return Cure(what=remedy.what, answer=answer)
+        found = descent.compare(setup.span).classify(point)
+        restored = is_like_older(setup.span, found.state)
+        answer = sentences.of_cure(setup.span, found, remedy.what, describe(setup.request.metric))
+        return Cure(what=remedy.what, finding=found, restored=restored, answer=answer)
+
+    def _note(self, setup: Setup) -> None:
+        """Count what was built."""
+        names = {build.label for build in setup.runner.manifest.builds}
+        self._builds |= names

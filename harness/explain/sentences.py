@@ -1,0 +1,118 @@
+"""What an explanation says. Pure functions."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from harness.analysis.models import Comparison, Verdict
+from harness.bisect import sentences as told
+from harness.bisect.compare import EndsEffect
+from harness.bisect.points import Finding, Span
+from harness.bisect.record import Request
+from harness.bisect.stages import is_worse
+from harness.explain.record import Cause, Change, Explanation
+from harness.metrics.catalogue import Metric, describe
+from harness.report import wording
+from harness.text.words import amount, listed, percent
+
+_TOLD = (
+    "rss.peak", "rss.end", "rss.avg", "heap.live", "allocs.bytes", "allocs.objects", "gc.cycles",
+    "gc.cpu", "cpu.user", "cpu.system", "wall", "goroutines", "requests.rate", "latency.p99",
+    "binary.size",
+)  # fmt: skip
+"""Metrics that a sentence about what else changed may name, the most telling first."""
+_MOST = 6
+
+
+def change_of(request: Request, span: Span, effect: EndsEffect) -> Change:
+    """A comparison of both ends, in words; the good end is the older version."""
+    metric = describe(request.metric)
+    worse = None
+    if effect.decision == "changed" and metric.direction != "neutral":
+        worse = is_worse(request.metric, effect)
+    what, unit = f"{request.metric} of {request.workload}", metric.unit
+    good, bad = span.good.name, span.bad.name
+    visible = None
+    if effect.decision == "changed":
+        answer = f"with {bad} {told.of_step(request, effect, unit)} than with {good}"
+    else:
+        visible = _farthest(effect)
+        seen = "" if visible is None else f"; a change of {percent(visible)} would have been seen"
+        if effect.decision == "unchanged":
+            least = percent(request.smallest)
+            if effect.ratio is None:
+                least = amount(request.smallest * effect.size, unit)
+            answer = f"{what} does not change by {least} or more from {good} to {bad}{seen}"
+        else:
+            answer = f"no change of {what} from {good} to {bad} could be shown{seen}"
+        answer += f" ({told.rounds(effect, unit)})"
+    return Change(workload=request.workload, metric=request.metric, unit=unit, effect=effect,
+                  worse=worse, answer=answer, visible=visible)  # fmt: skip
+
+
+def _farthest(effect: EndsEffect) -> float | None:
+    """The largest relative change that the interval does not exclude."""
+    if effect.ci is None:
+        return None
+    return max(abs(bound - 1) for bound in effect.ci)
+
+
+def weight(change: Change) -> float:
+    """How much a change matters: the size of its logarithm; without a ratio, more than any."""
+    return abs(math.log(change.effect.ratio)) if change.effect.ratio else math.inf
+
+
+def moved(verdict: Verdict, changes: Sequence[Change]) -> Iterator[str]:
+    """What other metrics changed, a sentence for each workload."""
+    asked = {(change.workload, change.metric) for change in changes}
+    for workload in dict.fromkeys(change.workload for change in changes):
+        found = {
+            c.metric: c for c in verdict.comparisons
+            if c.workload == workload and c.changed and (workload, c.metric) not in asked
+        }  # fmt: skip
+        if names := [name for name in _TOLD if name in found][:_MOST]:
+            yield f"{workload}: {listed([_of(found[name]) for name in names])}"
+
+
+def _of(comparison: Comparison) -> str:
+    return f"{comparison.metric} {wording.effect(comparison)}"
+
+
+def of_cure(span: Span, found: Finding, what: str, metric: Metric) -> str:
+    """What turning the cause back in the newer end did."""
+    newer, older = span.newer.name, span.older.name
+    reason = told.first_line(found.reason)
+    if found.state == "unresolved":
+        return f"{newer} with {what} could not be measured: {reason}"
+    if found.state == "doubtful":
+        return f"{newer} with {what} is like neither version: another cause may remain ({reason})"
+    good = found.state == "good"
+    like = older if good == span.regression else newer
+    size = told.against(found, metric.unit)
+    against = f"{size} against {span.good.name}, {found.rounds} rounds"
+    if like == older:
+        return f"{newer} with {what} is like {older} again ({against})"
+    return f"{newer} with {what} is still like {newer} ({against}): something else adds to it"
+
+
+def headline(known: Explanation) -> str:
+    """The answer in one sentence, as far as the search has gone."""
+    if not known.changes:
+        return "nothing has been measured yet"
+    changed = [change for change in known.changes if change.changed]
+    if not changed:
+        return "; ".join(change.answer for change in known.changes)
+    if not known.causes:
+        return "; ".join(change.answer for change in changed)
+    parts = [_of_cause(cause) for cause in known.causes]
+    parts += [
+        f"{c.metric} of {c.workload} has the same cause as that of {c.same_as}"
+        for c in changed
+        if c.same_as
+    ]
+    return "; ".join(parts)
+
+
+def _of_cause(cause: Cause) -> str:
+    """With what the cure showed, where it showed that it is the whole cause."""
+    known = cause.bisection.headline
+    return f"{known}; {cause.cure.answer}" if cause.cure and cause.cure.finding else known

@@ -1,0 +1,120 @@
+"""The story of an explanation, step by step, for the page and the Markdown. Pure functions."""
+
+from collections.abc import Iterator
+
+from harness.bisect.points import Effect
+from harness.bisect.record import Bisection, Stage, StageKind
+from harness.explain.record import Cause, Change, Explanation
+from harness.metrics import words
+from harness.models import Frozen
+from harness.report import wording
+from harness.report.wording import NOTHING
+
+_TITLES: dict[StageKind, str] = {
+    "survey": "A change that came and went",
+    "releases": "Which release brought it",
+    "toggles": "What can be turned on and off",
+    "sites": "Where in the program",
+    "source": "Which code of the standard library",
+    "commits": "Which commit",
+}
+
+
+class Row(Frozen):
+    """A comparison of both versions, for a table."""
+
+    workload: str
+    metric: str
+    before: str
+    after: str
+    change: str
+    interval: str
+    rounds: int
+    decision: str
+    tone: str
+
+
+class Part(Frozen):
+    """A step of the story."""
+
+    title: str
+    sentences: tuple[str, ...]
+    stage: Stage | None = None
+    """What was measured in it."""
+    cause: int = 0
+    """The index of the cause that it belongs to."""
+
+
+def rows(known: Explanation) -> list[Row]:
+    """What changed and what did not."""
+    return [_row(change) for change in known.changes]
+
+
+def _row(change: Change) -> Row:
+    effect = change.effect
+    before, after = _values(change)
+    tone = "same" if effect.decision == "unchanged" else "unclear"
+    if change.changed:
+        tone = {True: "worse", False: "better", None: "changed"}[change.worse]
+    return Row(
+        workload=change.workload, metric=change.metric, before=before, after=after,
+        change=size(effect, change.unit), interval=_interval(effect, change.unit),
+        rounds=effect.rounds,
+        decision=f"the same cause as {change.same_as}" if change.same_as else tone, tone=tone,
+    )  # fmt: skip
+
+
+def _values(change: Change) -> tuple[str, str]:
+    """Typical values with the older and with the newer version."""
+    effect = change.effect
+    if not effect.ratio or not effect.size:
+        return NOTHING, NOTHING
+    newer = effect.size * min(1.0, effect.ratio)
+    values = (newer / effect.ratio, newer)
+    before, after = (words.level(change.metric, value, change.unit) for value in values)
+    return before, after
+
+
+def size(effect: Effect, unit: str) -> str:
+    """A change, signed: ``+59.9 %``, or an amount where there is no ratio."""
+    if effect.ratio is not None or effect.difference is None:
+        return wording.percent(effect.ratio)
+    return wording.difference(effect.difference, unit)
+
+
+def _interval(effect: Effect, unit: str) -> str:
+    if effect.ratio is not None or effect.difference_ci is None:
+        return wording.interval(effect.ci)
+    return " to ".join(wording.difference(bound, unit) for bound in effect.difference_ci)
+
+
+def parts(known: Explanation) -> list[Part]:
+    """The steps after the comparison, in order."""
+    return [part for number, cause in enumerate(known.causes) for part in _of_cause(cause, number)]
+
+
+def _of_cause(cause: Cause, number: int) -> Iterator[Part]:
+    for stage in cause.bisection.stages:
+        if stage.kind in _TITLES:
+            sentences = [stage.answer, *_ruled_out(stage), *stage.confirmed]
+            sentences += [f"stopped there: {stage.stopped}"] if stage.stopped else []
+            yield Part(title=_TITLES[stage.kind], sentences=tuple(sentences), stage=stage,
+                       cause=number)  # fmt: skip
+    if cause.cure is not None:
+        yield Part(title="The cure", sentences=(cause.cure.answer,), cause=number)
+    elif cause.bisection.finished:
+        yield Part(title="The cure", sentences=(_nothing(cause.bisection),), cause=number)
+
+
+def _ruled_out(stage: Stage) -> Iterator[str]:
+    """What was ruled out among toggles."""
+    names = [n for s in stage.suspects if s.verdict == "ruled out" for n in s.toggles]
+    if names:
+        yield f"ruled out: {', '.join(dict.fromkeys(names))}"
+
+
+def _nothing(bisection: Bisection) -> str:
+    named = [f for stage in bisection.stages if stage.kind == "source" for f in stage.functions]
+    if named:
+        return "no patch was found that could be reverted"
+    return "nothing was found that could be turned back; the steps above say what is left"
