@@ -222,8 +222,14 @@ def headline(bisection: Bisection) -> str:
         survey = stages.get("survey")
         return stages["ends"].answer + (f"; {survey.answer}" if survey else "")
     parts = [stages["ends"].answer] + [s.answer for s in bisection.stages if s.kind == "survey"]
-    parts += [_part(stage) for kind, stage in stages.items() if kind not in ("ends", "survey")]
-    return "; ".join(part for part in parts if part)
+    return "; ".join([*parts, *narrowed(bisection)])
+
+
+def narrowed(bisection: Bisection) -> Iterator[str]:
+    """What each stage told that narrowed the change down, in a few words."""
+    for stage in bisection.stages:
+        if stage.kind not in ("ends", "survey") and (told := _part(stage)):
+            yield told
 
 
 def _part(stage: Stage) -> str:

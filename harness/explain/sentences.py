@@ -1,7 +1,7 @@
 """What an explanation says. Pure functions."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.analysis.models import Comparison, Verdict
 from harness.bisect import sentences as told
@@ -103,7 +103,8 @@ def headline(known: Explanation) -> str:
         return "; ".join(change.answer for change in known.changes)
     if not known.causes:
         return "; ".join(change.answer for change in changed)
-    parts = [_of_cause(cause) for cause in known.causes]
+    answers = {(change.workload, change.metric): change.answer for change in changed}
+    parts = [part for cause in known.causes for part in _of_cause(cause, answers)]
     parts += [
         f"{c.metric} of {c.workload} has the same cause as that of {c.same_as}"
         for c in changed
@@ -112,7 +113,9 @@ def headline(known: Explanation) -> str:
     return "; ".join(parts)
 
 
-def _of_cause(cause: Cause) -> str:
-    """With what the cure showed, where it showed that it is the whole cause."""
-    known = cause.bisection.headline
-    return f"{known}; {cause.cure.answer}" if cause.cure and cause.cure.finding else known
+def _of_cause(cause: Cause, answers: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    """From the change to what the cure showed."""
+    yield answers[cause.workload, cause.metric]
+    yield from told.narrowed(cause.bisection)
+    if cause.cure is not None:
+        yield cause.cure.answer
