@@ -183,7 +183,8 @@ def open_setup(
         command: the command line, for the record.
         say: told of downloads and builds.
         metrics: those of the run's question; the request's alone if there are none.
-        candidate: which end is the candidate of the run's question.
+        candidate: which end is the candidate of the run's question, and so the newer one of two
+            that are of one age.
 
     Raises:
         HarnessError: an end cannot be had, the workload is no program, or the directory holds
@@ -215,7 +216,7 @@ def open_setup(
         directory, manifest, source, metric=request.metric, build=ends[0].build, env=ends[0].env,
         cache=cache, say=say,
     )  # fmt: skip
-    span = _span(good, bad, source, repository)
+    span = _span(good, bad, source, repository, newer=candidate)
     return Setup(request, matrix, directory, span, runner, cache, say)
 
 
@@ -228,17 +229,22 @@ def _toolchains(
     return others | {name: toolchain for name, toolchain in made.items() if toolchain}
 
 
-def _span(good: Point, bad: Point, source: Source, repository: Path | None) -> Span:
+def _span(
+    good: Point, bad: Point, source: Source, repository: Path | None, *,
+    newer: Literal["good", "bad"],
+) -> Span:  # fmt: skip
     """Which end is the newer one.
 
-    Of one release, the one with the newer go line, or else with fewer compiler switches turned off.
+    Of one release, the one with the newer go line, or else with fewer compiler switches turned off;
+    and of ends that are alike in all this, ``newer``.
     """
     one, other = (_age(point, source) for point in (good, bad))
-    mended = one > other
+    mended = one > other or (one == other and newer == "good")
     if one == other and repository is not None:
         mended = comes_after(repository, good, bad)
-    older, newer = (bad, good) if mended else (good, bad)
-    return Span(older=older, newer=newer, regression=not mended)
+    return Span(
+        older=bad if mended else good, newer=good if mended else bad, regression=not mended
+    )
 
 
 def _age(point: Point, source: Source) -> tuple[GoVersion, GoVersion, int]:

@@ -23,7 +23,7 @@ _FOLLOWED = (
 )  # fmt: skip
 """Metrics that are followed where the question's own did not change; the first that did."""
 _ROUNDS = 5
-"""Rounds of both ends, at least, before other metrics are judged."""
+"""Rounds of both ends, at least, before other metrics are judged where the first did not change."""
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Search:
         with setup.runner.pool:
             descent = Descent(setup, setup.span)
             effect = descent.compare(setup.span).effect
-            if effect.rounds < _ROUNDS:
+            if effect.decision != "changed" and effect.rounds < _ROUNDS:
                 setup.runner.rounds((setup.span.good, setup.span.bad), _ROUNDS - effect.rounds)
             self._note(setup)
         change = sentences.change_of(setup.request, setup.span, effect)
@@ -162,10 +162,12 @@ class Search:
         if classifier.effect.decision != "changed":
             return False
         try:
-            found = classifier.classify(remedy.apply(setup))
+            point = remedy.apply(setup)
         except HarnessError:
             return False
-        return is_like_older(setup.span, found.state) is True
+        if point.name == setup.span.older.name:
+            return True
+        return is_like_older(setup.span, classifier.classify(point).state) is True
 
     def _cure(self, descent: Descent, remedy: Remedy) -> Cure:
         setup = descent.setup
@@ -175,6 +177,9 @@ class Search:
         except HarnessError as error:
             answer = f"it could not be checked in {newer}: {error}"
             return Cure(what=remedy.what, answer=answer)
+        if point.name == setup.span.older.name:
+            answer = f"{newer} with {remedy.what} is {point.name}: there is nothing else"
+            return Cure(what=remedy.what, restored=True, answer=answer)
         found = descent.compare(setup.span).classify(point)
         restored = is_like_older(setup.span, found.state)
         answer = sentences.of_cure(setup.span, found, remedy.what, describe(setup.request.metric))

@@ -1,0 +1,138 @@
+"""``gomatrix explain`` as a user runs it, on real toolchains."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from projects import Project
+from waiting import wait_until
+
+from harness.explain.record import Explanation
+from harness.run.store import Run, read_trials
+
+pytestmark = pytest.mark.toolchain
+
+SETTING = ("explain", "./go_fixtures/livemap", "--from", "go1.24.3+noswissmap", "--to", "go1.24.3",
+           "--seed", "3")  # fmt: skip
+PROGRAM = ("--", "-entries=100000")
+
+
+@pytest.fixture
+def bare(project: Project) -> Project:
+    """A module without a matrix."""
+    (project.root / "matrix.yaml").unlink()
+    return project
+
+
+def _found(project: Project) -> Explanation:
+    return Explanation.model_validate_json((project.latest / "explain.json").read_bytes())
+
+
+def test_an_experiment_is_found_and_its_cure_checked(bare: Project) -> None:
+    done = bare.gomatrix(*SETTING, *PROGRAM)
+    assert done.returncode == 0, done.stderr
+    found = _found(bare)
+    assert found.finished
+    (change,) = found.changes
+    assert change.worse is False  # a map of swiss tables takes less
+    (cause,) = found.causes
+    kinds = [stage.kind for stage in cause.bisection.stages]
+    assert kinds == ["ends", "toggles"]  # nothing is searched that a toggle explains
+    suspects = cause.bisection.stages[1].suspects
+    assert [(s.toggles, s.verdict) for s in suspects] == [(("swissmap",), "implicated")]
+    assert cause.cure is not None
+    assert cause.cure.restored
+    assert "with swissmap turned back is go1.24.3+noswissmap" in found.headline
+    assert found.headline in done.stdout
+    page = (bare.latest / "report.html").read_text(encoding="utf-8")
+    for title in ("1. What changed", "2. What can be turned on and off", "3. The cure"):
+        assert title in page
+    told = (bare.latest / "report.md").read_text(encoding="utf-8")
+    assert str(bare.root) not in told
+    assert "package ./go\\_fixtures/livemap of gomatrix.test/fixtures" in told
+    assert re.search(r"\| livemap \| `rss.peak` \| [\d.]+ MiB \| [\d.]+ MiB \| −", told)
+    run = Run.load(bare.latest)  # any other command can read it
+    ids = [trial.id for trial in run.trials]
+    assert len(ids) == len(set(ids)) == found.trials
+    compared = bare.gomatrix("compare", "reports/latest", "go1.24.3", "go1.24.3+noswissmap")
+    assert compared.returncode == 0
+
+
+def test_where_nothing_changed_it_says_how_much_it_would_have_seen(bare: Project) -> None:
+    words = ("explain", "go_fixtures/largebuffers", "--from", "go1.24.3+noswissmap", "--to",
+             "go1.24.3", "--json")  # fmt: skip
+    done = bare.gomatrix(*words, "--", "-retain-mib=96")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [change["effect"]["decision"] for change in found["changes"]] == ["unchanged"]
+    assert found["causes"] == []
+    told = r"does not change by 1 % or more .*; a change of [\d.]+ % would have been seen"
+    assert re.search(told, found["headline"])
+
+
+def test_killed_it_goes_on_and_measures_each_trial_once(bare: Project) -> None:
+    program = str(Path(sys.executable).with_name("gomatrix"))
+    process = subprocess.Popen(
+        [program, *SETTING, *PROGRAM], cwd=bare.root, stdout=subprocess.DEVNULL
+    )
+
+    def screening() -> list[Path]:
+        found = bare.root.glob("reports/*-explain-*/trials.jsonl")
+        return [path for path in found if path.read_bytes().count(b"\n") > 8]
+
+    wait_until(lambda: bool(screening()))
+    (trials,) = screening()
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = trials.read_bytes()
+    other = bare.gomatrix(*SETTING, "--resume", str(trials.parent), "--", "-entries=90000")
+    assert other.returncode == 2
+    assert "was begun with another args" in other.stderr
+    done = bare.gomatrix(*SETTING, "--resume", str(trials.parent), *PROGRAM)
+    assert done.returncode == 0, done.stderr
+    assert trials.read_bytes().startswith(before[: before.rindex(b"\n")])
+    ids = [trial.id for trial in read_trials(trials.parent)]
+    assert len(ids) == len(set(ids))
+    assert "with swissmap turned back is" in _found(bare).headline
+
+
+def test_a_budget_is_kept_and_the_rest_is_done_later(bare: Project) -> None:
+    started = time.monotonic()
+    done = bare.gomatrix(*SETTING, "--within", "4s", *PROGRAM)
+    assert time.monotonic() - started < 30  # not a measurement: a build alone takes longer than 4 s
+    assert done.returncode == 1, done.stderr
+    found = _found(bare)
+    assert found.out_of_time
+    assert not found.finished
+    assert f"out of time while {found.doing}; to continue: gomatrix explain" in done.stdout
+    assert "The time budget ended" in (bare.latest / "report.html").read_text(encoding="utf-8")
+    again = bare.gomatrix(*SETTING, "--resume", str(bare.latest), *PROGRAM)
+    assert again.returncode == 0, again.stderr
+    assert _found(bare).finished
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["./go_fixtures/short"], "name both versions, as --from go1.23.9 --to go1.24.3"),
+        (["./nowhere", "--from", "go1.24.3", "--to", "go1.24.3+noswissmap"],
+         "there is no directory nowhere"),
+        (["./go_fixtures/short", "--from", "go1.24.3", "--to", "1.24"], "write go1.24"),
+        (["--from", "go1.24.3", "--to", "go1.24.3+noswismap"], "did you mean"),
+        (["./go_fixtures/short", "--within", "soon"], "write it as 90s, 10m or 1h"),
+        (["--resume", "go_fixtures"], "is no explanation"),
+    ],
+)  # fmt: skip
+def test_mistakes_end_with_one_message(
+    project: Project, arguments: list[str], message: str
+) -> None:
+    done = project.gomatrix("explain", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
