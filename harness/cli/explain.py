@@ -78,7 +78,7 @@ def explain(  # noqa: PLR0913 - one for each option
     workload: str | None, metric: str | None, seconds: float | None, repository: Path | None,
     smallest: float, seed: int | None, directory: Path | None, reports: Path, as_json: bool,
 ) -> None:  # fmt: skip
-    """Explain what changed between two versions of Go: from the change to its cause.
+    """Explain what changed between two versions: from the change to its cause.
 
     Names a package of the module here, a published program, or a matrix file; by default the
     matrix.yaml here, or the module. What stands after -- are the program's arguments. It measures
