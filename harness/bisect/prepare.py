@@ -242,9 +242,7 @@ def _span(
     mended = one > other or (one == other and newer == "good")
     if one == other and repository is not None:
         mended = comes_after(repository, good, bad)
-    return Span(
-        older=bad if mended else good, newer=good if mended else bad, regression=not mended
-    )
+    return Span(older=bad if mended else good, newer=good if mended else bad, regression=not mended)
 
 
 def _age(point: Point, source: Source) -> tuple[GoVersion, GoVersion, int]:
