@@ -1,9 +1,10 @@
-// Held drops memory that something else still holds: finalizers behind one that never returns, or
-// goroutines that wait for what never comes.
+// Held drops memory that something else still holds: finalizers or cleanups behind those that never return,
+// goroutines that wait for what never comes, or timers; or it keeps weak pointers to what has gone.
 //
-// It exercises the queue of finalizers, or goroutines. What it shows is the same on every Go version:
-// the live heap grows; from Go 1.26 on runtime/metrics counts the finalizers in the queue. With
-// BEHAVIOUR=off in its environment nothing holds the memory, so that one matrix holds both.
+// It exercises the queues of finalizers and cleanups, goroutines, timers and weak pointers. What it shows is
+// the same on every Go version that has them (cleanups and weak pointers: 1.24): the live heap grows; from
+// Go 1.26 on runtime/metrics counts the finalizers and cleanups in the queues. With BEHAVIOUR=off in its
+// environment nothing holds the memory, so that one matrix holds both.
 package main
 
 import (
@@ -14,10 +15,16 @@ import (
 	"time"
 )
 
+// Go 1.24 and newer have both; the first cleanups never return.
+var (
+	cleanUp func(dropped *object, content []byte)
+	watch   func(*object)
+)
+
 type object struct{ content []byte }
 
 func main() {
-	by := flag.String("by", "finalizers", "what holds the memory: finalizers or goroutines")
+	by := flag.String("by", "finalizers", "what holds the memory: finalizers, cleanups, goroutines, timers or weak (pointers)")
 	count := flag.Int("objects", 1000, "objects that are dropped")
 	flag.Parse()
 
@@ -39,6 +46,16 @@ func drop(by string) {
 			<-make(chan struct{})
 			runtime.KeepAlive(dropped)
 		}()
+	case by == "timers":
+		for i := 0; i < 100; i++ {
+			time.AfterFunc(time.Hour, func() {})
+		}
+	case by == "cleanups":
+		cleanUp(dropped, dropped.content)
+	case by == "weak":
+		for i := 0; i < 400; i++ {
+			watch(&object{})
+		}
 	default:
 		runtime.SetFinalizer(dropped, func(*object) { select {} })
 	}

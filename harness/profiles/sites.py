@@ -41,6 +41,11 @@ def owner_of(site: str) -> str:
     return site.partition(_BEHIND)[0]
 
 
+def function_behind(site: str) -> str:
+    """Return the function that allocates for the user's; empty where that does it itself."""
+    return site.partition(_BEHIND)[2]
+
+
 def by_site(stacks: Mapping[Stack, float], module: str = "") -> dict[str, float]:
     """Sum what stacks hold by site."""
     result: dict[str, float] = {}

@@ -123,7 +123,8 @@ def found_in(run: Run, workload: str, candidate: str) -> Verdict:
         ("churn", "allocation churn grew", "short-lived"),
         ("stacks", "goroutine stacks grew", "heap.stacks"),
         ("mapped", "memory outside the Go heap grew", "(other mappings 6"),
-        ("fragments", "heap fragmentation grew", "in many small spans"),
+        ("fragments", "heap fragmentation grew", "not used by any"),
+        ("fragments", "number of small spans grew", "spans of one page (8.00 KiB)"),
         ("peak", "transient peak grew", "rss.avg"),
     ],
 )

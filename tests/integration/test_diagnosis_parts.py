@@ -19,6 +19,14 @@ workloads:
   - {name: finalized, package: ./go_fixtures/finalized, snapshots: [200ms, 300ms, 400ms, 700ms]}
   - {name: finalizers, package: ./go_fixtures/held, args: ["-by=finalizers"]}
   - {name: goroutines, package: ./go_fixtures/held, args: ["-by=goroutines"]}
+  - {name: cleanups, package: ./go_fixtures/held, args: ["-by=cleanups"]}
+  - {name: timers, package: ./go_fixtures/held, args: ["-by=timers"]}
+  - {name: weak, package: ./go_fixtures/held, args: ["-by=weak"]}
+  - {name: percent, package: ./go_fixtures/pacing, args: ["-by=percent"]}
+  - {name: limit, package: ./go_fixtures/pacing, args: ["-by=limit"]}
+  - {name: garbage, package: ./go_fixtures/pacing, args: ["-by=garbage"]}
+  - {name: spans, package: ./go_fixtures/pacing, args: ["-by=spans"],
+     snapshots: [200ms, 300ms, 400ms, 700ms]}
 trials: 5
 """
 C_THREADS = """\
@@ -56,9 +64,14 @@ def diagnoses(project: Project) -> dict[str, dict[str, str]]:
     return told
 
 
-def test_what_the_runtime_keeps_has_a_name(tmp_path: Path) -> None:
-    project, _ = measured(tmp_path, PARTS)
-    told = diagnoses(project)
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project, _ = measured(tmp_path_factory.mktemp("parts"), PARTS)
+    return project
+
+
+def test_what_the_runtime_keeps_has_a_name(parts: Project) -> None:
+    told = diagnoses(parts)
 
     assert list(told["threads"]) == ["goroutine stacks grew"]
     assert "of stacks or more for itself" in told["threads"]["goroutine stacks grew"]
@@ -76,12 +89,50 @@ def test_what_the_runtime_keeps_has_a_name(tmp_path: Path) -> None:
     assert "queue of finalizers grew" not in told["goroutines"]
     assert "(4 to 1,004 of them wait)" in told["goroutines"]["number of goroutines grew"]
 
-    profile = project.gomatrix(
+    profile = parts.gomatrix(
         "profile", "reports/latest", "goroutines", "go1.27.3 BEHAVIOUR=on"
     ).stdout
     assert "main.drop, in bytes.Repeat" in profile
-    page = (project.latest / "report.html").read_text(encoding="utf-8")
+    page = (parts.latest / "report.html").read_text(encoding="utf-8")
     assert "main.drop, in bytes.Repeat" in page
+
+
+@pytest.mark.parametrize(
+    ("workload", "signature", "words", "metric"),
+    [
+        ("cleanups", "queue of cleanups grew", "from 0 to 1,000", "heap.live"),
+        ("cleanups", "live heap grew", "most of it in main.drop, in bytes.Repeat (+", "heap.live"),
+        ("timers", "live heap grew", "main.drop, in time.newTimer (+", "heap.live"),
+        ("timers", "live heap grew", "): timers, each of which is kept until", "heap.live"),
+        ("weak", "live heap grew", "main.watchWeakly, in weak.", "heap.live"),
+        ("weak", "live heap grew", "): handles of weak pointers", "heap.live"),
+        ("percent", "GC pacing", "heap.goal went from", "heap.goal"),
+        ("limit", "GC pacing", "gc.cycles went from", "allocs.bytes"),
+        ("garbage", "garbage grew", "not yet swept went from", "heap.objects"),
+        ("spans", "runtime metadata grew", "most of it records of spans", "runtime.metadata"),
+        ("spans", "growth over time of the runtime's own structures", "second half",
+         "runtime.metadata"),
+    ],
+)  # fmt: skip
+def test_each_kind_has_its_sentence_and_its_metric(
+    parts: Project, workload: str, signature: str, words: str, metric: str
+) -> None:
+    told = diagnoses(parts)[workload]
+    assert words in told[signature]
+    verdict = json.loads((parts.latest / "verdict.json").read_text(encoding="utf-8"))
+    (compared,) = (
+        c for c in verdict["comparisons"] if (c["workload"], c["metric"]) == (workload, metric)
+    )
+    expected = "equivalent" if metric == "allocs.bytes" else "increase"
+    assert compared["decision"] == expected
+
+
+def test_kinds_are_not_taken_for_each_other(parts: Project) -> None:
+    told = diagnoses(parts)
+    for workload in ("percent", "limit"):
+        assert list(told[workload]) == ["GC pacing"]
+    queues = [w for w, found in told.items() for name in found if name.startswith("queue of")]
+    assert queues == ["finalizers", "cleanups"]
 
 
 @needs_c

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 FIXTURES = ROOT / "go_fixtures"
 FOR_TESTS = {"awkward", "burst", "deep", "effort", "httpservice", "loopvar", "ownprofile",
-             "selfreport", "timers", "varmake"}  # fmt: skip
+             "pacing", "selfreport", "timers", "varmake"}  # fmt: skip
 """Programs that tests need and nobody would measure; go_fixtures/README.md says so of them."""
 
 matrices = sorted([*EXAMPLES.glob("*.matrix.yaml"), *EXAMPLES.glob("*/matrix.yaml")])

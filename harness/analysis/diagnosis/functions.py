@@ -4,8 +4,18 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from harness.analysis.memory import MOST, Functions, MemoryChange
-from harness.profiles.sites import owner_of
+from harness.profiles.sites import function_behind, owner_of
 from harness.text.words import amount, listed, percent
+
+_HOLDERS = (
+    (
+        ("time.newTimer", "time.NewTimer", "time.NewTicker", "time.AfterFunc", "time.After"),
+        "timers, each of which is kept until it fires or is stopped",
+    ),
+    (("weak.",), "handles of weak pointers, which are kept as long as the pointers are"),
+)
+"""By starts of the function that allocates: what such memory is. Go 1.23 and newer allocate every
+timer in ``time.newTimer``."""
 
 
 class Mover(NamedTuple):
@@ -45,6 +55,14 @@ def _together(name: str, sites: list[Mover]) -> Mover:
     if MOST * share <= largest.share <= share / MOST:
         return largest
     return Mover(name, before, after, share)
+
+
+def holder(change: MemoryChange, found: Functions, whole: float) -> str:
+    """What keeps the memory that the movers allocate, where they make what keeps itself alive."""
+    sites = [m.name for m in movers(change, found, whole) if change.sign > 0]
+    behind = [function_behind(site) for site in sites]
+    kinds = [kind for names, kind in _HOLDERS if any(name.startswith(names) for name in behind)]
+    return f": {listed(kinds)}" if kinds else ""
 
 
 def named(

@@ -1,8 +1,9 @@
 """What lies in the Go heap: objects, garbage, and room for more."""
 
-from harness.analysis.diagnosis.functions import named
+from harness.analysis.diagnosis.functions import holder, named
 from harness.analysis.memory import MOST, Found, MemoryChange
 from harness.analysis.pairing import middle
+from harness.text.words import amount
 
 _PAGE = 8192
 _RECORD = 160
@@ -15,7 +16,8 @@ def live_heap(change: MemoryChange) -> Found:
     live = change.metric(change.live)
     resident = change.part("live") if change.accounted else live
     if change.material(live) and change.material(resident):
-        functions = named(change, change.evidence.functions, middle(live) or 0.0)
+        found, whole = change.evidence.functions, middle(live) or 0.0
+        functions = named(change, found, whole) + holder(change, found, whole)
         told = f"{change.live} went from {change.level(change.live)}{functions}"
         yield f"live heap {change.verb}", told
 
@@ -35,16 +37,20 @@ def fragmentation(change: MemoryChange) -> Found:
     unused = change.between(change.booked("unused", "heap.unused"))
     if not change.material(unused):
         return
-    spans = change.runtime(_SPANS)
-    small = change.shown(change.between(spans) * (_PAGE / _RECORD) - MOST * unused)
-    where = (
-        f", in many small spans: the records of spans in use went from {change.levels(spans)}"
-        if small
-        else ""
-    )
     meaning = "reserved for objects in spans, but not used by any"
-    told = f"{change.booked_levels('unused', 'heap.unused', meaning)}{where}"
-    yield f"heap fragmentation {change.verb}", told
+    yield (
+        f"heap fragmentation {change.verb}",
+        change.booked_levels("unused", "heap.unused", meaning),
+    )
+    records = change.runtime(_SPANS)
+    if change.shown(change.between(records) * (_PAGE / _RECORD) - MOST * unused):
+        spans = change.levels(lambda variant: records(variant) / _RECORD, "count")
+        told = (
+            f"spans in use went from {spans} (their records: {change.levels(records)}), as many as "
+            f"spans of one page ({amount(_PAGE, 'bytes')}) make of it: each stays as long as one "
+            "object in it lives"
+        )
+        yield f"number of small spans {change.verb}", told
 
 
 def free_spans(change: MemoryChange) -> Found:
