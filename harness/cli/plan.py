@@ -44,6 +44,8 @@ def _plan_lines(found: Preview) -> Iterator[str]:
     yield f"builds: {len(found.builds)}, {cached} cached, {len(to_do)} to do"
     for build in to_do:
         yield f"  {build.label}"
+    yield "how programs are built and run:"
+    yield from (f"  {sentence}" for sentence in found.built)
     least, most = found.rounds
     rounds = f"{least}" if least == most else f"{least} to {most}"
     lanes = f"{found.lanes} lane{'' if found.lanes == 1 else 's'}"

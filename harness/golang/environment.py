@@ -73,13 +73,13 @@ def rare_collection() -> dict[str, str]:
 
 def passed_environment(caller: Mapping[str, str]) -> dict[str, str]:
     """Return the inherited part of an environment and of the file that ``go env -w`` writes."""
-    stored = {k: v for k, v in _read_go_env(caller).items() if k in _PASSED_GO}
+    stored = {k: v for k, v in stored_environment(caller).items() if k in _PASSED_GO}
     own = {k: v for k, v in caller.items() if k in _PASSED or (k in _PASSED_GO and v)}
     return {"HOME": str(Path.home())} | stored | own
 
 
-def _read_go_env(caller: Mapping[str, str]) -> dict[str, str]:
-    """Read the user's Go environment file, lines of ``KEY=VALUE`` (``go help environment``)."""
+def stored_environment(caller: Mapping[str, str]) -> dict[str, str]:
+    """What ``go env -w`` has stored, in lines of ``KEY=VALUE`` (``go help environment``)."""
     configured = caller.get("GOENV")
     if configured == "off":
         return {}

@@ -7,7 +7,6 @@ from types import MappingProxyType
 
 from harness.errors import HarnessError
 from harness.files.inside import read_inside
-from harness.golang.versions import GoVersion
 from harness.models import Frozen
 
 _TABLE = "src/internal/godebugs/table.go"
@@ -179,60 +178,6 @@ def _entries(source: str, variable: str) -> Iterator[tuple[str, dict[str, str]]]
             for name, rest in _ENTRY.findall(_COMMENT.sub("", body)):
                 fields = {key: text or word for key, text, word in _FIELD.findall(rest)}
                 yield name, fields | {"rest": rest}
-
-
-def default_of(setting: Setting, go_line: str) -> str | None:
-    """The value that a main module with this go line gets, as ``1.22`` or ``1.22.3``.
-
-    ``None`` stands for the toolchain's newest behaviour, which has no value of its own. A module
-    without a go line has that of Go 1.16.
-
-    Raises:
-        ValueError: that is no go line.
-    """
-    line = GoVersion.parse(f"go{go_line or '1.16'}").minor
-    if setting.changed is None or not setting.follows_line or line >= setting.changed:
-        return None
-    return setting.old
-
-
-def changes(
-    before: Mapping[str, Setting], after: Mapping[str, Setting], lines: tuple[str, str]
-) -> dict[str, str]:
-    """Settings of ``after`` whose default is new there and old in ``before``, with the old value.
-
-    These are what an upgrade changes and the newer side can turn back. A setting that ``before``
-    does not know, or of which it has no change, behaves there as the old value does.
-
-    Args:
-        before: the settings of the baseline's toolchain.
-        after: the settings of the candidate's.
-        lines: the go line of the main module on either side.
-
-    Raises:
-        ValueError: a go line is none.
-    """
-    found = {}
-    for name, setting in after.items():
-        earlier = before.get(name)
-        new_before = (
-            earlier is not None and earlier.changed and default_of(earlier, lines[0]) is None
-        )
-        if setting.changed and default_of(setting, lines[1]) is None and not new_before:
-            found[name] = setting.old
-    return {n: old for n, old in found.items() if not after[n].package.startswith("cmd/")}
-
-
-def lost(
-    before: Mapping[str, Setting], after: Mapping[str, Setting], lines: tuple[str, str]
-) -> list[str]:
-    """Settings that keep an old behaviour in ``before``, and that ``after`` does not have any more.
-
-    So this behaviour changes, and the newer side has nothing that turns it back. Arguments as of
-    ``changes``.
-    """
-    kept = (s for s in before.values() if default_of(s, lines[0]) is not None)
-    return [s.name for s in kept if s.name not in after and not s.package.startswith("cmd/")]
 
 
 def parse(text: str) -> dict[str, str]:

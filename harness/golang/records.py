@@ -22,13 +22,27 @@ class ToolchainRecord(Frozen):
     """Experiments on by default."""
 
 
-class BuildRecord(Frozen):
-    """A build of one workload for one toolchain and its experiment settings."""
+class Built(Frozen):
+    """How one workload is built with one toolchain and its experiment settings."""
 
     workload: str
     toolchain: str
     settings: tuple[str, ...]
     build: BuildSpec = BuildSpec()
+    cgo: bool = False
+    """Whether C code was compiled."""
+    profile: str = ""
+    """The CPU profile that it is guided by, as ``default.pgo``; empty for none."""
+    godebug: str = ""
+    """The GODEBUG settings that the go command builds in, by the go line of go.mod, its ``godebug``
+    lines and ``//go:debug``."""
+    differs: tuple[str, ...] = ()
+    """How it differs from what ``go build`` makes of the same package, in phrases."""
+
+
+class BuildRecord(Built):
+    """A build that was made, or failed."""
+
     key: str
     binary: str
     """Path of the binary; empty where the build failed."""

@@ -34,6 +34,8 @@ class Side:
     """By workload: GODEBUG settings whose default there is not the toolchain's newest."""
     lines: Mapping[str, str]
     """By workload: the go line of its main module; empty for none."""
+    guided: frozenset[str] = frozenset()
+    """Workloads that are built with a profile."""
 
     @property
     def on(self) -> frozenset[str]:
@@ -242,8 +244,8 @@ def _switched(sides: Sides, workload: str) -> list[Switch]:
     """Compiler switches in effect on the varied side, and not on the other."""
     varied, other = sides.varied, sides.other
     lines = other.lines.get(workload, ""), varied.lines.get(workload, "")
-    pgo = varied.variant.made_with.pgo != "off"
-    return came_between(other.version, varied.version, lines, pgo=pgo)
+    guided = workload in varied.guided
+    return came_between(other.version, varied.version, lines, pgo=guided)
 
 
 def _came_between(changed: int, sides: Sides) -> bool:

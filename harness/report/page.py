@@ -23,6 +23,7 @@ from harness.report.charts.regions import address_space
 from harness.report.charts.served import served
 from harness.report.charts.suspects import suspect_shares
 from harness.report.charts.vega import Figure, draw
+from harness.run.built import how_built
 from harness.run.contents import Reading
 from harness.run.question import question_of
 from harness.run.store import Run
@@ -62,6 +63,7 @@ def render_html(run: Run, verdict: Verdict) -> str:
         glossary=sections.glossary(verdict),
         methods=sections.methods(verdict),
         corrections=sections.corrections(verdict),
+        built=how_built((b for b in run.manifest.builds if b.error is None), run.manifest.matrix),
         troubles=sections.troubles(run, verdict),
         again=again(run),
         command=shlex.join(run.manifest.command),

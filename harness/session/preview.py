@@ -4,15 +4,19 @@ import statistics
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from harness.errors import HarnessError
 from harness.golang.builds.build import is_cached
 from harness.golang.builds.request import BuildRequest
-from harness.matrix.models import BuildSpec, MatrixSpec, ServerSpec, WorkloadSpec
+from harness.golang.builds.settle import settle, told_of
+from harness.golang.records import Built
+from harness.matrix.models import MatrixSpec, ServerSpec, WorkloadSpec
 from harness.matrix.names import variant_name
 from harness.models import Frozen
 from harness.plan.plan import Cell
 from harness.plan.suspects import Suspected
+from harness.run.built import how_built
 from harness.run.directory import Say, list_runs, readable_runs
 from harness.run.records import TrialRecord
 from harness.session.lanes import available_lanes
@@ -31,13 +35,9 @@ Basis = Literal["earlier run", "phases", "timeout"]
 phases, or ``trials.timeout``, a bound that is seldom reached."""
 
 
-class PlannedBuild(Frozen):
+class PlannedBuild(Built):
     """A binary that the run needs."""
 
-    workload: str
-    toolchain: str
-    settings: tuple[str, ...]
-    build: BuildSpec
     cached: bool
 
     @property
@@ -78,6 +78,8 @@ class Preview(Frozen):
     """At least and at most."""
     cells: tuple[Cell, ...]
     builds: tuple[PlannedBuild, ...]
+    built: tuple[str, ...]
+    """How programs are built and run, and where ``go build`` does otherwise, in sentences."""
     suspects: tuple[Suspected, ...] = ()
     """Those that are screened where a change is shown: further builds and trials, as many as the
     logarithm of their number where one of them is to blame or none."""
@@ -104,6 +106,7 @@ def preview(prepared: Prepared, reports: Path, say: Say) -> Preview:
             settings=request.settings,
             build=request.build,
             cached=is_cached(request, prepared.cache),
+            **_told(request, prepared.cache),
         )
         for request in requests
     )
@@ -116,10 +119,19 @@ def preview(prepared: Prepared, reports: Path, say: Say) -> Preview:
         rounds=(min(spec.trials.min, spec.trials.max), spec.trials.max),
         cells=plan.cells,
         builds=builds,
+        built=tuple(how_built(builds, spec)),
         suspects=plan.suspects,
         varied=plan.varied,
         estimate=_estimate(spec, cells, lanes, _build_seconds(missing), past),
     )
+
+
+def _told(request: BuildRequest, cache: Path) -> Mapping[str, Any]:
+    """How a program is built; nothing where its packages cannot be listed: its build will fail."""
+    try:
+        return told_of(settle(request, cache), cache)
+    except HarnessError:
+        return {}
 
 
 def _build_seconds(missing: Iterable[BuildRequest]) -> float:

@@ -15,6 +15,7 @@ from harness.errors import writing
 from harness.files.inside import directory_inside
 from harness.golang.sources.listing import Cell
 from harness.golang.sources.mentions import experiments_mentioned
+from harness.golang.sources.settled import settled
 from harness.golang.toolchains.resolve import Toolchain, resolve
 from harness.plan.plan import Plan
 from harness.plan.sides import turned_back
@@ -124,6 +125,7 @@ class Screening:
         source = self._prepared.sources[self._workload]
         toolchain = self._prepared.toolchains[side.toolchain]
         cell = Cell(source, toolchain, side.settings, side.made_with)
+        cell = cell._replace(build=settled(cell, self._prepared.cache))
         mentioned = experiments_mentioned(cell, self._prepared.cache)
         return frozenset(
             s.label for s in needy if s.kind == "experiment" and s.name not in mentioned

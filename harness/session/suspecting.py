@@ -5,9 +5,10 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.golang.godebugs import parse, removed_of, settings_of
-from harness.golang.sources.defaults import default_godebug
+from harness.golang.sources.inputs import inputs_of
 from harness.golang.sources.listing import Cell
 from harness.golang.sources.locate import Source
+from harness.golang.sources.settled import settled
 from harness.golang.toolchains.resolve import Say, Toolchain, resolve
 from harness.matrix.load import Matrix
 from harness.matrix.models import MatrixSpec, SuspectSpec, ToolchainSpec
@@ -79,12 +80,14 @@ def _side(
         name: Cell(source, toolchain, variant.settings, variant.made_with)
         for name, source in sources.items()
     }
+    cells = {name: cell._replace(build=settled(cell, cache)) for name, cell in cells.items()}
     return Side(
         variant=variant,
         version=toolchain.version,
         experiments=toolchain.experiments,
         godebugs=settings_of(toolchain.goroot),
         removed=removed_of(toolchain.goroot),
-        defaults={name: parse(default_godebug(cell, cache)) for name, cell in cells.items()},
+        defaults={name: parse(inputs_of(cell, cache).godebug) for name, cell in cells.items()},
+        guided=frozenset(n for n, cell in cells.items() if cell.build.pgo != "off"),
         lines={n: variant.made_with.go_line or source.go or "" for n, source in sources.items()},
     )

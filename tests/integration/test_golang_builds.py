@@ -224,17 +224,25 @@ def test_embedded_files_tags_and_linker_flags(tmp_path: Path, cache: Path, new: 
 
 
 @needs_c
-def test_cgo_and_the_race_detector(tmp_path: Path, cache: Path, new: Toolchain) -> None:
+def test_cgo_and_the_race_detector(
+    tmp_path: Path, cache: Path, new: Toolchain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CGO_ENABLED", raising=False)
     program = (
         "package main\n\n// int answer(void) { return 42; }\n"
         'import "C"\n\nfunc main() { println(C.answer()) }\n'
     )
     module = write_module(tmp_path / "c", {"main.go": program})
-    assert output_of(built(new, module, cache, spec=BuildSpec(cgo=True))) == "42"
-    without = build(new, module, cache)
+    plain = build(new, module, cache)  # as go build does it
+    assert output_of(plain.binary) == "42"
+    assert plain.cgo
+    without = build(new, module, cache, spec=BuildSpec(cgo=False))
     assert without.error is not None
     racy = write_module(tmp_path / "r", {})
     assert output_of(built(new, racy, cache, spec=BuildSpec(race=True))) == "hello"
+    assert not build(new, racy, cache).cgo  # it has no C code
+    monkeypatch.setenv("CGO_ENABLED", "0")
+    assert build(new, module, cache).error is not None
 
 
 def test_profiles_and_instruction_sets(tmp_path: Path, cache: Path, new: Toolchain) -> None:
@@ -254,10 +262,12 @@ def test_profiles_and_instruction_sets(tmp_path: Path, cache: Path, new: Toolcha
         text = run_go(new.goroot, new.build_cache(cache), ["version", "-m", str(path)])
         return parse_build_info(path, text).settings.get(key)
 
-    assert setting("-pgo") is None
+    assert setting("-pgo") == "default.pgo"  # as go build does it
+    assert setting("-pgo", pgo="off") is None
     assert setting("-pgo", pgo="default.pgo") == "default.pgo"
     assert setting("-pgo", pgo="../other.pgo") == "other.pgo"
     assert setting("GOAMD64", goamd64="v2") == "v2"
+    assert build(new, module, cache, package="./cmd").profile == "default.pgo"
     missing = build(new, module, cache, spec=BuildSpec(pgo="absent.pgo"), package="./cmd")
     assert missing.error is not None
     assert "there is no profile" in missing.error

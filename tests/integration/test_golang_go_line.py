@@ -10,7 +10,6 @@ from golang_support import NEW, OLD, build, built, find, get, output_of, shared_
 from harness.bisect.source.used import used_files
 from harness.golang.builds.identical import code_digest
 from harness.golang.builds.request import BuildRequest
-from harness.golang.sources.defaults import default_godebug
 from harness.golang.sources.inputs import inputs_of
 from harness.golang.toolchains.resolve import Toolchain
 from harness.matrix.models import BuildSpec
@@ -174,4 +173,4 @@ def test_what_was_listed_before_is_not_taken_for_another_line(
         for line in ("", "1.21", "1.22")
     ]  # fmt: skip
     assert len({inputs_of(cell, cache).digest for cell in cells}) == 3
-    assert len({default_godebug(cell, cache) for cell in cells}) == 3
+    assert len({inputs_of(cell, cache).godebug for cell in cells}) == 3

@@ -16,7 +16,9 @@ from harness.bisect.sentences import first_line
 from harness.bisect.source.used import used_files
 from harness.errors import HarnessError
 from harness.golang.git import run_git
+from harness.golang.sources.listing import Cell
 from harness.golang.sources.locate import Source
+from harness.golang.sources.settled import settled
 from harness.golang.toolchains.resolve import Say, Toolchain
 from harness.matrix.models import BuildSpec
 
@@ -42,6 +44,8 @@ def search_commits(
     older, newer = place_ends(repository, span)
     if older.commit == newer.commit:
         raise HarnessError(f"{span.older.name} and {span.newer.name} are one commit: {older.how}")
+    newer_end = span.newer
+    build = settled(Cell(source, newer_end.toolchain, newer_end.settings, build), cache)
     packages = _packages(span, source, build, cache)
     settings = tuple(dict.fromkeys((*span.older.settings, *span.newer.settings)))
     places = tuple(p.how for p in (older, newer) if p.name != p.commit)

@@ -35,8 +35,9 @@ from harness.bisect.sites.protocol import EVERY, NONE
 from harness.bisect.toggles import Toggled, finding_of
 from harness.errors import HarnessError
 from harness.golang.builds.request import BuildRequest
+from harness.golang.builds.settle import settle
 from harness.golang.godebugs import parse, settings_of
-from harness.golang.sources.defaults import default_godebug
+from harness.golang.sources.inputs import inputs_of
 from harness.plan.sides import turned_back
 from harness.plan.suspects import Suspected
 from harness.plan.variants import Variant
@@ -116,12 +117,15 @@ class _Sites:
     def _request(self) -> BuildRequest:
         """The build of the newer point."""
         runner = self._runner
-        return build_request(runner.manifest.matrix, runner.source, self._toolchain, self._variant)
+        request = build_request(
+            runner.manifest.matrix, runner.source, self._toolchain, self._variant
+        )
+        return settle(request, self._cache)
 
     def _stacks(self) -> Places:
         """The call stacks that consult a GODEBUG setting, seen with it turned back and without."""
         name, own = self._suspect.name, parse(self._variant.env.get("GODEBUG", ""))
-        values = parse(default_godebug(self._request.cell, self._cache)) | own
+        values = parse(inputs_of(self._request.cell, self._cache).godebug) | own
         setting = settings_of(self._toolchain.goroot)[name]
         value, kept = chosen_value(setting, values.get(name), self._suspect.back)
         if problem := self._runner.build(self._point([])):

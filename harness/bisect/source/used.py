@@ -8,7 +8,9 @@ from pathlib import Path
 from harness.golang.command import run_go
 from harness.golang.probe.overlay import OverlayMode, write_overlay
 from harness.golang.sources.go_line import replacements
+from harness.golang.sources.listing import Cell
 from harness.golang.sources.locate import Source
+from harness.golang.sources.settled import settled
 from harness.golang.toolchains.resolve import Toolchain
 from harness.golang.versions import GoVersion
 from harness.matrix.models import BuildSpec
@@ -44,6 +46,7 @@ def used_files(
     Raises:
         HarnessError: the go command fails, for example because it does not know an experiment.
     """
+    build = settled(Cell(source, toolchain, settings, build), cache)
     lists = "".join("{{range ." + name + '}}{{$d}}/{{.}}{{"\\n"}}{{end}}' for name in _LISTS)
     form = "{{if .Standard}}{{$d := .Dir}}" + lists + "{{end}}"
     flags = [*(["-test"] if source.test else []), *(["-race"] if build.race else [])]

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from harness.errors import HarnessError
 from harness.golang.builds.compile import RECORD, Compilation, compile_verified, keep_overlay
 from harness.golang.builds.request import BuildRequest, key_of
+from harness.golang.builds.settle import settle, told_of
 from harness.golang.cache import obtain
 from harness.golang.command import ALONE, run_go
 from harness.golang.elf import unnamed_digest
@@ -65,6 +66,7 @@ def build_all(
 def is_cached(request: BuildRequest, cache: Path) -> bool:
     """Whether a build is in the cache."""
     try:
+        request = settle(request, cache)
         inputs = inputs_of(request.cell, cache)
         if inputs.unknown or reads_unknown_files(request.build):
             return False
@@ -107,12 +109,14 @@ def _build(request: BuildRequest, cache: Path) -> BuildRecord:
         "directory": str(request.source.directory), "module": request.source.path,
     }  # fmt: skip
     try:
+        request = settle(request, cache)
         entry, cached = _obtain(request, cache)
         facts = json.loads((entry / RECORD).read_text(encoding="utf-8"))
         return BuildRecord(
             **base, key=entry.name, binary=str(entry / "binary"), sha256=facts["sha256"],
             size=facts["size"], command=_command(request, entry), cached=cached,
-            sections=facts["sections"], seconds=round(time.monotonic() - started, 3),
+            sections=facts["sections"], **told_of(request, cache),
+            seconds=round(time.monotonic() - started, 3),
         )  # fmt: skip
     except HarnessError as error:
         return BuildRecord(

@@ -9,6 +9,7 @@ from harness.golang.builds import unstamped
 from harness.golang.builds.build import build_all
 from harness.golang.builds.compile import go_build, overlay_flags, scratch_build
 from harness.golang.builds.request import BuildRequest
+from harness.golang.builds.settle import settle
 from harness.golang.cache import remember
 from harness.golang.sources.digests import Seen
 from harness.golang.sources.inputs import Inputs, ask, inputs_of, reads_unknown_files
@@ -32,6 +33,7 @@ def code_digest(request: BuildRequest, cache: Path) -> str | None:
     part, or it reads files that nobody can name.
     """
     try:
+        request = settle(request, cache)
         inputs = inputs_of(request.cell, cache)
         if not _certain(request, inputs):
             return None

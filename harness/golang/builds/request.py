@@ -3,8 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -12,6 +10,7 @@ from harness.golang.probe.layout import MACHINES
 from harness.golang.probe.overlay import ProbeMode, probe_digest
 from harness.golang.sources.listing import Cell
 from harness.golang.sources.locate import Source
+from harness.golang.sources.settled import describe_c_compiler
 from harness.golang.switches import split_gcflags
 from harness.golang.toolchains.archives import sha256_of
 from harness.golang.toolchains.resolve import Toolchain
@@ -29,6 +28,8 @@ class BuildRequest(Frozen):
     settings: tuple[str, ...]
     build: BuildSpec
     probe: ProbeMode = "full"
+    asked: BuildSpec | None = None
+    """The settings as the matrix has them, where ``build`` has them settled."""
     aligned: bool = False
     """Whether code keeps its place in the cache lines with the probe, for metrics of time; on
     machines for which that is known."""
@@ -50,12 +51,12 @@ class BuildRequest(Frozen):
 
     @property
     def profile(self) -> Path | None:
-        """The CPU profile that the build is guided by.
+        """The CPU profile that the build is guided by, once its settings are settled.
 
         Raises:
             HarnessError: there is no such file.
         """
-        if self.build.pgo == "off":
+        if self.build.pgo in ("off", "auto"):
             return None
         if self.build.pgo == "default.pgo":
             path = self.source.directory / "default.pgo"
@@ -88,7 +89,8 @@ class BuildRequest(Frozen):
     @property
     def label(self) -> str:
         """For messages."""
-        name = variant_name(self.toolchain.name, self.settings, self.build.given())
+        given = (self.asked or self.build).given()
+        name = variant_name(self.toolchain.name, self.settings, given)
         return f"{self.source.workload} with {name}"
 
 
@@ -114,18 +116,6 @@ def key_of(request: BuildRequest, digest: str) -> str:
         probe_digest(request.probe),
         request.padded,
         os.uname().machine,
-        _c_compiler() if build.needs_cgo else "",
+        describe_c_compiler() if build.needs_cgo else "",
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
-
-
-def _c_compiler() -> str:
-    """The C compiler that cgo finds on PATH, as it names itself."""
-    for name in ("gcc", "clang"):
-        path = shutil.which(name)
-        if path:
-            done = subprocess.run(
-                [path, "--version"], capture_output=True, text=True, errors="replace", check=False
-            )
-            return f"{path}\n{done.stdout}"
-    return ""

@@ -34,12 +34,16 @@ _COMPILED = (
 """Lists of files that a package is built from (``go help list``)."""
 _LEFT_OUT = ("IgnoredGoFiles", "IgnoredOtherFiles")
 """Lists of files that it has read and left out; with other content they may count."""
-_FIELDS = ("Dir", "ImportPath", "Standard", "Module", "EmbedPatterns", *_COMPILED, *_LEFT_OUT)
+_FIELDS = (
+    *("Dir", "ImportPath", "Standard", "Module", "EmbedPatterns", "DefaultGODEBUG"),
+    *_COMPILED, *_LEFT_OUT,
+)  # fmt: skip
 _OF_MODULES = ("go.mod", "go.sum", "go.work", "go.work.sum", "vendor/modules.txt")
 _FACTS = ("Path", "Version", "Sum", "GoVersion")
 """Facts about a module that get into a binary."""
 _UNTIDY = "updates to go.mod needed"
 """What the go command says of a go.mod whose lines do not fit together."""
+_HAS_C = " has C code"
 _META = re.compile(r"[*?\[\\]")
 _INCLUDE = re.compile(rb'include[ \t]+"([^"\n]*)"')
 _HARMLESS = {
@@ -61,6 +65,9 @@ class Inputs(Frozen):
     """Why it may read files that cannot be listed; such a build is never reused."""
     included: tuple[str, ...] = ()
     """Assembly that includes files from elsewhere, which the go command does not watch."""
+    godebug: str = ""
+    """The text of ``GODEBUG`` that the go command builds into the program as its default: it
+    follows the go line, ``godebug`` lines of go.mod, and ``//go:debug`` directives."""
 
 
 class _Memory(Frozen):
@@ -105,7 +112,7 @@ def ask(cell: Cell, cache: Path, seen: Seen) -> Inputs:
     own = [package for package in packages if not package.get("Standard")]
     digest = hashlib.sha256(repr(_of_modules(cell.source, seen)).encode())
     included: list[str] = []
-    unknown = [f"{p['ImportPath']} has C code" for p in own if _has_c(p)]
+    unknown = [f"{p['ImportPath']}{_HAS_C}" for p in own if _has_c(p)]
     _watch(cell.source, own, seen)
     for package in packages:
         names = _names(package)
@@ -119,7 +126,21 @@ def ask(cell: Cell, cache: Path, seen: Seen) -> Inputs:
         module = package.get("Module") or {}
         facts = [[m.get(key) for key in _FACTS] for m in (module, module.get("Replace") or {})]
         digest.update(repr((package["ImportPath"], facts, states)).encode())
-    return Inputs(digest=digest.hexdigest(), unknown=tuple(unknown), included=tuple(included))
+    main = f"{cell.source.package}.test" if cell.source.test else cell.source.package
+    godebug = next((p.get("DefaultGODEBUG") for p in packages if p["ImportPath"] == main), None)
+    return Inputs(
+        digest=digest.hexdigest(), unknown=tuple(unknown), included=tuple(included),
+        godebug=godebug or "",
+    )  # fmt: skip
+
+
+def has_c(cell: Cell, cache: Path) -> bool:
+    """Whether a package outside the standard library has C code; the cell is built with cgo.
+
+    Raises:
+        HarnessError: the go command cannot list the packages.
+    """
+    return any(reason.endswith(_HAS_C) for reason in inputs_of(cell, cache).unknown)
 
 
 def reads_unknown_files(build: BuildSpec) -> list[str]:

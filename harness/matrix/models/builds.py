@@ -2,15 +2,29 @@
 
 from collections.abc import Iterable
 from itertools import product
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import BeforeValidator, StringConstraints, TypeAdapter, ValidationError
 
 from harness.matrix.models.scalars import LocalPath, OneOrMany, Value, one_or_many
 from harness.models import Frozen
 
 _VARIABLES = ("goamd64", "goarm64")
 """Settings that are variables of the go command."""
+
+
+def read_cgo(value: Any) -> Any:
+    """Accept ``auto`` beside what is a truth value elsewhere."""
+    if value == "auto":
+        return value
+    try:
+        return _TRUTH.validate_python(value)
+    except ValidationError:
+        raise ValueError(f"{value!r} is neither auto, true nor false") from None
+
+
+_TRUTH = TypeAdapter(bool)
+Cgo = Annotated[Literal["auto"] | bool, BeforeValidator(read_cgo)]
 GoAmd64 = Annotated[str, StringConstraints(pattern=r"^(v[1-4])?$")]
 GoArm64 = Annotated[str, StringConstraints(pattern=r"^(v[89]\.\d[a-z0-9,]*)?$")]
 GoLine = Annotated[str, StringConstraints(pattern=r"^(1\.\d{1,4}(\.\d{1,4}|(rc|beta)\d{1,4})?)?$")]
@@ -23,9 +37,9 @@ class BuildSpec(Frozen):
     gcflags: str = ""
     ldflags: str = ""
     race: bool = False
-    cgo: bool = False
-    pgo: str = "off"
-    """``off``, ``default.pgo`` for the one in the workload's package, or a profile's path."""
+    cgo: Cgo = "auto"
+    pgo: str = "auto"
+    """``auto``, ``off``, ``default.pgo`` for the one in the workload's package, or a path."""
     goamd64: str = ""
     goarm64: str = ""
     go_line: str = ""
@@ -34,7 +48,7 @@ class BuildSpec(Frozen):
     @property
     def needs_cgo(self) -> bool:
         """Whether C may be compiled; the race detector needs it."""
-        return self.cgo or self.race
+        return self.cgo is True or self.race
 
     def texts(self) -> dict[str, str]:
         """Every setting by its name in variants' names, with its value as text."""
@@ -68,10 +82,10 @@ class BuildPattern(Frozen):
     """Flags for the linker."""
     race: bool | None = None
     """Whether to build with the race detector."""
-    cgo: bool | None = None
-    """Whether C code may be compiled."""
+    cgo: Cgo | None = None
+    """Whether C code may be compiled, or ``auto``."""
     pgo: LocalPath | None = None
-    """``off``, ``default.pgo`` or a profile's path."""
+    """``auto``, ``off``, ``default.pgo`` or a profile's path."""
     goamd64: GoAmd64 | None = None
     """The instruction set on amd64."""
     goarm64: GoArm64 | None = None
@@ -113,11 +127,12 @@ class BuildAxesSpec(Frozen):
     """Flags for the linker."""
     race: OneOrMany[bool] = [False]
     """Whether to build with the race detector, which needs a C compiler."""
-    cgo: OneOrMany[bool] = [False]
-    """Whether C code may be compiled."""
-    pgo: OneOrMany[LocalPath] = ["off"]
-    """``off``, ``default.pgo`` for the profile in the workload's package, or a profile's
-    path relative to the matrix file."""
+    cgo: OneOrMany[Cgo] = ["auto"]
+    """Whether C code may be compiled; ``auto`` where the program has C code of its own and
+    ``go env CGO_ENABLED`` is 1."""
+    pgo: OneOrMany[LocalPath] = ["auto"]
+    """``auto`` for default.pgo in the workload's package if there is one, as ``go build`` does;
+    ``off``; ``default.pgo``; or a profile's path relative to the matrix file."""
     goamd64: OneOrMany[GoAmd64] = [""]
     """The instruction set on amd64, as ``v3``; empty for Go's default."""
     goarm64: OneOrMany[GoArm64] = [""]

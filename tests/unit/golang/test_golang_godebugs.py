@@ -7,10 +7,7 @@ from hypothesis import strategies as st
 from harness.golang.godebugs import (
     Removed,
     Setting,
-    changes,
     compose,
-    default_of,
-    lost,
     meanings_of,
     parse,
     parse_removed,
@@ -79,33 +76,6 @@ def test_variables_of_the_runtime_follow_the_release() -> None:
     found = {s.name: s for s in parse_variables(source)}
     assert list(found) == ["gctrace", "profstackdepth", "memprofilerate"]
     assert found["profstackdepth"] == DEPTH
-    assert default_of(DEPTH, "1.20") is None
-
-
-@pytest.mark.parametrize(
-    ("line", "value"),
-    [("1.22", "1"), ("1.22.3", "1"), ("1.23", None), ("1.23rc1", None), ("", "1")],
-)
-def test_the_default_follows_the_go_line(line: str, value: str | None) -> None:
-    assert default_of(TIMER, line) == value
-
-
-def test_an_upgrade_changes_what_is_new_on_one_side_only() -> None:
-    before = {"asynctimerchan": TIMER.model_copy(update={"changed": None, "old": ""})}
-    after = {**parse_settings(TABLE), "profstackdepth": DEPTH}
-    lines = ("1.24", "1.24")
-    # what the go command heeds is no part of a program, and 1.24 is before decoratemappings
-    assert changes(before, after, lines) == {"asynctimerchan": "1", "profstackdepth": "32"}
-    assert changes(after, after, lines) == {}
-    assert changes(after, after, ("1.22", "1.24")) == {"asynctimerchan": "1"}
-    assert changes(before, after, ("1.21", "1.21")) == {"profstackdepth": "32"}
-
-
-def test_what_cannot_be_turned_back_is_said() -> None:
-    before = parse_settings(TABLE)
-    assert lost(before, {}, ("1.22", "1.22")) == ["asynctimerchan", "decoratemappings"]
-    assert lost(before, {}, ("1.26", "1.26")) == []
-    assert lost(before, before, ("1.22", "1.22")) == []
 
 
 def test_meanings_come_out_of_what_documentation_there_is(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_small_matrix_has_defaults(tmp_path: Path) -> None:
         (GOOD + "trials: {min: few}\n", ":5:15: 'few' is not a whole number"),
         (GOOD + "trials: {min: 9, max: 3}\n", ":5:9: max (3) is below min (9)"),
         (GOOD + "trials: {timeout: 5}\n", ":5:19: '5' is not a duration; write it as 500ms, 10s"),
-        (GOOD + "build: {cgo: maybe}\n", ":5:14: 'maybe' is neither true nor false"),
+        (GOOD + "build: {cgo: maybe}\n", ":5:14: 'maybe' is neither auto, true nor false"),
         (GOOD + "build: {rac: true}\n", ":5:9: unknown key 'rac'; did you mean 'race'?"),
         (GOOD + "exclude: [{workload: b}]\n", ":5:22: there is no workload 'b'"),
         (

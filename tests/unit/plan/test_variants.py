@@ -293,7 +293,7 @@ def test_values_that_need_quotes(value: str, written: str) -> None:
         ("go1.24.3 GODEBUG=madvdontneed=1 race=true", 1),
         ('go1.24.3 race=true GODEBUG="madvdontneed=1"', 1),
         ("go1.24.3+b,a race=false GODEBUG=x", 0),
-        ("go1.24.3+a,b GODEBUG=x cgo=false race=false", 0),
+        ("go1.24.3+a,b GODEBUG=x cgo=auto race=false", 0),
         ("go1.24.3+a,b GODEBUG=x cgo=true race=false", None),
         ("go1.24.3+a,b GODEBUG=x", None),
         ("go1.24.3+a race=false GODEBUG=x", None),
