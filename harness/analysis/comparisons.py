@@ -189,8 +189,9 @@ def _comparison(
     if found.estimate is not None and adjusted is not None:
         error = 1 - CONFIDENCE
         decision = decided(
-            found.estimate, adjusted, margin, trials.min, trials.max, error, least=least
-        )
+            found.estimate, adjusted, margin, trials.min, trials.max, error,
+            margin_free=describe(test.metric).margin_free,
+        )  # fmt: skip
     confidence = 1 - stopped_error(1 - CONFIDENCE, found.n, trials.min, trials.max)
     ratio, no_ratio = found.ratio(), ""
     if ratio is None and found.n:
@@ -241,17 +242,16 @@ def least_margin(found: Pair, floor: float) -> float:
 
 def decided(
     found: Estimate, adjusted: float, margin: float, first: int, last: int, error: float, *,
-    least: float = 0.0,
+    margin_free: bool = False,
 ) -> Decision:  # fmt: skip
     """Decide by a p-value that is corrected for repeated looks, and for other comparisons too.
 
     ``error`` is the probability, over all looks together, of ``increase`` or ``decrease`` if
-    nothing differs, and of ``equivalent`` if the change is beyond the margin. Without spread the
-    answer is exact: a difference inside the margin is still a difference, but not one within
-    ``least``, the part of the margin below which nothing matters.
+    nothing differs, and of ``equivalent`` if the change is beyond the margin. A difference without
+    spread is exact, and of a ``margin_free`` metric it counts, though it lies inside the margin.
     """
     changed: Decision = "increase" if found.centre > 0 else "decrease"
-    if found.exact and abs(found.centre) > math.log1p(least) and adjusted <= error:
+    if margin_free and found.exact and found.centre and adjusted <= error:
         return changed
     if adjust(2 * p_within(found, margin), found.n, first, last) / 2 <= error:
         return "equivalent"

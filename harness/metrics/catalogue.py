@@ -39,6 +39,15 @@ class Metric:
         """Whether it has no noise, so that any difference is real."""
         return self.source == _ELF
 
+    @property
+    def margin_free(self) -> bool:
+        """Whether a difference on which all rounds agree counts, though it is within the margin.
+
+        It does for what is said of a file or counted by a benchmark. What is measured of a process
+        may agree in one probe mode or on one machine, and vary a little in another.
+        """
+        return self.source in (_ELF, _BENCHMARKS)
+
 
 _KERNEL = "kernel"
 _RUNTIME = "Go runtime"
@@ -47,6 +56,7 @@ _LOWER: Direction = "lower is better"
 _HIGHER: Direction = "higher is better"
 _NEUTRAL: Direction = "neutral"
 _LOAD = "load generator"
+_BENCHMARKS = "testing.B"
 _BOTH = "kernel and Go runtime"
 _MEMORY = (_KERNEL, _RUNTIME, _BOTH, "gctrace")
 _RESOLUTIONS: dict[tuple[str, Unit], float] = {
@@ -250,7 +260,7 @@ def describe(name: str) -> Metric:
     if is_of_benchmarks(name):
         unit = _BENCHMARK_UNITS.get(last, ("", 1.0))[0]
         direction = _HIGHER if last.endswith("/s") else _LOWER if last.endswith("/op") else _NEUTRAL
-        return Metric(name, unit, direction, "testing.B", f"{last} of {first}")
+        return Metric(name, unit, direction, _BENCHMARKS, f"{last} of {first}")
     if name.startswith("/"):
         word = name.partition(":")[2].partition(" ")[0]
         return Metric(name, "count" if last == "count" else _WORDS.get(word, "count"), _NEUTRAL,

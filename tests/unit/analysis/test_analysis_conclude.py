@@ -620,6 +620,16 @@ def test_an_exact_difference_below_the_margin_is_a_real_one(rounds: int) -> None
     assert suspects(verdict)["spinbitmutex",].verdict == "ruled out"
 
 
+@pytest.mark.parametrize("metric", ["rss.peak", "allocs.objects", "threads"])
+def test_rounds_that_agree_are_judged_by_the_margin_as_those_that_do_not(metric: str) -> None:
+    """A page of noise, which one probe mode has and another has not, changes no verdict."""
+    size = 100.0 * 2**20
+    for noise in (0.0, 4096.0):
+        base, grown = ([size * x + noise * (r % 3) for r in range(6)] for x in (1.0, 1.01))
+        found, _ = sides(metric, base, grown)
+        assert (found.decision, found.exact) == ("equivalent", not noise)
+
+
 def test_an_exact_difference_is_never_told_as_nothing() -> None:
     _, verdict = sides("binary.size", [1e6] * 5, [1e6 + 4] * 5, max_increase="0%")
     assert verdict.headlines[0].sentence.startswith("binary.size is 0.0004 % higher with go1.24.3")

@@ -101,3 +101,13 @@ def test_hundreds_of_benchmarks_make_one_readable_sentence() -> None:
         {**ORIGIN, "trials": 5, "workloads": [{"name": "w", "benchmark": {"package": "./w"}}]},
     )
     assert conclude(run).headlines[0].sentence == "300 more metrics are equivalent."
+
+
+def test_one_object_of_a_thousand_counts_within_the_margin() -> None:
+    run, metric = run_of(), "BenchmarkA allocs/op"
+    trials = tuple(
+        t.model_copy(update={"metrics": {**t.metrics, metric: 1000.0 + (t.variant == "go1.24.3")}})
+        for t in run.trials
+    )
+    verdict = conclude(Run(run.path, run.manifest, trials))
+    assert {c.decision for c in verdict.comparisons if c.metric == metric} == {"increase"}
