@@ -33,7 +33,7 @@ class TrialRunner(GrowingRun):
         super().__init__(directory, manifest, cache, say)
         self.source = source
         self.build_settings = build
-        self.metric, self._env = metric, dict(env)
+        self._metric, self._env = metric, dict(env)
         self._problems: dict[str, str | None] = {}
         self._built: set[str] = set()
         self._used: list[TrialRecord] = []
@@ -114,8 +114,8 @@ class TrialRunner(GrowingRun):
         if not record.ok:
             tail = "\n".join(record.log.splitlines()[-5:])
             return Measured(None, f"{record.outcome}\n{tail}".strip())
-        value = record.metrics.get(self.metric)
+        value = record.metrics.get(self._metric)
         if value is None:
-            note = record.notes.get(self.metric, "its trials do not have it")
-            return Measured(None, f"no {self.metric}: {note}")
+            note = record.notes.get(self._metric, "its trials do not have it")
+            return Measured(None, f"no {self._metric}: {note}")
         return Measured(value, None)

@@ -28,7 +28,6 @@ from harness.matrix.models import BuildSpec, QuestionSpec, ToolchainSpec, Worklo
 from harness.metrics.catalogue import CATALOGUE
 from harness.models import Frozen
 from harness.plan.plan import Plan
-from harness.plan.question import metrics_of
 from harness.plan.variants import environment_pairs
 from harness.run.directory import ELSEWHERE, reserve
 from harness.run.records import Manifest
@@ -82,11 +81,10 @@ def request_of(matrix: Matrix, arguments: Arguments) -> Request:
             raise HarnessError(
                 f"{matrix.path} has no question to take the {flag} end from; give --{flag}"
             )
-    workload = _workload(matrix, arguments.workload)
-    metric, patterns = _metric(matrix, workload, arguments.metric)
     return Request(
-        matrix=str(matrix.path), matrix_text=matrix.text, workload=workload.name,
-        metric=metric, patterns=patterns, good=str(ends["good"]), bad=str(ends["bad"]),
+        matrix=str(matrix.path), matrix_text=matrix.text,
+        workload=_workload(matrix, arguments.workload).name,
+        metric=_metric(matrix, arguments.metric), good=str(ends["good"]), bad=str(ends["bad"]),
         repository=str(arguments.repository.resolve()) if arguments.repository else None,
         fix=arguments.fix, smallest=arguments.smallest,
         seed=secrets.randbelow(1 << 31) if arguments.seed is None else arguments.seed,
@@ -141,8 +139,7 @@ def resume(
                 f"{directory} names a toolchain or repository of its own, which may not be yours: "
                 f"give it again, with {flag} {shlex.quote(stored)}"
             )
-    metric = "" if request.patterns else request.metric  # it is chosen again, from the same rounds
-    own = request.model_copy(update={"matrix": str(matrix.path), "metric": metric})
+    own = request.model_copy(update={"matrix": str(matrix.path)})
     return open_setup(own, matrix, directory.resolve(), command=command, say=say)
 
 
@@ -210,9 +207,8 @@ def open_setup(
     newest = max(toolchains.values(), key=lambda t: GoVersion.parse(t.version))
     source = locate(workload, base, newest, cache, [ends[0].build.tags])
     sides = (good, bad) if candidate == "bad" else (bad, good)
-    asked = metrics or request.patterns or [request.metric]
     question = QuestionSpec(baseline=sides[0].name, candidate=sides[1].name,
-                            metrics=list(asked), suspects=[])  # fmt: skip
+                            metrics=list(metrics or [request.metric]), suspects=[])  # fmt: skip
     manifest = _manifest(directory, matrix, question, request.seed, toolchains, cache, command)
     with writing(directory, ELSEWHERE):
         remove_inside(directory, TEMPORARY)
@@ -329,18 +325,11 @@ def _workload(matrix: Matrix, name: str | None) -> WorkloadSpec:
     return workloads[name]
 
 
-def _metric(
-    matrix: Matrix, workload: WorkloadSpec, name: str | None
-) -> tuple[str, tuple[str, ...]]:
-    """The metric; or an empty name, and what it is to be chosen from: of benchmarks alone."""
-    asked = matrix.spec.question or QuestionSpec()
-    metrics = metrics_of(asked, of_benchmarks=workload.benchmark is not None)
-    if name is None and workload.benchmark is not None and (len(metrics) > 1 or "*" in metrics[0]):
-        return "", metrics
-    metric = name or metrics[0]
+def _metric(matrix: Matrix, name: str | None) -> str:
+    metric = name or (matrix.spec.question or QuestionSpec()).program_metrics[0]
     if "*" in metric:
         raise HarnessError(f"{metric!r} stands for several metrics; name one with --metric")
-    own = metric.startswith("/") or workload.benchmark is not None
+    own = metric.startswith("/") or any(w.benchmark for w in matrix.spec.workloads)
     if metric not in CATALOGUE and not own:
         raise HarnessError(f"there is no metric {metric!r}{did_you_mean(metric, CATALOGUE)}")
-    return metric, ()
+    return metric

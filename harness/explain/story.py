@@ -1,9 +1,11 @@
 """The story of an explanation, step by step, for the page and the Markdown. Pure functions."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from harness.bisect.points import Effect
 from harness.bisect.record import Bisection, Stage, StageKind
+from harness.bisect.sentences import against
 from harness.explain.record import Cause, Change, Explanation
 from harness.metrics import words
 from harness.models import Frozen
@@ -18,6 +20,8 @@ _TITLES: dict[StageKind, str] = {
     "source": "Which code of the standard library",
     "commits": "Which commit",
 }
+_ORDERED: tuple[StageKind, ...] = ("releases",)
+"""Stages whose steps are in order, from the older end to the newer one."""
 
 
 class Row(Frozen):
@@ -96,7 +100,8 @@ def parts(known: Explanation) -> list[Part]:
 def _of_cause(cause: Cause, number: int) -> Iterator[Part]:
     for stage in cause.bisection.stages:
         if stage.kind in _TITLES:
-            sentences = [stage.answer, *_ruled_out(stage), *stage.confirmed]
+            sentences = [stage.answer, *_border(stage, cause.bisection.unit), *_ruled_out(stage)]
+            sentences += [fact for fact in stage.confirmed if _is_news(fact, stage)]
             sentences += [f"stopped there: {stage.stopped}"] if stage.stopped else []
             yield Part(title=_TITLES[stage.kind], sentences=tuple(sentences), stage=stage,
                        cause=number)  # fmt: skip
@@ -104,6 +109,27 @@ def _of_cause(cause: Cause, number: int) -> Iterator[Part]:
         yield Part(title="The cure", sentences=(cause.cure.answer,), cause=number)
     elif cause.bisection.finished:
         yield Part(title="The cure", sentences=(_nothing(cause.bisection),), cause=number)
+
+
+def _border(stage: Stage, unit: str) -> Iterator[str]:
+    """The neighbours between which a search among versions ended, and how each compares."""
+    told = [step.finding for step in stage.steps if step.finding.state in ("good", "bad")]
+    ends = {finding.state: finding.point for finding in (*told[:1], *told[-1:])}
+    if stage.kind not in _ORDERED or len(ends) == 1:
+        return
+    for pair in pairwise(told):
+        between = [f for f in pair if f not in (told[0], told[-1])]
+        if between and pair[0].state != pair[1].state:
+            yield " and ".join(
+                f"{f.point} is like {ends[f.state]} ({against(f, unit)} against {ends['good']}, "
+                f"{f.rounds} rounds)"
+                for f in between
+            )
+
+
+def _is_news(fact: str, stage: Stage) -> bool:
+    """Whether the answer does not say as much already."""
+    return fact.partition(": ")[2] not in stage.answer if ": " in fact else True
 
 
 def _ruled_out(stage: Stage) -> Iterator[str]:

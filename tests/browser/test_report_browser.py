@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from accounted import origin, with_accounts
+from explained import explanation
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from profiles import field, profile, varint
 from services import missing
@@ -16,6 +17,8 @@ from harness.analysis.conclusion import conclude
 from harness.bisect.page import render_bisection
 from harness.bisect.points import Finding
 from harness.bisect.record import Bisection, Culprit, Request, Stage, Step
+from harness.explain.page import render_explanation
+from harness.explain.record import Where
 from harness.metrics.account import PARTS
 from harness.report.history import render_history
 from harness.report.page import render_html
@@ -38,6 +41,11 @@ HOSTILE = (
     "</script></style><script>window.hit=1</script><img src=x onerror=window.hit=1>"
     "<svg onload=window.hit=1>\"' onmouseover=window.hit=1 x=' | \u202e\x1b[31m{{7*7}}"
 )
+SCROLLING = """[...document.querySelectorAll('*')].filter(e =>
+    e.scrollWidth > e.clientWidth + 1 && !e.querySelector('table') &&
+    ['auto', 'scroll'].includes(getComputedStyle(e).overflowX)
+).map(e => e.outerHTML.slice(0, 80))"""
+"""What scrolls sideways and holds no table."""
 SIZES = [(360, 740), (768, 1024), (1280, 800), (3840, 2160)]
 
 
@@ -148,13 +156,7 @@ def test_the_layout_holds_at_every_size(visit: Opener, report: Path, size: tuple
 def test_on_a_phone_only_tables_scroll_sideways(visit: Opener, report: Path) -> None:
     page = visit(report, (360, 740))
     unfold(page)
-    scrolling = page.evaluate(
-        """[...document.querySelectorAll('*')].filter(e =>
-            e.scrollWidth > e.clientWidth + 1 && !e.querySelector('table') &&
-            ['auto', 'scroll'].includes(getComputedStyle(e).overflowX)
-        ).map(e => e.outerHTML.slice(0, 80))"""
-    )
-    assert scrolling == []
+    assert page.evaluate(SCROLLING) == []
 
 
 def test_the_names_of_suspects_are_not_cut(visit: Opener, report: Path) -> None:
@@ -338,6 +340,73 @@ def bisection_of(text: str) -> Bisection:
     )  # fmt: skip
     return Bisection(request=request, unit="bytes", direction="regression", changed=True,
                      headline=text, stages=(stage,), finished=True)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("story") / "report.html"
+    target.write_text(render_explanation(explanation()), encoding="utf-8")
+    return target
+
+
+def test_an_explanation_has_a_heading_a_step_and_folds_the_detail(
+    visit: Opener, story: Path
+) -> None:
+    page = visit(story)
+    assert page.locator("h2").all_inner_texts() == [
+        "Answer", "1. What changed", "2. Which release brought it",
+        "3. What can be turned on and off", "4. Which code of the standard library",
+        "5. The cure", "The whole search again",
+    ]  # fmt: skip
+    rows = page.locator("#changes tbody tr").all_inner_texts()
+    assert [row.split("\t")[0] for row in rows] == ["orders", "importer"]
+    measured = page.locator("#step-4 details.full table")
+    expect(measured).to_be_hidden()
+    expect(page.get_by_text("needzero && span.needzero").first).to_be_visible()
+    page.locator("#step-4 details.full > summary").click()
+    expect(measured).to_be_visible()
+    assert measured.locator("tbody tr").count() == 120
+    boxes = [page.locator(at).bounding_box() for at in ("header h1", "#answer", "#step-4")]
+    assert len({box["x"] for box in boxes if box}) == 1  # one column
+
+
+def test_an_explanation_prints_on_two_pages(visit: Opener, story: Path) -> None:
+    page = visit(story, (718, 1000))  # A4 without its margins
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) <= 2
+    page.emulate_media(media="print")
+    expect(page.get_by_text("needzero && span.needzero").first).to_be_visible()
+    expect(page.locator("details.full").first).to_be_hidden()
+    wide = """[...document.querySelectorAll("td, th, p, pre")].filter(node =>
+        node.checkVisibility() && node.getBoundingClientRect().right > innerWidth)
+        .map(node => node.outerHTML.slice(0, 80))"""
+    assert page.evaluate(wide) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_explanation_is_inert_fits_and_is_accessible(
+    visit: Opener, tmp_path: Path, scheme: str
+) -> None:
+    known, text = explanation(hybrids=3), HOSTILE
+    hostile = known.causes[0].model_copy(update={"bisection": bisection_of(text)})
+    request = known.request.model_copy(update={"subject": text, "older": text, "args": (text,)})
+    change = known.changes[0].model_copy(update={"workload": text, "same_as": text})
+    known = known.model_copy(
+        update={
+            "request": request, "headline": text, "causes": (*known.causes, hostile),
+            "changes": (*known.changes, change), "moved": (text,), "doing": text,
+            "where": (Where(workload=text, sentence=text),), "finished": False,
+        }
+    )  # fmt: skip
+    target = tmp_path / "report.html"
+    target.write_text(render_explanation(known), encoding="utf-8")
+    page = visit(target, (360, 740), color_scheme=scheme, bypass_csp=True)
+    unfold(page)
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.hit") is None
+    assert page.locator("img").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate(SCROLLING) == []
+    assert serious_violations(page) == []
 
 
 def test_the_history_of_hostile_runs_is_inert_and_fits(visit: Opener, tmp_path: Path) -> None:

@@ -145,5 +145,5 @@
   sorting();
   filtering();
   zooming();
-  addEventListener("beforeprint", () => { for (const node of all("details")) node.open = true; });
+  addEventListener("beforeprint", () => { for (const node of all("main:not(.story) details")) node.open = true; });
 })();

@@ -1,0 +1,135 @@
+"""What an explanation says of a change, its cure, and as a whole."""
+
+import math
+
+import pytest
+from bisecting import point
+from explained import MIB, explanation
+from synthetic import make_run
+from verdicts import make_verdict
+
+from harness.bisect.compare import EndsEffect
+from harness.bisect.points import Finding, Span, State
+from harness.bisect.record import Request
+from harness.explain.sentences import change_of, headline, moved, of_cure, weight
+from harness.metrics.catalogue import describe
+
+SPAN = Span(older=point("go1.23.9"), newer=point("go1.24.3"), regression=True)
+MORE = EndsEffect(ratio=1.1, ci=(1.09, 1.11), rounds=3, decision="changed", size=110.0 * MIB)
+
+
+def _request(metric: str = "rss.peak") -> Request:
+    return Request(matrix="m.yaml", matrix_text="", workload="orders", metric=metric,
+                   good="go1.23.9", bad="go1.24.3", seed=1)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("metric", "ratio", "worse"),
+    [
+        ("rss.peak", 1.1, True), ("rss.peak", 0.9, False),
+        ("requests.rate", 1.1, False), ("requests.rate", 0.9, True),
+        ("goroutines", 1.1, True), ("binary.sections", 1.1, None),
+    ],
+)  # fmt: skip
+def test_worse_follows_the_direction_of_the_metric(
+    metric: str, ratio: float, *, worse: bool | None
+) -> None:
+    effect = MORE.model_copy(update={"ratio": ratio, "ci": (ratio - 0.01, ratio + 0.01)})
+    assert change_of(_request(metric), SPAN, effect).worse is worse
+
+
+def test_a_change_is_told_from_the_newer_version_s_side() -> None:
+    change = change_of(_request(), SPAN, MORE)
+    assert change.answer == (
+        "with go1.24.3 rss.peak of orders is 10 % higher (100 → 110 MiB; 9 to 11 %, 3 rounds) "
+        "than with go1.23.9"
+    )
+    assert change.visible is None
+
+
+@pytest.mark.parametrize(
+    ("decision", "answer"),
+    [
+        ("unchanged", ("rss.peak of orders does not change by 1 % or more from go1.23.9 to "
+         "go1.24.3; a change of 0.8 % would have been seen (−0.2 to 0.8 %, 12 rounds)")),
+        ("undecided", ("no change of rss.peak of orders from go1.23.9 to go1.24.3 could be shown; "
+         "a change of 0.8 % would have been seen (−0.2 to 0.8 %, 12 rounds)")),
+    ],
+)  # fmt: skip
+def test_where_nothing_changed_it_says_how_much_would_have_been_seen(
+    decision: str, answer: str
+) -> None:
+    effect = EndsEffect(ratio=1.003, ci=(0.998, 1.008), rounds=12, size=100.0 * MIB,
+                        decision=decision)  # fmt: skip
+    change = change_of(_request(), SPAN, effect)
+    assert change.answer == answer
+    assert change.visible == pytest.approx(0.008)
+
+
+def test_without_a_ratio_the_limit_is_an_amount() -> None:
+    effect = EndsEffect(difference=0.0, difference_ci=(-0.1 * MIB, 0.1 * MIB), rounds=5,
+                        decision="unchanged", size=50.0 * MIB)  # fmt: skip
+    change = change_of(_request(), SPAN, effect)
+    assert "does not change by 512 KiB or more" in change.answer
+    assert "would have been seen" not in change.answer
+
+
+def test_halving_weighs_as_much_as_doubling_and_no_ratio_weighs_most() -> None:
+    weights = [
+        weight(change_of(_request(), SPAN, MORE.model_copy(update={"ratio": ratio, "ci": None})))
+        for ratio in (2.0, 0.5, None)
+    ]
+    assert weights[0] == pytest.approx(weights[1]) == pytest.approx(math.log(2))
+    assert weights[2] == math.inf
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("good", ("go1.24.3 with swissmap turned back is like go1.23.9 again (+0.1 % against "
+         "go1.23.9, 2 rounds)")),
+        ("bad", ("go1.24.3 with swissmap turned back is still like go1.24.3 (+0.1 % against "
+         "go1.23.9, 2 rounds): something else adds to it")),
+        ("doubtful", ("go1.24.3 with swissmap turned back is like neither version: another cause "
+         "may remain (noisy)")),
+        ("unresolved", "go1.24.3 with swissmap turned back could not be measured: noisy"),
+    ],
+)  # fmt: skip
+def test_a_cure_is_told_as_it_turned_out(state: State, told: str) -> None:
+    found = Finding(point="x", state=state, ratio=1.001, rounds=2, reason="noisy\nmore")
+    assert of_cure(SPAN, found, "swissmap turned back", describe("rss.peak")) == told
+
+
+def test_a_cure_of_what_got_better_is_like_the_older_version_too() -> None:
+    better = SPAN.model_copy(update={"regression": False})
+    found = Finding(point="x", state="bad", ratio=1.2, rounds=2)
+    told = of_cure(better, found, "swissmap turned back", describe("rss.peak"))
+    assert "is like go1.23.9 again (+20.0 % against go1.24.3, 2 rounds)" in told
+
+
+def test_the_headline_goes_from_the_change_to_the_cure() -> None:
+    known = explanation()
+    same_cause = "rss.peak of importer has the same cause as that of orders"
+    assert headline(known) == f"{known.headline}; {same_cause}"
+    first, second = known.changes
+    followed = known.model_copy(update={"causes": (), "changes": (first,)})
+    assert headline(followed) == first.answer
+    same = second.model_copy(
+        update={"effect": second.effect.model_copy(update={"decision": "unchanged"})}
+    )
+    assert headline(known.model_copy(update={"changes": (same,)})) == same.answer
+    assert headline(known.model_copy(update={"changes": ()})) == "nothing has been measured yet"
+
+
+def test_other_metrics_that_moved_are_told_but_not_what_was_asked() -> None:
+    def measure(_workload: str, variant: str, number: int) -> dict[str, float | None]:
+        grown = 1.5 if variant.startswith("go1.24.3") else 1.0
+        return {"rss.peak": grown * MIB + number, "wall": grown, "gc.cycles": 9.0}
+
+    run = make_run(measure)
+    verdict = make_verdict(run, "go1.23.9", "go1.24.3")
+    asked = change_of(_request().model_copy(update={"workload": "large-buffers"}), SPAN, MORE)
+    (told,) = moved(verdict, [asked])
+    assert told.startswith("large-buffers: wall +50")
+    assert "rss.peak" not in told
+    assert "gc.cycles" not in told
