@@ -23,7 +23,7 @@ def plan(matrix: Path, reports: Path, *, as_json: bool) -> None:
     """Show what a run would do and how long it would take.
 
     Nothing is built or measured. Missing toolchains are downloaded, to learn their experiments.
-    Times come from earlier runs of the same workloads.
+    Times are those of earlier builds and trials of the same programs, or unknown.
     """
     prepared = prepare(load(matrix), seed=None, say=lambda line: say(line, err=True))
     found = preview(prepared, reports, lambda line: say(line, err=True))
@@ -68,19 +68,22 @@ def _suspect_lines(found: Preview) -> Iterator[str]:
 
 
 def _time_lines(estimate: Estimate) -> Iterator[str]:
-    most = _duration(estimate.most)
-    if estimate.least is None:
-        yield f"time: at most {most}"
+    least, most = estimate.least, estimate.most
+    if least is None or most is None:
+        yield "time: unknown"
     else:
-        yield f"time: {_duration(estimate.least)} to {most}"
-    if estimate.builds:
-        yield f"  builds: about {_duration(estimate.builds)}, less what Go has compiled before"
+        yield "time: " + " to ".join(dict.fromkeys((_duration(least), _duration(most))))
+    if estimate.builds is None:
+        yield "  builds: unknown, as not all of these programs were built before"
+    elif estimate.builds:
+        yield f"  builds: about {_duration(estimate.builds)}, as such builds took before"
     for time in estimate.trials:
-        basis = {
-            "earlier run": f"as in {time.run}",
-            "phases": "by its phases",
-            "timeout": "its timeout; no earlier run has measured it",
-        }[time.basis]
+        if time.seconds is None:
+            yield f"  a trial of {time.workload}: unknown, as none was run before"
+            continue
+        basis = {"earlier run": f"as in {time.run}", "phases": "by its phases"}.get(
+            time.basis, "as one took before"
+        )
         yield f"  a trial of {time.workload}: {time.seconds:.3g} s, {basis}"
 
 

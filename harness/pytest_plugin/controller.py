@@ -1,9 +1,10 @@
 """The process that plans, builds, writes the run directory and concludes, under pytest."""
 
 import shlex
+import shutil
 import signal
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
@@ -45,12 +46,15 @@ class Controller:
         self._files = files
         self._judging = judging
         self._runs: dict[Path, Invocation] = {}
+        self._session: Any = None
         self._interrupted = False
+        self._over = False
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Prepare before pytest-xdist starts its workers."""
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
+        self._session = session
         config = self._config
         for path in self._files:
             with user_errors():
@@ -133,13 +137,18 @@ class Controller:
         """Without workers: skip an item that is not needed any more."""
         return None if self.needed(item.nodeid) else True
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Store a trial's record; of one that is rerun, only the last."""
         sent: Sequence[str] | None = getattr(report, "gomatrix", None)
         if sent is None or report.outcome == "rerun":  # type: ignore[comparison-overlap] # pytest-rerunfailures'
             return
         with user_errors():
-            line = self._runs[Path(sent[0])].record(TrialRecord.model_validate_json(sent[1]))
+            run = self._runs[Path(sent[0])]
+            expected = run.expected
+            line = run.record(TrialRecord.model_validate_json(sent[1]))
+            # so that pytest's percentage ends at 100
+            self._session.testscollected += run.expected - expected
         if line:
             self._say(line)
 
@@ -194,7 +203,7 @@ class Controller:
         for path, run in self._runs.items():
             ids = {n.partition("::")[2] for n in node_ids if self._file_of(n) == path}
             with user_errors():
-                run.start(ids, command=("pytest", *words), say=self._say)
+                run.start(ids, command=("pytest", *words), say=self._say, show=self._shown)
         if self._judging is not None:
             self._judging.wait_until_ready()  # it must not disturb trials
         self._tell_directories()
@@ -303,10 +312,29 @@ class Controller:
         if self._config.option.verbose >= 0:
             self._write(line)
 
+    @property
+    def _shown(self) -> Callable[[str], None] | None:
+        """Shows a line that is written over, on a terminal."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is None or not reporter.isatty or self._config.option.verbose < 0:
+            return None
+
+        def show(line: str) -> None:
+            reporter.ensure_newline()
+            width = shutil.get_terminal_size().columns - 1
+            reporter.rewrite(visible(line)[:width], erase=True)
+            self._over = True
+
+        return show
+
     def _write(self, line: str) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.ensure_newline()
+            if self._over:
+                reporter.rewrite("", erase=True)
+                reporter.write("\r")
+                self._over = False
             reporter.write_line(visible(line))
 
 

@@ -30,6 +30,7 @@ from harness.run.store import (
 from harness.session.benchmarks import check_benchmarks
 from harness.session.execute import TEMPORARY, Assignment, clean
 from harness.session.judge_apart import Judging
+from harness.session.lengths import Start, note_trials
 from harness.session.manifest import make_manifest, with_helpers
 from harness.session.prepare import Prepared, Say, build_requests, prepare
 from harness.session.progress import Progress
@@ -68,6 +69,7 @@ class Invocation:
         self._resumed = resumed
         self._reserved = False
         self._done = done
+        self._starts: list[Start] = []
 
     @classmethod
     def open(
@@ -127,13 +129,16 @@ class Invocation:
         """Whether there is something to judge."""
         return self._progress is not None or self.complete
 
-    def start(self, ids: Collection[str], *, command: tuple[str, ...], say: Say) -> None:
+    def start(
+        self, ids: Collection[str], *, command: tuple[str, ...], say: Say, show: Say | None = None
+    ) -> None:
         """Build what the selected trials need, and write ``run.json``.
 
         Args:
             ids: of the trials; of none that this run has, nothing is done.
             command: the command line, for the record.
             say: told of builds.
+            show: told each second what is being built, for a line that is written over.
 
         Raises:
             HarnessError: the run to resume was made from other inputs, or the run directory
@@ -151,7 +156,7 @@ class Invocation:
             with writing(directory, ELSEWHERE):
                 write_json(directory / MANIFEST, manifest)
         try:
-            manifest = self._build(manifest, trials, say)
+            manifest = self._build(manifest, trials, say, show)
         except HarnessError:
             if not self._resumed:
                 (directory / MANIFEST).unlink()
@@ -165,11 +170,13 @@ class Invocation:
         self._progress = Progress(prepared.plan, trials)
         self._stopping = Stopping(directory, manifest, trials, read_trials(directory))
 
-    def _build(self, manifest: Manifest, trials: Iterable[Trial], say: Say) -> Manifest:
+    def _build(
+        self, manifest: Manifest, trials: Iterable[Trial], say: Say, show: Say | None
+    ) -> Manifest:
         """The same manifest with all that the trials need built."""
         prepared = self.prepared
         requests = build_requests(prepared, ((trial.workload, trial.variant) for trial in trials))
-        builds = build_all(requests, prepared.cache, say)
+        builds = build_all(requests, prepared.cache, say, show)
         manifest = manifest.model_copy(update={"builds": tuple(builds)})
         manifest = with_helpers(manifest, prepared.toolchains.values(), prepared.cache)
         check_benchmarks(manifest)
@@ -183,6 +190,11 @@ class Invocation:
         if self._resumed and not any(self.assignment.remaining()):
             self.complete, self._chosen = True, tuple(self.prepared.plan.trials())
         return self.complete
+
+    @property
+    def expected(self) -> int:
+        """Trials that this invocation has run, or will."""
+        return self._progress.expected if self._progress else 0
 
     def needed(self, trial: str) -> bool:
         """Whether a trial, by id, must still run; not once its workload is decided."""
@@ -198,10 +210,13 @@ class Invocation:
             HarnessError: it cannot be written.
         """
         append_trial(self.directory, record)
+        self._starts.append(Start.of(record))
         if self._stopping is None or self._progress is None:
             return None
+        before = len(self._stopping.unneeded)
         given_up = self._stopping.note(record)
-        self._progress.leave_out(given_up)
+        if len(self._stopping.unneeded) > before:
+            self._progress.leave_out(self._stopping.unneeded - {record.id})
         line = self._progress.note(record)
         if given_up:
             return (
@@ -229,6 +244,7 @@ class Invocation:
         """
         self._judging = judging
         judging.judge(self.directory)
+        note_trials(self._starts, self.prepared.matrix.spec, self.prepared.cache)
         self.verdict = judging.verdict()
         with writing(self.directory, ELSEWHERE):
             point_latest(self.directory)

@@ -1,13 +1,12 @@
 """Preview a run: what it would do, and how long it would take."""
 
-import statistics
-from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import HarnessError
 from harness.golang.builds.build import is_cached
+from harness.golang.builds.lengths import expected_seconds as build_seconds
 from harness.golang.builds.request import BuildRequest
 from harness.golang.builds.settle import settle, told_of
 from harness.golang.records import Built
@@ -18,21 +17,18 @@ from harness.plan.plan import Cell
 from harness.plan.suspects import Suspected
 from harness.run.built import how_built
 from harness.run.directory import Say, list_runs, readable_runs
-from harness.run.records import TrialRecord
 from harness.session.lanes import available_lanes
+from harness.session.lengths import Start, expected_seconds, seconds_per_trial
 from harness.session.prepare import Prepared, build_requests
 
-_COLD = 5.5
-"""CPU seconds of the first build of a toolchain with its settings, which compiles the standard
-library (benchmarks/builds.py; measured on 1.23 to 1.27)."""
-_WARM = 0.3
-"""CPU seconds of any other build."""
+_OWN = 4.0
+"""Seconds of a run beside builds and trials: to start, to judge, to report."""
 _SERVER = 1.0
 """Seconds of a server's trial beside its phases: start, snapshots, stop."""
 
-Basis = Literal["earlier run", "phases", "timeout"]
-"""Where a trial's time comes from: an earlier run of the same workload, the durations of a server's
-phases, or ``trials.timeout``, a bound that is seldom reached."""
+Basis = Literal["earlier run", "earlier trials", "phases", "unknown"]
+"""Where a trial's time comes from: an earlier run of the same workload, trials of a run that is not
+here, as that of ``gomatrix init``, or the durations of a server's phases."""
 
 
 class PlannedBuild(Built):
@@ -51,20 +47,22 @@ class TrialTime(Frozen):
     """How long one trial of a workload takes."""
 
     workload: str
-    seconds: float
+    seconds: float | None
+    """``None`` where no trial has shown it."""
     basis: Basis
     run: str = ""
     """The earlier run."""
 
 
 class Estimate(Frozen):
-    """How long the run takes, in seconds; toolchains are not downloaded in that time."""
+    """How long the run takes, in seconds, without downloads of toolchains and screening."""
 
-    builds: float
+    builds: float | None
+    """``None`` where a program was never built."""
     least: float | None
-    """With ``trials.min`` rounds; ``None`` where only the timeout of a workload is known."""
-    most: float
-    """With ``trials.max`` rounds."""
+    """With ``trials.min`` rounds; ``None`` where a build or a trial has no known time."""
+    most: float | None
+    """With ``trials.max`` rounds; ``None`` as above."""
     trials: tuple[TrialTime, ...]
 
 
@@ -113,6 +111,7 @@ def preview(prepared: Prepared, reports: Path, say: Say) -> Preview:
     lanes = len(available_lanes(spec.trials.cpus, spec.trials.lanes))
     missing = [r for r, build in zip(requests, builds, strict=True) if not build.cached]
     past = _earlier(spec, reports, say)
+    times = [_trial_time(w, past.get(w.name), prepared.cache) for w in spec.workloads]
     return Preview(
         matrix=str(prepared.matrix.path),
         lanes=lanes,
@@ -122,7 +121,7 @@ def preview(prepared: Prepared, reports: Path, say: Say) -> Preview:
         built=tuple(how_built(builds, spec)),
         suspects=plan.suspects,
         varied=plan.varied,
-        estimate=_estimate(spec, cells, lanes, _build_seconds(missing), past),
+        estimate=_estimate(spec, cells, lanes, _build_seconds(missing, prepared.cache), times),
     )
 
 
@@ -134,37 +133,40 @@ def _told(request: BuildRequest, cache: Path) -> Mapping[str, Any]:
         return {}
 
 
-def _build_seconds(missing: Iterable[BuildRequest]) -> float:
-    """CPU seconds; the standard library is compiled once for a toolchain with its settings."""
-    groups = [(r.toolchain.identity, r.settings, r.build.model_dump_json()) for r in missing]
-    cold = len(set(groups))
-    return cold * _COLD + (len(groups) - cold) * _WARM
+def _build_seconds(missing: Iterable[BuildRequest], cache: Path) -> float | None:
+    seconds = [build_seconds(request, cache) for request in missing]
+    known = [second for second in seconds if second is not None]
+    return sum(known) if len(known) == len(seconds) else None
 
 
 def _estimate(
-    spec: MatrixSpec, cells: list[tuple[str, str]], lanes: int, build_seconds: float,
-    past: Mapping[str, TrialTime],
+    spec: MatrixSpec, cells: list[tuple[str, str]], lanes: int, builds: float | None,
+    times: Sequence[TrialTime],
 ) -> Estimate:  # fmt: skip
-    times = tuple(_trial_time(w, spec, past.get(w.name)) for w in spec.workloads)
     by_name = {time.workload: time.seconds for time in times}
-    one_round = sum(by_name[workload] for workload, _ in cells) / lanes
-    builds = build_seconds / len(available_lanes(1))
-    known = all(time.basis != "timeout" for time in times)
+    seconds = [by_name[workload] for workload, _ in cells]
+    known = [second for second in seconds if second is not None]
+    least = most = None
+    if builds is not None and len(known) == len(seconds):
+        one_round, own = sum(known) / lanes, builds + _OWN
+        least = round(own + one_round * min(spec.trials.min, spec.trials.max), 1)
+        most = round(own + one_round * spec.trials.max, 1)
     return Estimate(
-        builds=round(builds, 1),
-        least=round(builds + one_round * spec.trials.min, 1) if known else None,
-        most=round(builds + one_round * spec.trials.max, 1),
-        trials=times,
-    )
+        builds=builds if builds is None else round(builds, 1), least=least, most=most,
+        trials=tuple(times),
+    )  # fmt: skip
 
 
-def _trial_time(workload: WorkloadSpec, spec: MatrixSpec, past: TrialTime | None) -> TrialTime:
+def _trial_time(workload: WorkloadSpec, past: TrialTime | None, cache: Path) -> TrialTime:
     if past is not None:
         return past
+    before = expected_seconds(workload, cache)
+    if before is not None:
+        return TrialTime(workload=workload.name, seconds=before, basis="earlier trials")
     phases = _phases(workload.server) if workload.server else None
     if phases is not None:
         return TrialTime(workload=workload.name, seconds=phases, basis="phases")
-    return TrialTime(workload=workload.name, seconds=spec.trials.timeout, basis="timeout")
+    return TrialTime(workload=workload.name, seconds=None, basis="unknown")
 
 
 def _phases(server: ServerSpec) -> float | None:
@@ -180,26 +182,9 @@ def _earlier(spec: MatrixSpec, reports: Path, say: Say) -> dict[str, TrialTime]:
     newest_first = [stored.path for stored in reversed(list_runs(reports, say))]
     for run in readable_runs(newest_first, say):
         before = {w.name: w for w in run.manifest.matrix.workloads}
-        seconds = seconds_per_trial(run.trials)
+        seconds = seconds_per_trial(map(Start.of, run.trials))
         for name in (w.name for w in spec.workloads if before.get(w.name) == w):
             if name in seconds and name not in found:
                 found[name] = TrialTime(workload=name, seconds=seconds[name], basis="earlier run",
                                         run=run.path.name)  # fmt: skip
     return found
-
-
-def seconds_per_trial(records: Iterable[TrialRecord]) -> dict[str, float]:
-    """By workload: the median time from the start of a trial to that of the next on its lane.
-
-    It includes everything that belongs to a trial, not only the program's own time.
-    """
-    lanes: dict[tuple[str, int], list[TrialRecord]] = {}
-    for record in records:
-        if record.started:
-            lanes.setdefault((record.host, record.lane), []).append(record)
-    gaps: dict[str, list[float]] = {}
-    for lane in lanes.values():
-        ordered = sorted(lane, key=lambda record: record.started)
-        for record, following in pairwise(ordered):
-            gaps.setdefault(record.workload, []).append(following.started - record.started)
-    return {workload: round(statistics.median(found), 3) for workload, found in gaps.items()}

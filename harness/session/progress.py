@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from harness.plan.plan import Plan, Trial
 from harness.run.records import TrialRecord
@@ -18,32 +18,38 @@ class Progress:
         """Count the ``trials`` of a plan that will run."""
         planned = list(trials)
         self._plan = plan
-        self._total = len(planned)
+        self._coming = {trial.id: trial for trial in planned}
         self._left = Counter((t.workload, t.round) for t in planned)
         self._done = 0
         self._started = self._spoke = time.monotonic()
 
-    def leave_out(self, trials: Iterable[Trial]) -> None:
-        """Expect some trials no more."""
-        for trial in trials:
-            self._total -= 1
-            self._left[trial.workload, trial.round] -= 1
+    @property
+    def expected(self) -> int:
+        """Trials that have run, or will."""
+        return len(self._coming) + self._done
+
+    def leave_out(self, ids: Collection[str]) -> None:
+        """Expect some trials no more; one that is running may still come."""
+        for trial in (self._coming.pop(i, None) for i in ids):
+            if trial is not None:
+                self._left[trial.workload, trial.round] -= 1
 
     def note(self, record: TrialRecord) -> str | None:
         """Count a trial; gives a line if a round has ended or the last line is long ago."""
         self._done += 1
         block = (record.workload, record.round)
-        self._left[block] -= 1
+        if self._coming.pop(record.id, None) is not None:
+            self._left[block] -= 1
         now = time.monotonic()
         if self._left[block] > 0 and now - self._spoke < _SILENCE:
             return None
         self._spoke = now
-        left = (now - self._started) / self._done * (self._total - self._done)
+        left = (now - self._started) / self._done * len(self._coming)
         what = "round" if self._left[block] <= 0 else f"{record.variant}, round"
         rounds = self._plan.rounds_of(record.workload)
         return (
             f"{record.workload}: {what} {rounds.index(record.round) + 1} of {len(rounds)}; "
-            f"{self._done} of {self._total} trials, {_duration(left)} left"
+            f"{self._done} of {self.expected} trials, {_duration(left)} left"
         )
 
 

@@ -1,19 +1,24 @@
 import json
+import secrets
 
 import pytest
-from projects import Project
+from projects import MATRIX, Project
 
 pytestmark = pytest.mark.toolchain
 
 
 def test_a_plan_tells_of_cells_builds_and_time_and_learns_from_a_run(project: Project) -> None:
+    never = f"  - {{env: {{NEVER_RUN: x{secrets.token_hex(8)}}}, name"
+    project.write(MATRIX.replace("  - {name", never))
     before = json.loads(project.gomatrix("plan", "--json").stdout)
     reasons = {(c["workload"], c["variant"]): c["reason"] for c in before["cells"]}
     assert reasons["live-map", "go1.24.3"] is None
     assert "does not know" in reasons["live-map", "go1.23.9+noswissmap"]
     assert len(before["builds"]) == 6
-    assert {time["basis"] for time in before["estimate"]["trials"]} == {"timeout"}
+    assert {time["basis"] for time in before["estimate"]["trials"]} == {"unknown"}
     assert before["estimate"]["least"] is None
+    assert before["estimate"]["most"] is None
+    assert "time: unknown" in project.gomatrix("plan").stdout
     assert not (project.root / "reports").exists()
 
     assert project.gomatrix("run").returncode == 0
@@ -23,6 +28,9 @@ def test_a_plan_tells_of_cells_builds_and_time_and_learns_from_a_run(project: Pr
     assert {time["run"] for time in after["estimate"]["trials"]} == {project.latest.name}
     assert after["estimate"]["builds"] == 0
     assert 0 < after["estimate"]["least"] <= after["estimate"]["most"] < 60
+    elsewhere = json.loads(project.gomatrix("plan", "--json", "--reports", "none").stdout)
+    assert {time["basis"] for time in elsewhere["estimate"]["trials"]} == {"earlier trials"}
+    assert elsewhere["estimate"]["most"] == after["estimate"]["most"]
     text = project.gomatrix("plan").stdout
     assert "6 cached, 0 to do" in text
     assert "not applicable: go1.23.9 does not know the experiment swissmap" in text

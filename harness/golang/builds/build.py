@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from harness.errors import HarnessError
 from harness.golang.builds.compile import RECORD, Compilation, compile_verified, keep_overlay
+from harness.golang.builds.lengths import Clocks, note_seconds
 from harness.golang.builds.request import BuildRequest, key_of
 from harness.golang.builds.settle import settle, told_of
 from harness.golang.cache import obtain
@@ -22,10 +23,13 @@ from harness.golang.records import BuildRecord
 from harness.golang.sources.inputs import Inputs, inputs_of, reads_unknown_files
 from harness.golang.toolchains.resolve import Toolchain
 
+_SECOND = 1.0
+
 
 def build_all(
-    requests: Sequence[BuildRequest], cache: Path, say: Callable[[str], None]
-) -> list[BuildRecord]:
+    requests: Sequence[BuildRequest], cache: Path, say: Callable[[str], None],
+    show: Callable[[str], None] | None = None,
+) -> list[BuildRecord]:  # fmt: skip
     """Build everything, one build per CPU at a time. A failure is recorded, not raised.
 
     The first build of a toolchain with its settings compiles the standard library, which the others
@@ -35,22 +39,37 @@ def build_all(
         requests: what to build.
         cache: the harness's cache directory.
         say: called for each build that was not in the cache.
+        show: called each second with what is being built, for a line that is written over.
     """
     groups: dict[tuple[object, ...], list[int]] = {}
     for index, request in enumerate(requests):
         shared = (request.toolchain.identity, request.settings, request.build, request.probe)
         groups.setdefault(shared, []).append(index)
     records: dict[int, BuildRecord] = {}
+    clocks = Clocks()
+
+    def make(index: int) -> tuple[int, BuildRecord]:
+        clocks.start(index)
+        try:
+            record = _build(requests[index], cache)
+        finally:
+            seconds = clocks.stop(index)
+        if not record.cached and record.error is None:
+            note_seconds(requests[index], cache, seconds)
+        return index, record
+
     with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
 
         def submit(index: int) -> Future[tuple[int, BuildRecord]]:
-            return pool.submit(lambda: (index, _build(requests[index], cache)))
+            return pool.submit(make, index)
 
         followers = {indices[0]: indices[1:] for indices in groups.values()}
         pending = {submit(index) for index in followers}
         try:
             while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                done, pending = wait(pending, _SECOND if show else None, FIRST_COMPLETED)
+                if show and not done:
+                    show(_in_progress(requests, clocks, len(records)))
                 for index, record in (future.result() for future in done):
                     records[index] = record
                     pending |= {submit(follower) for follower in followers.get(index, ())}
@@ -61,6 +80,11 @@ def build_all(
             pool.shutdown(cancel_futures=True)
             raise
     return [records[index] for index in range(len(requests))]
+
+
+def _in_progress(requests: Sequence[BuildRequest], clocks: Clocks, done: int) -> str:
+    running = [f"{requests[i].label} ({sec:.0f} s)" for i, sec in clocks.running().items()]
+    return f"building {', '.join(running)}; {done} of {len(requests)} done"
 
 
 def is_cached(request: BuildRequest, cache: Path) -> bool:
