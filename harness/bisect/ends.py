@@ -72,7 +72,7 @@ def check_conditions(good: End, bad: End) -> None:
 def _conditions(pairs: Mapping[str, str], matrix: MatrixSpec) -> tuple[BuildSpec, dict[str, str]]:
     """The first build settings and run environment of the matrix that have all the pairs."""
     axes = [[(key, value) for value in values] for key, values in matrix.env.items()]
-    builds = [build for _, build in matrix.build.choices()]
+    builds = [build for _, build in matrix.builds()]
     choices = itertools.chain(
         ((build, dict(env)) for build, env in itertools.product(builds, itertools.product(*axes))),
         ((cell.build.applied_to(build), cell.env) for cell in matrix.include for build in builds),

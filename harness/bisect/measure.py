@@ -26,12 +26,16 @@ class TrialRunner(GrowingRun):
     """
 
     def __init__(
-        self, directory: Path, manifest: Manifest, source: Source, *, metric: str,
+        self, directory: Path, manifest: Manifest, sources: Mapping[str, Source], *, metric: str,
         build: BuildSpec, env: Mapping[str, str], cache: Path, say: Say,
     ) -> None:  # fmt: skip
-        """Take a run directory that exists; what an earlier invocation measured there is kept."""
+        """Take a run directory that exists; what an earlier invocation measured there is kept.
+
+        ``sources`` are all of one workload, by ``BuildSpec.source``.
+        """
         super().__init__(directory, manifest, cache, say)
-        self.source = source
+        self.sources = dict(sources)
+        self.workload = next(iter(sources.values())).workload
         self.build_settings = build
         self._metric, self._env = metric, dict(env)
         self._problems: dict[str, str | None] = {}
@@ -72,12 +76,16 @@ class TrialRunner(GrowingRun):
             env=self._env if point.env is None else point.env, own=point.own,
         )  # fmt: skip
 
+    def source_of(self, variant: Variant) -> Source:
+        """What a variant is built from."""
+        return self.sources[variant.made_with.source]
+
     def command(self, name: str) -> str:
         """The command that builds a point; empty if it was never built."""
         variant = next((v for v in self.manifest.plan.variants if v.name == name), None)
         if variant is None:
             return ""
-        return self.manifest.build(self.source.workload, variant).command
+        return self.manifest.build(self.workload, variant).command
 
     def build(self, point: Point) -> str | None:
         """See ``harness.bisect.compare.Runner``.
@@ -91,10 +99,11 @@ class TrialRunner(GrowingRun):
 
     def _make(self, point: Point) -> str | None:
         variant = self.variant_of(point)
-        newer = self.source.needs_newer(point.toolchain.version, variant.made_with.go_line)
+        source = self.source_of(variant)
+        newer = source.needs_newer(point.toolchain.version, variant.made_with.go_line)
         if newer:
             return newer
-        request = build_request(self.manifest.matrix, self.source, point.toolchain, variant)
+        request = build_request(self.manifest.matrix, source, point.toolchain, variant)
         return self.build_variants([variant], [request])[0].error
 
     def rounds(self, points: Sequence[Point], count: int) -> list[dict[str, Measured]]:
@@ -108,7 +117,7 @@ class TrialRunner(GrowingRun):
         """Measure new rounds of all the points; returns their trials, round by round."""
         first = 1 + (self._used[-1].round if self._used else 0)
         names = [point.name for point in points]
-        return self.rounds_of(self.source.workload, names, range(first, first + count))
+        return self.rounds_of(self.workload, names, range(first, first + count))
 
     def _outcome(self, record: TrialRecord) -> Measured:
         if not record.ok:

@@ -21,10 +21,11 @@ from harness.files.inside import read_inside, remove_inside
 from harness.golang.cache import default_cache
 from harness.golang.experiments import Experiments, explain_unknown
 from harness.golang.sources.locate import Source, locate
+from harness.golang.sources.revisions import base_of
 from harness.golang.toolchains.resolve import Say, Toolchain, resolve
 from harness.golang.versions import GoVersion
 from harness.matrix.load import Matrix, load
-from harness.matrix.models import BuildSpec, QuestionSpec, ToolchainSpec, WorkloadSpec
+from harness.matrix.models import QuestionSpec, ToolchainSpec, WorkloadSpec
 from harness.metrics.catalogue import CATALOGUE
 from harness.models import Frozen
 from harness.plan.plan import Plan
@@ -205,7 +206,11 @@ def open_setup(
     if good.name == bad.name:
         raise HarnessError(f"{good.name} is both the good and the bad end; name two variants")
     newest = max(toolchains.values(), key=lambda t: GoVersion.parse(t.version))
-    source = locate(workload, base, newest, cache, [ends[0].build.tags])
+    texts = dict.fromkeys(end.toolchain.build.applied_to(end.build).source for end in ends)
+    sources = {
+        text: locate(workload, base_of(text, base, cache), newest, cache, [ends[0].build.tags])
+        for text in texts
+    }
     sides = (good, bad) if candidate == "bad" else (bad, good)
     question = QuestionSpec(baseline=sides[0].name, candidate=sides[1].name,
                             metrics=list(metrics or [request.metric]), suspects=[])  # fmt: skip
@@ -213,10 +218,10 @@ def open_setup(
     with writing(directory, ELSEWHERE):
         remove_inside(directory, TEMPORARY)
     runner = TrialRunner(
-        directory, manifest, source, metric=request.metric, build=ends[0].build, env=ends[0].env,
+        directory, manifest, sources, metric=request.metric, build=ends[0].build, env=ends[0].env,
         cache=cache, say=say,
     )  # fmt: skip
-    span = _span(good, bad, source, repository, newer=candidate)
+    span = _span(good, bad, sources, repository, newer=candidate)
     return Setup(request, matrix, directory, span, runner, cache, say)
 
 
@@ -230,7 +235,7 @@ def _toolchains(
 
 
 def _span(
-    good: Point, bad: Point, source: Source, repository: Path | None, *,
+    good: Point, bad: Point, sources: Mapping[str, Source], repository: Path | None, *,
     newer: Literal["good", "bad"],
 ) -> Span:  # fmt: skip
     """Which end is the newer one.
@@ -238,15 +243,16 @@ def _span(
     Of one release, the one with the newer go line, or else with fewer compiler switches turned off;
     and of ends that are alike in all this, ``newer``.
     """
-    one, other = (_age(point, source) for point in (good, bad))
+    one, other = (_age(point, sources) for point in (good, bad))
     mended = one > other or (one == other and newer == "good")
     if one == other and repository is not None:
         mended = comes_after(repository, good, bad)
     return Span(older=bad if mended else good, newer=good if mended else bad, regression=not mended)
 
 
-def _age(point: Point, source: Source) -> tuple[GoVersion, GoVersion, int]:
+def _age(point: Point, sources: Mapping[str, Source]) -> tuple[GoVersion, GoVersion, int]:
     build = point.own.applied_to(point.build or BuildSpec())
+    source = sources.get(build.source) or next(iter(sources.values()))  # of both, if it names none
     line = GoVersion.parse(f"go{build.go_line or source.go or '1.16'}")
     return GoVersion.parse(point.toolchain.version), line, -build.gcflags.count("-d=")
 

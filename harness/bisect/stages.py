@@ -189,7 +189,8 @@ class Descent:
                 "the remaining points have different settings; name ends with the same settings"
             )
         found = search_source(
-            span.good.toolchain, span.bad.toolchain, runner.source, span.bad.settings,
+            span.good.toolchain, span.bad.toolchain,
+            runner.source_of(runner.variant_of(span.bad)), span.bad.settings,
             runner.build_settings, self._told_apart(span).classify, setup.cache, setup.say,
         )  # fmt: skip
         steps = tuple(map(self._shortened, found.steps))
@@ -208,7 +209,8 @@ class Descent:
         if setup.request.repository is None:
             return
         stage, findings = search_commits(
-            Path(setup.request.repository), span, runner.source, runner.build_settings,
+            Path(setup.request.repository), span,
+            runner.source_of(runner.variant_of(span.bad)), runner.build_settings,
             self._told_apart(span).classify, setup.cache, setup.say,
         )  # fmt: skip
         yield stage.model_copy(update={"steps": self._steps(findings)})

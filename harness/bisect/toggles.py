@@ -73,7 +73,7 @@ class _Toggles:
         self._matrix = _asking(setup, span)
         self._question = resolve_question(self._matrix.spec, plan)
         toolchains = {point.toolchain.name: point.toolchain for point in points}
-        sources = {workload: self._runner.source}
+        sources = {(workload, text): s for text, s in self._runner.sources.items()}
         self.plan = with_suspects(
             self._matrix, plan, self._question, toolchains, sources, setup.cache, setup.say
         )

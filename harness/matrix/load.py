@@ -85,6 +85,7 @@ def _check_names(matrix: Matrix) -> None:
     axes: dict[Location, Sequence[object]] = {("experiments",): sets}
     axes |= {("env", key): values for key, values in spec.env.items()}
     axes |= {("build", key): values for key, values in spec.build.axes().items()}
+    axes |= {("source",): [source.text for source in spec.source]}
     for location, values in axes.items():
         _refuse_second(matrix, location, values, "listed twice; take one of them away")
     for section in ("exclude", "gates"):
@@ -115,6 +116,7 @@ def _check_size(matrix: Matrix) -> None:
     builds: dict[Location, int] = {
         ("build", key): len(values) for key, values in spec.build.axes().items()
     }
+    builds |= {("source",): max(1, len(spec.source))}
     axes: dict[Location, int] = {
         ("go",): len(spec.go),
         ("experiments",): len(spec.experiments),

@@ -139,7 +139,7 @@ def make_plan(
 
 def _variants(spec: MatrixSpec, experiments: Mapping[str, Experiments]) -> Iterator[Variant]:
     axes = [[(key, value) for value in values] for key, values in spec.env.items()]
-    builds = spec.build.choices()
+    builds = spec.builds()
     crossed = [
         (toolchain.name, tuple(settings), build, dict(env), frozenset[str]())
         for toolchain, settings, build, env in product(

@@ -151,7 +151,7 @@ def _conditions(sides: Sides) -> Iterator[Suspected]:
     """Build settings and variables that differ, but for what other suspects stand for."""
     varied, other = sides.varied.variant, sides.other.variant
     for difference in sorted(toggles_between(varied, other)):
-        if difference.kind == "build" and difference.name != "go_line":
+        if difference.kind == "build" and difference.name not in ("go_line", "source"):
             field = difference.name.lower()
             yield Suspected(kind="build", name=field, back=other.build.texts()[difference.name])
         if difference.kind == "environment" and difference.name != "GODEBUG":

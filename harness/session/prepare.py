@@ -10,7 +10,8 @@ from harness.errors import HarnessError
 from harness.golang.builds.request import BuildRequest
 from harness.golang.cache import default_cache
 from harness.golang.godebugs import removed_of, settings_of
-from harness.golang.sources.locate import Source, locate_all
+from harness.golang.sources.locate import Source, Sources, locate_all
+from harness.golang.sources.revisions import base_of
 from harness.golang.toolchains.resolve import Toolchain, ToolchainError, resolve
 from harness.golang.versions import GoVersion
 from harness.matrix.load import Matrix, load
@@ -34,9 +35,13 @@ class Prepared:
 
     matrix: Matrix
     toolchains: Mapping[str, Toolchain]
-    sources: Mapping[str, Source]
+    sources: Sources
     plan: Plan
     cache: Path
+
+    def source(self, workload: str, variant: Variant) -> Source:
+        """What a variant of a workload is built from."""
+        return self.sources[workload, variant.made_with.source]
 
 
 def require_linux() -> None:
@@ -111,7 +116,7 @@ def build_requests(prepared: Prepared, cells: Iterable[tuple[str, str]]) -> list
         build = variant.made_with.model_dump_json()
         requests[workload, variant.toolchain, variant.settings, build] = build_request(
             prepared.matrix.spec,
-            prepared.sources[workload],
+            prepared.source(workload, variant),
             prepared.toolchains[variant.toolchain],
             variant,
         )
@@ -143,16 +148,35 @@ def _toolchains(matrix: Matrix, cache: Path, say: Say) -> dict[str, Toolchain]:
         raise matrix.error((included | places)[error.name], str(error)) from None
 
 
-def _sources(matrix: Matrix, toolchain: Toolchain, cache: Path) -> dict[str, Source]:
-    base, tags = matrix.path.parent, matrix.spec.tags
-    sources = {}
-    found = locate_all(matrix.spec.workloads, base, toolchain, cache, tags)
-    for index, (workload, source) in enumerate(zip(matrix.spec.workloads, found, strict=True)):
-        try:
-            sources[workload.name] = source.result()
-        except HarnessError as error:
-            raise matrix.error(("workloads", index, "package"), str(error)) from None
+def _sources(matrix: Matrix, toolchain: Toolchain, cache: Path) -> Sources:
+    spec, sources = matrix.spec, {}
+    included = (cell.build.source for cell in spec.include)
+    own = [build.source for _, build in spec.builds()]
+    for text in dict.fromkeys([*own, *(source for source in included if source)]):
+        base = _base(matrix, text, cache)
+        found = locate_all(spec.workloads, base, toolchain, cache, spec.tags)
+        for index, (workload, source) in enumerate(zip(spec.workloads, found, strict=True)):
+            try:
+                sources[workload.name, text] = source.result()
+            except HarnessError as error:
+                told = f"{error} (in the source {text})" if text else str(error)
+                raise matrix.error(("workloads", index, "package"), told) from None
     return sources
+
+
+def _base(matrix: Matrix, source: str, cache: Path) -> Path:
+    """The directory that workloads are looked for in."""
+    spec = matrix.spec
+    texts = [listed.text for listed in spec.source]
+    place = ("source", texts.index(source)) if source in texts else ("include",)
+    for index, workload in enumerate(spec.workloads):
+        if source and workload.module is not None:
+            told = "a published module is built from no other source; take one of both away"
+            raise matrix.error(("workloads", index, "module"), told)
+    try:
+        return base_of(source, matrix.path.parent, cache)
+    except HarnessError as error:
+        raise matrix.error(place, str(error)) from None
 
 
 def _check_inputs(matrix: Matrix) -> None:
@@ -183,15 +207,14 @@ def _check_godebugs(matrix: Matrix, toolchains: Mapping[str, Toolchain]) -> None
         check_godebugs(matrix, set[str]().union(*known))
 
 
-def _without_newer(
-    plan: Plan, sources: Mapping[str, Source], toolchains: Mapping[str, Toolchain]
-) -> Plan:
+def _without_newer(plan: Plan, sources: Sources, toolchains: Mapping[str, Toolchain]) -> Plan:
     """Mark cells whose go.mod needs a newer Go as not applicable."""
 
     def check(cell: Cell) -> Cell:
         variant = plan.variant(cell.variant)
         version, line = toolchains[variant.toolchain].version, variant.made_with.go_line
-        reason = cell.reason or sources[cell.workload].needs_newer(version, line)
+        source = sources[cell.workload, variant.made_with.source]
+        reason = cell.reason or source.needs_newer(version, line)
         return cell.model_copy(update={"reason": reason})
 
     return plan.model_copy(update={"cells": tuple(check(cell) for cell in plan.cells)})

@@ -122,7 +122,7 @@ class Screening:
     def _idle(self, needy: Sequence[Suspected]) -> Back:
         """Experiments that only the compiler can make matter; mostly the program is the same."""
         side = self._plan.variant(self._plan.varied)
-        source = self._prepared.sources[self._workload]
+        source = self._prepared.source(self._workload, side)
         toolchain = self._prepared.toolchains[side.toolchain]
         cell = Cell(source, toolchain, side.settings, side.made_with)
         cell = cell._replace(build=settled(cell, self._prepared.cache))
@@ -185,8 +185,11 @@ class Screening:
         return resolve([spec], prepared.cache, self._say, matrix.path.parent)[variant.toolchain]
 
     def _build(self, wanted: Sequence[tuple[Variant, Toolchain]]) -> None:
-        spec, source = self._prepared.matrix.spec, self._prepared.sources[self._workload]
+        prepared = self._prepared
         requests = [
-            build_request(spec, source, toolchain, variant) for variant, toolchain in wanted
-        ]
+            build_request(
+                prepared.matrix.spec, prepared.source(self._workload, variant), toolchain, variant
+            )
+            for variant, toolchain in wanted
+        ]  # fmt: skip
         self._growing.build_variants([variant for variant, _ in wanted], requests, with_code=True)

@@ -7,7 +7,7 @@ from harness.errors import HarnessError
 from harness.golang.godebugs import parse, removed_of, settings_of
 from harness.golang.sources.inputs import inputs_of
 from harness.golang.sources.listing import Cell
-from harness.golang.sources.locate import Source
+from harness.golang.sources.locate import Source, Sources
 from harness.golang.sources.settled import settled
 from harness.golang.toolchains.resolve import Say, Toolchain, resolve
 from harness.matrix.load import Matrix
@@ -20,7 +20,7 @@ from harness.plan.variants import Variant
 
 def with_suspects(
     matrix: Matrix, plan: Plan, question: Question, toolchains: Mapping[str, Toolchain],
-    sources: Mapping[str, Source], cache: Path, say: Say,
+    sources: Sources, cache: Path, say: Say,
 ) -> Plan:  # fmt: skip
     """Add the suspects that are to be screened to a plan; none where its variants tell them apart.
 
@@ -31,13 +31,14 @@ def with_suspects(
     if question.candidate is None or not asked or _are_told_apart(asked, plan, question):
         return plan
     running = [
-        workload for workload in sources
+        workload for workload in dict.fromkeys(workload for workload, _ in sources)
         if {question.baseline, question.candidate}
         <= {c.variant for c in plan.cells if c.workload == workload and c.reason is None}
     ]  # fmt: skip
+    variants = [plan.variant(name) for name in (question.baseline, question.candidate)]
     baseline, candidate = (
-        _side(plan.variant(name), toolchains, {w: sources[w] for w in running}, cache)
-        for name in (question.baseline, question.candidate)
+        _side(v, toolchains, {w: sources[w, v.made_with.source] for w in running}, cache)
+        for v in variants
     )
     sides = Sides.of(baseline, candidate)
     varied = sides.varied.variant

@@ -84,7 +84,8 @@ class _Sites:
         self._setup, self._runner, self._limit = setup, setup.runner, limit
         self._toolchain = span.newer.toolchain
         self._variant = setup.runner.variant_of(span.newer)
-        self._names = Names(setup.runner.source, self._toolchain, setup.cache)
+        self._source = setup.runner.source_of(self._variant)
+        self._names = Names(self._source, self._toolchain, setup.cache)
         self._rows: dict[str, list[Row]] = {}
         self._failures: dict[str, list[str]] = {}
         self._failed: dict[str, str] = {}
@@ -118,7 +119,7 @@ class _Sites:
         """The build of the newer point."""
         runner = self._runner
         request = build_request(
-            runner.manifest.matrix, runner.source, self._toolchain, self._variant
+            runner.manifest.matrix, self._source, self._toolchain, self._variant
         )
         return settle(request, self._cache)
 
@@ -136,7 +137,7 @@ class _Sites:
             variant = self._turned_back([back])
             outputs.append(
                 output_of(
-                    self._runner.directory, self._runner.manifest, self._runner.source.workload,
+                    self._runner.directory, self._runner.manifest, self._runner.workload,
                     variant, _OUTPUT,
                 )
             )  # fmt: skip
@@ -220,7 +221,7 @@ class _Sites:
         ]
 
     def _site(self, places: Places, key: str, culprit: Culprit) -> Site:
-        source = self._runner.source
+        source = self._source
         frames = places.known[key]
         at = innermost(frames, source)
         stack = tuple(shown(frame, source) for frame in frames)

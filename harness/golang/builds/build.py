@@ -43,7 +43,8 @@ def build_all(
     """
     groups: dict[tuple[object, ...], list[int]] = {}
     for index, request in enumerate(requests):
-        shared = (request.toolchain.identity, request.settings, request.build, request.probe)
+        build = request.build.model_copy(update={"source": ""})
+        shared = (request.toolchain.identity, request.settings, build, request.probe)
         groups.setdefault(shared, []).append(index)
     records: dict[int, BuildRecord] = {}
     clocks = Clocks()

@@ -108,7 +108,7 @@ def key_of(request: BuildRequest, digest: str) -> str:
     parts = [
         request.toolchain.identity,
         request.settings,
-        build.model_dump(),
+        build.model_dump(exclude={"source"}),  # which decides by its files alone
         sha256_of(request.profile) if request.profile else "",
         request.source.package,
         request.source.test,

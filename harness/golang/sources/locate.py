@@ -92,6 +92,10 @@ class Source(Frozen):
         return None
 
 
+Sources = Mapping[tuple[str, str], Source]
+"""By workload, and by the commit or directory that it is built from, as ``BuildSpec.source``."""
+
+
 class _Module(Frozen):
     """``module.json`` beside the copy of a published module."""
 

@@ -44,6 +44,8 @@ class BuildSpec(Frozen):
     goarm64: str = ""
     go_line: str = ""
     """As ``1.22`` or ``1.22.3``; empty for the module's own."""
+    source: str = ""
+    """The commit or directory that the workload is built from; empty for what is there now."""
 
     @property
     def needs_cgo(self) -> bool:
@@ -92,6 +94,8 @@ class BuildPattern(Frozen):
     """The instruction set on arm64."""
     go_line: GoLine | None = None
     """The main module's go line."""
+    source: Value | None = None
+    """The commit or directory that the workload is built from, as ``source:`` lists it."""
 
     def matches(self, build: BuildSpec) -> bool:
         """Whether a build has all settings that are given."""

@@ -5,10 +5,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from harness.matrix.models.builds import BuildAxesSpec, BuildPattern, called
+from harness.matrix.models.builds import BuildAxesSpec, BuildPattern, BuildSpec, called
 from harness.matrix.models.cells import CellSpec, IncludedCell
 from harness.matrix.models.question import GateSpec, QuestionSpec
 from harness.matrix.models.scalars import EnvName, Name, OneOrMany, Setting, Value, one_or_many
+from harness.matrix.models.sources import Source
 from harness.matrix.models.toolchains import Toolchain, ToolchainSpec
 from harness.matrix.models.trials import TrialsSpec, expand_trials
 from harness.matrix.models.workloads import WorkloadSpec
@@ -33,6 +34,8 @@ class MatrixSpec(Frozen):
     rebuild."""
     build: BuildAxesSpec = BuildAxesSpec()
     """Settings of every build; a list of values makes an axis."""
+    source: Annotated[list[Source], BeforeValidator(one_or_many)] = []
+    """Commits or directories to build the workloads from; what is there now if none is listed."""
     include: list[IncludedCell] = []
     """Variants to add to the product of the axes."""
     exclude: list[CellSpec] = []
@@ -55,6 +58,21 @@ class MatrixSpec(Frozen):
         included = (cell.go for cell in self.include)
         return [*self.go, *(_as_listed(toolchain, listed) for toolchain in included)]
 
+    def builds(self) -> list[tuple[dict[str, str], BuildSpec]]:
+        """Every combination of build settings and sources, with their values in variants' names."""
+        choices = self.build.choices()
+        if not self.source:
+            return choices
+        texts = [source.text for source in self.source]
+        return [
+            (
+                {**labels, **({"source": text} if len(texts) > 1 else {})},
+                build.model_copy(update={"source": text}),
+            )
+            for labels, build in choices
+            for text in texts
+        ]
+
     @property
     def measures_time(self) -> bool:
         """Whether the question or a gate is about a time or a rate."""
@@ -74,6 +92,8 @@ class MatrixSpec(Frozen):
     @model_validator(mode="after")
     def _axes_have_own_names(self) -> Self:
         axes = self.build.axes().items()
+        if self.source and "source" in self.env:
+            raise ValueError("source is an axis of its own and one of env:")
         both = {called(key) for key, values in axes if len(values) > 1} & set(self.env)
         if both:
             raise ValueError(f"{', '.join(sorted(both))} is an axis of both build: and env:")

@@ -42,7 +42,7 @@ def test_binaries_are_aligned_where_the_question_is_about_a_time(
         workload="a", package="a", directory=tmp_path, module=tmp_path, go="1.24", base=tmp_path
     )
     plan = make_plan(matrix.spec, {"go1.24.3": known}, seed=1)
-    prepared = Prepared(matrix, {"go1.24.3": toolchain}, {"a": source}, plan, tmp_path)
+    prepared = Prepared(matrix, {"go1.24.3": toolchain}, {("a", ""): source}, plan, tmp_path)
 
     requests = build_requests(prepared, [(cell.workload, cell.variant) for cell in plan.cells])
 

@@ -1,0 +1,77 @@
+"""Commits of a user's own repository, as directories that workloads are built from."""
+
+import hashlib
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.golang.cache import obtain
+from harness.golang.git import run_git
+from harness.golang.toolchains.archives import unpack_tar
+from harness.matrix.models.sources import is_path
+from harness.matrix.paths import beside
+
+_KIND = "checkouts"
+"""Of the cache's entries."""
+_TREE = "tree"
+
+
+def top_of(base: Path) -> Path:
+    """The top of the repository that a directory is in.
+
+    Raises:
+        HarnessError: it is in none.
+    """
+    try:
+        return Path(run_git(base, "rev-parse", "--show-toplevel").rstrip("\n")).resolve()
+    except HarnessError:
+        raise HarnessError(
+            f"{base} is in no git repository, which commits could be taken from; name a directory "
+            "with path:"
+        ) from None
+
+
+def revision_of(base: Path, ref: str) -> str:
+    """The full hash of a commit of the repository around a directory.
+
+    Raises:
+        HarnessError: there is no such repository or commit.
+    """
+    top = top_of(base)
+    query = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    try:
+        return run_git(top, *query).strip()
+    except HarnessError:
+        raise HarnessError(f"the repository {top} has no commit, branch or tag {ref!r}") from None
+
+
+def base_of(source: str, base: Path, cache: Path) -> Path:
+    """The directory that stands for the matrix file's in a source: ``base`` itself for none.
+
+    A commit is exported into the cache, by ``git archive``, so that the checkout is not touched;
+    submodules and files of Git LFS are left out.
+
+    Raises:
+        HarnessError: there is no such commit or directory.
+    """
+    if not source:
+        return base
+    if is_path(source):
+        found = beside(base, source)
+        if not found.is_dir():
+            raise HarnessError(f"there is no directory {source!r} beside the matrix file")
+        return found
+    base = base.resolve()
+    top, commit = top_of(base), revision_of(base, source)
+
+    def fill(directory: Path) -> None:
+        archive = directory / "source.tar"
+        (directory / _TREE).mkdir()
+        run_git(top, "archive", f"--output={archive}", commit)
+        unpack_tar(archive, directory / _TREE)
+
+    key = hashlib.sha256(f"{top}\0{commit}".encode()).hexdigest()[:32]
+    entry, _ = obtain(cache, _KIND, key, fill)
+    found = entry / _TREE / base.relative_to(top)
+    if not found.is_dir():
+        raise HarnessError(f"the directory {base.relative_to(top)} is not in {source}")
+    return found.resolve()
