@@ -30,6 +30,7 @@ class Point(Frozen):
     env: dict[str, str] | None = None
     """``None`` for the run environment that all points have."""
 
+
 def point_of(
     toolchain: Toolchain, settings: Iterable[str], conditions: Conditions | None = None,
     said: Mapping[str, str] | None = None,

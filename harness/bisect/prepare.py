@@ -2,10 +2,11 @@
 
 import secrets
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +26,7 @@ from harness.golang.sources.revisions import base_of
 from harness.golang.toolchains.resolve import Say, Toolchain, resolve
 from harness.golang.versions import GoVersion
 from harness.matrix.load import Matrix, load
-from harness.matrix.models import QuestionSpec, ToolchainSpec, WorkloadSpec
+from harness.matrix.models import BuildSpec, QuestionSpec, ToolchainSpec, WorkloadSpec
 from harness.metrics.catalogue import CATALOGUE
 from harness.models import Frozen
 from harness.plan.plan import Plan
@@ -67,6 +68,12 @@ class Setup:
     runner: TrialRunner
     cache: Path
     say: Say
+    locate: Callable[[Path], Source]
+    """Find the workload in a directory that stands for the matrix file's.
+
+    Raises:
+        HarnessError: it is not there.
+    """
 
 
 def request_of(matrix: Matrix, arguments: Arguments) -> Request:
@@ -207,10 +214,8 @@ def open_setup(
         raise HarnessError(f"{good.name} is both the good and the bad end; name two variants")
     newest = max(toolchains.values(), key=lambda t: GoVersion.parse(t.version))
     texts = dict.fromkeys(end.toolchain.build.applied_to(end.build).source for end in ends)
-    sources = {
-        text: locate(workload, base_of(text, base, cache), newest, cache, [ends[0].build.tags])
-        for text in texts
-    }
+    find = partial(_locate, workload, newest, cache, ends[0].build.tags)
+    sources = {text: find(base_of(text, base, cache)) for text in texts}
     sides = (good, bad) if candidate == "bad" else (bad, good)
     question = QuestionSpec(baseline=sides[0].name, candidate=sides[1].name,
                             metrics=list(metrics or [request.metric]), suspects=[])  # fmt: skip
@@ -222,7 +227,13 @@ def open_setup(
         cache=cache, say=say,
     )  # fmt: skip
     span = _span(good, bad, sources, repository, newer=candidate)
-    return Setup(request, matrix, directory, span, runner, cache, say)
+    return Setup(request, matrix, directory, span, runner, cache, say, find)
+
+
+def _locate(
+    workload: WorkloadSpec, go: Toolchain, cache: Path, tags: tuple[str, ...], base: Path
+) -> Source:
+    return locate(workload, base, go, cache, [tags])
 
 
 def _toolchains(

@@ -10,7 +10,10 @@ from harness.models import Frozen
 
 RECORD = "bisect.json"
 
-StageKind = Literal["ends", "survey", "releases", "toggles", "sites", "source", "commits"]
+StageKind = Literal[
+    "ends", "survey", "releases", "revisions", "requirements", "toggles", "sites", "source",
+    "commits",
+]  # fmt: skip
 
 
 SiteKind = Literal["call stack", "source line"]

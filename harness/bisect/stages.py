@@ -10,6 +10,8 @@ from harness.bisect.commits.stage import search_commits
 from harness.bisect.compare import Classifier, EndsEffect
 from harness.bisect.points import Effect, Finding, Point, Span, State, point_of
 from harness.bisect.prepare import Setup
+from harness.bisect.program.requirements import Blamed, screen_requirements
+from harness.bisect.program.revisions import Found, search_revisions
 from harness.bisect.record import Bisection, Stage, StageKind, Step
 from harness.bisect.releases import between, first_of_each_minor, search_releases
 from harness.bisect.sites.search import narrow_toggles
@@ -31,6 +33,10 @@ class Descent:
     """Where the change is, as far as known by now."""
     changed: bool | None = None
     stages: list[Stage] = field(default_factory=list)
+    revised: Found | None = None
+    """Which commits of the program are neighbours of the change, if they were searched."""
+    blamed: Blamed | None = None
+    """What screening the requirements between them told."""
     toggled: Toggled | None = None
     """What screening the toggles told; ``None`` before it, and where there are none."""
     _classifiers: dict[tuple[str, str], Classifier] = field(default_factory=dict)
@@ -64,6 +70,12 @@ class Descent:
         if searched is None:
             return
         yield from self._releases(searched)
+        yield from self._unless_stopped(
+            "revisions", self._revisions(), "the program's commits were not searched"
+        )
+        yield from self._unless_stopped(
+            "requirements", self._requirements(), "the requirements were not told apart"
+        )
         yield from self._unless_stopped(
             "toggles", self._toggles(), "the toggles were not told apart"
         )
@@ -149,6 +161,26 @@ class Descent:
         answer += ", of those that can be had" if unlisted else ""
         yield self._stage("releases", (older, *findings, newer), answer, span, stopped=why,
                           passed_over=unlisted)  # fmt: skip
+
+    def _revisions(self) -> Iterator[Stage]:
+        """Of a program that is built from two commits: which commit between them."""
+        span = self.span
+        classifier = self._told_apart(span)
+        self.revised = found = search_revisions(span, self.setup, classifier.classify)
+        if found is None:
+            return
+        if found.before is not None and found.after is not None:
+            self.span = Span(older=found.before, newer=found.after, regression=span.regression)
+        yield found.stage.model_copy(update={"steps": self._steps(found.findings)})
+
+    def _requirements(self) -> Iterator[Stage]:
+        """Of two neighbouring commits: which changed requirement of go.mod."""
+        if self.revised is None or self.revised.before is None:
+            return
+        self._told_apart(self.span)
+        self.blamed = found = screen_requirements(self.span, self.setup)
+        if found is not None:
+            yield found.stage.model_copy(update={"steps": self._steps(found.findings)})
 
     def _toggles(self) -> Iterator[Stage]:
         """Of all by which both points differ, and of what the matrix asks about: what matters."""

@@ -1,10 +1,12 @@
 """Commits of a user's own repository, as directories that workloads are built from."""
 
 import hashlib
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.golang.cache import obtain
+from harness.golang.cache import copy_writable, obtain
 from harness.golang.git import run_git
 from harness.golang.toolchains.archives import unpack_tar
 from harness.matrix.models.sources import is_path
@@ -75,3 +77,32 @@ def base_of(source: str, base: Path, cache: Path) -> Path:
     if not found.is_dir():
         raise HarnessError(f"the directory {base.relative_to(top)} is not in {source}")
     return found.resolve()
+
+
+def altered(
+    place: Path, what: Sequence[object], change: Callable[[Path, Path], None], cache: Path
+) -> Path:
+    """A directory of an exported commit, in a copy of the whole tree that is changed.
+
+    Args:
+        place: the directory.
+        what: says what is changed; the same copy is taken the next time.
+        change: changes the copy; it gets its top, and the directory in it.
+        cache: the harness's cache directory.
+
+    Raises:
+        HarnessError: the directory is in no exported commit, or as of ``change``.
+    """
+    try:
+        key, tree, *inner = place.resolve().relative_to((cache / _KIND).resolve()).parts
+    except ValueError:
+        raise HarnessError("the program is not built from a commit, so it is not changed") from None
+    top = cache / _KIND / key / tree
+
+    def fill(directory: Path) -> None:
+        copy_writable(top, directory / _TREE)
+        change(directory / _TREE, directory.joinpath(_TREE, *inner))
+
+    name = hashlib.sha256(json.dumps([key, *inner, *what]).encode()).hexdigest()[:32]
+    entry, _ = obtain(cache, _KIND, name, fill)
+    return entry.joinpath(_TREE, *inner).resolve()
