@@ -30,6 +30,13 @@ def _parse_seconds(
     return float(match[1]) * _UNITS[match[2]]
 
 
+def _refs(older: str | None, newer: str | None) -> tuple[str, str] | None:
+    """Both commits that are compared, if any are."""
+    if older is None and newer is not None:
+        raise click.UsageError("--to-ref needs --from-ref, the commit to compare with")
+    return None if older is None else (older, newer or "HEAD")
+
+
 class _WithProgram(click.Command):
     """A command whose words after ``--`` are those of a program."""
 
@@ -46,12 +53,15 @@ class _WithProgram(click.Command):
         "gomatrix explain github.com/evanw/esbuild/cmd/esbuild@v0.25.5 --from go1.23.9 "
         "--to go1.24.3 -- --version",
         "gomatrix explain --within 10m",
+        "gomatrix explain --from-ref main --to-ref HEAD",
     ),
     options_metavar="[OPTIONS]",
 )
 @click.argument("subject", required=False, metavar="[PACKAGE | MODULE@VERSION | MATRIX]")
 @click.option("--from", "older", help="The version before; by default the question's baseline.")
 @click.option("--to", "newer", help="The version after; by default the question's candidate.")
+@click.option("--from-ref", help="The commit, branch or tag of your own repository before.")
+@click.option("--to-ref", help="The one after; by default HEAD, where --from-ref is given.")
 @click.option("--workload", help="Measure this workload of the matrix alone.")
 @click.option("--metric", help="Compare and follow this metric alone.")
 @click.option("--within", "seconds", callback=_parse_seconds, metavar="TIME",
@@ -75,15 +85,19 @@ class _WithProgram(click.Command):
 @click.pass_context
 def explain(  # noqa: PLR0913 - one for each option
     ctx: click.Context, *, subject: str | None, older: str | None, newer: str | None,
+    from_ref: str | None, to_ref: str | None,
     workload: str | None, metric: str | None, seconds: float | None, repository: Path | None,
     smallest: float, seed: int | None, directory: Path | None, reports: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Explain what changed between two versions: from the change to its cause.
 
     Names a package of the module here, a published program, or a matrix file; by default the
-    matrix.yaml here, or the module. What stands after -- are the program's arguments. It measures
-    both versions; where something changed, it finds the release, rules out or blames what can be
-    turned on and off, searches the standard library, and checks the cure.
+    matrix.yaml here, or the module. What stands after -- are the program's arguments. With
+    --from-ref it compares two commits of your own repository, with one version of Go.
+
+    It measures both ends; where something changed, it finds the release or your commit, blames or
+    rules out what can be turned on and off and what go.mod requires, searches the standard
+    library, and checks the cure.
 
     Exit with 0 if the cause is found or nothing changed, with 1 if the question stays open, and
     with 2 if nothing could be measured.
@@ -94,8 +108,9 @@ def explain(  # noqa: PLR0913 - one for each option
         say(line, err=as_json)
 
     arguments = Arguments(
-        subject=subject, args=ctx.meta[_PROGRAM], older=older, newer=newer, workload=workload,
-        metric=metric, repository=repository, smallest=smallest, seed=seed,
+        subject=subject, args=ctx.meta[_PROGRAM], older=older, newer=newer,
+        refs=_refs(from_ref, to_ref), workload=workload, metric=metric, repository=repository,
+        smallest=smallest, seed=seed,
     )  # fmt: skip
     if directory is not None:
         inquiry = resume(directory, arguments, command=command, say=tell)

@@ -7,11 +7,16 @@ from pathlib import Path
 
 from harness.bisect.points import Point, Span
 from harness.bisect.prepare import Setup
+from harness.bisect.program.requirements import Blamed
+from harness.bisect.program.requirements import turned_back as with_requirements
+from harness.bisect.program.revisions import at_source
+from harness.bisect.program.trees import with_commit
 from harness.bisect.stages import Descent
 from harness.errors import HarnessError
 from harness.golang.experiments import experiment_of
 from harness.golang.godebugs import removed_of
 from harness.golang.patches import apply_patches, reverse
+from harness.golang.sources.revisions import top_of
 from harness.plan.sides import turned_back
 from harness.plan.suspects import Suspected
 from harness.text.words import listed
@@ -39,6 +44,10 @@ def remedy_of(descent: Descent) -> Remedy | None:
         chosen = [found.suspects[label] for label in dict.fromkeys(labels)]
         what = f"{listed([suspect.label for suspect in chosen])} turned back"
         return Remedy(what, lambda setup: _turned_back(setup, chosen))
+    if descent.blamed is not None and descent.blamed.versions:
+        return _of_requirements(descent.blamed)
+    if descent.revised is not None and descent.revised.commit:
+        return _of_commit(descent.revised.commit, lacking=descent.revised.lacking)
     stage = next((s for s in descent.stages if s.kind == "source" and s.patch), None)
     if stage is None or stage.patch is None:
         return None
@@ -46,6 +55,30 @@ def remedy_of(descent: Descent) -> Remedy | None:
     text = stage.patch if forward else stage.remedy or reverse(stage.patch)
     what = "remedy.diff applied" if stage.remedy and not forward else "culprit.diff reverted"
     return Remedy(what, lambda setup: _patched(setup, text))
+
+
+def _of_requirements(blamed: Blamed) -> Remedy:
+    words = [f"{path} at {version}" for path, version in blamed.versions.items()]
+    return Remedy(
+        listed(words),
+        lambda setup: with_requirements(setup.span.newer, blamed.versions, blamed.sums, setup),
+    )
+
+
+def _of_commit(commit: str, *, lacking: bool) -> Remedy:
+    what = f"{commit[:12]} {'made there too' if lacking else 'reverted'}"
+    return Remedy(what, lambda setup: _with_commit(setup, commit, lacking=lacking))
+
+
+def _with_commit(setup: Setup, commit: str, *, lacking: bool) -> Point:
+    newer, runner = setup.span.newer, setup.runner
+    source = runner.source_of(runner.variant_of(newer))
+    repository = top_of(setup.matrix.path.resolve().parent)
+    how = "with" if lacking else "without"
+    text = f"{runner.variant_of(newer).made_with.source}~{how}-{commit[:12]}"
+    base = with_commit(source, repository, commit, setup.cache, reverse=not lacking)
+    runner.sources[text] = setup.locate(base)
+    return at_source(newer, text, setup)
 
 
 def _turned_back(setup: Setup, chosen: list[Suspected]) -> Point:

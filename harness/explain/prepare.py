@@ -12,14 +12,13 @@ from harness.bisect.prepare import Setup, open_setup
 from harness.bisect.record import Request as BisectRequest
 from harness.errors import HarnessError, MissingError
 from harness.explain.record import RECORD, Explanation, Request
-from harness.explain.subject import MATRIX, matrix_of
+from harness.explain.subject import MATRIX, Asked, subject_of
 from harness.files.document import parse_model
 from harness.files.inside import read_inside
 from harness.golang.cache import default_cache
 from harness.golang.toolchains.resolve import Say
 from harness.matrix.load import Matrix
 from harness.matrix.models import QuestionSpec
-from harness.models import Frozen
 from harness.run.directory import reserve
 from harness.text.suggestions import did_you_mean
 
@@ -27,13 +26,9 @@ _RECORD_BYTES, _RECORD_VALUES = 32 << 20, 1_000_000
 """Limits on a record that is read: it may come from elsewhere."""
 
 
-class Arguments(Frozen):
+class Arguments(Asked):
     """What the command line says."""
 
-    subject: str | None = None
-    args: tuple[str, ...] = ()
-    older: str | None = None
-    newer: str | None = None
     workload: str | None = None
     metric: str | None = None
     repository: Path | None = None
@@ -94,8 +89,7 @@ def begin(arguments: Arguments, *, reports: Path, command: tuple[str, ...], say:
         HarnessError: there is nothing to measure, or the directory cannot be made.
     """
     cache = default_cache()
-    matrix = _matrix(arguments, cache, say)
-    request = _request(arguments, matrix)
+    request, matrix = _request(arguments, cache, say)
     name = request.workload or matrix.spec.workloads[0].name
     directory = reserve(reports, f"explain-{name}", datetime.now(UTC))
     return Inquiry(request, matrix, directory, command, cache, say)
@@ -116,8 +110,7 @@ def resume(directory: Path, arguments: Arguments, *, command: tuple[str, ...], s
         raise HarnessError(f"{directory} is no explanation: it has no {RECORD}") from None
     stored = parse_model(Explanation, data, str(directory / RECORD), values=_RECORD_VALUES).request
     seeded = arguments.model_copy(update={"seed": arguments.seed or stored.seed})
-    matrix = _matrix(arguments, default_cache(), say)
-    request = _request(seeded, matrix)
+    request, matrix = _request(seeded, default_cache(), say)
     for name, said in request:
         if said != (known := getattr(stored, name)):
             what = "matrix" if name == "matrix_text" else name
@@ -144,27 +137,18 @@ def forget(inquiry: Inquiry) -> None:
         inquiry.directory.rmdir()
 
 
-def _matrix(arguments: Arguments, cache: Path, say: Say) -> Matrix:
-    ends = [end for end in (arguments.older, arguments.newer) if end is not None]
-    return matrix_of(arguments.subject, arguments.args, ends, cache, say)
-
-
-def _request(arguments: Arguments, matrix: Matrix) -> Request:
-    question = matrix.spec.question or QuestionSpec()
-    ends = {"from": arguments.older or question.baseline,
-            "to": arguments.newer or question.candidate}  # fmt: skip
-    for flag, end in ends.items():
-        if end is None:
-            raise HarnessError(f"{matrix.path} has no question with both versions; give --{flag}")
+def _request(arguments: Arguments, cache: Path, say: Say) -> tuple[Request, Matrix]:
+    matrix, older, newer = subject_of(arguments, cache, say)
     names = [workload.name for workload in matrix.spec.workloads]
     if arguments.workload is not None and arguments.workload not in names:
         hint = did_you_mean(arguments.workload, names)
         raise HarnessError(f"{matrix.path} has no workload {arguments.workload!r}{hint}")
-    return Request(
-        subject=arguments.subject or MATRIX, args=arguments.args, matrix_text=matrix.text,
-        older=str(ends["from"]), newer=str(ends["to"]), workload=arguments.workload,
+    request = Request(
+        subject=arguments.subject or MATRIX, args=arguments.args, refs=arguments.refs,
+        matrix_text=matrix.text, older=older, newer=newer, workload=arguments.workload,
         metric=arguments.metric,
         repository=str(arguments.repository.resolve()) if arguments.repository else None,
         smallest=arguments.smallest,
         seed=secrets.randbelow(1 << 31) if arguments.seed is None else arguments.seed,
     )  # fmt: skip
+    return request, matrix

@@ -21,6 +21,8 @@ class Request(Frozen):
     """The program's arguments, as the command line gives them."""
     matrix_text: str
     """The matrix file, or what was drafted in its place."""
+    refs: tuple[str, str] | None = None
+    """Commits of the user's own repository, if these are compared."""
     older: str
     """The version before, ``--from``: a toolchain, with settings after a ``+``."""
     newer: str

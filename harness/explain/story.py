@@ -15,6 +15,8 @@ from harness.report.wording import NOTHING
 _TITLES: dict[StageKind, str] = {
     "survey": "A change that came and went",
     "releases": "Which release brought it",
+    "revisions": "Which commit of the program",
+    "requirements": "Which requirement of go.mod",
     "toggles": "What can be turned on and off",
     "sites": "Where in the program",
     "source": "Which code of the standard library",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,49 +11,91 @@ import yaml
 from harness.errors import HarnessError
 from harness.golang.sources.locate import locate
 from harness.golang.toolchains.resolve import Say, Toolchain, parse_toolchain, resolve
-from harness.init import look_at_package
+from harness.init import look_at_package, usual_version
 from harness.init.survey import Survey
 from harness.init.text import matrix_text, remarks
 from harness.init.versions import Versions
 from harness.matrix.document import Document
 from harness.matrix.load import Matrix, load, parse
-from harness.matrix.models import ToolchainSpec, WorkloadSpec
+from harness.matrix.models import QuestionSpec, ToolchainSpec, WorkloadSpec
+from harness.matrix.models.sources import SourceSpec, expand_source
+from harness.matrix.names import quoted
+from harness.models import Frozen
 
 MATRIX = "matrix.yaml"
 
 
-def matrix_of(
-    subject: str | None, args: Sequence[str], ends: Sequence[str], cache: Path, say: Say
-) -> Matrix:
-    """The matrix file that a subject names, or one that is drafted for it, which is in no file.
+class Asked(Frozen):
+    """What the command line names."""
+
+    subject: str | None = None
+    """A directory of a Go module, ``MODULE@VERSION``, or a matrix file; ``None`` for the
+    ``matrix.yaml`` or the Go module around this directory."""
+    args: tuple[str, ...] = ()
+    """The arguments of the program."""
+    older: str | None = None
+    """``--from``."""
+    newer: str | None = None
+    """``--to``."""
+    refs: tuple[str, str] | None = None
+    """Commits of the user's own repository, if these are compared."""
+
+
+def subject_of(asked: Asked, cache: Path, say: Say) -> tuple[Matrix, str, str]:
+    """The matrix that is to be measured, and both ends as variants of it.
+
+    The matrix is the file that is named, or drafted, and then in no file.
 
     Args:
-        subject: a directory of a Go module, ``MODULE@VERSION``, or a matrix file; ``None`` for the
-            ``matrix.yaml`` or the Go module around this directory.
-        args: the arguments of the program.
-        ends: ``--from`` and ``--to``, where they are given; a draft needs both.
+        asked: what the command line names.
         cache: the harness's cache directory.
         say: told what is tried.
 
     Raises:
-        HarnessError: there is nothing to measure, or it does not run as it is.
+        HarnessError: there is nothing to measure, it does not run as it is, or an end is missing.
     """
     here = Path(MATRIX)
-    if subject is None and not args and here.is_file():
-        return load(here)
-    if subject is not None and subject.endswith((".yaml", ".yml")):
-        if args:
-            raise HarnessError(f"{subject} says how its programs are run; write args: there")
-        return load(Path(subject))
-    if len(ends) != 2:  # noqa: PLR2004 - one alone says nothing
+    file = here if asked.subject is None and not asked.args and here.is_file() else None
+    if asked.subject is not None and asked.subject.endswith((".yaml", ".yml")):
+        file = Path(asked.subject)
+        if asked.args:
+            raise HarnessError(f"{file} says how its programs are run; write args: there")
+    ends = _ends(asked, load(file) if file else None, cache, say)
+    matrix = load(file) if file else _drafted(asked, ends, here, cache, say)
+    if asked.refs is None:
+        return matrix, *ends
+    sources = [SourceSpec.model_validate(expand_source(ref)) for ref in asked.refs]
+    spec = matrix.spec.model_copy(update={"source": sources})
+    older, newer = (f"{ends[1]} source={quoted(source.text)}" for source in sources)
+    return replace(matrix, spec=spec), older, newer
+
+
+def _ends(asked: Asked, matrix: Matrix | None, cache: Path, say: Say) -> tuple[str, str]:
+    """Both versions; with commits, twice the same."""
+    question = (matrix.spec.question if matrix else None) or QuestionSpec()
+    older, newer = asked.older or question.baseline, asked.newer or question.candidate
+    if asked.refs is not None:
+        if asked.older is not None and asked.newer is not None and asked.older != asked.newer:
+            raise HarnessError("two commits are compared with one version; give --to alone")
+        one = asked.newer or asked.older or (matrix.spec.go[0].name if matrix else None)
+        one = one or usual_version(Path(asked.subject or "."), cache, say)
+        return one, one
+    for flag, end in (("from", older), ("to", newer)):
+        if end is None and matrix is not None:
+            raise HarnessError(f"{matrix.path} has no question with both versions; give --{flag}")
+    if older is None or newer is None:
         raise HarnessError("name both versions, as --from go1.23.9 --to go1.24.3")
+    return older, newer
+
+
+def _drafted(asked: Asked, ends: Sequence[str], here: Path, cache: Path, say: Say) -> Matrix:
     specs = [_toolchain(end) for end in ends]
     newer = resolve([specs[1]], cache, say)[specs[1].name]
-    published = subject is not None and "@" in subject and not Path(subject).exists()
-    if published:
-        draft = _published(str(subject), args, newer, cache, say)
+    subject = asked.subject or "."
+    if "@" in subject and not Path(subject).exists():
+        draft = _published(subject, asked.args, newer, cache, say)
     else:
-        draft = _own(Path(subject or "."), args, newer, cache, say)
+        draft = _own(Path(subject), asked.args, newer, cache, say)
     return parse(here, _text(specs, draft))
 
 

@@ -10,7 +10,7 @@ from harness.init.survey import Survey, find_modules, highest, survey
 from harness.init.text import matrix_text, remarks
 from harness.init.versions import any_go, choose_versions
 
-__all__ = ["draft", "look_at_package"]
+__all__ = ["draft", "look_at_package", "usual_version"]
 
 
 def draft(directory: Path, cache: Path, say: Callable[[str], None]) -> tuple[str, list[str]]:
@@ -31,6 +31,17 @@ def draft(directory: Path, cache: Path, say: Callable[[str], None]) -> tuple[str
     found = survey(directory, modules, newest or go, cache)
     found = try_out(found, directory, newest or go, cache, say)
     return matrix_text(found, versions), remarks(found, versions)
+
+
+def usual_version(directory: Path, cache: Path, say: Callable[[str], None]) -> str:
+    """The Go release that builds the module around or below a directory today, by its go.mod.
+
+    Raises:
+        HarnessError: as of ``draft``.
+    """
+    modules = find_modules(directory, any_go(cache, say), cache)
+    lines = highest(m.go for m in modules), highest(m.toolchain for m in modules)
+    return choose_versions(*lines, cache, say)[0].baseline
 
 
 def look_at_package(

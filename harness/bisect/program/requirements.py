@@ -32,6 +32,8 @@ class Blamed:
     findings: tuple[Finding, ...]
     versions: Mapping[str, str]
     """Of the requirements to blame, by path: the version that makes no change."""
+    sums: str
+    """Lines of go.sum for these versions."""
 
 
 def screen_requirements(span: Span, setup: Setup) -> Blamed | None:
@@ -87,7 +89,7 @@ class _Requirements:
             if outcome.ruled_out else (),
             passed_over=tuple(f"{path}: {why}" for path, why in outcome.open.items()),
         )  # fmt: skip
-        return Blamed(stage, findings, {path: self.changed[path] for path in paths})
+        return Blamed(stage, findings, {path: self.changed[path] for path in paths}, self._sums)
 
     def _finding(self, step: Step) -> Finding:
         share = None if step.share is None else step.share.value

@@ -32,7 +32,9 @@ class Found:
     before: Point | None = None
     after: Point | None = None
     commit: str = ""
-    """The newer one, if the change comes with it; empty where it goes away without it."""
+    """The one that makes the change, or whose lack does."""
+    lacking: bool = False
+    """Whether the newer point lacks it."""
     findings: tuple[Finding, ...] = ()
 
 
@@ -167,7 +169,7 @@ class _Search:
             again=(shlex.join(["git", "show", culprit.hash]),), **fields,
         )  # fmt: skip
         points = self._point(before.hash), self._point(after.hash)
-        return Found(stage, *points, "" if pair.back else culprit.hash, findings)
+        return Found(stage, *points, culprit.hash, pair.back, findings)
 
     def _passed_over(self) -> Iterator[str]:
         yield f"{len(self.findings)} of {self.commits + 1} commits were measured"

@@ -14,11 +14,13 @@ from harness.golang.sources.locate import Source
 from harness.golang.sources.revisions import altered
 
 
-def reverted(source: Source, repository: Path, commit: str, cache: Path) -> Path:
-    """The base directory of a source, in a copy in which a commit is reverted.
+def with_commit(
+    source: Source, repository: Path, commit: str, cache: Path, *, reverse: bool
+) -> Path:
+    """The base directory of a source, in a copy in which a commit is made once more, or reverted.
 
     Raises:
-        HarnessError: what came later changed the same lines.
+        HarnessError: what else changed the same lines.
     """
     patch = run_git(repository, "diff", "--binary", f"{commit}^1", commit)
 
@@ -26,14 +28,16 @@ def reverted(source: Source, repository: Path, commit: str, cache: Path) -> Path
         run_git(top, "init", "--quiet")  # else git would look for a repository around it
         (top / ".git" / "back.diff").write_text(patch, encoding="utf-8")
         try:
-            run_git(top, "apply", "--reverse", "--whitespace=nowarn", ".git/back.diff")
+            back = ["--reverse"] if reverse else []
+            run_git(top, "apply", *back, "--whitespace=nowarn", ".git/back.diff")
         except HarnessError:
             raise HarnessError(
-                f"{commit[:12]} cannot be reverted: what came later changed the same lines"
+                f"{commit[:12]} cannot be {'reverted' if reverse else 'made'} there: other commits "
+                "changed the same lines"
             ) from None
         shutil.rmtree(top / ".git")
 
-    return altered(source.base, ["revert", commit], change, cache)
+    return altered(source.base, ["revert" if reverse else "make", commit], change, cache)
 
 
 def with_versions(
