@@ -15,6 +15,7 @@ from harness.bisect.sentences import first_line
 from harness.bisect.toggles import finding_of
 from harness.errors import HarnessError
 from harness.golang.builds.request import BuildRequest
+from harness.golang.builds.settle import settle
 from harness.report import wording
 from harness.session.prepare import build_request
 from harness.text.words import listed
@@ -69,7 +70,8 @@ class _Requirements:
     def _request(self, point: Point) -> BuildRequest:
         variant = self._runner.variant_of(point)
         matrix, source = self._runner.manifest.matrix, self._runner.source_of(variant)
-        return build_request(matrix, source, point.toolchain, variant)
+        request = build_request(matrix, source, point.toolchain, variant)
+        return settle(request, self._setup.cache)
 
     def run(self) -> Blamed:
         """Screen until nothing more is asked."""
@@ -176,7 +178,7 @@ def turned_back(point: Point, versions: Mapping[str, str], sums: str, setup: Set
     request = build_request(
         runner.manifest.matrix, runner.source_of(variant), point.toolchain, variant
     )
-    base = with_versions(request, versions, sums, setup.cache)
+    base = with_versions(settle(request, setup.cache), versions, sums, setup.cache)
     words = [f"{path}@{version}" for path, version in sorted(versions.items())]
     text = f"{variant.made_with.source}~{'~'.join(words)}"
     runner.sources[text] = setup.locate(base)
