@@ -13,8 +13,10 @@ from harness.cli.output import say
 from harness.errors import HarnessError
 from harness.files.inside import write_chosen
 from harness.report.formats import FORMATS
-from harness.report.history import render_history
+from harness.report.history import history_markdown, render_history
 from harness.run.store import MEASURED, Run
+
+_HISTORIES = {"html": render_history, "md": history_markdown}
 
 
 @click.command(
@@ -30,13 +32,13 @@ from harness.run.store import MEASURED, Run
     default=Path("-"), show_default="standard output", help="Where to write it.",
 )  # fmt: skip
 @click.option("--format", "style", type=click.Choice(list(FORMATS)), default="html",
-              show_default=True, help="The format; several runs need html.")  # fmt: skip
+              show_default=True, help="The format; of several runs html or md.")  # fmt: skip
 def report(runs: tuple[Path, ...], output: Path, style: str) -> None:
     """Write the report of a run, or the history of several."""
     if len(runs) > 1:
-        if style != "html":
-            raise HarnessError(f"a history of runs is HTML only, not {style}; name one run")
-        text = render_history(list(_judged(runs)))
+        if style not in _HISTORIES:
+            raise HarnessError(f"a history of runs is html or md, not {style}; name one run")
+        text = _HISTORIES[style](list(_judged(runs)))
     else:
         stored = Run.load(runs[0])
         text = FORMATS[style](stored, conclude(stored, evidence=read_evidence(stored)))

@@ -1,4 +1,4 @@
-"""One page for several runs of a matrix over time."""
+"""Several runs of a matrix over time: one page, or Markdown."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,14 +10,17 @@ from harness.matrix.models import BuildSpec
 from harness.matrix.names import variant_name
 from harness.metrics.catalogue import describe
 from harness.plan.variants import Conditions
-from harness.report.charts import vega
-from harness.report.charts.vega import MIB, PLAIN, Figure
+from harness.report.charts.trend import Point, trend
+from harness.report.charts.vega import Figure
+from harness.report.markdown import LIMIT, code, fitting, plain, table
 from harness.report.page import render_page
 from harness.report.sections import Samples
-from harness.report.wording import difference, level, percent
+from harness.report.wording import NOTHING, difference, level, levels, percent
 from harness.run.question import question_of
 from harness.run.store import Run
-from harness.text.visible import visible
+
+_COLUMNS = 6
+"""Runs in a table of Markdown, the newest."""
 
 _Identity = tuple[str, tuple[str, ...], Conditions, BuildSpec]
 
@@ -40,6 +43,8 @@ class Row:
     """Its name, with its conditions if a run has another variant of that name."""
     metric: str
     medians: tuple[float | None, ...]
+    intervals: tuple[tuple[float, float] | None, ...] = ()
+    """Of the medians."""
 
     @property
     def ratio(self) -> float | None:
@@ -60,6 +65,20 @@ class Row:
         )
 
     @property
+    def cells(self) -> list[str]:
+        """Each median with its interval, in words."""
+        unit = describe(self.metric).unit
+        return [
+            NOTHING if median is None or interval is None
+            else f"{level(median, self.metric, unit)} ({self.bounds(interval)})"
+            for median, interval in zip(self.medians, self.intervals, strict=True)
+        ]  # fmt: skip
+
+    def bounds(self, interval: tuple[float, float]) -> str:
+        """``161 to 163 MiB``."""
+        return levels(interval, self.metric, describe(self.metric).unit)
+
+    @property
     def _ends(self) -> tuple[float | None, float | None]:
         known = [median for median in self.medians if median is not None]
         return (known[0], known[-1]) if len(known) > 1 else (None, None)
@@ -77,30 +96,79 @@ class Trend:
 
 def render_history(judged: Sequence[tuple[Run, Verdict]]) -> str:
     """Render runs side by side, oldest first. The same runs give the same bytes."""
+    entries = _entries(judged)
+    return render_page("history.html.j2", entries=entries, trends=_trends(entries))
+
+
+def history_markdown(judged: Sequence[tuple[Run, Verdict]]) -> str:
+    """The same as Markdown: the newest verdict first, then a table for each metric."""
+    entries = _entries(judged)
+    lines = [f"## {len(entries)} runs of {plain(entries[-1].run.manifest.name)}", ""]
+    for entry in reversed(entries):
+        lines += [f"### {entry.label}", ""]
+        lines += [
+            f"- **{plain(h.workload)}**: {plain(h.sentence)}" for h in entry.verdict.headlines
+        ]
+        failed = sum(not gate.passed for gate in entry.verdict.gates)
+        lines += [f"- {failed} {'gate' if failed == 1 else 'gates'} **FAILED**"] if failed else []
+        lines.append("")
+    text = fitting(lines, LIMIT // 2)
+    first = max(0, len(entries) - _COLUMNS)
+    shown = [entry.label for entry in entries[first:]]
+    for found in _trends(entries):
+        rows = [
+            (code(row.variant), plain(row.workload), *row.cells[first:], row.change)
+            for row in found.rows
+        ]
+        head = ("Variant", "Workload", *shown, "Last against first")
+        text = table(text, found.metric, head, rows)
+    earlier = f"\nThe tables leave out {first} earlier runs.\n" if first else ""
+    return f"{text}\n{earlier}"
+
+
+def _entries(judged: Sequence[tuple[Run, Verdict]]) -> list[Entry]:
+    """Runs with labels that tell them apart, oldest first."""
     ordered = sorted(judged, key=lambda item: (item[0].manifest.created, item[0].path.name))
-    entries = [Entry(f"{r.manifest.created:%Y-%m-%d %H:%M}", r, v) for r, v in ordered]
-    metrics = dict.fromkeys(metric for run, _ in ordered for metric in question_of(run).metrics)
-    trends = [_trend(entries, metric, number) for number, metric in enumerate(metrics, 1)]
-    return render_page("history.html.j2", entries=entries, trends=trends)
+    labels = [f"{run.manifest.created:%Y-%m-%d %H:%M}" for run, _ in ordered]
+    return [
+        Entry(f"{label} ({labels[:index].count(label) + 1})" if labels.count(label) > 1 else label,
+              run, verdict)
+        for index, (label, (run, verdict)) in enumerate(zip(labels, ordered, strict=True))
+    ]  # fmt: skip
+
+
+def _trends(entries: Sequence[Entry]) -> list[Trend]:
+    metrics = dict.fromkeys(m for entry in entries for m in question_of(entry.run).metrics)
+    return [_trend(entries, metric, number) for number, metric in enumerate(metrics, 1)]
 
 
 def _trend(entries: Sequence[Entry], metric: str, number: int) -> Trend:
     unit = describe(metric).unit
-    medians: dict[tuple[str, _Identity], list[float | None]] = {}
+    found: dict[tuple[str, _Identity], dict[int, tuple[float, tuple[float, float]]]] = {}
     for index, entry in enumerate(entries):
         samples, plan = Samples(entry.run.trials), entry.run.manifest.plan
         identities = {variant.name: variant.identity for variant in plan.variants}
         for cell in plan.cells:
-            key = (cell.workload, identities[cell.variant])
-            row = medians.setdefault(key, [None] * len(entries))
-            row[index] = samples.median(cell.workload, cell.variant, metric)
-    names = _names(entries)
+            median = samples.median(cell.workload, cell.variant, metric)
+            interval = samples.interval(cell.workload, cell.variant, metric)
+            if median is not None and interval is not None:
+                key = (cell.workload, identities[cell.variant])
+                found.setdefault(key, {})[index] = median, interval
+    names, runs = _names(entries), range(len(entries))
     rows = tuple(
-        Row(workload, names[identity], metric, tuple(values))
-        for (workload, identity), values in medians.items()
-        if any(value is not None for value in values)
-    )
-    return Trend(metric, unit, rows, _draw(entries, metric, unit, rows, number))
+        Row(workload, names[identity], metric,
+            tuple(at[run][0] if run in at else None for run in runs),
+            tuple(at[run][1] if run in at else None for run in runs))
+        for (workload, identity), at in found.items()
+    )  # fmt: skip
+    points = [
+        Point(row.workload, row.variant, run, median, *interval)
+        for row in rows
+        for run, (median, interval) in enumerate(zip(row.medians, row.intervals, strict=True))
+        if median is not None and interval is not None
+    ]
+    labels = [entry.label for entry in entries]
+    return Trend(metric, unit, rows, trend(points, labels, metric, unit, f"trend-{number}"))
 
 
 def _names(entries: Sequence[Entry]) -> dict[_Identity, str]:
@@ -113,44 +181,3 @@ def _names(entries: Sequence[Entry]) -> dict[_Identity, str]:
         else variant_name(identity[0], identity[1], identity[2].pairs())
         for identity, name in names.items()
     }
-
-
-def _draw(
-    entries: Sequence[Entry], metric: str, unit: str, rows: Sequence[Row], number: int
-) -> Figure | None:
-    scale = MIB if unit == "bytes" else 1
-    points = [
-        {
-            "workload": visible(row.workload), "variant": visible(row.variant),
-            "run": index + 1, "value": median / scale,
-            "tip": vega.tip(visible(row.variant), f"{entry.label}, {level(median, metric, unit)}"),
-        }
-        for row in rows
-        for index, (entry, median) in enumerate(zip(entries, row.medians, strict=True))
-        if median is not None
-    ]  # fmt: skip
-    if not points:
-        return None
-    label = "MiB" if unit == "bytes" else unit
-    line = {"type": "line", "color": PLAIN}
-    dot = {"type": "point", "filled": True, "size": 50, "color": "#2b7fb8"}
-    chart = {
-        "data": vega.values(points),
-        "facet": {"row": vega.rows_by_workload()},
-        "spec": {
-            "width": 900,
-            "height": 160,
-            "encoding": {
-                "x": vega.ordinal("run", title="run, oldest first", axis={"labelAngle": 0}),
-                "y": vega.quantitative("value", title=label, scale={"zero": False}),
-                "detail": vega.nominal("variant"),
-                "description": vega.nominal("tip"),
-            },
-            "layer": [{"mark": line}, {"mark": dot}],
-        },
-    }
-    title = f"{metric} over the runs"
-    note = (
-        "Medians, a line a variant. Runs may differ in machine and load: findings are each run's."
-    )
-    return Figure(f"trend-{number}", title, note, vega.draw(chart, title))

@@ -41,14 +41,14 @@ def render_markdown(run: Run, verdict: Verdict) -> str:
         lines += [f"**{plain(headline.workload)}**: {plain(headline.sentence)}", ""]
         found = told.of_workload(verdict, headline.workload)
         lines += [*(f"- {plain(wording.sentence(text))}" for text in found), ""]
-    text = _fitting(lines, LIMIT // 2)
+    text = fitting(lines, LIMIT // 2)
     notes = [
         f"- gate {gate.state if gate.passed else '**FAILED**'}: {plain(gate.message)}"
         for gate in sorted(verdict.gates, key=lambda gate: gate.rank)
     ]
     notes += [f"- warning: {plain(doubt)}" for doubt in told.of_doubts(verdict)]
     if notes:
-        text = f"{text}\n{_fitting(notes, LIMIT // 4)}"
+        text = f"{text}\n{fitting(notes, LIMIT // 4)}"
     facts, others = _facts(verdict.comparisons, question)
     shown, folded = [], []
     room = ROWS
@@ -61,14 +61,14 @@ def render_markdown(run: Run, verdict: Verdict) -> str:
         room -= len(rows[:count])
         shown.append((title, head, rows[:count]))
         folded.append(more or (f"All of: {title.lower()}", head, rows if rows[count:] else []))
-    for table in shown:
-        text = _append(text, *table)
-    for table in folded:
-        text = _append(text, *table, fold=True)
+    for beneath in shown:
+        text = table(text, *beneath)
+    for beneath in folded:
+        text = table(text, *beneath, fold=True)
     return text + "\n"
 
 
-def _fitting(lines: Sequence[str], room: int) -> str:
+def fitting(lines: Sequence[str], room: int) -> str:
     """As many of the lines as there is room for, in bytes."""
     sizes = accumulate(len(line.encode()) + 1 for line in lines)
     count = sum(size <= room for size in sizes)
@@ -187,7 +187,7 @@ def _cells(verdict: Verdict) -> _Table:
     return "Cells without full measurements", head, rows, None
 
 
-def _append(
+def table(
     text: str, title: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, fold: bool = False
 ) -> str:
     """Append as much of a table as the limit allows."""

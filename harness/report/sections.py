@@ -1,5 +1,6 @@
 """The content of a report's sections, from a run and its verdict. Pure functions."""
 
+import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -24,6 +25,8 @@ from harness.report.wording import tone
 from harness.run.records import TrialRecord
 from harness.run.store import Run
 
+_NORMAL = 1.96
+"""Two-sided quantile of the normal distribution for 95 %; for a sign test, on the safe side."""
 _Finding = TypeVar("_Finding", Comparison, Suspect, Diagnosis, Cure, Attribution)
 
 
@@ -90,6 +93,17 @@ class Samples:
         """``None`` where there is no value."""
         values = self._values.get((workload, variant, metric))
         return statistics.median(values) if values else None
+
+    def interval(self, workload: str, variant: str, metric: str) -> tuple[float, float] | None:
+        """Of the median: between two trials, for it lies there with 95 % whatever the noise is.
+
+        That takes six trials; of fewer, the lowest and the highest. ``None`` where there is none.
+        """
+        values = sorted(self._values.get((workload, variant, metric), ()))
+        if not values:
+            return None
+        rank = max(1, math.floor((len(values) - _NORMAL * math.sqrt(len(values))) / 2))
+        return values[rank - 1], values[-rank]
 
 
 def answers(verdict: Verdict, question: Question) -> list[Answer]:

@@ -26,6 +26,13 @@ def level(value: float | None, metric: str, unit: str) -> str:
     return _minus(metric_words.level(metric, value, unit if unit in _UNITS else "count"))
 
 
+def levels(ends: tuple[float, float], metric: str, unit: str) -> str:
+    """``161 to 163 MiB``: a unit that both ends have is said once, and so is what reads alike."""
+    low, high = (level(end, metric, unit) for end in ends)
+    (number, _, own), (_, _, other) = low.partition(" "), high.partition(" ")
+    return high if low == high else f"{number if own == other else low} to {high}"
+
+
 def raw(value: float | None) -> str:
     """The value in full, for a tooltip and for sorting."""
     if value is None or not math.isfinite(value):
