@@ -161,8 +161,8 @@ def test_killed_workers_lose_nothing(sleeper: Callable[..., Project]) -> None:
 
 
 def test_a_killed_controller_resumes_with_what_it_has(sleeper: Callable[..., Project]) -> None:
-    project = sleeper(20)
-    for kill in range(10):
+    project = sleeper(12)
+    for kill in range(5):
         with started(project, *(["--resume", str(run_directory(project))] if kill else [])) as c:
             wait_for_trials(project, 3 * (kill + 1))
             c.kill()
@@ -174,7 +174,7 @@ def test_a_killed_controller_resumes_with_what_it_has(sleeper: Callable[..., Pro
     assert Counter(finished(project)) == Counter(
         f"{variant}-r{number}"
         for variant in ("go1.24.3", "go1.24.3+noswissmap")
-        for number in range(1, 21)
+        for number in range(1, 13)
     )
     assert_clean(project)
 
