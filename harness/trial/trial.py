@@ -128,6 +128,7 @@ def _program(request: TrialRequest, placeholders: Mapping[str, str], given: int)
         pages=request.pages,
         given=given,
         requests=request.workload.server is not None or bool(request.moments),
+        counts_end=request.workload.server is None,
     )
 
 

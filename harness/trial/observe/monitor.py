@@ -58,6 +58,8 @@ class Program:
     """Descriptor of its standard input; -1 for an empty one."""
     requests: bool = False
     """Whether snapshots will be taken in mid-run; this costs the program a thread."""
+    counts_end: bool = True
+    """Whether the snapshot at the end counts; a server's are taken before it is told to stop."""
 
 
 @dataclass
@@ -115,6 +117,7 @@ class Monitor:
         self._executable = str(program.job.copy_to or program.job.path)
         self._pages: list[Pages] = []
         self._pages_file = program.pages
+        self._counts_end = program.counts_end
         self._look = _Look()
         self._seen = Observation()
         self._poll = select.poll()  # cheaper than selectors, a hundred times a second
@@ -283,7 +286,8 @@ class Monitor:
         if self._started is None:  # a short program may reach its end before the answer is read
             self._supervised.read()
         kernel = KernelView.read(self._started.pid if self._started else 0)
-        pages = self._read_pages(kernel, pause, spans)
+        looks = channel is not self._exit or self._counts_end
+        pages = self._read_pages(kernel, pause, spans) if looks else None
         channel.resume()
         return Snapshot(kernel, pause, children=self._sampler.tree.read_shares(), pages=pages)
 
