@@ -14,6 +14,7 @@ from harness.analysis.models import Verdict
 from harness.bisect.record import Bisection
 from harness.cli.options import examples
 from harness.cli.output import say_json
+from harness.explain.record import Explanation
 from harness.matrix.models import MatrixSpec
 from harness.models import field_docs
 from harness.run.records import Manifest, TrialRecord
@@ -25,6 +26,7 @@ SCHEMAS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "run": Manifest,
         "trial": TrialRecord,
         "bisect": Bisection,
+        "explain": Explanation,
     }
 )
 

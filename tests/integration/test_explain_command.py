@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from projects import Project
 from waiting import wait_until
 
+from harness.cli.schema import json_schema
 from harness.explain.record import Explanation
 from harness.run.store import Run, read_trials
 
@@ -31,7 +33,9 @@ def bare(project: Project) -> Project:
 
 
 def _found(project: Project) -> Explanation:
-    return Explanation.model_validate_json((project.latest / "explain.json").read_bytes())
+    data = (project.latest / "explain.json").read_bytes()
+    assert list(Draft202012Validator(json_schema("explain")).iter_errors(json.loads(data))) == []
+    return Explanation.model_validate_json(data)
 
 
 def test_an_experiment_is_found_and_its_cure_checked(bare: Project) -> None:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 from click.testing import CliRunner
+from explained import explanation
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -221,6 +222,13 @@ def test_the_verdict_schema_takes_a_verdict(run: Run) -> None:
     validator = Draft202012Validator(json_schema("verdict"))
     assert list(validator.iter_errors(document)) == []
     assert list(validator.iter_errors(document | {"schema": 2}))
+
+
+def test_the_schema_of_explanations_takes_one() -> None:
+    document = json.loads(explanation().model_dump_json())
+    validator = Draft202012Validator(json_schema("explain"))
+    assert list(validator.iter_errors(document)) == []
+    assert list(validator.iter_errors(document | {"finished": "soon"}))
 
 
 def test_heap_profile_by_stack_root_first() -> None:
