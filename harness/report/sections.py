@@ -63,6 +63,8 @@ class HeatMap:
 
     metric: str
     unit: str
+    less: str
+    """What a smaller value is: ``better``, ``worse``, or ``changed`` where it is neither."""
     baseline: str
     workloads: tuple[str, ...]
     rows: tuple[tuple[Variant, tuple[HeatCell, ...]], ...]
@@ -188,7 +190,8 @@ def heat_maps(run: Run, verdict: Verdict, question: Question, samples: Samples) 
             for variant in run.manifest.plan.variants
         )
         unit = next((c.unit for c in verdict.comparisons if c.metric == metric), "count")
-        maps.append(HeatMap(metric, unit, baseline, workloads, rows))
+        less = tone("decrease", metric)
+        maps.append(HeatMap(metric, unit, less, baseline, workloads, rows))
     return maps
 
 

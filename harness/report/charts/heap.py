@@ -26,6 +26,8 @@ _STRONG = 0.2
 """Change of a frame, as a part of all bytes, that takes the full colour at least."""
 _TYPES = re.compile(r"\[[^\[\]]*\]")
 """Type arguments, from within."""
+_WITHIN = re.compile(r"(\.(func|gowrap)?\d+|-fm|-range\d+)+$")
+"""What the compiler puts behind the name of a function for the functions within it."""
 _FRAME = 0.002
 """Narrower frames of the flame graph, as a part of its width, cannot be seen."""
 
@@ -169,9 +171,10 @@ def label(name: str, room: int) -> str:
     while (shorter := _TYPES.sub("", bare)) != bare:
         bare = shorter
     short = bare.rpartition("/")[2]
-    forms = (short, short.partition(".")[2], short.rpartition(".")[2])
+    named = _WITHIN.sub("", short)
+    forms = (short, short.partition(".")[2], named, named.rpartition(".")[2])
     whole = next((form for form in forms if form and len(form) <= room), None)
-    return whole or _shortened(forms[2], room)
+    return whole or _shortened(forms[-1], room)
 
 
 def _shortened(text: str, room: int) -> str:

@@ -60,6 +60,10 @@ def test_each_chip_names_its_metric_where_there_are_several() -> None:
         ("main.fill[go.shape.struct { example.com/x.T }]", 20, "main.fill"),
         ("main.(*Cache[go.shape.[]example.com/x.T]).Get", 20, "main.(*Cache).Get"),
         ("all", 10, "all"),
+        ("example.com/x.(*Server).serve.func1.2", 40, "x.(*Server).serve.func1.2"),
+        ("example.com/x.(*Server).serve.func1.2", 19, "x.(*Server).serve"),
+        ("example.com/x.(*Server).serve.func1.2", 8, "serve"),
+        ("example.com/x.Server.serve-fm", 6, "serve"),
     ],
 )
 def test_a_frame_keeps_its_function(name: str, room: int, shown: str) -> None:
@@ -89,3 +93,23 @@ def test_rate_and_latency_of_a_server_are_drawn_and_listed() -> None:
 def test_a_program_without_a_load_has_no_chart_of_it() -> None:
     run = make_run(lambda *_: {"rss.peak": 1e8})
     assert served(run, "large-buffers", {}, "served-1") is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "better", "worse"),
+    [
+        ("latency.p99", "less, better", "more, worse"),
+        ("requests.rate", "more, better", "less, worse"),
+    ],
+)
+def test_the_legend_says_what_its_colours_mean(metric: str, better: str, worse: str) -> None:
+    question = {"baseline": "go1.23.9", "candidate": "go1.24.3", "metrics": [metric]}
+    run = make_run(
+        lambda _w, v, n: {metric: (200.0 if v.startswith("go1.24.3") else 100.0) + n / 10},
+        {**ORIGIN, "question": question},
+    )
+    page = render_html(run, conclude(run))
+    assert f'<span class="key better s3">{better}</span>' in page
+    assert f'<span class="key worse s3">{worse}</span>' in page
+    tone = "worse" if worse.startswith("more") else "better"
+    assert f'<td class="heat {tone} s4"><span class="change" title="1.99' in page
