@@ -1,14 +1,15 @@
 """The command ``gomatrix init``."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from harness.cli.options import examples
 from harness.cli.output import say
-from harness.errors import writing
+from harness.errors import HarnessError, writing
 from harness.golang.cache import default_cache
-from harness.init import draft
+from harness.init import draft, note_seconds
 
 
 @click.command(epilog=examples("gomatrix init", "gomatrix init && gomatrix run"))
@@ -26,9 +27,12 @@ def init() -> None:
     if present:
         say(f"{present} is there already; it is left as it is")
         return
-    text, remarks = draft(Path.cwd(), default_cache(), lambda line: say(line, err=True))
+    cache = default_cache()
+    drafted = draft(Path.cwd(), cache, lambda line: say(line, err=True))
     with writing(path, "go to a directory of your own"):
-        path.write_text(text, encoding="utf-8")
-    for line in remarks:
+        path.write_text(drafted.text, encoding="utf-8")
+    with suppress(HarnessError):  # nothing in it runs as it is
+        note_seconds(path, drafted, cache)
+    for line in drafted.remarks:
         say(line)
     say(f"wrote {path}; see what it does with gomatrix plan, and measure with gomatrix run")

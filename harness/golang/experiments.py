@@ -21,6 +21,12 @@ KNOWN = frozenset({
 })  # fmt: skip
 """All names in ``internal/goexperiment/flags.go`` of releases of ``KNOWN_MINORS``, to refuse a
 misspelt one before a toolchain is there. Patch releases add none."""
+OF_TOOLS = frozenset({
+    "aliastypeparams", "cacheprog", "coverageredesign", "dwarf5", "exectracer2", "regabiargs",
+    "regabiwrappers",
+})  # fmt: skip
+"""Experiments that leave a program's memory as it is: they change what compilers accept, debugging
+information, coverage and traces; those of the register ABI are ignored where there is no other."""
 KNOWN_MINORS = range(21, 28)
 """Go 1.21 to 1.27."""
 

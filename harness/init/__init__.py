@@ -1,24 +1,38 @@
 """Write a first ``matrix.yaml`` for a Go module."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from harness.golang.toolchains.resolve import Toolchain
+from harness.init.budget import runnable, scale_of
 from harness.init.programs import Program, Server
 from harness.init.smoke import try_out
 from harness.init.survey import Survey, find_modules, highest, survey
 from harness.init.text import matrix_text, remarks
 from harness.init.versions import any_go, choose_versions
+from harness.matrix.load import load
+from harness.models import Frozen
+from harness.session.lanes import available_lanes
+from harness.session.lengths import note_trial
 
-__all__ = ["draft", "look_at_package", "usual_version"]
+__all__ = ["Draft", "draft", "look_at_package", "note_seconds", "usual_version"]
 
 
-def draft(directory: Path, cache: Path, say: Callable[[str], None]) -> tuple[str, list[str]]:
+class Draft(Frozen):
+    """A first ``matrix.yaml``."""
+
+    text: str
+    remarks: tuple[str, ...]
+    """On what was found and guessed, one line each."""
+    seconds: dict[str, float]
+    """By workload: how long one trial took, where it ended."""
+
+
+def draft(directory: Path, cache: Path, say: Callable[[str], None]) -> Draft:
     """Write the text of a ``matrix.yaml`` for the Go module around or below a directory.
 
     Each program is built and run for some seconds, to see what it needs.
-
-    Returns the text, and remarks on what was found and guessed, one line each.
 
     Raises:
         HarnessError: there is no Go, no Go module, nothing in it to measure, or no Go new enough
@@ -30,7 +44,24 @@ def draft(directory: Path, cache: Path, say: Callable[[str], None]) -> tuple[str
     versions, newest = choose_versions(*lines, cache, say)
     found = survey(directory, modules, newest or go, cache)
     found = try_out(found, directory, newest or go, cache, say)
-    return matrix_text(found, versions), remarks(found, versions)
+    scale = scale_of(found, len(available_lanes(1)))
+    return Draft(
+        text=matrix_text(found, versions, scale), remarks=tuple(remarks(found, versions, scale)),
+        seconds={w.name: w.trial for w in runnable(found, scale.active) if w.trial},
+    )  # fmt: skip
+
+
+def note_seconds(path: Path, drafted: Draft, cache: Path) -> None:
+    """Keep how long trials of a draft took, for ``gomatrix plan``.
+
+    Raises:
+        HarnessError: the draft has an entry that nothing runs as it is.
+    """
+    for workload in load(path).spec.workloads:
+        seconds = drafted.seconds.get(workload.name)
+        if seconds is not None and workload.server is None:
+            with suppress(OSError):
+                note_trial(workload, seconds, cache)
 
 
 def usual_version(directory: Path, cache: Path, say: Callable[[str], None]) -> str:

@@ -67,6 +67,10 @@ class Program(Frozen):
     """Whether it seems to wait until it is stopped, though it does not serve."""
     reason: str | None = None
     """Why it does not run as it is, where it was tried."""
+    build: float | None = None
+    """Seconds that its build took with the newest Go, where it was tried."""
+    trial: float | None = None
+    """Seconds of one trial; ``None`` where it had not ended, or was not tried."""
 
     @property
     def doubt(self) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.golang.builds.build import build_all
+from harness.golang.builds.lengths import first_seconds
 from harness.golang.builds.request import BuildRequest
 from harness.golang.records import BuildRecord
 from harness.golang.sources.locate import locate
@@ -27,6 +28,12 @@ from harness.trial.request import TrialRequest
 
 _SECONDS = 10.0
 """How long a program may run."""
+_SERVED = 10.0
+"""Seconds of a trial of a server, as it is drafted: load of 5 s, and its other phases."""
+_PER_BENCHMARK = 0.35
+"""Seconds of a benchmark with ``time: 200ms``, with the shorter rounds that come before."""
+_BESIDE = 0.4
+"""Seconds from a program's end to the next trial's start."""
 _MOST = 4
 """Programs and packages with benchmarks that are tried of each kind, those first found."""
 _ATTEMPTS = 4
@@ -74,7 +81,9 @@ class _Tester:
             tried.append(attempt)
             seen, port = self._run(workload, record, attempt, paths_of(program))
             attempt = next_attempt(seen, tried)
-        return conclude(program, tried[-1], seen, port)
+        concluded = conclude(program, tried[-1], seen, port)
+        trial = _SERVED if concluded.server else seen.seconds if seen.exit is not None else None
+        return concluded.model_copy(update={"build": self._took(workload), "trial": _with(trial)})
 
     def benchmarks(self, found: Benchmarks) -> Benchmarks:
         """The benchmarks, with the reason where one iteration of each does not end well."""
@@ -85,6 +94,9 @@ class _Tester:
         if record.error is not None:
             return found.model_copy(update={"reason": _first(f"they do not build: {record.error}")})
         seen, _ = self._run(workload, record, Attempt(), ())
+        count = seen.log.count("\nBenchmark") + 1
+        trial = _with(seen.seconds + count * _PER_BENCHMARK)
+        found = found.model_copy(update={"build": self._took(workload), "trial": trial})
         if _went_well(seen):
             return found
         good = [name for name in found.few if self._goes_well(record, workload, name)]
@@ -102,10 +114,16 @@ class _Tester:
         return _went_well(self._run(workload, record, Attempt(), ())[0])
 
     def _build(self, workload: WorkloadSpec) -> BuildRecord:
-        source = locate(workload, self._directory, self._go, self._cache)
-        request = BuildRequest(source=source, toolchain=self._go, settings=(), build=BuildSpec())
-        (record,) = build_all([request], self._cache, self._say)
+        (record,) = build_all([self._request(workload)], self._cache, self._say)
         return record
+
+    def _request(self, workload: WorkloadSpec) -> BuildRequest:
+        source = locate(workload, self._directory, self._go, self._cache)
+        return BuildRequest(source=source, toolchain=self._go, settings=(), build=BuildSpec())
+
+    def _took(self, workload: WorkloadSpec) -> float:
+        """Seconds of the program's first build, also where it was built before."""
+        return first_seconds(self._request(workload), self._cache) or 0.0
 
     def _run(
         self, workload: WorkloadSpec, record: BuildRecord, attempt: Attempt, paths: tuple[str, ...]
@@ -127,6 +145,11 @@ class _Tester:
                 seconds=_SECONDS, paths=paths,
             )  # fmt: skip
         return seen, ports["http"]
+
+
+def _with(seconds: float | None) -> float | None:
+    """Add what a trial takes beside its program."""
+    return None if seconds is None else seconds + _BESIDE
 
 
 def _went_well(seen: Seen) -> bool:

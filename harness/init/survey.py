@@ -42,6 +42,10 @@ class Benchmarks(Frozen):
     """Those without sub-benchmarks."""
     reason: str | None = None
     """Why they cannot be run, where they were tried."""
+    build: float | None = None
+    """Seconds that their build took with the newest Go, where they were tried."""
+    trial: float | None = None
+    """Seconds of one trial; ``None`` where they were not tried."""
 
     @property
     def few(self) -> tuple[str, ...]:

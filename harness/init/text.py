@@ -5,28 +5,31 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from harness.init.budget import Scale, Workload, runnable
 from harness.init.programs import Program, Server
 from harness.init.survey import Benchmarks, Survey
 from harness.init.versions import Versions
 from harness.text.visible import visible_json
 
-_MOST = 4
-"""Workloads that are measured at first; further ones are written as comments."""
 _MOST_METRICS = 5
+_ALL = Scale()
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+-]*")
 
 
-def matrix_text(found: Survey, versions: Versions) -> str:
+def matrix_text(found: Survey, versions: Versions, scale: Scale = _ALL) -> str:
     """A whole matrix file."""
-    parts = (_head(versions), _question(found, versions), _workloads(found), _trials(found))
+    parts = (
+        _head(versions, scale), _question(found, versions, scale), _workloads(found, scale),
+        _trials(found, scale),
+    )  # fmt: skip
     return "\n".join("".join(f"{line}\n" for line in part) for part in parts)
 
 
-def remarks(found: Survey, versions: Versions) -> list[str]:
+def remarks(found: Survey, versions: Versions, scale: Scale = _ALL) -> list[str]:
     """What to tell the user beside the file, one line each."""
     lines = [versions.remark] if versions.remark else []
     for program in found.programs:
-        active = program in _chosen(found)[0]
+        active = program in _chosen(found, scale)[0]
         if program.doubt:
             lines.append(f"{program.directory}: {_comment(program.doubt)}; it is left as a comment")
         elif program.server is not None and active:
@@ -36,16 +39,20 @@ def remarks(found: Survey, versions: Versions) -> list[str]:
         for b in found.benchmarks
         if b.reason
     ]
-    if not _chosen(found)[0]:
+    if length := _length(scale):
+        lines.append(length)
+    if not _chosen(found, scale)[0]:
         lines.append("nothing runs as it is: give an entry of matrix.yaml what it needs")
     return lines
 
 
-def _head(versions: Versions) -> Iterator[str]:
+def _head(versions: Versions, scale: Scale) -> Iterator[str]:
     yield "# Written by gomatrix init; edit it as you like. docs/matrix.md explains the keys,"
     yield "# and gomatrix plan shows what a run would do."
     if versions.remark:
         yield f"# {_comment(versions.remark)}"
+    if length := _length(scale):
+        yield f"# {_comment(length[0].upper() + length[1:])}."
     if versions.baseline == versions.candidate:
         yield f"go: [{versions.baseline}] # the module already asks for the newest Go"
     else:
@@ -57,20 +64,21 @@ def _head(versions: Versions) -> Iterator[str]:
         yield "  - []"
 
 
-def _question(found: Survey, versions: Versions) -> Iterator[str]:
-    metrics = ", ".join(_json(m) if " " in m else m for m in _metrics(found))
+def _question(found: Survey, versions: Versions, scale: Scale) -> Iterator[str]:
+    metrics = ", ".join(_json(m) if " " in m else m for m in _metrics(found, scale))
     yield "question:"
     apart = versions.baseline != versions.candidate
     if apart or versions.settings:
         without = "" if apart else f"+{','.join(versions.settings)}"
         yield f"  baseline: {_scalar(f'{versions.baseline}{without}')}"
         yield f"  candidate: {versions.candidate}"
-        yield "  suspects: auto # all that differs is turned back in groups; gomatrix plan lists it"
+        suspects = "suspects: auto # all that differs is turned back in groups; see gomatrix plan"
+        yield f"  {'' if scale.auto else '# '}{suspects}"
     yield f"  metrics: [{metrics}] # primary; all others are reported too"
 
 
-def _metrics(found: Survey) -> list[str]:
-    active = _chosen(found)[0]
+def _metrics(found: Survey, scale: Scale) -> list[str]:
+    active = _chosen(found, scale)[0]
     if any(isinstance(workload, Program) for workload in active):
         return ["rss.peak"]
     first = [(f, w) for w in active if isinstance(w, Benchmarks) for f in w.few]
@@ -78,8 +86,8 @@ def _metrics(found: Survey) -> list[str]:
     return [f"{name} ns/op" for name in plain[:_MOST_METRICS]] or ["rss.peak"]
 
 
-def _workloads(found: Survey) -> Iterator[str]:
-    active, passive = _chosen(found)
+def _workloads(found: Survey, scale: Scale) -> Iterator[str]:
+    active, passive = _chosen(found, scale)
     if active:
         yield "workloads:"
     else:
@@ -92,18 +100,12 @@ def _workloads(found: Survey) -> Iterator[str]:
         yield from (f"  # {line}" for line in _entry(workload))
 
 
-Workload = Program | Benchmarks
-
-
-def _chosen(found: Survey) -> tuple[list[Workload], list[Workload]]:
+def _chosen(found: Survey, scale: Scale) -> tuple[list[Workload], list[Workload]]:
     """What is measured at first, and what is left as a comment.
 
-    What is in doubt is a comment. Half of the places are kept for benchmarks.
+    What is in doubt is a comment.
     """
-    sure: list[Workload] = [p for p in found.programs if p.doubt is None]
-    benchmarks = [b for b in found.benchmarks if b.reason is None]
-    half = max(_MOST // 2, _MOST - len(benchmarks))
-    active = [*sure[:half], *benchmarks][:_MOST]
+    active = runnable(found, scale.active)
     every: list[Workload] = [*found.programs, *found.benchmarks]
     return active, [workload for workload in every if workload not in active]
 
@@ -160,15 +162,24 @@ def _benchmark_entry(workload: Benchmarks) -> Iterator[str]:
     yield "    time: 200ms"
 
 
-def _trials(found: Survey) -> Iterator[str]:
-    active = _chosen(found)[0]
+def _trials(found: Survey, scale: Scale) -> Iterator[str]:
+    active = _chosen(found, scale)[0]
     fixed = any(isinstance(w, Program) and w.server and w.server.fixed_port for w in active)
     lanes = ", lanes: 1" if fixed else ""
     yield "# Rounds go on until the question is decided or max is reached."
-    yield f"trials: {{min: 5, max: 10, timeout: 60s{lanes}}}"
+    yield f"trials: {{min: 5, max: {scale.rounds}, timeout: 60s{lanes}}}"
     yield ""
     yield "# To fail if memory grows, as in CI:"
     yield "# gates: [{metric: rss.peak, max_increase: 5%}]"
+
+
+def _length(scale: Scale) -> str:
+    if scale.seconds is None:
+        return ""
+    told = f"; {scale.told}" if scale.told else ""
+    return (
+        f"a run takes at most about {max(1, round(scale.seconds / 60))} min on this machine{told}"
+    )
 
 
 def _scalar(text: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.golang.experiments import Experiments
+from harness.golang.experiments import OF_TOOLS, Experiments
 from harness.golang.toolchains.releases import ask_providers, at_hand, every_release
 from harness.golang.toolchains.resolve import Toolchain, parse_toolchain, resolve
 from harness.golang.versions import GoVersion, expand_shorthand, is_shorthand
@@ -93,6 +93,5 @@ def _closest(wanted: str, available: Sequence[str]) -> str:
 
 
 def _turned_off(experiments: Experiments) -> tuple[str, ...]:
-    """The settings ``regabi…`` are ignored where the register ABI is the only one."""
     on = (name for name in experiments.known if name in experiments.on)
-    return tuple(f"no{name}" for name in on if not name.startswith("regabi"))
+    return tuple(f"no{name}" for name in on if name not in OF_TOOLS)

@@ -24,6 +24,12 @@ def expected_seconds(request: BuildRequest, cache: Path) -> float | None:
     return statistics.median(took.first for took in ways.values()) if ways else None
 
 
+def first_seconds(request: BuildRequest, cache: Path) -> float | None:
+    """Seconds of the first build like it; ``None`` if there was none."""
+    before = recall(cache, _thing(request)).get(_way(request))
+    return before.first if before else None
+
+
 def note_seconds(request: BuildRequest, cache: Path, seconds: float) -> None:
     """Keep how long a build took, if the cache can be written."""
     with suppress(OSError, HarnessError):
