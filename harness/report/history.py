@@ -121,7 +121,7 @@ def history_markdown(judged: Sequence[tuple[Run, Verdict]]) -> str:
             for row in found.rows
         ]
         head = ("Variant", "Workload", *shown, "Last against first")
-        text = table(text, found.metric, head, rows)
+        text = table(text, plain(found.metric), head, rows)
     earlier = f"\nThe tables leave out {first} earlier runs.\n" if first else ""
     return f"{text}\n{earlier}"
 

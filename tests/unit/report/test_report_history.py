@@ -5,9 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from synthetic import make_run
+from synthetic import ORIGIN, make_run
 from verdicts import make_verdict
 
+from harness.analysis.conclusion import conclude
 from harness.analysis.models import Verdict
 from harness.report.history import Row, history_markdown, render_history
 from harness.report.markdown import LIMIT
@@ -82,6 +83,18 @@ def test_markdown_has_the_newest_verdict_first_and_a_table_a_metric() -> None:
     cells = "| 272 MiB (271 to 273 MiB) | 544 MiB (541 to 546 MiB) | +100.0 % |"
     assert head in text
     assert f"| `go1.23.9` | large-buffers {cells}" in text
+
+
+def test_names_of_benchmarks_make_no_markup() -> None:
+    metric = "BenchmarkX/<b>*|a ns/op"
+    matrix = {
+        **ORIGIN, "gates": [], "workloads": [{"name": "w", "benchmark": {"package": "./w"}}],
+        "question": {"baseline": "go1.23.9", "candidate": "go1.24.3"},
+    }  # fmt: skip
+    run = make_run(lambda *_: {metric: 1e-6}, matrix)
+    text = history_markdown([(run, conclude(run))] * 2)
+    assert "### BenchmarkX/&lt;b&gt;\\*\\|a ns/op" in text
+    assert "<b>" not in text
 
 
 def test_markdown_of_many_runs_keeps_to_the_newest() -> None:
