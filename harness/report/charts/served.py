@@ -11,9 +11,9 @@ from harness.run.store import Run
 from harness.text.visible import visible
 
 _METRICS = ("requests.rate", "latency.p50", "latency.p99", "latency.max")
-_PANEL = WIDTH // len(_METRICS) - 50
-_ROW = 22
-"""Pixels for each variant."""
+_PANEL = WIDTH // len(_METRICS) - 20
+_ROW = 34
+"""Pixels for each variant: a name, and the dots below."""
 _MILLI = {"seconds": ("ms", 1e3)}
 
 
@@ -72,7 +72,9 @@ def _panels(rows: list[dict[str, object]], order: list[str]) -> vega.Chart:
             "x": vega.quantitative(
                 "value", title=None, scale={"zero": False}, axis={"tickCount": 3}
             ),
-            "y": vega.nominal("variant", title=None, sort=list(map(visible, order))),
+            "y": vega.nominal(
+                "variant", title=None, sort=list(map(visible, order)), axis=vega.labels_above(_ROW)
+            ),
             "color": vega.role_color(),
             "description": vega.nominal("tip"),
             "column": vega.nominal("panel", title=None, sort=panels, header=header),

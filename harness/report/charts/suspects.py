@@ -42,7 +42,7 @@ def suspect_shares(
         "low", title="share of the change explained", scale=scale, axis=axis
     )
     of_suspects = {
-        "y": vega.nominal("row", title=None, sort=None, axis=_LABELS),
+        "y": vega.nominal("row", title=None, sort=None, axis=vega.labels_above(_STEP)),
         "description": vega.nominal("tip"),
         "color": vega.nominal("verdict", legend=None, scale=vega.colors(_COLORS)),
     }
@@ -69,13 +69,6 @@ def suspect_shares(
         + sentence(", ".join(_NAMES[v] for v in _NAMES if any(r["verdict"] == v for r in rows)))
     )
     return Figure("lineup", title, note, vega.draw(chart, title))
-
-
-_LABELS = {
-    "labelAlign": "left", "labelPadding": -2, "labelOffset": -_STEP // 3, "labelLimit": WIDTH,
-    "ticks": False, "domain": False,
-}  # fmt: skip
-"""Names stand above their intervals: beside them long ones are cut."""
 
 
 def _rows(suspects: Sequence[Suspect], credited: Collection[Suspect]) -> list[dict[str, Any]]:

@@ -113,6 +113,17 @@ def rows_by_workload() -> Chart:
     return nominal("workload", title=None, sort=None, header=header)
 
 
+def labels_above(step: int) -> Chart:
+    """An axis of names that stand above their marks, in rows of ``step`` pixels.
+
+    Beside them long ones are cut, where the page's font is wider than the one that measured them.
+    """
+    return {
+        "labelAlign": "left", "labelPadding": -2, "labelOffset": -step // 3, "labelLimit": WIDTH,
+        "ticks": False, "domain": False,
+    }  # fmt: skip
+
+
 def _slim(tag: str) -> str:
     label = _LABEL.search(tag)
     bare = _LONG.sub(r"\1", _NEEDLESS.sub("", _LABEL.sub("", tag)))
