@@ -1,3 +1,4 @@
+import html
 import json
 import secrets
 
@@ -31,6 +32,10 @@ def test_a_plan_tells_of_cells_builds_and_time_and_learns_from_a_run(project: Pr
     elsewhere = json.loads(project.gomatrix("plan", "--json", "--reports", "none").stdout)
     assert {time["basis"] for time in elsewhere["estimate"]["trials"]} == {"earlier trials"}
     assert elsewhere["estimate"]["most"] == after["estimate"]["most"]
+    page = html.unescape((project.latest / "report.html").read_text())
+    assert "How the programs were built" in page
+    assert all(sentence in page for sentence in after["built"])
+    assert any("go1.23.9: GODEBUG defaults" in sentence for sentence in after["built"])
     text = project.gomatrix("plan").stdout
     assert "6 cached, 0 to do" in text
     assert "not applicable: go1.23.9 does not know the experiment swissmap" in text
