@@ -5,10 +5,14 @@ when it is ready, reads the directory from its standard input up to the end, and
 once the verdict is written, before it draws.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+if __name__ == "__main__":
+    gc.disable()  # while modules are loaded, which make no garbage
 
 from harness.analysis.conclusion import conclude
 from harness.analysis.evidence import read_evidence
@@ -53,6 +57,8 @@ def merge_and_judge(paths: Sequence[Path], destination: Path) -> Verdict:
 
 def _judge_what_is_asked() -> None:
     warm_up()
+    gc.freeze()  # what is loaded is there to the end, also of the process
+    gc.enable()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     asked = os.fsdecode(sys.stdin.buffer.read())
