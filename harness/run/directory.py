@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from harness.errors import HarnessError, reading, told, writing
 from harness.files.names import file_name
+from harness.run.records import Manifest
 from harness.run.store import NoRunError, Run, point_latest, read_manifest
 
 _Read = TypeVar("_Read")
@@ -87,6 +88,12 @@ def list_runs(reports: Path, say: Say) -> list[Stored]:
         with suppress(FileNotFoundError):  # removed meanwhile
             found.append(Stored(run.path, run.manifest.created, len(run.trials), _size(run.path)))
     return sorted(found, key=lambda stored: (stored.created, stored.path.name))
+
+
+def newest_first(reports: Path, say: Say) -> list[tuple[Path, Manifest]]:
+    """Manifests of the runs in a directory; ``say`` is told of those that cannot be read."""
+    found = _readable(_directories(reports), read_manifest, say)
+    return sorted(found, key=lambda run: (run[1].created, run[0].name), reverse=True)
 
 
 def readable_runs(paths: Iterable[Path], say: Say) -> Iterator[Run]:

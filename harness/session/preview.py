@@ -16,7 +16,7 @@ from harness.models import Frozen
 from harness.plan.plan import Cell
 from harness.plan.suspects import Suspected
 from harness.run.built import how_built
-from harness.run.directory import Say, list_runs, readable_runs
+from harness.run.directory import Say, newest_first, readable_runs
 from harness.session.lanes import available_lanes
 from harness.session.lengths import Start, expected_seconds, seconds_per_trial
 from harness.session.prepare import Prepared, build_requests
@@ -179,12 +179,13 @@ def _phases(server: ServerSpec) -> float | None:
 def _earlier(spec: MatrixSpec, reports: Path, say: Say) -> dict[str, TrialTime]:
     """By workload: the newest run of the same workload under the same limits."""
     found: dict[str, TrialTime] = {}
-    newest_first = [stored.path for stored in reversed(list_runs(reports, say))]
-    for run in readable_runs(newest_first, say):
-        before = {w.name: w for w in run.manifest.matrix.workloads}
-        seconds = seconds_per_trial(map(Start.of, run.trials))
-        for name in (w.name for w in spec.workloads if before.get(w.name) == w):
-            if name in seconds and name not in found:
-                found[name] = TrialTime(workload=name, seconds=seconds[name], basis="earlier run",
-                                        run=run.path.name)  # fmt: skip
+    for path, manifest in newest_first(reports, say):
+        before = {w.name: w for w in manifest.matrix.workloads}
+        same = [w.name for w in spec.workloads if before.get(w.name) == w and w.name not in found]
+        for run in readable_runs([path] if same else [], say):
+            seconds = seconds_per_trial(map(Start.of, run.trials))
+            for name in same:
+                if name in seconds:
+                    found[name] = TrialTime(workload=name, seconds=seconds[name],
+                                            basis="earlier run", run=path.name)  # fmt: skip
     return found
