@@ -8,6 +8,7 @@ from harness.analysis.models import Comparison, Verdict
 from harness.metrics.words import both
 from harness.plan.question import Question
 from harness.report import told, wording
+from harness.report.sections import credited, verdict_words
 from harness.run.question import question_of
 from harness.run.store import Run
 from harness.text.visible import visible
@@ -133,10 +134,11 @@ _Table = tuple[str, tuple[str, ...], _Rows, _Folded | None]
 
 
 def _suspects(verdict: Verdict) -> _Table:
+    better = credited(verdict)
     rows: _Rows = [
         (
-            plain(s.workload), code(" + ".join(s.toggles)), code(s.metric), s.verdict,
-            s.certainty, wording.share(s.share), wording.shares(s.ci),
+            plain(s.workload), code(" + ".join(s.toggles)), code(s.metric),
+            verdict_words(s, better), s.certainty, wording.share(s.share), wording.shares(s.ci),
         )
         for s in sorted(verdict.suspects, key=lambda s: s.verdict == "ruled out")
         if s.certainty != "same value"

@@ -171,6 +171,7 @@ def _environment() -> Environment:
         spread=wording.spread,
         strength=wording.strength,
         decision_word=wording.decision_word,
+        verdict_words=sections.verdict_words,
         tone=lambda comparison: wording.tone(comparison.decision, comparison.metric),
     )
     return environment

@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -149,6 +149,13 @@ def credited(verdict: Verdict) -> frozenset[Suspect]:
         if (s.workload, s.metric, s.baseline, s.candidate) in better
         and s.verdict in ("implicated", "contributes")
     )
+
+
+def verdict_words(suspect: Suspect, credited: Collection[Suspect]) -> str:
+    """A verdict as people read it: an improvement is nobody's fault."""
+    if suspect in credited and suspect.verdict == "implicated":
+        return "accounts for it"
+    return suspect.verdict
 
 
 def alike(verdict: Verdict) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from harness.analysis.models import Comparison, GateResult, Verdict
 from harness.metrics.words import level
 from harness.report import told, wording
+from harness.report.sections import credited, verdict_words
 from harness.text.visible import visible
 from harness.text.words import change, difference, ends, listed, span
 
@@ -59,8 +60,10 @@ def _gate_word(gate: GateResult) -> str:
 
 def full_summary(verdict: Verdict) -> list[str]:
     """The summary, with the reasons for suspects' verdicts and all evidence before it."""
+    better = credited(verdict)
     lines = [
-        f"suspect {' with '.join(s.toggles)} on {s.workload} {s.metric}: {s.verdict}; {s.reason}"
+        f"suspect {' with '.join(s.toggles)} on {s.workload} {s.metric}: "
+        f"{verdict_words(s, better)}; {s.reason}"
         for s in verdict.suspects
     ]
     lines += [f"evidence: {d.workload}: {d.signature}: {d.evidence}" for d in verdict.diagnosis]

@@ -7,8 +7,10 @@ from harness.analysis.conclusion import conclude
 from harness.report.charts.heap import label
 from harness.report.charts.served import served
 from harness.report.charts.suspects import suspect_shares
+from harness.report.markdown import render_markdown
 from harness.report.page import render_html
 from harness.report.sections import credited
+from harness.report.terminal import full_summary
 
 MIB = 1 << 20
 RED, BLUE, GREEN = "#c9382e", "#2b7fb8", "#2e8b57"
@@ -29,7 +31,11 @@ def maps(grown: float, shrunk: float) -> dict[str, object]:
     verdict = conclude(run)
     figure = suspect_shares(verdict.suspects, 0.2, 0.5, credited(verdict))
     assert figure is not None
-    return {"svg": figure.svg, "note": figure.description, "page": render_html(run, verdict)}
+    told = "\n".join([render_markdown(run, verdict), *full_summary(verdict)])
+    return {
+        "svg": figure.svg, "note": figure.description, "page": render_html(run, verdict),
+        "told": told,
+    }  # fmt: skip
 
 
 def test_an_improvement_is_never_red_and_says_so() -> None:
@@ -39,6 +45,8 @@ def test_an_improvement_is_never_red_and_says_so() -> None:
     assert "Blue explains an improvement." in str(found["note"])
     assert 'class="chip implicated"' not in str(found["page"])
     assert "<b>swissmap</b> accounts for it" in str(found["page"])
+    assert "implicated</span>" not in str(found["page"])
+    assert "implicated" not in str(found["told"])
 
 
 def test_each_chip_names_its_metric_where_there_are_several() -> None:
