@@ -92,7 +92,7 @@ def request_of(matrix: Matrix, arguments: Arguments) -> Request:
     return Request(
         matrix=str(matrix.path), matrix_text=matrix.text,
         workload=_workload(matrix, arguments.workload).name,
-        metric=_metric(matrix, arguments.metric), good=str(ends["good"]), bad=str(ends["bad"]),
+        metric=metric_of(matrix, arguments.metric), good=str(ends["good"]), bad=str(ends["bad"]),
         repository=str(arguments.repository.resolve()) if arguments.repository else None,
         fix=arguments.fix, smallest=arguments.smallest,
         seed=secrets.randbelow(1 << 31) if arguments.seed is None else arguments.seed,
@@ -342,7 +342,12 @@ def _workload(matrix: Matrix, name: str | None) -> WorkloadSpec:
     return workloads[name]
 
 
-def _metric(matrix: Matrix, name: str | None) -> str:
+def metric_of(matrix: Matrix, name: str | None) -> str:
+    """The metric of that name, or the first of the matrix's question.
+
+    Raises:
+        HarnessError: there is none of that name, or it is a pattern.
+    """
     metric = name or (matrix.spec.question or QuestionSpec()).program_metrics[0]
     if "*" in metric:
         raise HarnessError(f"{metric!r} stands for several metrics; name one with --metric")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.bisect.prepare import Setup, open_setup
+from harness.bisect.prepare import Setup, metric_of, open_setup
 from harness.bisect.record import Request as BisectRequest
 from harness.errors import HarnessError, MissingError
 from harness.explain.record import RECORD, Explanation, Request
@@ -132,9 +132,12 @@ def going_on(command: Sequence[str], directory: Path) -> str:
 
 
 def forget(inquiry: Inquiry) -> None:
-    """Remove the directory of an explanation that did not begin."""
-    with suppress(OSError):  # something is in it
-        inquiry.directory.rmdir()
+    """Remove the directory of an explanation that did not begin: no end could be had."""
+    directory = inquiry.directory
+    with suppress(OSError):  # somebody else writes there
+        if {path.name for path in directory.iterdir()} <= {RECORD}:
+            (directory / RECORD).unlink(missing_ok=True)
+            directory.rmdir()
 
 
 def _request(arguments: Arguments, cache: Path, say: Say) -> tuple[Request, Matrix]:
@@ -143,6 +146,8 @@ def _request(arguments: Arguments, cache: Path, say: Say) -> tuple[Request, Matr
     if arguments.workload is not None and arguments.workload not in names:
         hint = did_you_mean(arguments.workload, names)
         raise HarnessError(f"{matrix.path} has no workload {arguments.workload!r}{hint}")
+    if arguments.metric is not None:
+        metric_of(matrix, arguments.metric)
     request = Request(
         subject=arguments.subject or MATRIX, args=arguments.args, refs=arguments.refs,
         matrix_text=matrix.text, older=older, newer=newer, workload=arguments.workload,

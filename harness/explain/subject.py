@@ -85,6 +85,8 @@ def _ends(asked: Asked, matrix: Matrix | None, cache: Path, say: Say) -> tuple[s
             raise HarnessError(f"{matrix.path} has no question with both versions; give --{flag}")
     if older is None or newer is None:
         raise HarnessError("name both versions, as --from go1.23.9 --to go1.24.3")
+    if older == newer:
+        raise HarnessError(f"{newer} is both versions; give another one with --from or --to")
     return older, newer
 
 

@@ -68,7 +68,7 @@ class _Tester:
 
     def program(self, program: Program) -> Program:
         """The program as it is to be run, or with the reason why it cannot be."""
-        self._say(f"trying {program.directory}")
+        self._say(f"trying {program.name}")
         workload = WorkloadSpec(name=program.name, package=program.directory)
         record = self._build(workload)
         if record.error is not None:

@@ -109,8 +109,9 @@ def find_modules(directory: Path, go: Toolchain, cache: Path) -> list[Module]:
     if not modules:
         raise HarnessError(
             f"there is no go.mod in {here}, above it or up to {_DEPTH} directories below; go to a "
-            "Go module, or run go mod init; a published program needs none: write "
-            "{name: NAME, module: PATH@VERSION} under workloads: of a matrix.yaml of your own"
+            "Go module, or run go mod init; a published program needs none: name it as "
+            "MODULE@VERSION to gomatrix explain, or write {name: NAME, module: MODULE@VERSION} "
+            "under workloads: of a matrix.yaml of your own"
         )
     return modules
 

@@ -129,6 +129,10 @@ def test_a_budget_is_kept_and_the_rest_is_done_later(bare: Project) -> None:
          "there is no directory nowhere"),
         (["./go_fixtures/short", "--from", "go1.24.3", "--to", "1.24"], "write go1.24"),
         (["--from", "go1.24.3", "--to", "go1.24.3+noswismap"], "did you mean"),
+        (["./go_fixtures/short", "--from", "go1.24.3", "--to", "go1.24.3"],
+         "go1.24.3 is both versions; give another one with --from or --to"),
+        (["--from", "go1.24.3", "--to", "go1.24.3+noswissmap", "--metric", "rss.peek"],
+         "there is no metric 'rss.peek'; did you mean 'rss.peak'"),
         (["./go_fixtures/short", "--within", "soon"], "write it as 90s, 10m or 1h"),
         (["--resume", "go_fixtures"], "is no explanation"),
     ],
@@ -140,3 +144,4 @@ def test_mistakes_end_with_one_message(
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+    assert not list(project.root.glob("reports/*-explain-*"))
