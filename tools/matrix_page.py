@@ -14,6 +14,7 @@ from harness.matrix.models import (
     question,
     scalars,
     servers,
+    sources,
     suspects,
     toolchains,
     trials,
@@ -26,6 +27,7 @@ _SECTIONS: dict[type[Frozen], str] = {
     models.MatrixSpec: "The file",
     models.ToolchainSpec: "A toolchain",
     models.BuildAxesSpec: "build",
+    models.SourceSpec: "A source",
     models.IncludedCell: "include",
     models.CellSpec: "exclude",
     models.BuildPattern: "build of a cell",
@@ -53,6 +55,7 @@ _SHORT_FORMS = {
 }
 _ALSO = {
     toolchains.expand_toolchain: "a release, as `go1.24.3`, or ",
+    sources.expand_source: "a commit, branch or tag, or ",
     question.expand_margin: "a share, as `5%`, also `3%, at least 1MiB`, or ",
     suspects.expand_suspect: "an experiment's name, `auto`, or ",
     servers.expand_ready: "a URL, or ",
@@ -93,7 +96,7 @@ gates: [{{metric: rss.peak, max_increase: 5%}}]
 ## Names of variants
 
 `TOOLCHAIN[~PATCH][+SETTING[,SETTING…]][ KEY=VALUE…]`, as `go1.24.3+noswissmap race=true GOGC=50`:
-experiment settings in the toolchain's own order, then the axes of `build:`, then the variables of
+experiment settings in the toolchain's own order, then `build:`, `source:` and the variables of
 `env:`. Values that are empty or hold spaces, `=`, quotes, backslashes or unprintable characters are
 quoted as in JSON: `GODEBUG="madvdontneed=1"`. A variable with the name of a build setting gets the
 prefix `env.`.

@@ -11,6 +11,7 @@ from harness.metrics import words
 from harness.models import Frozen
 from harness.report import wording
 from harness.report.wording import NOTHING
+from harness.text.words import listed
 
 _TITLES: dict[StageKind, str] = {
     "survey": "A change that came and went",
@@ -108,7 +109,7 @@ def _of_cause(cause: Cause, number: int) -> Iterator[Part]:
             yield Part(title=_TITLES[stage.kind], sentences=tuple(sentences), stage=stage,
                        cause=number)  # fmt: skip
     if cause.cure is not None:
-        yield Part(title="The cure", sentences=(cause.cure.answer,), cause=number)
+        yield Part(title="The cure", sentences=(cause.cure.answer, *_moot(cause)), cause=number)
     elif cause.bisection.finished:
         yield Part(title="The cure", sentences=(_nothing(cause.bisection),), cause=number)
 
@@ -139,6 +140,18 @@ def _ruled_out(stage: Stage) -> Iterator[str]:
     names = [n for s in stage.suspects if s.verdict == "ruled out" for n in s.toggles]
     if names:
         yield f"ruled out: {', '.join(dict.fromkeys(names))}"
+
+
+def _moot(cause: Cause) -> Iterator[str]:
+    """What a cure says of toggles that were too noisy to tell: it leaves them as they are."""
+    suspects = [s for stage in cause.bisection.stages for s in stage.suspects]
+    named = any(s.verdict == "implicated" for s in suspects)
+    unclear = [name for s in suspects if s.verdict == "inconclusive" for name in s.toggles]
+    if unclear and not named and cause.cure is not None and cause.cure.restored:
+        yield (
+            f"it leaves {listed(list(dict.fromkeys(unclear)))} as they are, so that these do not "
+            "explain the change either"
+        )
 
 
 def _nothing(bisection: Bisection) -> str:

@@ -15,6 +15,7 @@ from projects import Project
 
 from harness.explain.record import Explanation
 from harness.golang.cache import default_cache
+from harness.run.store import Run
 
 pytestmark = pytest.mark.toolchain
 
@@ -142,6 +143,50 @@ def test_what_the_newer_branch_lacks_is_named(repository: Repository) -> None:
 
     answer = _stage(found, "revisions")
     assert answer == f"the change is that {GO} source=feature lacks {saving}, “keep less”"
+
+
+def test_commits_and_directories_are_an_axis_of_a_matrix(repository: Repository) -> None:
+    other = repository.root.parent / "other"
+    shutil.copytree(repository.root, other)
+    (other / "main.go").write_text(OWN % 20, encoding="utf-8")
+    repository.commit("keep more", main_go=OWN % 60)
+    project = Project(repository.root)
+    project.write(
+        f"go: [{GO}]\nsource: [{{ref: HEAD~1}}, HEAD, {{path: ../other}}]\n"
+        f"question: {{baseline: {GO} source=HEAD~1, candidate: {GO} source=HEAD}}\n"
+        "workloads: [{name: app, package: .}]\ntrials: 3\n"
+    )
+    done = project.gomatrix("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = Run.load(project.latest)
+    peaks = {
+        t.variant.partition("source=")[2]: (t.metrics["rss.peak"] or 0.0) / (1 << 20)
+        for t in run.trials
+    }
+    assert peaks["../other"] < peaks["HEAD~1"] - 15 < peaks["HEAD"] - 30
+    told = project.gomatrix("plan").stdout
+    assert "3 cached, 0 to do" in told  # a commit is exported once
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nowhere", ":2:10: the repository"),
+        ("{path: ../nowhere}", ":2:10: there is no directory '../nowhere' beside the matrix file"),
+        ("{ref: main, path: .}", ":2:10: a source is given by either ref or path"),
+        ("main, main", ":2:16: 'main' is listed twice"),
+        ("-rf", ":2:10:"),
+    ],
+)
+def test_a_mistake_in_a_source_is_told_with_its_place(
+    repository: Repository, source: str, message: str
+) -> None:
+    project = Project(repository.root)
+    project.write(f"go: [{GO}]\nsource: [{source}]\nworkloads: [{{name: app, package: .}}]\n")
+    done = project.gomatrix("plan")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_of_updated_requirements_the_one_to_blame_is_named(

@@ -6,6 +6,7 @@ from harness.matrix.models.matrix import MatrixSpec
 from harness.matrix.models.question import GateSpec, MarginSpec, QuestionSpec
 from harness.matrix.models.scalars import Bytes, Fraction
 from harness.matrix.models.servers import LoadSpec, ReadySpec, RequestSpec, ServerSpec
+from harness.matrix.models.sources import SourceSpec
 from harness.matrix.models.suspects import SuspectSpec
 from harness.matrix.models.toolchains import ToolchainSpec
 from harness.matrix.models.trials import TrialsSpec
@@ -29,6 +30,7 @@ __all__ = [
     "ReadySpec",
     "RequestSpec",
     "ServerSpec",
+    "SourceSpec",
     "SuspectSpec",
     "ToolchainSpec",
     "TrialsSpec",
