@@ -1,6 +1,7 @@
 """What a newcomer is likely to get wrong, each for real: one message, with cause and remedy."""
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -98,19 +99,6 @@ CASES = {
         "gomatrix run", "package './lib' is package lib, not package main", "a directory that has",
         workload("package: ./lib"), {"lib/lib.go": "package lib\n"},
     ),
-    "compile error": Case(
-        "gomatrix run", "undefined: missing", "fix the program", workload("package: ./broken"),
-        {"broken/main.go": "package main\n\nfunc main() { missing() }\n"}, trial=True,
-    ),
-    "workload exits 1": Case(
-        "gomatrix run", "no config.toml", "see args: and env:", workload("package: ./fails"),
-        {"fails/main.go": FAILS}, trial=True,
-    ),
-    "port taken": Case(
-        "gomatrix run", "address already in use", "use {port} in args:",
-        workload('package: ./listens, args: ["127.0.0.1:PORT"]'), {"listens/main.go": LISTENS},
-        trial=True,
-    ),
     "readiness never reached": Case(
         "gomatrix run", "not ready", r"server.ready_within (0.3 s): check that it listens there",
         SERVER, {"endless/main.go": ENDLESS}, trial=True,
@@ -127,11 +115,6 @@ CASES = {
         workload("package: ./greedy").replace(
             "trials: 1", "trials: {min: 1, max: 1, memory_limit: 40MiB}"
         ), {"greedy/main.go": GREEDY}, trial=True,
-    ),
-    "no such benchmark": Case(
-        "gomatrix run", "no benchmark", "benchmark.run matches none",
-        workload("benchmark: {package: ./lib, run: BenchmarkNone}"),
-        {"lib/lib.go": "package lib\n", "lib/lib_test.go": "package lib\n"}, trial=True,
     ),
     "unknown version": Case(
         "gomatrix run", "no provider has go1.24.99", "the nearest available: go1.24",
@@ -244,6 +227,24 @@ CASES = {
     "an unknown command": Case("gomatrix rnu", "No such command 'rnu'", "did you mean 'run'?"),
 }  # fmt: skip
 
+FAILED_TRIALS = {
+    "compile error": ("package: ./broken", "undefined: missing", "fix the program"),
+    "workload exits 1": ("package: ./fails", "no config.toml", "see args: and env:"),
+    "port taken": (
+        'package: ./listens, args: ["127.0.0.1:PORT"]', "address already in use",
+        "use {port} in args:",
+    ),
+    "no such benchmark": (
+        "benchmark: {package: ./lib, run: BenchmarkNone}", "no benchmark",
+        "benchmark.run matches none",
+    ),
+}  # fmt: skip
+"""Workloads of one run, each with the cause and the remedy that it must name."""
+PROGRAMS = {
+    "broken/main.go": "package main\n\nfunc main() { missing() }\n", "fails/main.go": FAILS,
+    "listens/main.go": LISTENS, "lib/lib.go": "package lib\n", "lib/lib_test.go": "package lib\n",
+}  # fmt: skip
+
 
 @contextmanager
 def taken_port() -> Iterator[int]:
@@ -299,6 +300,28 @@ def test_one_message_names_cause_and_remedy(
     if not case.trial:
         heads = ("gomatrix:", "ERROR:", "Error:")
         assert sum(line.startswith(heads) for line in done.stderr.splitlines()) == 1, said
+
+
+def test_each_failed_trial_names_cause_and_remedy(
+    make: Callable[[Case, int], Project],
+) -> None:
+    lines = (
+        f"  - {{name: {name.replace(' ', '-')}, {text}}}\n"
+        for name, (text, _, _) in FAILED_TRIALS.items()
+    )
+    with taken_port() as port:
+        project = make(Case("gomatrix run", "", "", HEAD + "".join(lines), PROGRAMS), port)
+        done = project.gomatrix("run")
+
+    said = done.stdout + done.stderr
+    assert done.returncode != 0, said
+    assert "Traceback" not in said
+    for name, (_, cause, remedy) in FAILED_TRIALS.items():
+        (block,) = re.findall(
+            rf"_ {name.replace(' ', '-')}\[.*?\] _+\n(.*?)\n_", said + "\n_", re.DOTALL
+        )
+        assert cause in block, said
+        assert remedy in block, said
 
 
 def test_there_are_enough_of_them() -> None:
