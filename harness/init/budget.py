@@ -12,9 +12,12 @@ _MOST = 4
 """Workloads that are measured at first."""
 _MIN, _MAX = 5, 10
 """Rounds; with fewer than five no interval is worth a decision."""
-_GROUPS = 6
-"""Groups in which suspects that need builds are typically turned back, each with builds and rounds
-of its own: the binary logarithm of 30 suspects, and one for both sides beside them."""
+_GROUPS = 8
+"""Groups in which some 16 suspects are turned back where one of them is to blame, each with a build
+of its own: two decisions, and up to three for each of four halvings
+(``analysis.screening.search``), of which not all need a build."""
+_GROUP_TRIALS = 3 * 8
+"""Trials of a group: both sides of the question beside it, in 8 rounds."""
 _UNKNOWN = 60.0
 """Seconds of a trial that had not ended when it was tried: ``trials.timeout`` of the draft."""
 _OWN = 10.0
@@ -76,8 +79,9 @@ def _choices(found: Survey, lanes: int) -> Iterator[Scale]:
 def _seconds(active: Sequence[Workload], lanes: int, rounds: int, *, auto: bool) -> float:
     """The newer Go's builds are there already, as each program was tried with it."""
     builds = sum(w.build or 0.0 for w in active)
-    trials = 2 * rounds * sum(_UNKNOWN if w.trial is None else w.trial for w in active) / lanes
-    return _OWN + (builds + trials) * (1 + (_GROUPS if auto else 0))
+    trial = sum(_UNKNOWN if w.trial is None else w.trial for w in active) / lanes
+    screened = _GROUPS * (builds + _GROUP_TRIALS * trial) if auto else 0.0
+    return _OWN + builds + 2 * rounds * trial + screened
 
 
 def _told(scale: Scale, found: Survey) -> str:
