@@ -47,7 +47,7 @@ def draft(directory: Path, cache: Path, say: Callable[[str], None]) -> Draft:
     scale = scale_of(found, len(available_lanes(1)))
     return Draft(
         text=matrix_text(found, versions, scale), remarks=tuple(remarks(found, versions, scale)),
-        seconds={w.name: w.trial for w in runnable(found, scale.active) if w.trial},
+        seconds={w.name: w.trial for w in runnable(found, scale) if w.trial},
     )  # fmt: skip
 
 

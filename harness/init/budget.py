@@ -29,8 +29,8 @@ Workload = Program | Benchmarks
 class Scale(Frozen):
     """How much a matrix measures at first."""
 
-    active: int = _MOST
-    """Workloads; further ones are comments."""
+    without: frozenset[str] = frozenset()
+    """Names of workloads that are left as comments, though they run."""
     auto: bool = True
     """Whether all that differs is suspected."""
     rounds: int = _MAX
@@ -46,56 +46,69 @@ class Scale(Frozen):
         return self.seconds is not None and self.seconds > _BUDGET
 
 
-def runnable(found: Survey, most: int) -> list[Workload]:
-    """What can be measured, at most ``most`` of it: half of the places are for benchmarks."""
+def runnable(found: Survey, scale: Scale) -> list[Workload]:
+    """What is measured at first: half of the places are for benchmarks."""
     sure: list[Workload] = [p for p in found.programs if p.doubt is None]
     benchmarks = [b for b in found.benchmarks if b.reason is None]
-    half = max(most // 2, most - len(benchmarks))
-    return [*sure[:half], *benchmarks][:most]
+    half = max(_MOST // 2, _MOST - len(benchmarks))
+    chosen = [*sure[:half], *benchmarks][:_MOST]
+    return [workload for workload in chosen if workload.name not in scale.without]
 
 
 def scale_of(found: Survey, lanes: int) -> Scale:
     """The most that a run does within the budget, from how long builds and trials took.
 
-    Suspects are left out first where they need more builds than there is time for, then
-    workloads, then rounds.
+    The workloads that take longest are left out first; where one alone takes too long, its
+    suspects; then rounds.
     """
-    if any(w.build is None for w in runnable(found, _MOST)):
+    everything = runnable(found, Scale())
+    if not everything or any(w.build is None for w in everything):
         return Scale()
-    choices = list(_choices(found, lanes))
-    fitting = (scale for scale in choices if not scale.long)
-    chosen = next(fitting, choices[-1])
-    return chosen.model_copy(update={"told": _told(chosen, found)})
+    choices = list(_choices(everything, lanes))
+    chosen = next((scale for scale in choices if not scale.long), choices[-1])
+    return chosen.model_copy(update={"told": _told(chosen, everything)})
 
 
-def _choices(found: Survey, lanes: int) -> Iterator[Scale]:
-    most = len(runnable(found, _MOST)) or 1
-    scales = [(most, True, _MAX), *((n, False, _MAX) for n in range(most, 0, -1)), (1, False, _MIN)]
-    for active, auto, rounds in scales:
-        seconds = _seconds(runnable(found, active), lanes, rounds, auto=auto)
-        yield Scale(active=active, auto=auto, rounds=rounds, seconds=seconds)
+def _choices(everything: Sequence[Workload], lanes: int) -> Iterator[Scale]:
+    """From all to the least, in the order of preference."""
+    longest_first = sorted(everything, key=_length, reverse=True)
+    fewer = range(len(longest_first))
+    for auto, rounds, left_out in (
+        *((True, _MAX, n) for n in fewer), *((False, _MAX, n) for n in fewer),
+        (False, _MIN, len(longest_first) - 1),
+    ):  # fmt: skip
+        yield Scale(
+            without=frozenset(w.name for w in longest_first[:left_out]), auto=auto, rounds=rounds,
+            seconds=_seconds(longest_first[left_out:], lanes, rounds, auto=auto),
+        )  # fmt: skip
+
+
+def _length(workload: Workload) -> float:
+    """Seconds of a build and a round."""
+    return (workload.build or 0.0) + 2 * _trial(workload)
+
+
+def _trial(workload: Workload) -> float:
+    return _UNKNOWN if workload.trial is None else workload.trial
 
 
 def _seconds(active: Sequence[Workload], lanes: int, rounds: int, *, auto: bool) -> float:
     """The newer Go's builds are there already, as each program was tried with it."""
     builds = sum(w.build or 0.0 for w in active)
-    trial = sum(_UNKNOWN if w.trial is None else w.trial for w in active) / lanes
+    trial = sum(map(_trial, active)) / lanes
     screened = _GROUPS * (builds + _GROUP_TRIALS * trial) if auto else 0.0
     return _OWN + builds + 2 * rounds * trial + screened
 
 
-def _told(scale: Scale, found: Survey) -> str:
-    slowest = max(
-        runnable(found, _MOST), key=lambda w: (w.build or 0.0) + (w.trial or _UNKNOWN), default=None
-    )
-    if slowest is None or (scale.auto and not scale.long):
+def _told(scale: Scale, everything: Sequence[Workload]) -> str:
+    if not scale.without and scale.auto and not scale.long:
         return ""
-    trial = (
-        "one trial did not end in 10 s"
-        if slowest.trial is None
-        else (f"one trial {slowest.trial:.0f} s")
-    )
-    why = f"a build of {slowest.name} takes {slowest.build:.0f} s, and {trial}"
+    left = [w for w in everything if w.name in scale.without]
+    slow = max(left or everything, key=_length)
+    trial = "did not end in 10 s" if slow.trial is None else f"took {slow.trial:.1f} s"
+    why = f"a build of {slow.name} took {slow.build:.0f} s and a trial {trial}"
     if scale.long:
-        return f"this is the least that answers: {why}"
-    return f"it is kept below 15 minutes without suspects: {why}"
+        return f"no less would answer: {why}"
+    names = " and ".join(w.name for w in left)
+    what = [*([names] if left else []), *([] if scale.auto else ["suspects"])]
+    return f"without {', '.join(what)}, to keep it below 15 min: {why}"

@@ -105,7 +105,7 @@ def _chosen(found: Survey, scale: Scale) -> tuple[list[Workload], list[Workload]
 
     What is in doubt is a comment.
     """
-    active = runnable(found, scale.active)
+    active = runnable(found, scale)
     every: list[Workload] = [*found.programs, *found.benchmarks]
     return active, [workload for workload in every if workload not in active]
 

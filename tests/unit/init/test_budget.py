@@ -1,6 +1,6 @@
 import pytest
 
-from harness.init.budget import runnable, scale_of
+from harness.init.budget import Scale, runnable, scale_of
 from harness.init.programs import Program
 from harness.init.survey import Benchmarks, Survey
 from harness.init.text import matrix_text, remarks
@@ -28,8 +28,9 @@ def test_a_project_that_builds_in_a_minute_is_asked_everything_within_15_minutes
     ("build", "trial", "auto", "active", "rounds", "long"),
     [
         (5.0, 1.0, True, 4, 10, False),
-        (20.0, 2.0, False, 4, 10, False),
-        (60.0, 20.0, False, 3, 10, False),
+        (20.0, 2.0, True, 2, 10, False),
+        (100.0, 5.0, False, 4, 10, False),
+        (200.0, 20.0, False, 2, 10, False),
         (60.0, 100.0, False, 1, 5, False),
         (400.0, 200.0, False, 1, 5, True),
         (10.0, None, False, 1, 10, False),
@@ -48,8 +49,9 @@ def test_less_is_measured_where_it_takes_longer(
 
     scale = scale_of(found, lanes=2)
 
-    assert (scale.auto, scale.active, scale.rounds, scale.long) == (auto, active, rounds, long)
-    assert bool(scale.told) is (long or not auto)
+    measured = 4 - len(scale.without)
+    assert (scale.auto, measured, scale.rounds, scale.long) == (auto, active, rounds, long)
+    assert bool(scale.told) is (long or not auto or active < 4)
     text = matrix_text(found, VERSIONS, scale)
     assert ("\n  suspects: auto" in text) is auto
     assert f"max: {rounds}" in text
@@ -69,5 +71,20 @@ def test_half_of_the_places_are_for_benchmarks() -> None:
         Benchmarks(directory=f"./{n}", name=n, functions=("BenchmarkX",), plain=()) for n in "xyz"
     )
     found = Survey(programs=programs, benchmarks=benchmarks)
-    assert [w.name for w in runnable(found, 4)] == ["a", "b", "x", "y"]
-    assert [w.name for w in runnable(found, 1)] == ["x"]
+    assert [w.name for w in runnable(found, Scale())] == ["a", "b", "x", "y"]
+    assert [w.name for w in runnable(found, Scale(without=frozenset("ax")))] == ["b", "y"]
+
+
+def test_what_takes_longest_is_left_out_first() -> None:
+    found = survey(program("slow", 1.0, 30.0), program("fast", 1.0, 1.0))
+
+    scale = scale_of(found, lanes=2)
+
+    assert scale.auto
+    assert scale.without == frozenset({"slow"})
+    assert scale.told == (
+        "without slow, to keep it below 15 min: a build of slow took 1 s and a trial took 30.0 s"
+    )
+    text = matrix_text(found, VERSIONS, scale)
+    assert "\n  - name: fast\n" in text
+    assert "\n  # - name: slow\n" in text
