@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from harness.analysis.models import Comparison, Cure, Headline, Suspect
 from harness.metrics.catalogue import describe
 from harness.metrics.words import both
-from harness.text.words import LARGE_RATIO, amount, difference, ends, listed, percent, span, times
+from harness.text.words import (
+    LARGE_RATIO,
+    amount,
+    change,
+    difference,
+    ends,
+    listed,
+    percent,
+    span,
+    times,
+)
 
 _TELLING = ("runtime.mapped", "heap.objects")
 """The first of these that was measured says whether the runtime shows a change; counts of objects
@@ -25,8 +35,10 @@ _SERVED = (
     ("latency.p99", "latency.p99: {}", "seconds"),
 )
 """Of servers: metrics that are told also where they are not asked about, how, and their unit."""
+_APART = 2
+"""Metrics without a change that are told one by one, with their numbers."""
 _NAMED = 4
-"""Suspects that are named one by one where nothing is laid to their charge."""
+"""Suspects, and metrics without a change, that are named one by one."""
 
 
 def headline(
@@ -38,14 +50,15 @@ def headline(
     if not primary:
         return Headline(workload=workload, sentence="there is nothing to compare.")
     changed = [c for c in primary if c.changed]
-    parts = [_change(c) for c in changed[:_MOST_TOLD]] + _others(changed[_MOST_TOLD:], "differ")
-    rest = [c for c in primary if not c.changed]
-    if len(primary) <= _MOST_TOLD:
-        parts += map(_change, rest)
-    else:
-        same = [c for c in rest if c.decision == "equivalent"]
-        parts += _others(same, "are equivalent")
-        parts += _others([c for c in rest if c.decision == "inconclusive"], "are open")
+    parts = [_change(c) for c in changed[:_MOST_TOLD]]
+    if len(changed) > _MOST_TOLD:
+        parts.append(f"{len(changed) - _MOST_TOLD} more metrics differ")
+    rest: dict[object, list[Comparison]] = {}
+    for c in primary:
+        if not c.changed:
+            rest.setdefault((c.decision, c.n == 0), []).append(c)
+    for alike in rest.values():
+        parts += [_together(alike)] if len(alike) > _APART else map(_change, alike)
     parts += _served(primary[0], comparisons)
     groups = _alike(changed, suspects, cures)
     for group in groups:
@@ -57,9 +70,20 @@ def headline(
     return Headline(workload=workload, sentence="; ".join(parts) + ".")
 
 
-def _others(comparisons: Sequence[Comparison], what: str) -> list[str]:
-    """Count what is not told one by one."""
-    return [f"{len(comparisons)} more metrics {what}"] if comparisons else []
+def _together(alike: Sequence[Comparison]) -> str:
+    """Say once what holds for several metrics that are not shown to have changed."""
+    first, more = alike[0], len(alike) - _NAMED
+    names = listed([*(c.metric for c in alike[:_NAMED]), *([f"{more} more metrics"] * (more > 0))])
+    if first.n == 0:
+        pair = f"{first.candidate} cannot be compared with {first.baseline}"
+        return f"{names} of {pair}: {first.method}"
+    if first.decision == "equivalent":
+        return f"{first.candidate} and {first.baseline} are equivalent in {names}"
+    rounds = [c.more_rounds for c in alike if c.more_rounds]
+    words = f"whether {names} differ between {first.candidate} and {first.baseline} is open"
+    if len(rounds) < len(alike):
+        return words
+    return f"{words} (about {max(rounds)} more rounds would decide all)"
 
 
 def _served(asked: Comparison, comparisons: Sequence[Comparison]) -> list[str]:
@@ -166,12 +190,19 @@ def _interval(c: Comparison) -> str:
     elif c.ratio is None:
         told = f"of the difference {ends(bounds, lambda size: difference(size, c.unit))}"
     elif not c.changed:
-        told = f"of the change {span(bounds[0] - 1, bounds[1] - 1)}"
+        told = f"of the change {_span(bounds)}"
     elif c.ratio >= LARGE_RATIO:
         told = ends(bounds, times)
     else:
         told = span(*sorted(abs(bound - 1) for bound in bounds))
     return f"95 % interval {told}, "
+
+
+def _span(bounds: tuple[float, float]) -> str:
+    """``-4 to 7 %``; from threefold on, as factors."""
+    if bounds[1] < LARGE_RATIO:
+        return span(bounds[0] - 1, bounds[1] - 1)
+    return ends(bounds, change)
 
 
 def _better(c: Comparison) -> bool:

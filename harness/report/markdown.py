@@ -140,8 +140,7 @@ def _suspects(verdict: Verdict) -> _Table:
             plain(s.workload), code(" + ".join(s.toggles)), code(s.metric),
             verdict_words(s, better), s.certainty, wording.share(s.share), wording.shares(s.ci),
         )
-        for s in sorted(verdict.suspects, key=lambda s: s.verdict == "ruled out")
-        if s.certainty != "same value"
+        for s in sorted(told.suspects_of_changes(verdict), key=lambda s: s.verdict == "ruled out")
     ]  # fmt: skip
     head = ("Workload", "Toggle", "Metric", "Verdict", "By", "Share", "Interval")
     return "Suspects", head, rows, None

@@ -23,6 +23,7 @@ from harness.report.charts.regions import address_space
 from harness.report.charts.served import served
 from harness.report.charts.suspects import suspect_shares
 from harness.report.charts.vega import Figure, draw
+from harness.report.told import suspects_of_changes
 from harness.run.built import how_built
 from harness.run.contents import Reading
 from harness.run.question import question_of
@@ -49,6 +50,7 @@ def render_html(run: Run, verdict: Verdict) -> str:
         candidate=question.candidate,
         answers=sections.answers(verdict, question),
         alike=sections.alike(verdict),
+        suspects=suspects_of_changes(verdict),
         lineup=suspect_shares(verdict.suspects, question.limit, IMPLICATED, credited),
         credited=credited,
         heat_maps=sections.heat_maps(run, verdict, question, samples),

@@ -21,6 +21,7 @@ from harness.analysis.models import (
 from harness.metrics.catalogue import Metric, describe
 from harness.plan.question import Question
 from harness.plan.variants import Variant
+from harness.report.told import changed_metrics, suspects_of_changes
 from harness.report.wording import tone
 from harness.run.records import TrialRecord
 from harness.run.store import Run
@@ -38,7 +39,7 @@ class Answer:
     tone: str
     """Of the primary comparison of baseline and candidate."""
     suspects: tuple[Suspect, ...]
-    """Without those that both sides have alike."""
+    """Of its changes."""
     diagnoses: tuple[Diagnosis, ...]
     cures: tuple[str, ...]
     """Variants without the change, each once."""
@@ -123,13 +124,15 @@ def answers(verdict: Verdict, question: Question) -> list[Answer]:
             Answer(
                 headline=headline,
                 tone=min(tones, key=("worse", "unclear", "changed", "better", "same").index),
-                suspects=tuple(
-                    s for s in _of(verdict.suspects, workload) if s.certainty != "same value"
-                ),
+                suspects=_of(suspects_of_changes(verdict), workload),
                 diagnoses=_of(verdict.diagnosis, workload),
                 cures=tuple(dict.fromkeys(c.variant for c in _of(verdict.cures, workload))),
                 attributions=tuple(
-                    dict.fromkeys(a.sentence for a in _of(verdict.attributions, workload))
+                    dict.fromkeys(
+                        a.sentence
+                        for a in _of(verdict.attributions, workload)
+                        if a.metric in changed_metrics(verdict, workload)
+                    )
                 ),
             )
         )

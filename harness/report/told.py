@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from harness.analysis.account_words import in_words, of_changes
-from harness.analysis.models import Diagnosis, Verdict
+from harness.analysis.models import Diagnosis, Suspect, Verdict
 
 _SITE = re.compile(r"most of it (?:in|allocated by) ")
 
@@ -14,7 +14,8 @@ def of_workload(verdict: Verdict, workload: str) -> Iterator[str]:
     account = of_changes(verdict).get(workload)
     if account is not None:
         yield in_words(account)
-    told = [a for a in verdict.attributions if a.workload == workload]
+    changed = changed_metrics(verdict, workload)  # of others the headline says that none is shown
+    told = [a for a in verdict.attributions if a.workload == workload and a.metric in changed]
     several = len({a.metric for a in told}) > 1
     for attribution in told:
         subject = f"{attribution.metric}: " if several else ""
@@ -25,6 +26,23 @@ def of_workload(verdict: Verdict, workload: str) -> Iterator[str]:
     for diagnosis in verdict.diagnosis:
         if diagnosis.workload == workload:
             yield f"{diagnosis.signature}: {brief(diagnosis)}"
+
+
+def changed_metrics(verdict: Verdict, workload: str) -> set[str]:
+    """Primary metrics whose change is shown."""
+    own = (c for c in verdict.comparisons if c.workload == workload and c.primary)
+    return {c.metric for c in own if c.changed}
+
+
+def suspects_of_changes(verdict: Verdict) -> tuple[Suspect, ...]:
+    """Suspects of changes that are shown; without those that both sides have alike."""
+    workloads = dict.fromkeys(s.workload for s in verdict.suspects)
+    changed = {workload: changed_metrics(verdict, workload) for workload in workloads}
+    return tuple(
+        s
+        for s in verdict.suspects
+        if s.certainty != "same value" and s.metric in changed[s.workload]
+    )
 
 
 def of_doubts(verdict: Verdict) -> Iterator[str]:

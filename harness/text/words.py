@@ -10,6 +10,7 @@ _ROUNDS_TO_THOUSAND = 999.5
 """1023 B is shown as 0.999 KiB: four digits never stand before a unit."""
 _ROUNDING = 1e-9
 """Per cent below which a change is floating-point rounding."""
+_ENDLESS = 1e6
 LARGE_RATIO = 3.0
 """From it on, a factor is easier to read than per cent."""
 
@@ -46,8 +47,8 @@ def ends(bounds: tuple[float, float], show: Callable[[float], str]) -> str:
 
 
 def times(ratio: float) -> str:
-    """A factor: ``×13.0``."""
-    return f"×{significant(ratio)}"
+    """A factor: ``×13.0``; what a few noisy rounds leave open has no end worth its digits."""
+    return "×1,000,000 or more" if ratio >= _ENDLESS else f"×{significant(ratio)}"
 
 
 def interval(bounds: tuple[float, float], show: Callable[[float], str]) -> str:

@@ -1,10 +1,14 @@
 """Benchmarks: which of their metrics are judged, in questions and gates, and what is kept."""
 
+import re
+
 import pytest
 from synthetic import ORIGIN, make_run
 
 from harness.analysis.conclusion import conclude
 from harness.analysis.models import Verdict
+from harness.report.page import render_html
+from harness.report.terminal import terminal_summary
 from harness.run.store import Run
 
 FAST = {"ns/op": 1e-6, "B/op": 100.0, "allocs/op": 2.0}
@@ -100,7 +104,28 @@ def test_hundreds_of_benchmarks_make_one_readable_sentence() -> None:
         lambda _w, _v, _r: dict.fromkeys(names, 1.0),
         {**ORIGIN, "trials": 5, "workloads": [{"name": "w", "benchmark": {"package": "./w"}}]},
     )
-    assert conclude(run).headlines[0].sentence == "300 more metrics are equivalent."
+    verdict = conclude(run)
+    told = "BenchmarkX/0 ns/op, BenchmarkX/1 ns/op, BenchmarkX/2 ns/op, BenchmarkX/3 ns/op"
+    assert (
+        terminal_summary(verdict)[-1]
+        == f"w: go1.24.3 and go1.23.9 are equivalent in {told} and 296 more metrics."
+    )
+    assert not re.search("nothing to explain|none can be attributed", render_html(run, verdict))
+
+
+def test_open_ones_are_told_together_and_changed_ones_with_their_numbers() -> None:
+    def measure(_workload: str, variant: str, number: int) -> dict[str, float | None]:
+        noise = 1 + (number * 7 + sum(map(ord, variant)) * 5) % 11
+        found: dict[str, float | None] = {f"Benchmark{x} ns/op": noise * 1e-6 for x in "ABC"}
+        return found | {"BenchmarkA B/op": 80.0 if variant.startswith("go1.24.3") else 64.0}
+
+    matrix = {**ORIGIN, "trials": 5, "workloads": [{"name": "w", "benchmark": {"package": "./w"}}]}
+    (found,) = conclude(make_run(measure, matrix)).headlines
+    assert found.sentence.startswith("BenchmarkA B/op is 25 % higher with go1.24.3 than")
+    assert (
+        "; whether BenchmarkA ns/op, BenchmarkB ns/op and BenchmarkC ns/op differ between "
+        "go1.24.3 and go1.23.9 is open"
+    ) in found.sentence
 
 
 def test_one_object_of_a_thousand_counts_within_the_margin() -> None:
