@@ -32,7 +32,7 @@ def render_issue(known: Explanation, manifest: Manifest) -> str:
         plain(without_places(sentence(known.headline))),
         *_unfinished(known),
         "### What was measured",
-        _listed(_conditions(known, manifest)),
+        "\n".join(f"- {line}" for line in _conditions(known, manifest)),
         "### What changed",
         _table(known),
         _listed(f"{w.workload}: {w.sentence}" for w in known.where),
@@ -107,12 +107,18 @@ def _conditions(known: Explanation, manifest: Manifest) -> Iterator[str]:
     names = {cause.workload for cause in known.causes} or {c.workload for c in known.changes}
     for workload in manifest.matrix.workloads:
         if workload.name in names:
-            yield f"program {workload.name}: {_program(workload, manifest)}"
+            yield f"program {plain(workload.name)}: {_program(workload, manifest)}"
+    sides = {re.split("[+ ]", end)[0] for end in (known.request.older, known.request.newer)}
     for record in manifest.toolchains:
-        if "~" not in record.name and record.name in (known.request.older, known.request.newer):
-            yield f"{record.name}: {record.version} ({record.provider})"
+        if record.name in sides:
+            version = "" if record.version == record.name else f": {record.version}"
+            yield plain(f"{record.name}{version}, from {record.provider}")
     host = manifest.host
-    yield f"{host.cpu}, {host.cpus} CPUs, {amount(host.memory, 'bytes')}, Linux {host.kernel}"
+    pages = re.search(r"\[(\w+)\]", host.transparent_hugepages)
+    machine = [host.cpu, f"{host.cpus} CPUs", amount(host.memory, "bytes"),
+               f"Linux {host.kernel} {host.machine}".rstrip()]  # fmt: skip
+    machine += [f"transparent huge pages: {pages[1]}"] if pages else []
+    yield plain(", ".join(machine))
     yield (
         f"{known.trials} trials of {known.builds} builds, in rounds of both versions and what is "
         f"compared with them, in random order; probe: {manifest.matrix.probe}; GOMAXPROCS is the "
@@ -123,14 +129,15 @@ def _conditions(known: Explanation, manifest: Manifest) -> Iterator[str]:
 def _program(workload: WorkloadSpec, manifest: Manifest) -> str:
     module = manifest.module_of(workload.name)
     if workload.module is not None:
-        what = f"go run {workload.module}"
+        what = f"{code(f'go run {workload.module}')}"
     elif workload.benchmark is not None:
         bench = workload.benchmark
-        what = f"benchmarks {bench.run} in {bench.package} of {module}"
+        what = f"benchmarks {code(bench.run)} in {code(bench.package)} of {code(module)}"
     else:
-        what = f"package {workload.package} of {module or 'no module'}"
-    args = shlex.join(without_secrets(workload.args))
-    return f"{what}, run with {args}" if args else what
+        place = code(without_places(str(workload.package)))
+        what = f"package {place} of {code(module) or 'no module'}"
+    args = shlex.join(_public(workload.args))
+    return f"{what}, run with {code(args)}" if args else what
 
 
 def _table(known: Explanation) -> str:

@@ -21,7 +21,7 @@ _FOLLOWED = (
     "rss.peak", "tree.rss.peak", "rss.avg", "heap.live", "allocs.bytes", "allocs.objects",
     "gc.cpu", "cpu.user", "wall",
 )  # fmt: skip
-"""Metrics that are followed where the question's own did not change; the first that did."""
+"""Metrics of which one is followed where the question's own did not change."""
 _ROUNDS = 5
 """Rounds of both ends, at least, before other metrics are judged where the first did not change."""
 
@@ -75,6 +75,7 @@ class Search:
     def _compare(self, workload: str, metric: str) -> Change:
         """Compare both ends, and note the change."""
         self.doing = f"comparing {metric} of {workload} between both versions"
+        self.inquiry.say(self.doing)
         setup = self.inquiry.setup(workload, metric)
         with setup.runner.pool:
             descent = Descent(setup, setup.span)
@@ -94,8 +95,8 @@ class Search:
         if self._changed() or self.inquiry.request.metric is not None:
             return
         for workload in self.inquiry.workloads:
-            found = {c.metric for c in verdict.comparisons if c.workload == workload and c.changed}
-            metric = next((name for name in _FOLLOWED if name in found), None)
+            own = [c for c in verdict.comparisons if c.workload == workload]
+            metric = sentences.most_telling([c for c in own if c.changed], _FOLLOWED)
             if metric is not None:
                 yield self._compare(workload, metric).answer
 

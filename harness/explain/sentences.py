@@ -61,6 +61,21 @@ def weight(change: Change) -> float:
     return abs(math.log(change.effect.ratio)) if change.effect.ratio else math.inf
 
 
+def most_telling(changed: Sequence[Comparison], metrics: Sequence[str]) -> str | None:
+    """Of metrics that changed by more than their margin the first that got worse, else the first.
+
+    ``None`` if none did.
+    """
+    found = {c.metric: c for c in changed if c.ratio is None or abs(c.ratio - 1) > c.margin}
+    names = [name for name in metrics if name in found]
+    return next((name for name in names if _got_worse(found[name])), next(iter(names), None))
+
+
+def _got_worse(comparison: Comparison) -> bool:
+    more_is_worse = describe(comparison.metric).direction == "lower is better"
+    return (comparison.decision == "increase") == more_is_worse
+
+
 def moved(verdict: Verdict, changes: Sequence[Change]) -> Iterator[str]:
     """What other metrics changed, a sentence for each workload."""
     asked = {(change.workload, change.metric) for change in changes}
@@ -104,7 +119,9 @@ def headline(known: Explanation) -> str:
     if not known.causes:
         return "; ".join(change.answer for change in changed)
     answers = {(change.workload, change.metric): change.answer for change in changed}
-    parts = [part for cause in known.causes for part in _of_cause(cause, answers)]
+    followed = {cause.workload for cause in known.causes}
+    parts = [c.answer for c in known.changes if not c.changed and c.workload in followed]
+    parts += [part for cause in known.causes for part in _of_cause(cause, answers)]
     parts += [
         f"{c.metric} of {c.workload} has the same cause as that of {c.same_as}"
         for c in changed

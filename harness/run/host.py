@@ -23,6 +23,8 @@ class Host(Frozen):
     transparent_hugepages: str
     swap: int
     """Bytes."""
+    machine: str = ""
+    """As the kernel calls it: ``x86_64``; empty in runs of older harnesses."""
 
 
 def describe_host() -> Host:
@@ -38,6 +40,7 @@ def describe_host() -> Host:
         memory=psutil.virtual_memory().total,
         transparent_hugepages=_read("/sys/kernel/mm/transparent_hugepage/enabled"),
         swap=psutil.swap_memory().total,
+        machine=platform.machine(),
     )
 
 

@@ -59,7 +59,7 @@ def test_an_experiment_is_found_and_its_cure_checked(bare: Project) -> None:
         assert title in page
     told = (bare.latest / "report.md").read_text(encoding="utf-8")
     assert str(bare.root) not in told
-    assert "package ./go\\_fixtures/livemap of gomatrix.test/fixtures" in told
+    assert "package `./go_fixtures/livemap` of `gomatrix.test/fixtures`, run with `-en" in told
     assert re.search(r"\| livemap \| `rss.peak` \| [\d.]+ MiB \| [\d.]+ MiB \| −", told)
     run = Run.load(bare.latest)  # any other command can read it
     ids = [trial.id for trial in run.trials]

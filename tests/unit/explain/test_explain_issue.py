@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from explained import PATCH, explanation
 from hypothesis import given
 from hypothesis import strategies as st
+from synthetic import make_run
 
 from harness.bisect.source.patch import unified_diff
-from harness.explain.issue import command_of, without_places, without_secrets
+from harness.explain.issue import command_of, render_issue, without_places, without_secrets
 from harness.explain.record import Request
 from harness.golang.patches import apply_patches, reverse
 
@@ -42,6 +44,38 @@ def test_the_command_repeats_the_explanation() -> None:
     assert command_of(request) == [
         "gomatrix", "explain", "./cmd/api", "--from", "go1.23.9", "--to", "go1.24.3",
         "--metric", "wall", "--smallest", "1%", "--seed", "7", "--", "-x", "a b",
+    ]  # fmt: skip
+
+
+def test_what_a_maintainer_asks_for_is_told_and_nothing_of_the_machine_s_own(
+    tmp_path: Path,
+) -> None:
+    args = [f"-data={tmp_path}/in.csv", "-token=hunter2", "BEGIN { a[$1] < 2 }"]
+    workload = {"name": "orders", "package": "./cmd/orders", "args": args}
+    matrix: dict[str, object] = {"go": ["go1.23.9", "go1.24.3"], "workloads": [workload]}
+    run = make_run(lambda *_: {"rss.peak": 1.0}, matrix)
+    host = run.manifest.host.model_copy(
+        update={"machine": "x86_64", "transparent_hugepages": "always [madvise] never"}
+    )
+    told = render_issue(explanation(), run.manifest.model_copy(update={"host": host}))
+    for line in (
+        (
+            "- program orders: package `./cmd/orders` of no module, run with "
+            "`'-data=…/in.csv' '-token=…' 'BEGIN { a[$1] < 2 }'`"
+        ),
+        "- go1.23.9, from test",
+        "- go1.24.3, from test",
+        "- cpu, 2 CPUs, 16.0 GiB, Linux 6.1 x86\\_64, transparent huge pages: madvise",
+    ):
+        assert line in told.splitlines()
+    for secret in ("hunter2", str(tmp_path), host.name, host.id):
+        assert secret not in told
+    assert PATCH.rstrip("\n") in told
+    titles = [line for line in told.splitlines() if line.startswith("#")]
+    assert titles == [
+        "## ./cmd/orders: go1.23.9 to go1.24.3", "### What was measured", "### What changed",
+        "### Which release brought it", "### What can be turned on and off",
+        "### Which code of the standard library", "### The cure", "### Again",
     ]  # fmt: skip
 
 

@@ -8,10 +8,11 @@ from explained import MIB, explanation
 from synthetic import make_run
 from verdicts import make_verdict
 
+from harness.analysis.models import Comparison, Decision
 from harness.bisect.compare import EndsEffect
 from harness.bisect.points import Finding, Span, State
 from harness.bisect.record import Request
-from harness.explain.sentences import change_of, headline, moved, of_cure, weight
+from harness.explain.sentences import change_of, headline, most_telling, moved, of_cure, weight
 from harness.metrics.catalogue import describe
 
 SPAN = Span(older=point("go1.23.9"), newer=point("go1.24.3"), regression=True)
@@ -119,6 +120,42 @@ def test_the_headline_goes_from_the_change_to_the_cure() -> None:
     )
     assert headline(known.model_copy(update={"changes": (same,)})) == same.answer
     assert headline(known.model_copy(update={"changes": ()})) == "nothing has been measured yet"
+
+
+def test_where_another_metric_is_followed_the_headline_says_so_of_the_first() -> None:
+    known = explanation()
+    first = known.changes[0]
+    still = first.effect.model_copy(update={"decision": "unchanged"})
+    asked = first.model_copy(update={"metric": "heap.live", "effect": still, "answer": "it stays"})
+    told = headline(known.model_copy(update={"changes": (asked, first)}))
+    assert told == f"it stays; {known.headline}"
+
+
+def _compared(metric: str, ratio: float | None, margin: float = 0.03) -> Comparison:
+    decision: Decision = "increase" if ratio is None or ratio > 1 else "decrease"
+    return Comparison(
+        workload="w", metric=metric, unit="bytes", baseline="a", candidate="b", primary=False, n=5,
+        baseline_value=1.0, candidate_value=1.0, ratio=ratio, ci=None, confidence=0.95,
+        decision=decision, margin=margin, method="",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "followed"),
+    [
+        ([("rss.avg", 0.9), ("cpu.user", 1.1)], "cpu.user"),
+        ([("rss.avg", 1.05), ("cpu.user", 1.5)], "rss.avg"),
+        ([("rss.avg", 0.9), ("cpu.user", 0.8)], "rss.avg"),
+        ([("rss.avg", 1.02), ("cpu.user", 0.8)], "cpu.user"),
+        ([("rss.avg", None)], "rss.avg"),
+        ([("rss.avg", 0.98), ("wall", 9.0)], None),
+    ],
+)
+def test_what_got_worse_is_followed_first_and_nothing_within_its_margin(
+    changed: list[tuple[str, float | None]], followed: str | None
+) -> None:
+    found = [_compared(metric, ratio) for metric, ratio in changed]
+    assert most_telling(found, ("rss.avg", "cpu.user")) == followed
 
 
 def test_other_metrics_that_moved_are_told_but_not_what_was_asked() -> None:
