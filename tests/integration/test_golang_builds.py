@@ -16,6 +16,7 @@ from golang_support import (
     find,
     finish_build,
     get,
+    linked_goroot,
     output_of,
     quiet,
     shared_cache,
@@ -104,13 +105,17 @@ def test_a_binary_that_says_otherwise_is_an_error(
     )
     assert not list(cache.glob("builds/[0-9a-f]*"))
     # ... and a toolchain that leaves the settings out
-    lying = tmp_path / "lying"
-    shutil.copytree(old.goroot, lying, copy_function=shutil.copy2)
+    lying = linked_goroot(old.goroot, tmp_path / "lying")
     go = lying / "bin" / "go"
     go.rename(lying / "bin" / "real")
     go.write_text(f'#!/bin/sh\nunset GOEXPERIMENT\nexec "{lying}/bin/real" "$@"\n')
     go.chmod(0o755)
-    record = build(get({"path": str(lying)}, cache), module, cache, settings=("rangefunc",))
+    own = tmp_path / "own"
+    toolchain = get({"path": str(lying)}, own)
+    compiled = toolchain.build_cache(own)
+    shutil.rmtree(compiled)
+    compiled.symlink_to(old.build_cache(cache))  # the compiler is the same
+    record = build(toolchain, module, own, settings=("rangefunc",))
     assert record.error is not None
     assert "says that it was built with GOEXPERIMENT=''" in record.error
 
@@ -311,13 +316,13 @@ def test_a_module_or_workspace_around_the_cache_is_not_read(tmp_path: Path) -> N
         line = "module example.test/around\n\n" if name == "go.mod" else ""
         (tmp_path / name).write_text(f"{line}go 1.99\n")
     fresh = tmp_path / "cache"
-    (fresh / "go-build").mkdir(parents=True)
-    (fresh / "toolchains").symlink_to(default_cache() / "toolchains")
+    fresh.mkdir()
+    for kind in ("toolchains", "go-build"):
+        (fresh / kind).symlink_to(default_cache() / kind)
     # where nothing is remembered of the toolchain, it is asked, from a directory below those files
     toolchain = get({"path": str(get(OLD, shared_cache(tmp_path / "c")).goroot)}, fresh)
-    copied = tmp_path / "copied"
-    shutil.copytree(toolchain.goroot, copied, ignore=shutil.ignore_patterns("testdata"))
-    assert get({"path": str(copied)}, tmp_path / "other").version == OLD
+    linked = linked_goroot(toolchain.goroot, tmp_path / "linked")
+    assert get({"path": str(linked)}, tmp_path / "other").version == OLD
     tool = tmp_path / "tool" / "main.go"
     tool.parent.mkdir()
     tool.write_text(HELLO)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -49,6 +50,17 @@ def get(toolchain: object, cache: Path, base: Path | None = None, say: Any = qui
     entry = {"go": toolchain} if isinstance(toolchain, str) else toolchain
     spec = ToolchainSpec.model_validate(entry)
     return resolve([spec], cache, say, base)[spec.name]
+
+
+def linked_goroot(goroot: Path, target: Path) -> Path:
+    """Another GOROOT of the same content: a directory of links, with ``bin`` of its own."""
+    target.mkdir()
+    for part in goroot.iterdir():
+        if part.name == "bin":
+            shutil.copytree(part, target / "bin")
+        else:
+            (target / part.name).symlink_to(part)
+    return target
 
 
 def write_module(directory: Path, files: Mapping[str, str]) -> Path:
