@@ -78,7 +78,9 @@ def _together(alike: Sequence[Comparison]) -> str:
         pair = f"{first.candidate} cannot be compared with {first.baseline}"
         return f"{names} of {pair}: {first.method}"
     if first.decision == "equivalent":
-        return f"{first.candidate} and {first.baseline} are equivalent in {names}"
+        within = {f" within {c.allowed}" for c in alike}
+        margin = within.pop() if len(within) == 1 else ""
+        return f"{first.candidate} and {first.baseline} are equivalent in {names}{margin}"
     rounds = [c.more_rounds for c in alike if c.more_rounds]
     words = f"whether {names} differ between {first.candidate} and {first.baseline} is open"
     if len(rounds) < len(alike):

@@ -108,7 +108,7 @@ def test_hundreds_of_benchmarks_make_one_readable_sentence() -> None:
     told = "BenchmarkX/0 ns/op, BenchmarkX/1 ns/op, BenchmarkX/2 ns/op, BenchmarkX/3 ns/op"
     assert (
         terminal_summary(verdict)[-1]
-        == f"w: go1.24.3 and go1.23.9 are equivalent in {told} and 296 more metrics."
+        == f"w: go1.24.3 and go1.23.9 are equivalent in {told} and 296 more metrics within 3 %."
     )
     assert not re.search("nothing to explain|none can be attributed", render_html(run, verdict))
 
