@@ -13,6 +13,7 @@ pytestmark = pytest.mark.toolchain
 PARTS = """\
 go: [go1.27.3]
 env: {BEHAVIOUR: ["off", "on"]}
+build: {cgo: false} # of threads, which has a file of C
 question: {baseline: go1.27.3 BEHAVIOUR=off, candidate: go1.27.3 BEHAVIOUR=on}
 workloads:
   - {name: threads, package: ./go_fixtures/threads}
