@@ -17,9 +17,16 @@ from harness.init.text import matrix_text, remarks
 from harness.init.versions import Versions
 from harness.matrix.document import Document
 from harness.matrix.load import Matrix, load, parse
-from harness.matrix.models import QuestionSpec, ToolchainSpec, WorkloadSpec
+from harness.matrix.models import (
+    BuildAxesSpec,
+    BuildSpec,
+    QuestionSpec,
+    ToolchainSpec,
+    WorkloadSpec,
+)
+from harness.matrix.models.builds import called
 from harness.matrix.models.sources import SourceSpec, expand_source
-from harness.matrix.names import quoted
+from harness.matrix.names import quoted, split_pairs
 from harness.models import Frozen
 
 MATRIX = "matrix.yaml"
@@ -91,18 +98,23 @@ def _ends(asked: Asked, matrix: Matrix | None, cache: Path, say: Say) -> tuple[s
 
 
 def _drafted(asked: Asked, ends: Sequence[str], here: Path, cache: Path, say: Say) -> Matrix:
-    specs = [_toolchain(end) for end in ends]
+    named = [_named(end) for end in ends]
+    specs = [spec for spec, _ in named]
     newer = resolve([specs[1]], cache, say)[specs[1].name]
     subject = asked.subject or "."
     if "@" in subject and not Path(subject).exists():
         draft = _published(subject, asked.args, newer, cache, say)
     else:
         draft = _own(Path(subject), asked.args, newer, cache, say)
-    return parse(here, _text(specs, draft))
+    return parse(here, _text(specs, [pairs for _, pairs in named], draft))
 
 
-def _toolchain(end: str) -> ToolchainSpec:
-    return parse_toolchain(end.partition(" ")[0].partition("+")[0])
+def _named(end: str) -> tuple[ToolchainSpec, dict[str, str]]:
+    """The toolchain of an end, and its build settings and variables."""
+    name, pairs = split_pairs(end)
+    if pairs is None:
+        raise HarnessError(f"{end!r} is no variant: each KEY=VALUE once, and in quotes as in JSON")
+    return parse_toolchain(name.partition("+")[0]), pairs
 
 
 def _own(
@@ -147,11 +159,21 @@ def _draft(found: Survey, args: Sequence[str], what: str) -> dict[str, Any]:
     return draft
 
 
-def _text(toolchains: Sequence[ToolchainSpec], draft: Mapping[str, Any]) -> str:
-    """The text of a matrix."""
+def _text(
+    toolchains: Sequence[ToolchainSpec], pairs: Sequence[Mapping[str, str]],
+    draft: Mapping[str, Any],
+) -> str:  # fmt: skip
+    """The text of a matrix, which has what each end sets as a value of an axis."""
+    keys = {called(setting): setting for setting in BuildAxesSpec().axes()}
+    own, axes = BuildSpec().texts(), dict[str, dict[str, list[str]]](build={}, env={})
+    for key in dict.fromkeys(key for end in pairs for key in end):
+        values = [own.get(key, ""), *(end[key] for end in pairs if key in end)]
+        axis = axes["build"] if key in keys else axes["env"]
+        axis[keys.get(key, key.removeprefix("env."))] = list(dict.fromkeys(values))
     specs = [s.go or s.model_dump(exclude_defaults=True, by_alias=True) for s in toolchains]
     content = {
         "go": list({str(spec): spec for spec in specs}.values()),
+        **{key: axis for key, axis in axes.items() if axis},
         "question": {"metrics": draft["question"]["metrics"]},
         "workloads": draft["workloads"],
         "trials": draft["trials"],
