@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from harness.bisect.points import Finding
+from harness.bisect.points import Effect, Finding
 from harness.bisect.record import Bisection, Site, Stage, StageKind
 from harness.bisect.sentences import against
 from harness.files.inside import write_inside
@@ -93,7 +93,7 @@ def _line(finding: Finding, unit: str) -> str:
     return f"| {' | '.join(cells)} | {finding.rounds} |"
 
 
-def interval_of(finding: Finding, unit: str) -> str:
+def interval_of(finding: Effect, unit: str) -> str:
     """The interval against the good end."""
     if finding.ratio is not None or finding.difference_ci is None:
         return interval(finding.ci)

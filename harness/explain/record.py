@@ -70,6 +70,8 @@ class Cure(Frozen):
     restored: bool | None = None
     """Whether it is like the older end; ``None`` where that could not be decided."""
     answer: str
+    gone: tuple[str, ...] = ()
+    """Other metrics of the workload whose change went away with it."""
 
 
 class Cause(Frozen):
@@ -105,6 +107,8 @@ class Explanation(Frozen):
     where: tuple[Where, ...] = ()
     moved: tuple[str, ...] = ()
     """What other metrics changed, a sentence for each workload."""
+    refused: tuple[str, ...] = ()
+    """Why a comparison could not be made."""
     causes: tuple[Cause, ...] = ()
     """In the order in which changes were followed."""
     doing: str = ""
@@ -124,4 +128,4 @@ class Explanation(Frozen):
             c.changed and not c.same_as and (c.workload, c.metric) not in followed
             for c in self.changes
         )
-        return undecided or left or not self.finished
+        return undecided or left or bool(self.refused) or not self.finished

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 
 from harness.analysis.conclusion import conclude
 from harness.analysis.evidence import read_evidence
 from harness.analysis.models import Verdict
+from harness.bisect.points import Point
 from harness.bisect.prepare import Setup
 from harness.bisect.record import Bisection
 from harness.bisect.stages import Descent
@@ -19,7 +21,7 @@ from harness.run.store import Run, read_trials
 
 _FOLLOWED = (
     "rss.peak", "tree.rss.peak", "rss.avg", "heap.live", "allocs.bytes", "allocs.objects",
-    "gc.cpu", "cpu.user", "wall",
+    "gc.cpu", "cpu.user", "wall", "requests.rate",
 )  # fmt: skip
 """Metrics of which one is followed where the question's own did not change."""
 _ROUNDS = 5
@@ -37,6 +39,8 @@ class Search:
     causes: list[Cause] = field(default_factory=list)
     where: tuple[Where, ...] = ()
     moved: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    """Why a comparison could not be made."""
     finished: bool = False
     _builds: set[str] = field(default_factory=set)
     _remedies: list[tuple[Remedy, Cause]] = field(default_factory=list)
@@ -47,8 +51,8 @@ class Search:
         """What is known so far."""
         known = Explanation(
             request=self.inquiry.request, headline="", changes=tuple(self.changes),
-            where=self.where, moved=self.moved, causes=tuple(self.causes), finished=self.finished,
-            doing="" if self.finished else self.doing,
+            where=self.where, moved=self.moved, refused=self.refused, causes=tuple(self.causes),
+            finished=self.finished, doing="" if self.finished else self.doing,
             trials=len(read_trials(self.inquiry.directory)), builds=len(self._builds),
         )  # fmt: skip
         return known.model_copy(update={"headline": sentences.headline(known)})
@@ -59,9 +63,16 @@ class Search:
         Raises:
             HarnessError: an end does not build or does not run.
         """
-        for workload in self.inquiry.workloads:
-            for metric in self.inquiry.metrics:
+        refused: list[HarnessError] = []
+        for workload, metric in product(self.inquiry.workloads, self.inquiry.metrics):
+            try:
                 yield self._compare(workload, metric).answer
+            except HarnessError as error:
+                refused.append(error)
+                yield f"{metric} of {workload} could not be compared: {error}"
+        if not self.changes:
+            raise refused[0]
+        self.refused = tuple(map(str, refused))
         yield from self._look_around()
         for change in sorted(self._changed(), key=sentences.weight, reverse=True):
             yield from self._follow(change)
@@ -184,7 +195,24 @@ class Search:
         found = descent.compare(setup.span).classify(point)
         restored = is_like_older(setup.span, found.state)
         answer = sentences.of_cure(setup.span, found, remedy.what, describe(setup.request.metric))
-        return Cure(what=remedy.what, finding=found, restored=restored, answer=answer)
+        gone: tuple[str, ...] = ()
+        if restored:
+            gone = self._gone(setup, point, found.rounds)
+        return Cure(what=remedy.what, finding=found, restored=restored, answer=answer, gone=gone)
+
+    def _gone(self, setup: Setup, cured: Point, rounds: int) -> tuple[str, ...]:
+        """Other metrics of the same workload whose change the cure takes away as well."""
+        span = setup.span
+        if rounds < _ROUNDS:
+            setup.runner.rounds((span.good, span.bad, cured), _ROUNDS - rounds)
+        moved = [
+            c.metric for c in self._verdict().comparisons
+            if c.workload == setup.request.workload and c.changed and not c.primary
+            and c.candidate in (span.older.name, span.newer.name)
+        ]  # fmt: skip
+        records = [r for r in setup.runner.records if r.ok]
+        names = (span.older.name, span.newer.name, cured.name)
+        return tuple(sentences.gone(moved, records, names))
 
     def _note(self, setup: Setup) -> None:
         """Count what was built."""

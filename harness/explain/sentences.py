@@ -1,7 +1,8 @@
 """What an explanation says. Pure functions."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import median
 
 from harness.analysis.models import Comparison, Verdict
 from harness.bisect import sentences as told
@@ -12,6 +13,7 @@ from harness.bisect.stages import is_worse
 from harness.explain.record import Cause, Change, Explanation
 from harness.metrics.catalogue import Metric, describe
 from harness.report import wording
+from harness.run.records import TrialRecord
 from harness.text.words import amount, listed, percent
 
 _TOLD = (
@@ -90,6 +92,27 @@ def moved(verdict: Verdict, changes: Sequence[Change]) -> Iterator[str]:
 
 def _of(comparison: Comparison) -> str:
     return f"{comparison.metric} {wording.effect(comparison)}"
+
+
+def gone(
+    metrics: Sequence[str], records: Iterable[TrialRecord], names: tuple[str, str, str]
+) -> Iterator[str]:
+    """Of metrics that changed, those that are nearer to the older version again with the cure.
+
+    ``names`` are the variants of the older and the newer version and of the cure; medians of their
+    trials are compared.
+    """
+    found: dict[str, list[TrialRecord]] = {name: [] for name in names}
+    for record in records:
+        if record.variant in found:
+            found[record.variant].append(record)
+    for metric in (name for name in _TOLD if name in metrics):
+        values = [[r.metrics.get(metric) for r in found[name]] for name in names]
+        known = [[v for v in column if v is not None] for column in values]
+        if all(known):
+            older, newer, cured = map(median, known)
+            if abs(cured - older) < abs(cured - newer):
+                yield metric
 
 
 def of_cure(span: Span, found: Finding, what: str, metric: Metric) -> str:

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from harness.bisect.points import Effect
+from harness.bisect.page import interval_of
 from harness.bisect.record import Bisection, Stage, StageKind
 from harness.bisect.sentences import against
 from harness.explain.record import Cause, Change, Explanation
 from harness.metrics import words
 from harness.models import Frozen
-from harness.report import wording
 from harness.report.wording import NOTHING
 from harness.text.words import listed
 
@@ -23,6 +22,8 @@ _TITLES: dict[StageKind, str] = {
     "source": "Which code of the standard library",
     "commits": "Which commit",
 }
+_STEPS: tuple[StageKind, ...] = ("releases", "toggles", "sites", "source")
+"""Steps between two versions, in order."""
 _ORDERED: tuple[StageKind, ...] = ("releases",)
 """Stages whose steps are in order, from the older end to the newer one."""
 
@@ -65,7 +66,7 @@ def _row(change: Change) -> Row:
         tone = {True: "worse", False: "better", None: "changed"}[change.worse]
     return Row(
         workload=change.workload, metric=change.metric, before=before, after=after,
-        change=size(effect, change.unit), interval=_interval(effect, change.unit),
+        change=against(effect, change.unit), interval=interval_of(effect, change.unit),
         rounds=effect.rounds,
         decision=f"the same cause as {change.same_as}" if change.same_as else tone, tone=tone,
     )  # fmt: skip
@@ -82,22 +83,22 @@ def _values(change: Change) -> tuple[str, str]:
     return before, after
 
 
-def size(effect: Effect, unit: str) -> str:
-    """A change, signed: ``+59.9 %``, or an amount where there is no ratio."""
-    if effect.ratio is not None or effect.difference is None:
-        return wording.percent(effect.ratio)
-    return wording.difference(effect.difference, unit)
-
-
-def _interval(effect: Effect, unit: str) -> str:
-    if effect.ratio is not None or effect.difference_ci is None:
-        return wording.interval(effect.ci)
-    return " to ".join(wording.difference(bound, unit) for bound in effect.difference_ci)
-
-
 def parts(known: Explanation) -> list[Part]:
     """The steps after the comparison, in order."""
-    return [part for number, cause in enumerate(known.causes) for part in _of_cause(cause, number)]
+    told = [part for number, cause in enumerate(known.causes) for part in _of_cause(cause, number)]
+    if not known.finished and (left := _left(known)):
+        told.append(Part(title="Not reached", sentences=(left,), cause=len(known.causes) - 1))
+    return told
+
+
+def _left(known: Explanation) -> str:
+    """The steps of the last cause that may still come; empty where no change is followed."""
+    if not known.causes:
+        return ""
+    done = {stage.kind for stage in known.causes[-1].bisection.stages}
+    last = max((n for n, kind in enumerate(_STEPS) if kind in done), default=-1)
+    titles = [_TITLES[kind] for kind in _STEPS[last + 1 :]]
+    return f"what may still come: {listed([title.lower() for title in (*titles, 'The cure')])}"
 
 
 def _of_cause(cause: Cause, number: int) -> Iterator[Part]:
@@ -109,7 +110,8 @@ def _of_cause(cause: Cause, number: int) -> Iterator[Part]:
             yield Part(title=_TITLES[stage.kind], sentences=tuple(sentences), stage=stage,
                        cause=number)  # fmt: skip
     if cause.cure is not None:
-        yield Part(title="The cure", sentences=(cause.cure.answer, *_moot(cause)), cause=number)
+        told = (cause.cure.answer, *_gone(cause), *_moot(cause))
+        yield Part(title="The cure", sentences=told, cause=number)
     elif cause.bisection.finished:
         yield Part(title="The cure", sentences=(_nothing(cause.bisection),), cause=number)
 
@@ -140,6 +142,12 @@ def _ruled_out(stage: Stage) -> Iterator[str]:
     names = [n for s in stage.suspects if s.verdict == "ruled out" for n in s.toggles]
     if names:
         yield f"ruled out: {', '.join(dict.fromkeys(names))}"
+
+
+def _gone(cause: Cause) -> Iterator[str]:
+    """What else the cure takes away."""
+    if cause.cure is not None and cause.cure.gone:
+        yield f"the changes of {listed(list(cause.cure.gone))} go away with it"
 
 
 def _moot(cause: Cause) -> Iterator[str]:
