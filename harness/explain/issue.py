@@ -119,24 +119,26 @@ def _conditions(known: Explanation, manifest: Manifest) -> Iterator[str]:
                f"Linux {host.kernel} {host.machine}".rstrip()]  # fmt: skip
     machine += [f"transparent huge pages: {pages[1]}"] if pages else []
     yield plain(", ".join(machine))
+    cpus, probe = manifest.matrix.trials.cpus, manifest.matrix.probe
+    added = f"what is added to each program reads the runtime's metrics at its end (probe: {probe})"
     yield (
-        f"{known.trials} trials of {known.builds} builds, in rounds of both versions and what is "
-        f"compared with them, in random order; probe: {manifest.matrix.probe}; GOMAXPROCS is the "
-        f"number of CPUs of a lane ({manifest.matrix.trials.cpus})"
+        f"measured by gomatrix {plain(manifest.harness)}: {known.trials} trials of {known.builds} "
+        f"builds, in shuffled rounds that hold both versions; GOMAXPROCS={cpus}; "
+        + ("nothing is added to the program" if probe == "off" else added)
     )
 
 
 def _program(workload: WorkloadSpec, manifest: Manifest) -> str:
     module = manifest.module_of(workload.name)
+    args = shlex.join(_public(workload.args))
     if workload.module is not None:
-        what = f"{code(f'go run {workload.module}')}"
-    elif workload.benchmark is not None:
+        return code(f"go run {workload.module} {args}".rstrip())
+    if workload.benchmark is not None:
         bench = workload.benchmark
         what = f"benchmarks {code(bench.run)} in {code(bench.package)} of {code(module)}"
     else:
         place = code(without_places(str(workload.package)))
         what = f"package {place} of {code(module) or 'no module'}"
-    args = shlex.join(_public(workload.args))
     return f"{what}, run with {code(args)}" if args else what
 
 

@@ -176,7 +176,7 @@ def _text(
         **{key: axis for key, axis in axes.items() if axis},
         "question": {"metrics": draft["question"]["metrics"]},
         "workloads": draft["workloads"],
-        "trials": draft["trials"],
+        "trials": {k: int(v) if v.isdecimal() else v for k, v in draft["trials"].items()},
     }
     head = "# Drafted by gomatrix explain.\n"
     return head + str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100))

@@ -1,5 +1,6 @@
 """What an explanation says to an issue tracker: everything but what is the machine's own."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,12 @@ def test_what_a_maintainer_asks_for_is_told_and_nothing_of_the_machine_s_own(
         "- cpu, 2 CPUs, 16.0 GiB, Linux 6.1 x86\\_64, transparent huge pages: madvise",
     ):
         assert line in told.splitlines()
+    assert re.search(r"measured by gomatrix 0: 249 trials of 188 builds, .* GOMAXPROCS=1;", told)
+    published = {"name": "orders", "module": "example.com/orders@v1.2.0", "args": ["-x", "a b"]}
+    run = make_run(lambda *_: {"rss.peak": 1.0}, matrix | {"workloads": [published]})
+    assert "`go run example.com/orders@v1.2.0 -x 'a b'`" in render_issue(
+        explanation(), run.manifest
+    )
     for secret in ("hunter2", str(tmp_path), host.name, host.id):
         assert secret not in told
     assert PATCH.rstrip("\n") in told
