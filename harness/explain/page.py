@@ -14,10 +14,14 @@ from harness.report.page import render_page
 from harness.run.records import Manifest
 
 
-def write_explanation(directory: Path, known: Explanation, manifest: Manifest) -> None:
-    """Write the page, its Markdown and the patches into the run directory."""
+def write_explanation(directory: Path, known: Explanation, manifest: Manifest | None) -> None:
+    """Write the page, its Markdown and the patches into the run directory.
+
+    There is no Markdown before there is a manifest.
+    """
     write_inside(directory, "report.html", render_explanation(known))
-    write_inside(directory, "report.md", render_issue(known, manifest))
+    if manifest is not None:
+        write_inside(directory, "report.md", render_issue(known, manifest))
     write_inside(directory, "matrix.yaml", known.request.matrix_text)
     for number, cause in enumerate(known.causes, 1):
         end = "" if number == 1 else f"-{number}"

@@ -7,7 +7,7 @@ from harness.explain.prepare import Inquiry
 from harness.explain.record import RECORD, Explanation
 from harness.explain.search import Search
 from harness.golang.cache import in_use
-from harness.run.store import point_latest, read_manifest, write_json
+from harness.run.store import MANIFEST, point_latest, read_manifest, write_json
 from harness.session.execute import clean
 
 _OTHERWISE = "copy it elsewhere and continue there with --resume"
@@ -31,7 +31,10 @@ def explain(inquiry: Inquiry, seconds: float | None) -> Explanation:
     found = search.record.model_copy(update={"out_of_time": out_of_time})
     _keep(inquiry, found)
     with writing(inquiry.directory, _OTHERWISE):
-        write_explanation(inquiry.directory, found, read_manifest(inquiry.directory))
+        begun = (inquiry.directory / MANIFEST).exists()
+        write_explanation(
+            inquiry.directory, found, read_manifest(inquiry.directory) if begun else None
+        )
         clean(inquiry.directory)
         point_latest(inquiry.directory)
     return found

@@ -108,8 +108,8 @@ def test_killed_it_goes_on_and_measures_each_trial_once(bare: Project) -> None:
 
 def test_a_budget_is_kept_and_the_rest_is_done_later(bare: Project) -> None:
     started = time.monotonic()
-    done = bare.gomatrix(*SETTING, "--within", "4s", *PROGRAM)
-    assert time.monotonic() - started < 30  # not a measurement: a build alone takes longer than 4 s
+    done = bare.gomatrix(*SETTING, "--within", "1s", *PROGRAM)
+    assert time.monotonic() - started < 30  # not a measurement: all takes longer than 1 s
     assert done.returncode == 1, done.stderr
     found = _found(bare)
     assert found.out_of_time
