@@ -69,7 +69,8 @@ def conclude(
                 [s for s in suspects if s.workload == workload],
                 [c for c in cures if c.workload == workload],
             )
-            for workload in found
+            for workload, table in found.items()
+            if table.trials or not run.trials  # of several, those that were selected
         ),
         comparisons=comparisons,
         suspects=suspects,

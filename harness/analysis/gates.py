@@ -1,7 +1,7 @@
 """Gates: limits that comparisons, or a candidate's own values, must keep."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,8 +71,18 @@ def judge_gates(
             candidate = candidate or question.baseline
         for table, metric in _limited(gate, tables):
             own = gate.model_copy(update={"metric": metric})
-            results.append(_judge(own, table, baseline or "?", candidate or "?", trials))
+            sides = [candidate] if gate.increase is None else [baseline, candidate]
+            absent = _not_run(table, [side for side in sides if side], plan)
+            results.append(_judge(own, table, baseline or "?", candidate or "?", trials, absent))
     return tuple(results)
+
+
+def _not_run(table: Table, variants: Sequence[str], plan: Plan) -> list[str]:
+    """Those that apply, and of which no trial was selected, or has run so far."""
+    run = {trial.variant for trial in table.trials}
+    cells = (c for c in plan.cells if c.workload == table.workload and c.reason is None)
+    applying = {cell.variant for cell in cells}
+    return [name for name in variants if name in applying - run]
 
 
 def _limited(gate: GateSpec, tables: Mapping[str, Table]) -> list[tuple[Table, str]]:
@@ -85,18 +95,24 @@ def _limited(gate: GateSpec, tables: Mapping[str, Table]) -> list[tuple[Table, s
 
 
 def _judge(
-    gate: GateSpec, table: Table, baseline: str, candidate: str, trials: TrialsSpec
-) -> GateResult:
+    gate: GateSpec, table: Table, baseline: str, candidate: str, trials: TrialsSpec,
+    absent: Sequence[str],
+) -> GateResult:  # fmt: skip
     """Fail if a limit is shown to be exceeded, or if there is nothing to compare.
+
+    What was not run leaves the gate undecided.
 
     An interval that includes the limit is undecided, and passes unless the gate is strict: on noisy
     metrics a gate on the estimate alone would fail by chance, and people would switch it off. With
     one round there is only the estimate.
     """
     outcomes, increase = [], gate.increase
-    if gate.highest is not None:
+    if absent:
+        verb = "was" if len(absent) == 1 else "were"
+        outcomes.append(_Outcome("undecided", f"{words.listed(absent)} {verb} not run"))
+    elif gate.highest is not None:
         outcomes.append(_check_value(gate.metric, gate.highest, table, candidate, trials))
-    if increase is not None:
+    if increase is not None and not absent:
         outcomes.append(_check_increase(gate.metric, increase, table, baseline, candidate, trials))
     fields: dict[str, Any] = {"ratio": None, "ci": None}
     for outcome in outcomes:

@@ -4,6 +4,7 @@ from synthetic import ORIGIN, make_run
 
 from harness.analysis.conclusion import conclude
 from harness.analysis.models import Verdict
+from harness.analysis.unanswered import exit_status
 from harness.report.terminal import terminal_summary
 from harness.run.store import Run
 
@@ -36,6 +37,25 @@ def test_those_that_were_are_judged() -> None:
     (headline,) = verdict.headlines
     assert "swissmap is ruled out" in headline.sentence
     assert "spinbitmutex" not in headline.sentence
+
+
+def test_workloads_and_gates_that_were_not_selected_have_not_failed() -> None:
+    workloads = [{"name": name, "package": "./x"} for name in ("large-buffers", "live-map")]
+    gates = [{"metric": "rss.peak", "max_increase": "5%"}, {"metric": "rss.peak", "max": "1GiB"}]
+    run = make_run(
+        lambda _w, _v, r: {"rss.peak": 1e8 + r}, {**ORIGIN, "workloads": workloads, "gates": gates}
+    )
+    chosen = tuple(t for t in run.trials if t.workload == "live-map" and t.variant in SIDES)
+    verdict = conclude(Run(run.path, run.manifest, chosen))
+    assert [headline.workload for headline in verdict.headlines] == ["live-map"]
+    states = {(g.workload, g.max is None): (g.state, g.passed) for g in verdict.gates}
+    assert states == {
+        ("large-buffers", True): ("undecided", True), ("live-map", True): ("held", True),
+        ("large-buffers", False): ("undecided", True), ("live-map", False): ("held", True),
+    }  # fmt: skip
+    messages = " ".join(g.message for g in verdict.gates)
+    assert "go1.23.9 and go1.24.3 were not run" in messages
+    assert exit_status(Run(run.path, run.manifest, chosen), verdict) == 0
 
 
 def test_few_rounds_are_told_once_for_all_metrics() -> None:
