@@ -151,15 +151,12 @@ def _gone(cause: Cause) -> Iterator[str]:
 
 
 def _moot(cause: Cause) -> Iterator[str]:
-    """What a cure says of toggles that were too noisy to tell: it leaves them as they are."""
+    """What a cure says of toggles that were too noisy to tell: it does not need them."""
     suspects = [s for stage in cause.bisection.stages for s in stage.suspects]
     named = any(s.verdict == "implicated" for s in suspects)
     unclear = [name for s in suspects if s.verdict == "inconclusive" for name in s.toggles]
     if unclear and not named and cause.cure is not None and cause.cure.restored:
-        yield (
-            f"it leaves {listed(list(dict.fromkeys(unclear)))} as they are, so that these do not "
-            "explain the change either"
-        )
+        yield f"it works without turning back {listed(list(dict.fromkeys(unclear)))}"
 
 
 def _nothing(bisection: Bisection) -> str:

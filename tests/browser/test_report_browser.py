@@ -18,7 +18,7 @@ from harness.bisect.page import render_bisection
 from harness.bisect.points import Finding
 from harness.bisect.record import Bisection, Culprit, Request, Stage, Step
 from harness.explain.page import render_explanation
-from harness.explain.record import Where
+from harness.explain.record import Cure, Where
 from harness.metrics.account import PARTS
 from harness.report.history import render_history
 from harness.report.page import render_html
@@ -387,7 +387,8 @@ def test_an_explanation_is_inert_fits_and_is_accessible(
     visit: Opener, tmp_path: Path, scheme: str
 ) -> None:
     known, text = explanation(hybrids=3), HOSTILE
-    hostile = known.causes[0].model_copy(update={"bisection": bisection_of(text)})
+    cure = Cure(what=text, restored=True, answer=text, gone=(text,))
+    hostile = known.causes[0].model_copy(update={"bisection": bisection_of(text), "cure": cure})
     request = known.request.model_copy(update={"subject": text, "older": text, "args": (text,)})
     change = known.changes[0].model_copy(update={"workload": text, "same_as": text})
     known = known.model_copy(
@@ -395,6 +396,7 @@ def test_an_explanation_is_inert_fits_and_is_accessible(
             "request": request, "headline": text, "causes": (*known.causes, hostile),
             "changes": (*known.changes, change), "moved": (text,), "doing": text,
             "where": (Where(workload=text, sentence=text),), "finished": False,
+            "refused": (text,),
         }
     )  # fmt: skip
     target = tmp_path / "report.html"

@@ -80,6 +80,36 @@ def test_without_a_cure_the_story_says_why_once_the_search_is_at_its_end() -> No
     assert _with((), finished=False) == []
 
 
+def test_what_a_cure_takes_away_besides_and_makes_moot_is_told() -> None:
+    (cause,) = explanation().causes
+    ends, releases, toggles, source = cause.bisection.stages
+    first, *others = toggles.suspects
+    unclear = first.model_copy(update={"verdict": "inconclusive"})
+    toggles = toggles.model_copy(update={"suspects": (unclear, *others)})
+    assert cause.cure is not None
+    cure = cause.cure.model_copy(update={"gone": ("rss.end", "rss.avg")})
+    bisection = cause.bisection.model_copy(update={"stages": (ends, releases, toggles, source)})
+    told = cause.model_copy(update={"bisection": bisection, "cure": cure})
+    _, besides, moot = parts(explanation().model_copy(update={"causes": (told,)}))[-1].sentences
+    assert besides == "the changes of rss.end and rss.avg go away with it"
+    assert moot == "it works without turning back swissmap"
+
+
+def test_an_unfinished_story_ends_with_what_may_still_come() -> None:
+    known = explanation()
+    (cause,) = known.causes
+    bisection = cause.bisection.model_copy(
+        update={"stages": cause.bisection.stages[:2], "finished": False}
+    )
+    early = cause.model_copy(update={"bisection": bisection, "cure": None})
+    last = parts(known.model_copy(update={"causes": (early,), "finished": False}))[-1]
+    assert last.title == "Not reached"
+    (told,) = last.sentences
+    assert told.startswith("what may still come: what can be turned on and off, where in the ")
+    assert told.endswith("which code of the standard library and the cure")
+    assert parts(known.model_copy(update={"causes": (), "finished": False})) == []
+
+
 def test_a_step_that_stopped_says_why() -> None:
     stage = Stage(kind="toggles", title="Toggles", older=OLDER, newer=NEWER,
                   answer="the toggles were not told apart", stopped="too noisy")  # fmt: skip
