@@ -13,7 +13,7 @@ from harness.golang.sources.locate import locate
 from harness.golang.toolchains.resolve import Say, Toolchain, parse_toolchain, resolve
 from harness.init import look_at_package, usual_version
 from harness.init.survey import Survey
-from harness.init.text import matrix_text, remarks
+from harness.init.text import matrix_text, metrics_of, remarks
 from harness.init.versions import Versions
 from harness.matrix.document import Document
 from harness.matrix.load import Matrix, load, parse
@@ -153,6 +153,7 @@ def _draft(found: Survey, args: Sequence[str], what: str) -> dict[str, Any]:
         found = Survey(programs=tuple(sure), benchmarks=())
     versions = Versions(baseline="go1.21.0", candidate="go1.22.0")  # a draft needs some
     draft: dict[str, Any] = Document.of(Path(MATRIX), matrix_text(found, versions)).data()
+    draft["question"] = {"metrics": metrics_of(found)}
     if not draft["workloads"]:
         why = "; ".join(remarks(found, versions)[:-1]) or "it has no main package"
         raise HarnessError(f"{what}: {why}; give the program's arguments after --")
@@ -174,7 +175,7 @@ def _text(
     content = {
         "go": list({str(spec): spec for spec in specs}.values()),
         **{key: axis for key, axis in axes.items() if axis},
-        "question": {"metrics": draft["question"]["metrics"]},
+        "question": draft["question"],
         "workloads": draft["workloads"],
         "trials": {k: int(v) if v.isdecimal() else v for k, v in draft["trials"].items()},
     }

@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+-]*")
 def matrix_text(found: Survey, versions: Versions, scale: Scale = _ALL) -> str:
     """A whole matrix file."""
     parts = (
-        _head(versions, scale), _question(found, versions, scale), _workloads(found, scale),
+        _head(versions, scale), _question(versions, scale), _workloads(found, scale),
         _trials(found, scale),
     )  # fmt: skip
     return "\n".join("".join(f"{line}\n" for line in part) for part in parts)
@@ -64,21 +64,21 @@ def _head(versions: Versions, scale: Scale) -> Iterator[str]:
         yield "  - []"
 
 
-def _question(found: Survey, versions: Versions, scale: Scale) -> Iterator[str]:
-    metrics = ", ".join(_json(m) if " " in m else m for m in _metrics(found, scale))
-    yield "question:"
+def _question(versions: Versions, scale: Scale) -> Iterator[str]:
     apart = versions.baseline != versions.candidate
     if apart or versions.settings:
+        yield "question:"
         without = "" if apart else f"+{','.join(versions.settings)}"
         yield f"  baseline: {_scalar(f'{versions.baseline}{without}')}"
         yield f"  candidate: {versions.candidate}"
         suspects = "suspects: auto # all that differs is turned back in groups; see gomatrix plan"
         yield f"  {'' if scale.auto else '# '}{suspects}"
-    yield f"  metrics: [{metrics}] # primary; all others are reported too"
+        yield "  # metrics: [rss.peak] # or ns/op, B/op and allocs/op of each benchmark, by default"
 
 
-def _metrics(found: Survey, scale: Scale) -> list[str]:
-    active = _chosen(found, scale)[0]
+def metrics_of(found: Survey) -> list[str]:
+    """One metric of each program or benchmark to follow: of programs ``rss.peak``."""
+    active = _chosen(found, _ALL)[0]
     if any(isinstance(workload, Program) for workload in active):
         return ["rss.peak"]
     first = [(f, w) for w in active if isinstance(w, Benchmarks) for f in w.few]

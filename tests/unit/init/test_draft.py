@@ -10,7 +10,7 @@ from harness.golang.toolchains.resolve import Toolchain
 from harness.init.programs import Program
 from harness.init.survey import Survey, find_modules, highest
 from harness.init.survey import survey as survey_modules
-from harness.init.text import matrix_text, remarks
+from harness.init.text import matrix_text, metrics_of, remarks
 from harness.init.versions import Versions, _closest, any_go
 from harness.matrix.document import SpecError
 from harness.matrix.load import Matrix, load
@@ -239,7 +239,7 @@ def test_of_many_programs_few_are_measured_at_first(tmp_path: Path) -> None:
     assert all(f"name: p{number}" in matrix.text for number in range(9))
 
 
-def test_a_module_of_benchmarks_alone_is_judged_by_their_time(tmp_path: Path) -> None:
+def test_a_module_of_benchmarks_alone_is_judged_by_what_each_reports(tmp_path: Path) -> None:
     source = (
         "package p\n\nfunc BenchmarkA(b *testing.B) {\n\tb.Loop()\n}\n\n"
         "func BenchmarkB(b *testing.B) {\n\tb.Run(x, f)\n}\n\n"
@@ -250,7 +250,9 @@ def test_a_module_of_benchmarks_alone_is_judged_by_their_time(tmp_path: Path) ->
     spec = loaded(survey(root), root).spec
 
     assert spec.question is not None
-    assert spec.question.metrics == ["BenchmarkA ns/op"]
+    assert spec.question.metrics is None
+    assert spec.measures_time
+    assert metrics_of(survey(root)) == ["BenchmarkA ns/op"]
     assert spec.workloads[0].benchmark is not None
     assert spec.workloads[0].benchmark.run == "^(BenchmarkA|BenchmarkB)$"
 
