@@ -28,6 +28,7 @@ from harness.run.store import Run
 from harness.session.prepare import Prepared
 from harness.session.screening import Screening
 from harness.session.suspecting import with_suspects
+from harness.text.words import listed
 
 _TRIALS = TrialsSpec(min=5, max=40)
 """First and last look of the comparisons that are made on the way."""
@@ -105,8 +106,8 @@ class _Toggles:
         )
 
     def _progress(self, ask: Ask) -> str:
-        sizes = ", ".join(str(len(back)) for back in ask.sets)
-        return f"{sizes} of {len(self.plan.suspects)} toggles turned back"
+        sizes = listed([str(len(back)) for back in ask.sets])
+        return f"{sizes} of {len(self.plan.suspects)} toggles turned back, round {ask.rounds}"
 
     @property
     def _run(self) -> Run:
