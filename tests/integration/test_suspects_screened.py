@@ -16,11 +16,31 @@ from harness.run.store import Run
 
 pytestmark = pytest.mark.toolchain
 
+BUFFERS = """\
+package main
+
+import "sync"
+
+var kept [64][]*int
+
+func main() {
+	new(sync.Map).Store(1, 1)
+	for i := range kept {
+		kept[i] = make([]*int, 0, 128<<10)
+		for j := 0; j < 80<<10; j++ {
+			kept[i] = append(kept[i], new(int))
+		}
+	}
+}
+"""
+"""What the origin keeps, and a map as synchashtriemap makes it. It imports little, and no probe is
+added: each group of suspects has another standard library compiled."""
 AUTO = """\
 go: [go1.23.9, go1.24.3]
 question: {suspects: auto}
-workloads: [{name: large-buffers, package: ./go_fixtures/largebuffers, args: ["-retain-mib=64"]}]
+workloads: [{name: large-buffers, package: ./buffers}]
 trials: 3
+probe: "off"
 """
 LISTED = """\
 go: [go1.23.9, go1.24.3]
@@ -30,9 +50,19 @@ question:
     - {env: GOGC=400}
     - {patch: go_fixtures/patches/needzero.diff}
     - {godebug: madvdontneed=0}
-workloads: [{name: large-buffers, package: ./go_fixtures/largebuffers, args: ["-retain-mib=64"]}]
+workloads: [{name: large-buffers, package: ./buffers}]
 trials: 3
+probe: "off"
 """
+
+
+@pytest.fixture
+def project(project: Project) -> Project:
+    """A project with the program above."""
+    (project.root / "buffers").mkdir()
+    (project.root / "buffers" / "main.go").write_text(BUFFERS)
+    (project.root / "go.mod").write_text("module example.test/buffers\n\ngo 1.21\n")
+    return project
 
 
 def suspects(project: Project) -> dict[str, dict[str, Any]]:
