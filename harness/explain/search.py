@@ -187,7 +187,7 @@ class Search:
         try:
             point = remedy.apply(setup)
         except HarnessError as error:
-            answer = f"it could not be checked in {newer}: {error}"
+            answer = f"the cure could not be checked in {newer}: {error}"
             return Cure(what=remedy.what, answer=answer)
         if point.name == setup.span.older.name:
             answer = f"{newer} with {remedy.what} is {point.name}: there is nothing else"
