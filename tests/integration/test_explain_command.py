@@ -106,6 +106,46 @@ def test_killed_it_goes_on_and_measures_each_trial_once(bare: Project) -> None:
     assert "with swissmap turned back is" in _found(bare).headline
 
 
+@pytest.mark.soak
+def test_killed_again_and_again_it_comes_to_the_same_answer(bare: Project) -> None:
+    """From the first comparison over releases and toggles to the cure."""
+    words = ["explain", "./go_fixtures/livemap", "--from", "go1.23.9", "--to", "go1.24.3",
+             "--seed", "3"]  # fmt: skip
+    program = str(Path(sys.executable).with_name("gomatrix"))
+    resumed: list[str] = []
+    kills = 0
+    while True:
+        command = [program, *words, *resumed, *PROGRAM]
+        process = subprocess.Popen(command, cwd=bare.root, stdout=subprocess.DEVNULL)
+        _await_trials(process, bare, 9)
+        if process.poll() is not None:
+            break
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        kills += 1
+        (place,) = bare.root.glob("reports/*-explain-*")
+        resumed = ["--resume", str(place)]
+    assert process.returncode == 0
+    assert kills > 3
+    found = _found(bare)
+    assert found.finished
+    assert "with swissmap turned back is like go1.23.9 again" in found.headline
+    assert "the first good release is go1.24.0, after go1.23.12" in found.headline
+    ids = [trial.id for trial in read_trials(bare.latest)]
+    assert len(ids) == len(set(ids)) == found.trials
+
+
+def _await_trials(process: subprocess.Popen[bytes], project: Project, count: int) -> None:
+    """Wait until so many more trials are recorded, or the process has ended."""
+    wanted = _trials(project) + count
+    wait_until(lambda: process.poll() is not None or _trials(project) >= wanted, seconds=300)
+
+
+def _trials(project: Project) -> int:
+    paths = project.root.glob("reports/*-explain-*/trials.jsonl")
+    return sum(path.read_bytes().count(b"\n") for path in paths)
+
+
 def test_a_budget_is_kept_and_the_rest_is_done_later(bare: Project) -> None:
     started = time.monotonic()
     done = bare.gomatrix(*SETTING, "--within", "1s", *PROGRAM)
