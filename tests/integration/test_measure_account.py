@@ -82,6 +82,7 @@ def test_the_supervisor_tells_pages_apart(supervisor: Path, tmp_path: Path) -> N
         supervised.signal(signal.SIGUSR1)  # from now on it does not rest
         ran_on = "the program ran on meanwhile"
         assert any(look(16 * MIB, whole, at_rest=True).error == ran_on for _ in range(1000))
+        assert {look(16 * MIB, whole, at_rest=True).error for _ in range(20)} == {ran_on}
         assert look(16 * MIB, whole) == found
         supervised.kill()
         while not supervised.closed:

@@ -42,7 +42,11 @@ def test_every_kind_of_workload_runs(project: Project) -> None:
     assert [child["name"] for child in trials["family"]["processes"]] == ["binary"]
     series = json.loads((project.latest / trials["family"]["series"]).read_text())
     assert max(series["tree_rss"]) > max(series["rss"])
-    compared = json.loads((project.latest / "verdict.json").read_text())["comparisons"]
+    verdict = json.loads((project.latest / "verdict.json").read_text())
+    compared = verdict["comparisons"]
+    accounts = {account["workload"]: account for account in verdict["accounts"]}
+    assert (accounts["service"]["at"], accounts["family"]["at"]) == ("loaded", "")
+    assert accounts["service"]["resident"][0] == trials["service"]["metrics"]["rss.loaded"]
     found = {(c["workload"], c["metric"], c["unit"]) for c in compared if c["n"]}
     shown = project.gomatrix(
         "profile", "reports/latest", "service", "go1.24.3 GOGC=100", "go1.24.3 GOGC=50"

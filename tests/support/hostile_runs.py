@@ -83,7 +83,9 @@ def store(path: Path, *, seed: int = 1) -> None:
             "series": f"series/{stem}.json", "profile": f"profiles/{stem}.pb.gz",
             "smaps": {"go heap": {"size": 1 << 30, "rss": 1 << 20}},
             "account": {"live": 1 << 26, "text": 1 << 20, "remainder": -(1 << 12)},
-            "marks": {"1s": {"rss.end": 1e6}}, "runtime": {"/gc/cycles/total:gc-cycles": 4.0},
+            "marks": {"1s": {"rss.end": 1e6}}, "accounts": {"1s": {"live": 1 << 19}},
+            "children": {"1s": {"go heap": 1 << 18}},
+            "runtime": {"/gc/cycles/total:gc-cycles": 4.0},
         }))  # fmt: skip
     if seed % 2:
         screen(path, run)

@@ -169,6 +169,10 @@ def _numbers(path: Path, dice: random.Random) -> str:
             if dice.random() < 0.05:
                 trial["smaps"] = {"x": {"size": 2**62, "rss": -(2**62)}}
                 trial["account"] = {"live": 2**62, "text": -(2**62), "<b>": 2**62}
+            if dice.random() < 0.05:
+                name = dice.choice(["1s", "loaded", "<b>"])
+                trial["accounts"] = {name: {"live": dice.choice([10**400, -(2**62), 5])}}
+                trial["account"] = {}
         return f"{metric} = {values}"
 
     return _with_trials(path, change)

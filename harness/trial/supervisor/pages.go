@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sort"
 	"syscall"
@@ -33,11 +35,13 @@ const (
 // longest is how long a look may take: the program waits, and gives up after 10 s.
 const longest = 4 * time.Second
 
-// A process counts as at rest if it uses less than a tenth of the time, and what a thread needs to wake up.
+// A process counts as at rest if no thread of it is about to run, and it uses less than a tenth of the time
+// beyond what a thread needs to wake up. The kernel brings the time of a thread up to date at each tick.
 const (
-	firstLook = 2 * time.Millisecond
-	restShare = 10
-	restSlack = 200 * time.Microsecond
+	firstLook  = 2 * time.Millisecond
+	restShare  = 10
+	restSlack  = 200 * time.Microsecond
+	restChunks = 8 // from one look at the threads to the next
 )
 
 var (
@@ -79,6 +83,9 @@ func (p *pages) read(request pagesRequest) error {
 		if err := w.look(ranges[i]); err != nil {
 			return err
 		}
+	}
+	if err := w.mayGoOn(true); err != nil {
+		return err
 	}
 	for _, r := range ranges {
 		for _, state := range r.states {
@@ -125,7 +132,7 @@ func (w *walker) look(r pageRange) error {
 	entries := make([]byte, 8*chunkPages)
 	var ofZeros zeroPages
 	for first := 0; first < len(r.states); first += chunkPages {
-		if err := w.mayGoOn(); err != nil {
+		if err := w.mayGoOn(first/chunkPages%restChunks == 0); err != nil {
 			return err
 		}
 		states := r.states[first:]
@@ -155,15 +162,27 @@ func (w *walker) look(r pageRange) error {
 	return nil
 }
 
-func (w *walker) mayGoOn() error {
+func (w *walker) mayGoOn(threads bool) error {
 	taken := time.Since(w.start)
-	if w.atRest && cpuTime(w.pid)-w.used > taken/restShare+restSlack {
+	if w.atRest && (cpuTime(w.pid)-w.used > taken/restShare+restSlack || threads && runnable(w.pid)) {
 		return errRunsOn
 	}
 	if taken > longest {
 		return errTooLong
 	}
 	return nil
+}
+
+// runnable tells whether a thread of a process runs, or would if it had a processor.
+func runnable(pid int) bool {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, task := range tasks {
+		stat, _ := os.ReadFile(task)
+		if end := bytes.LastIndexByte(stat, ')'); end >= 0 && bytes.HasPrefix(stat[end:], []byte(") R")) {
+			return true
+		}
+	}
+	return false
 }
 
 // cpuTime is what all threads of a process have used, by its clock (clock_getcpuclockid(3)); 0 where it has gone.

@@ -110,6 +110,27 @@ def test_the_table_says_what_lies_beside_the_sum() -> None:
     assert table.beside == ()
 
 
+def test_a_servers_account_is_of_the_end_of_its_load() -> None:
+    plain = accounted()
+    run = Run(plain.path, plain.manifest, tuple(
+        t.model_copy(update={
+            "accounts": {"loaded": t.account},
+            "marks": {"loaded": {"rss.end": t.metrics["rss.end"]}},
+            "metrics": {**t.metrics, "rss.loaded": t.metrics["rss.end"], "rss.end": 1e6},
+        })
+        for t in plain.trials
+    ))  # fmt: skip
+    verdict = conclude(run)
+    (table,) = tables(verdict)
+    assert table.caption.startswith("MiB resident at the end of the load: means over 6 rounds")
+    assert table.total.words == "sum: resident memory"
+    assert table.total.cells[0].text == "243.01"
+    html = render_html(run, verdict)
+    assert ">MiB resident at the end of the load</text>" in html
+    assert "Of +99.0 MiB resident at the end of the load:" in html
+    assert "- Of +99.0 MiB at the end of the load: live" in render_markdown(run, verdict)
+
+
 def test_markdown_and_terminal_name_the_largest_parts_where_rss_changed() -> None:
     run = accounted()
     verdict = conclude(run)
