@@ -11,6 +11,7 @@ from harness.bisect import decide
 from harness.bisect.effect import effect_of
 from harness.bisect.points import Effect, Finding, Point, State
 from harness.errors import HarnessError
+from harness.metrics.catalogue import describe
 
 MIN_ROUNDS = 2
 MAX_ROUNDS = 60
@@ -83,11 +84,7 @@ class Classifier:
             HarnessError: an end does not build, or its program fails.
         """
         pair = (self.good, self.bad)
-        for point in pair:
-            if problem := self._runner.build(point):
-                raise HarnessError(
-                    f"{point.name} does not build, so it cannot be an end:\n{problem}"
-                )
+        build_ends(self._runner, pair)
         failures, decision = 0, None
         while decision is None and len(self._ends) < decide.LAST_LOOK:
             count = decide.FIRST_LOOK if not self._ends else 2
@@ -169,3 +166,24 @@ def _comparable(found: Measured) -> Measured:
     if found.value is None or math.isfinite(found.value):
         return found
     return Measured(None, f"its value is {found.value}, which cannot be compared")
+
+
+def build_ends(runner: Runner, ends: Sequence[Point]) -> None:
+    """Build both ends.
+
+    Raises:
+        HarnessError: one does not build.
+    """
+    for point in ends:
+        if problem := runner.build(point):
+            raise HarnessError(f"{point.name} does not build, so it cannot be an end:\n{problem}")
+
+
+def is_worse(metric: str, effect: EndsEffect) -> bool:
+    """Whether the bad end is shown to be worse; or to differ, if neither direction is worse."""
+    if effect.decision != "changed":
+        return False
+    direction = describe(metric).direction
+    if effect.sign == 0 or direction == "neutral":
+        return True
+    return (effect.sign > 0) == (direction == "lower is better")

@@ -37,7 +37,7 @@ class TrialRunner(GrowingRun):
         self.sources = dict(sources)
         self.workload = next(iter(sources.values())).workload
         self.build_settings = build
-        self._metric, self._env = metric, dict(env)
+        self.metric, self._env = metric, dict(env)
         self._problems: dict[str, str | None] = {}
         self._built: set[str] = set()
         self._used: list[TrialRecord] = []
@@ -123,8 +123,8 @@ class TrialRunner(GrowingRun):
         if not record.ok:
             tail = "\n".join(record.log.splitlines()[-5:])
             return Measured(None, f"{record.outcome}\n{tail}".strip())
-        value = record.metrics.get(self._metric)
+        value = record.metrics.get(self.metric)
         if value is None:
-            note = record.notes.get(self._metric, "its trials do not have it")
-            return Measured(None, f"no {self._metric}: {note}")
+            note = record.notes.get(self.metric, "its trials do not have it")
+            return Measured(None, f"no {self.metric}: {note}")
         return Measured(value, None)

@@ -30,6 +30,7 @@ from harness.matrix.models import BuildSpec, QuestionSpec, ToolchainSpec, Worklo
 from harness.metrics.catalogue import CATALOGUE
 from harness.models import Frozen
 from harness.plan.plan import Plan
+from harness.plan.question import metrics_of
 from harness.plan.variants import environment_pairs
 from harness.run.directory import ELSEWHERE, reserve
 from harness.run.records import Manifest
@@ -89,10 +90,11 @@ def request_of(matrix: Matrix, arguments: Arguments) -> Request:
             raise HarnessError(
                 f"{matrix.path} has no question to take the {flag} end from; give --{flag}"
             )
+    workload = _workload(matrix, arguments.workload)
+    metric, patterns = _metric(matrix, workload, arguments.metric)
     return Request(
-        matrix=str(matrix.path), matrix_text=matrix.text,
-        workload=_workload(matrix, arguments.workload).name,
-        metric=metric_of(matrix, arguments.metric), good=str(ends["good"]), bad=str(ends["bad"]),
+        matrix=str(matrix.path), matrix_text=matrix.text, workload=workload.name,
+        metric=metric, patterns=patterns, good=str(ends["good"]), bad=str(ends["bad"]),
         repository=str(arguments.repository.resolve()) if arguments.repository else None,
         fix=arguments.fix, smallest=arguments.smallest,
         seed=secrets.randbelow(1 << 31) if arguments.seed is None else arguments.seed,
@@ -147,7 +149,8 @@ def resume(
                 f"{directory} names a toolchain or repository of its own, which may not be yours: "
                 f"give it again, with {flag} {shlex.quote(stored)}"
             )
-    own = request.model_copy(update={"matrix": str(matrix.path)})
+    metric = "" if request.patterns else request.metric  # it is chosen again, from the same rounds
+    own = request.model_copy(update={"matrix": str(matrix.path), "metric": metric})
     return open_setup(own, matrix, directory.resolve(), command=command, say=say)
 
 
@@ -217,8 +220,9 @@ def open_setup(
     find = partial(_locate, workload, newest, cache, ends[0].build.tags)
     sources = {text: find(base_of(text, base, cache)) for text in texts}
     sides = (good, bad) if candidate == "bad" else (bad, good)
+    asked = metrics or request.patterns or [request.metric]
     question = QuestionSpec(baseline=sides[0].name, candidate=sides[1].name,
-                            metrics=list(metrics or [request.metric]), suspects=[])  # fmt: skip
+                            metrics=list(asked), suspects=[])  # fmt: skip
     manifest = _manifest(directory, matrix, question, request.seed, toolchains, cache, command)
     with writing(directory, ELSEWHERE):
         remove_inside(directory, TEMPORARY)
@@ -355,3 +359,14 @@ def metric_of(matrix: Matrix, name: str | None) -> str:
     if metric not in CATALOGUE and not own:
         raise HarnessError(f"there is no metric {metric!r}{did_you_mean(metric, CATALOGUE)}")
     return metric
+
+
+def _metric(
+    matrix: Matrix, workload: WorkloadSpec, name: str | None
+) -> tuple[str, tuple[str, ...]]:
+    """The metric; or an empty name, and what it is to be chosen from: of benchmarks alone."""
+    asked, of_benchmarks = matrix.spec.question or QuestionSpec(), workload.benchmark is not None
+    metrics = metrics_of(asked, of_benchmarks=of_benchmarks)
+    if name is None and of_benchmarks and (len(metrics) > 1 or "*" in metrics[0]):
+        return "", metrics
+    return metric_of(matrix, name or metrics[0]), ()

@@ -27,6 +27,9 @@ class Request(Frozen):
     matrix_text: str
     workload: str
     metric: str
+    """Of benchmarks, where none was named, empty until the one that moved most is chosen."""
+    patterns: tuple[str, ...] = ()
+    """What it is chosen from: names of metrics, whose ``*`` stands for anything."""
     good: str
     """As on the command line: a toolchain, with settings after a ``+``."""
     bad: str

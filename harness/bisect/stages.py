@@ -1,13 +1,14 @@
 """The stages of a bisection: ends, survey, releases, toggles, sites, source, commits."""
 
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness.bisect import sentences
+from harness.bisect.choose import ROUNDS, choose_metric
 from harness.bisect.commits.stage import search_commits
-from harness.bisect.compare import Classifier, EndsEffect
+from harness.bisect.compare import Classifier, EndsEffect, build_ends, is_worse
 from harness.bisect.points import Effect, Finding, Point, Span, State, point_of
 from harness.bisect.prepare import Setup
 from harness.bisect.program.requirements import Blamed, screen_requirements
@@ -64,8 +65,9 @@ class Descent:
         Raises:
             HarnessError: an end does not build or does not run, so nothing can be compared.
         """
+        chosen = self._choose() if self.setup.request.patterns else ""
         classifier = self.compare(self.span)
-        yield self._ends(classifier.effect)
+        yield self._ends(classifier.effect, chosen)
         searched = classifier if self.changed else (yield from self._survey())
         if searched is None:
             return
@@ -86,6 +88,21 @@ class Descent:
             )
         yield from self._unless_stopped("commits", self._commits(), "the commits were not searched")
 
+    def _choose(self) -> str:
+        """Take the metric that moved most of those that the request stands for; says so."""
+        setup, ends = self.setup, (self.span.good, self.span.bad)
+        build_ends(setup.runner, ends)
+        rounds: dict[int, dict[str, Mapping[str, float | None]]] = {}
+        for record in setup.runner.records_of(ends, ROUNDS):
+            if record.ok or record.partial:
+                rounds.setdefault(record.round, {})[record.variant] = record.metrics
+        good, bad = (end.name for end in ends)
+        rows = [(found[good], found[bad]) for found in rounds.values() if {good, bad} <= set(found)]
+        metric, count = choose_metric(rows, setup.request.patterns, setup.request.smallest)
+        setup.runner.metric = metric
+        self.setup = replace(setup, request=setup.request.model_copy(update={"metric": metric}))
+        return f"; of {count} metrics of its benchmarks it moved most in {ROUNDS} rounds before"
+
     def _unless_stopped(
         self, kind: StageKind, stages: Iterator[Stage], otherwise: str
     ) -> Iterator[Stage]:
@@ -104,11 +121,11 @@ class Descent:
             self._classifiers[names] = classifier
         return self._classifiers[names]
 
-    def _ends(self, effect: EndsEffect) -> Stage:
+    def _ends(self, effect: EndsEffect, chosen: str) -> Stage:
         worse = is_worse(self.setup.request.metric, effect)
         self.changed = None if effect.decision == "undecided" else worse
         answer = sentences.of_ends(self.setup.request, self.span, effect, self.unit, worse=worse)
-        return self._stage("ends", _measured(self.span, effect), answer, title="Both ends")
+        return self._stage("ends", _measured(self.span, effect), answer + chosen, title="Both ends")
 
     def _survey(self) -> Generator[Stage, None, Classifier | None]:
         """Nothing is worse at the end: has a change come and gone on the way?
@@ -289,16 +306,6 @@ class Descent:
     def _steps(self, findings: Iterable[Finding]) -> tuple[Step, ...]:
         command = self.setup.runner.command
         return tuple(Step(finding=f, command=command(f.point)) for f in findings)
-
-
-def is_worse(metric: str, effect: EndsEffect) -> bool:
-    """Whether the bad end is shown to be worse; or to differ, if neither direction is worse."""
-    if effect.decision != "changed":
-        return False
-    direction = describe(metric).direction
-    if effect.sign == 0 or direction == "neutral":
-        return True
-    return (effect.sign > 0) == (direction == "lower is better")
 
 
 def _measured(span: Span, effect: EndsEffect) -> tuple[Finding, Finding]:

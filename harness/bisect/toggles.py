@@ -1,7 +1,7 @@
 """Which toggles explain the change: all by which both points differ are screened in groups."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,7 +71,8 @@ class _Toggles:
         workload = setup.request.workload
         cells = tuple(Cell(workload=workload, variant=variant.name) for variant in variants)
         plan = Plan(variants=variants, cells=cells, rounds=0, seed=setup.request.seed)
-        self._matrix = _asking(setup, span)
+        request = setup.request
+        self._matrix = _asking(setup, span, (request.metric,))
         self._question = resolve_question(self._matrix.spec, plan)
         toolchains = {point.toolchain.name: point.toolchain for point in points}
         sources = {(workload, text): s for text, s in self._runner.sources.items()}
@@ -79,7 +80,8 @@ class _Toggles:
             self._matrix, plan, self._question, toolchains, sources, setup.cache, setup.say
         )
         self._workload, self._metric = workload, setup.request.metric
-        prepared = Prepared(self._matrix, toolchains, sources, self.plan, setup.cache)
+        built = _asking(setup, span, request.patterns or (request.metric,))  # as the ends were
+        prepared = Prepared(built, toolchains, sources, self.plan, setup.cache)
         self._sets = Screening(prepared, self._runner, self.plan, variants, workload, setup.say)
 
     def run(self) -> Toggled:
@@ -152,12 +154,12 @@ def finding_of(
     return Finding(point=point, state=state, reason=reason or taken, **effect.model_dump())
 
 
-def _asking(setup: Setup, span: Span) -> Matrix:
+def _asking(setup: Setup, span: Span, metrics: Sequence[str]) -> Matrix:
     """The matrix with the question about both points, and their toolchains."""
     spec = setup.matrix.spec
     asked = (spec.question.suspects if spec.question else None) or []
     question = QuestionSpec(
-        baseline=span.older.name, candidate=span.newer.name, metrics=[setup.request.metric],
+        baseline=span.older.name, candidate=span.newer.name, metrics=list(metrics),
         suspects=[*asked, SuspectSpec(auto=True)],
     )  # fmt: skip
     changed = {"question": question, "gates": [], "go": _toolchains(setup, span)}

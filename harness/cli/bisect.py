@@ -24,7 +24,10 @@ from harness.matrix.load import load
 @click.option("--good", help="The good toolchain; by default the question's baseline.")
 @click.option("--bad", help="The bad toolchain; by default the question's candidate.")
 @click.option("--workload", help="The workload; needed if the matrix has several.")
-@click.option("--metric", help="The metric; by default the question's first.")
+@click.option(
+    "--metric",
+    help="The metric; by default the question's first, or that of the benchmarks that moved most.",
+)
 @click.option(
     "--repo", "repository", type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A clone of Go's source repository, to find the commit.",

@@ -6,10 +6,9 @@ from statistics import median
 
 from harness.analysis.models import Comparison, Verdict
 from harness.bisect import sentences as told
-from harness.bisect.compare import EndsEffect
+from harness.bisect.compare import EndsEffect, is_worse
 from harness.bisect.points import Finding, Span
 from harness.bisect.record import Request
-from harness.bisect.stages import is_worse
 from harness.explain.record import Cause, Change, Explanation
 from harness.metrics.catalogue import Metric, describe
 from harness.report import wording

@@ -97,7 +97,7 @@ def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()
     listed = (s.experiment for s in asked.suspects or () if s.experiment is not None)
     suspects = toggled if asked.suspects is None else tuple(dict.fromkeys(listed))
     suspects = () if plan.suspects else suspects
-    own = {w.name: _metrics_of(asked, of_benchmarks=w.benchmark is not None) for w in workloads}
+    own = {w.name: metrics_of(asked, of_benchmarks=w.benchmark is not None) for w in workloads}
     metrics = _all_of(own.values())
     share, floor = asked.margin.share, asked.margin.at_least
     question = Question(baseline, candidate, suspects, metrics, share, asked.limit, floor, own)
@@ -106,7 +106,8 @@ def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()
     return question
 
 
-def _metrics_of(asked: QuestionSpec, *, of_benchmarks: bool) -> tuple[str, ...]:
+def metrics_of(asked: QuestionSpec, *, of_benchmarks: bool) -> tuple[str, ...]:
+    """What is asked of a workload: names of metrics, and patterns of benchmarks' own."""
     if of_benchmarks:
         return tuple(dict.fromkeys(asked.metrics or _OF_BENCHMARKS))
     named = tuple(dict.fromkeys(asked.program_metrics))

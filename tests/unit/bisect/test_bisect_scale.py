@@ -11,14 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.analysis.stats.scale import scale_of
-from harness.bisect.compare import Classifier, EndsEffect, Measured
+from harness.bisect.compare import Classifier, EndsEffect, Measured, is_worse
 from harness.bisect.effect import effect_of
 from harness.bisect.page import bisection_markdown, render_bisection
 from harness.bisect.points import Finding, Point, Span
 from harness.bisect.record import Bisection, Request, Stage, Step
 from harness.bisect.search import first_change
 from harness.bisect.sentences import against, of_ends
-from harness.bisect.stages import is_worse
 from harness.errors import HarnessError
 
 REQUEST = Request(matrix="m.yaml", matrix_text="", workload="w", metric="allocs.objects",
