@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from harness.init.programs import Program
 from harness.init.survey import Benchmarks, Survey
 from harness.models import Frozen
+from harness.text.words import listed
 
 _BUDGET = 15 * 60.0
 """Seconds that the first run may take."""
@@ -14,10 +15,10 @@ _MIN, _MAX = 5, 10
 """Rounds; with fewer than five no interval is worth a decision."""
 _GROUPS = 8
 """Groups in which some 16 suspects are turned back where one of them is to blame, each with a build
-of its own: two decisions, and up to three for each of four halvings
-(``analysis.screening.search``), of which not all need a build."""
-_GROUP_TRIALS = 3 * 8
-"""Trials of a group: both sides of the question beside it, in 8 rounds."""
+of its own: all of them, up to two for each of four halvings, and the rest
+(``analysis.screening.search``), of which some need no build."""
+_GROUP_TRIALS = 3 * 5
+"""Trials of a group: both sides of the question beside it, in five rounds; three are the fewest."""
 _UNKNOWN = 60.0
 """Seconds of a trial that had not ended when it was tried: ``trials.timeout`` of the draft."""
 _OWN = 10.0
@@ -58,8 +59,8 @@ def runnable(found: Survey, scale: Scale) -> list[Workload]:
 def scale_of(found: Survey, lanes: int) -> Scale:
     """The most that a run does within the budget, from how long builds and trials took.
 
-    The workloads that take longest are left out first; where one alone takes too long, its
-    suspects; then rounds.
+    Suspects are left out first: a run that shows a change tells what to ask next. Then come the
+    workloads that take longest, and then rounds.
     """
     everything = runnable(found, Scale())
     if not everything or any(w.build is None for w in everything):
@@ -72,9 +73,8 @@ def scale_of(found: Survey, lanes: int) -> Scale:
 def _choices(everything: Sequence[Workload], lanes: int) -> Iterator[Scale]:
     """From all to the least, in the order of preference."""
     longest_first = sorted(everything, key=_length, reverse=True)
-    fewer = range(len(longest_first))
     for auto, rounds, left_out in (
-        *((True, _MAX, n) for n in fewer), *((False, _MAX, n) for n in fewer),
+        (True, _MAX, 0), *((False, _MAX, n) for n in range(len(longest_first))),
         (False, _MIN, len(longest_first) - 1),
     ):  # fmt: skip
         yield Scale(
@@ -95,6 +95,7 @@ def _trial(workload: Workload) -> float:
 def _seconds(active: Sequence[Workload], lanes: int, rounds: int, *, auto: bool) -> float:
     """The newer Go's builds are there already, as each program was tried with it."""
     builds = sum(w.build or 0.0 for w in active)
+    lanes = 1 if any(isinstance(w, Program) and w.has_fixed_port for w in active) else lanes
     trial = sum(map(_trial, active)) / lanes
     screened = _GROUPS * (builds + _GROUP_TRIALS * trial) if auto else 0.0
     return _OWN + builds + 2 * rounds * trial + screened
@@ -109,6 +110,5 @@ def _told(scale: Scale, everything: Sequence[Workload]) -> str:
     why = f"a build of {slow.name} took {slow.build:.0f} s and a trial {trial}"
     if scale.long:
         return f"no less would answer: {why}"
-    names = " and ".join(w.name for w in left)
-    what = [*([names] if left else []), *([] if scale.auto else ["suspects"])]
-    return f"without {', '.join(what)}, to keep it below 15 min: {why}"
+    what = listed([*(w.name for w in left), *(() if scale.auto else ("suspects",))])
+    return f"without {what}, to keep it below 15 min: {why}"

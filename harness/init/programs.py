@@ -73,6 +73,11 @@ class Program(Frozen):
     """Seconds of one trial; ``None`` where it had not ended, or was not tried."""
 
     @property
+    def has_fixed_port(self) -> bool:
+        """Whether two of its trials cannot run at once."""
+        return self.server is not None and self.server.fixed_port is not None
+
+    @property
     def doubt(self) -> str | None:
         """Why it may not run as it is."""
         if self.reason is not None:

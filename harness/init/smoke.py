@@ -28,7 +28,7 @@ from harness.trial.request import TrialRequest
 
 _SECONDS = 10.0
 """How long a program may run."""
-_SERVED = 10.0
+_SERVED = 7.5
 """Seconds of a trial of a server, as it is drafted: load of 5 s, and its other phases."""
 _PER_BENCHMARK = 0.35
 """Seconds of a benchmark with ``time: 200ms``, with the shorter rounds that come before."""

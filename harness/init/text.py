@@ -164,7 +164,7 @@ def _benchmark_entry(workload: Benchmarks) -> Iterator[str]:
 
 def _trials(found: Survey, scale: Scale) -> Iterator[str]:
     active = _chosen(found, scale)[0]
-    fixed = any(isinstance(w, Program) and w.server and w.server.fixed_port for w in active)
+    fixed = any(isinstance(w, Program) and w.has_fixed_port for w in active)
     lanes = ", lanes: 1" if fixed else ""
     yield "# Rounds go on until the question is decided or max is reached."
     yield f"trials: {{min: 5, max: {scale.rounds}, timeout: 60s{lanes}}}"

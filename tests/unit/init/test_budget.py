@@ -1,7 +1,7 @@
 import pytest
 
 from harness.init.budget import Scale, runnable, scale_of
-from harness.init.programs import Program
+from harness.init.programs import Program, Server
 from harness.init.survey import Benchmarks, Survey
 from harness.init.text import matrix_text, remarks
 from harness.init.versions import Versions
@@ -28,7 +28,7 @@ def test_a_project_that_builds_in_a_minute_is_asked_everything_within_15_minutes
     ("build", "trial", "auto", "active", "rounds", "long"),
     [
         (5.0, 1.0, True, 4, 10, False),
-        (20.0, 2.0, True, 2, 10, False),
+        (20.0, 2.0, False, 4, 10, False),
         (100.0, 5.0, False, 4, 10, False),
         (200.0, 20.0, False, 2, 10, False),
         (60.0, 100.0, False, 1, 5, False),
@@ -76,15 +76,23 @@ def test_half_of_the_places_are_for_benchmarks() -> None:
 
 
 def test_what_takes_longest_is_left_out_first() -> None:
-    found = survey(program("slow", 1.0, 30.0), program("fast", 1.0, 1.0))
+    found = survey(program("slow", 1.0, 90.0), program("fast", 1.0, 1.0))
 
     scale = scale_of(found, lanes=2)
 
-    assert scale.auto
     assert scale.without == frozenset({"slow"})
     assert scale.told == (
-        "without slow, to keep it below 15 min: a build of slow took 1 s and a trial took 30.0 s"
+        "without slow and suspects, to keep it below 15 min: a build of slow took 1 s and a trial "
+        "took 90.0 s"
     )
     text = matrix_text(found, VERSIONS, scale)
     assert "\n  - name: fast\n" in text
     assert "\n  # - name: slow\n" in text
+
+
+def test_a_fixed_port_takes_all_lanes() -> None:
+    server = Server(fixed_port="8080")
+    free = survey(program("a", 1.0, 8.0))
+    fixed = survey(program("a", 1.0, 8.0).model_copy(update={"server": server}))
+
+    assert (scale_of(free, lanes=2).auto, scale_of(fixed, lanes=2).auto) == (True, False)
