@@ -10,7 +10,8 @@ pytestmark = pytest.mark.toolchain
 
 MATRIX = """\
 go: [go1.24.3]
-experiments: [[], [noswissmap], [nospinbitmutex]]
+experiments: [[], [noswissmap]]
+include: [{go: go1.24.3, env: {GOGC: "50"}}]
 workloads:
   - {name: small, package: ./go_fixtures/livemap, args: ["-entries=10"]}
   - {name: broken, package: ./go_fixtures/livemap, args: ["-entries=x"]}
