@@ -92,9 +92,8 @@ def test_the_command_in_the_report_makes_the_same_binary(
     assert record.error is None
     place = tmp_path / "elsewhere"
     place.mkdir()
-    subprocess.run(
-        ["/bin/sh", "-c", record.command], check=True, cwd=place, env={"HOME": str(tmp_path)}
-    )
+    environment = {"HOME": str(tmp_path), "GOCACHE": str(new.build_cache(cache))}
+    subprocess.run(["/bin/sh", "-c", record.command], check=True, cwd=place, env=environment)
     assert (place / "program").read_bytes() == Path(record.binary).read_bytes()
 
 
