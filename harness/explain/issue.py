@@ -112,7 +112,7 @@ def _conditions(known: Explanation, manifest: Manifest) -> Iterator[str]:
     for record in manifest.toolchains:
         if record.name in sides:
             version = "" if record.version == record.name else f": {record.version}"
-            yield plain(f"{record.name}{version}, from {record.provider}")
+            yield plain(f"{record.name}{version} ({record.provider})")
     host = manifest.host
     pages = re.search(r"\[(\w+)\]", host.transparent_hugepages)
     machine = [host.cpu, f"{host.cpus} CPUs", amount(host.memory, "bytes"),

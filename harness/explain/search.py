@@ -16,6 +16,7 @@ from harness.explain import sentences
 from harness.explain.cure import Remedy, is_like_older, remedy_of
 from harness.explain.prepare import Inquiry
 from harness.explain.record import Cause, Change, Cure, Explanation, Where
+from harness.matrix.models import QuestionSpec
 from harness.metrics.catalogue import describe
 from harness.run.store import Run, read_trials
 
@@ -112,8 +113,11 @@ class Search:
                 yield self._compare(workload, metric).answer
 
     def _verdict(self) -> Verdict:
+        """On both versions, whatever else was measured."""
         run = Run.load(self.inquiry.directory)
-        return conclude(run, evidence=read_evidence(run))
+        asked = run.manifest.matrix.question or QuestionSpec()
+        verdict = conclude(run, evidence=read_evidence(run))
+        return sentences.between(verdict, asked.baseline, asked.candidate)
 
     def _tell_where(self, verdict: Verdict) -> None:
         changed = {change.workload for change in self._changed()}
@@ -187,7 +191,7 @@ class Search:
         try:
             point = remedy.apply(setup)
         except HarnessError as error:
-            answer = f"the cure could not be checked in {newer}: {error}"
+            answer = f"the cure could not be checked: {error}"
             return Cure(what=remedy.what, answer=answer)
         if point.name == setup.span.older.name:
             answer = f"{newer} with {remedy.what} is {point.name}: there is nothing else"
@@ -208,7 +212,6 @@ class Search:
         moved = [
             c.metric for c in self._verdict().comparisons
             if c.workload == setup.request.workload and c.changed and not c.primary
-            and c.candidate in (span.older.name, span.newer.name)
         ]  # fmt: skip
         records = [r for r in setup.runner.records if r.ok]
         names = (span.older.name, span.newer.name, cured.name)

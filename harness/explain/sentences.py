@@ -77,6 +77,12 @@ def _got_worse(comparison: Comparison) -> bool:
     return (comparison.decision == "increase") == more_is_worse
 
 
+def between(verdict: Verdict, baseline: str | None, candidate: str | None) -> Verdict:
+    """A verdict with the comparisons of two variants alone."""
+    own = [c for c in verdict.comparisons if (c.baseline, c.candidate) == (baseline, candidate)]
+    return verdict.model_copy(update={"comparisons": tuple(own)})
+
+
 def moved(verdict: Verdict, changes: Sequence[Change]) -> Iterator[str]:
     """What other metrics changed, a sentence for each workload."""
     asked = {(change.workload, change.metric) for change in changes}

@@ -64,8 +64,8 @@ def test_what_a_maintainer_asks_for_is_told_and_nothing_of_the_machine_s_own(
             "- program orders: package `./cmd/orders` of no module, run with "
             "`'-data=…/in.csv' '-token=…' 'BEGIN { a[$1] < 2 }'`"
         ),
-        "- go1.23.9, from test",
-        "- go1.24.3, from test",
+        "- go1.23.9 (test)",
+        "- go1.24.3 (test)",
         "- cpu, 2 CPUs, 16.0 GiB, Linux 6.1 x86\\_64, transparent huge pages: madvise",
     ):
         assert line in told.splitlines()

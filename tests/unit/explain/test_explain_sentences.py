@@ -12,7 +12,15 @@ from harness.analysis.models import Comparison, Decision
 from harness.bisect.compare import EndsEffect
 from harness.bisect.points import Finding, Span, State
 from harness.bisect.record import Request
-from harness.explain.sentences import change_of, headline, most_telling, moved, of_cure, weight
+from harness.explain.sentences import (
+    between,
+    change_of,
+    headline,
+    most_telling,
+    moved,
+    of_cure,
+    weight,
+)
 from harness.metrics.catalogue import describe
 
 SPAN = Span(older=point("go1.23.9"), newer=point("go1.24.3"), regression=True)
@@ -160,11 +168,11 @@ def test_what_got_worse_is_followed_first_and_nothing_within_its_margin(
 
 def test_other_metrics_that_moved_are_told_but_not_what_was_asked() -> None:
     def measure(_workload: str, variant: str, number: int) -> dict[str, float | None]:
-        grown = 1.5 if variant.startswith("go1.24.3") else 1.0
+        grown = {"go1.23.9": 1.0, "go1.24.3": 1.5}.get(variant, 4.0)
         return {"rss.peak": grown * MIB + number, "wall": grown, "gc.cycles": 9.0}
 
     run = make_run(measure)
-    verdict = make_verdict(run, "go1.23.9", "go1.24.3")
+    verdict = between(make_verdict(run, "go1.23.9", "go1.24.3"), "go1.23.9", "go1.24.3")
     asked = change_of(_request().model_copy(update={"workload": "large-buffers"}), SPAN, MORE)
     (told,) = moved(verdict, [asked])
     assert told.startswith("large-buffers: wall +50")
