@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.bisect.record import Stage
 from harness.explain.record import Explanation, Request
-from harness.explain.story import parts, rows
+from harness.explain.story import parts, rows, title
 from harness.matrix.models import WorkloadSpec
 from harness.report.markdown import code, plain
 from harness.report.wording import sentence
@@ -28,7 +28,7 @@ def render_issue(known: Explanation, manifest: Manifest) -> str:
     """The whole text."""
     request = known.request
     blocks = [
-        f"## {plain(without_places(_title(request)))}",
+        f"## {plain(without_places(_title(known)))}",
         plain(without_places(sentence(known.headline))),
         *_unfinished(known),
         "### What was measured",
@@ -93,8 +93,9 @@ def _public(words: Sequence[str]) -> list[str]:
     return [without_places(word) for word in without_secrets(words)]
 
 
-def _title(request: Request) -> str:
-    return f"{request.subject}: {request.older} to {request.newer}"
+def _title(known: Explanation) -> str:
+    request = known.request
+    return f"{title(known)}: {request.older} to {request.newer}"
 
 
 def _unfinished(known: Explanation) -> Iterator[str]:

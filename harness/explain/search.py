@@ -17,14 +17,15 @@ from harness.explain.cure import Remedy, is_like_older, remedy_of
 from harness.explain.prepare import Inquiry
 from harness.explain.record import Cause, Change, Cure, Explanation, Where
 from harness.matrix.models import QuestionSpec
-from harness.metrics.catalogue import describe
+from harness.metrics.catalogue import describe, is_of_benchmarks
 from harness.run.store import Run, read_trials
 
 _FOLLOWED = (
     "rss.peak", "tree.rss.peak", "rss.avg", "heap.live", "allocs.bytes", "allocs.objects",
     "gc.cpu", "cpu.user", "wall", "requests.rate",
 )  # fmt: skip
-"""Metrics of which one is followed where the question's own did not change."""
+"""Metrics of which one is followed where the question's own did not change; of benchmarks it is one
+of theirs, since totals depend on how often they ran."""
 _ROUNDS = 5
 """Rounds of both ends, at least, before other metrics are judged where the first did not change."""
 
@@ -108,7 +109,8 @@ class Search:
             return
         for workload in self.inquiry.workloads:
             own = [c for c in verdict.comparisons if c.workload == workload]
-            metric = sentences.most_telling([c for c in own if c.changed], _FOLLOWED)
+            telling = [c.metric for c in own if is_of_benchmarks(c.metric)] or _FOLLOWED
+            metric = sentences.most_telling([c for c in own if c.changed], telling)
             if metric is not None:
                 yield self._compare(workload, metric).answer
 

@@ -151,7 +151,8 @@ def headline(known: Explanation) -> str:
     parts = [c.answer for c in known.changes if not c.changed and c.workload in followed]
     parts += [part for cause in known.causes for part in _of_cause(cause, answers)]
     parts += [
-        f"{c.metric} of {c.workload} has the same cause as that of {c.same_as}"
+        f"{c.metric} of {c.workload} has the same cause"
+        + ("" if c.same_as == c.workload else f" as that of {c.same_as}")
         for c in changed
         if c.same_as
     ]

@@ -53,6 +53,13 @@ class Part(Frozen):
     """The index of the cause that it belongs to."""
 
 
+def title(known: Explanation) -> str:
+    """What was measured, as the command line names it; or else the workloads' names."""
+    names = list(dict.fromkeys(change.workload for change in known.changes))
+    unnamed = known.request.subject in ("matrix.yaml", ".") and names
+    return ", ".join(names) if unnamed else known.request.subject
+
+
 def rows(known: Explanation) -> list[Row]:
     """What changed and what did not."""
     return [_row(change) for change in known.changes]
@@ -68,8 +75,14 @@ def _row(change: Change) -> Row:
         workload=change.workload, metric=change.metric, before=before, after=after,
         change=against(effect, change.unit), interval=interval_of(effect, change.unit),
         rounds=effect.rounds,
-        decision=f"the same cause as {change.same_as}" if change.same_as else tone, tone=tone,
+        decision=_decision(change, tone), tone=tone,
     )  # fmt: skip
+
+
+def _decision(change: Change, tone: str) -> str:
+    if not change.same_as:
+        return tone
+    return "the same cause" + ("" if change.same_as == change.workload else f" as {change.same_as}")
 
 
 def _values(change: Change) -> tuple[str, str]:

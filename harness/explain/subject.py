@@ -128,7 +128,8 @@ def _own(
     for entry in draft["workloads"]:
         place = entry.get("benchmark") or entry
         package = Path(directory, place["package"])
-        place["package"] = str(package) if package.is_absolute() else f"./{package.as_posix()}"
+        relative = "." if package == Path() else f"./{package.as_posix()}"
+        place["package"] = str(package) if package.is_absolute() else relative
     return draft
 
 

@@ -68,6 +68,20 @@ def test_an_experiment_is_found_and_its_cure_checked(bare: Project) -> None:
     assert compared.returncode == 0
 
 
+def test_where_a_time_is_asked_about_too_toggles_are_built_as_both_versions(
+    project: Project,
+) -> None:
+    project.write(
+        "question: {metrics: [wall, rss.peak]}\ngo: [go1.24.3]\nworkloads:\n"
+        '  - {name: livemap, package: ./go_fixtures/livemap, args: ["-entries=100000"]}\n'
+    )
+    ends = ("--from", "go1.24.3+noswissmap", "--to", "go1.24.3")
+    project.gomatrix("explain", *ends, "--smallest", "20%", "--seed", "3")
+    (cause,) = [c for c in _found(project).causes if c.metric == "rss.peak"]
+    assert cause.cure is not None
+    assert cause.cure.restored
+
+
 def test_where_nothing_changed_it_says_how_much_it_would_have_seen(bare: Project) -> None:
     words = ("explain", "go_fixtures/largebuffers", "--from", "go1.24.3+noswissmap", "--to",
              "go1.24.3", "--json")  # fmt: skip

@@ -121,6 +121,9 @@ def test_the_headline_goes_from_the_change_to_the_cure() -> None:
     same_cause = "rss.peak of importer has the same cause as that of orders"
     assert headline(known) == f"{known.headline}; {same_cause}"
     first, second = known.changes
+    own = first.model_copy(update={"metric": "rss.end", "same_as": "orders"})
+    both = known.model_copy(update={"changes": (first, own)})
+    assert headline(both) == f"{known.headline}; rss.end of orders has the same cause"
     followed = known.model_copy(update={"causes": (), "changes": (first,)})
     assert headline(followed) == first.answer
     same = second.model_copy(

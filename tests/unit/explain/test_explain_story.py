@@ -1,11 +1,12 @@
 """The story of an explanation: what each step says, in which order."""
 
+import pytest
 from explained import MIB, NEWER, OLDER, explanation, finding
 
 from harness.bisect.compare import EndsEffect
 from harness.bisect.record import Stage, StageKind, Step
 from harness.explain.record import Cause, Change, Explanation
-from harness.explain.story import Part, parts, rows
+from harness.explain.story import Part, parts, rows, title
 
 
 def test_a_row_has_both_values_the_change_and_its_cause() -> None:
@@ -15,6 +16,19 @@ def test_a_row_has_both_values_the_change_and_its_cause() -> None:
         "+59.8 % to +60.2 %", "worse", "worse"
     )  # fmt: skip
     assert (second.decision, second.tone) == ("the same cause as orders", "worse")
+    known = explanation()
+    own = known.changes[0].model_copy(update={"metric": "rss.end", "same_as": "orders"})
+    (row,) = rows(known.model_copy(update={"changes": (own,)}))
+    assert row.decision == "the same cause"
+
+
+@pytest.mark.parametrize("subject", ["matrix.yaml", "."])
+def test_what_has_no_name_of_its_own_is_called_by_its_workloads(subject: str) -> None:
+    known = explanation()
+    assert title(known) == "./cmd/orders"
+    request = known.request.model_copy(update={"subject": subject})
+    assert title(known.model_copy(update={"request": request})) == "orders, importer"
+    assert title(known.model_copy(update={"request": request, "changes": ()})) == subject
 
 
 def _row_of(effect: EndsEffect, *, worse: bool | None) -> tuple[str, ...]:
