@@ -1,12 +1,13 @@
 """What each entry may import: a second of imports in each of four processes is a slow run."""
 
+import json
 import subprocess
 import sys
 
 import pytest
 
-HEAVY = ("jinja2", "numpy", "pip", "psutil", "pydantic", "pytest", "rich", "scipy",
-         "scipy.special", "scipy.stats", "vl_convert")  # fmt: skip
+HEAVY = ("harness.version", "jinja2", "numpy", "pip", "psutil", "pydantic", "pytest", "rich",
+         "scipy", "scipy.special", "scipy.stats", "vl_convert")  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,22 @@ def test_an_entry_imports_only_what_it_needs(entry: str, allowed: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.rpartition("loaded:")[2].split()
     assert set(loaded) <= set(allowed.split())
+
+
+def test_a_command_is_loaded_without_validators_and_leaves_no_garbage_to_look_for() -> None:
+    code = """
+import gc, json
+from harness.cli import main
+from harness.models import Frozen
+main(["plan", "--help"], standalone_mode=False)
+def below(model): return [m for c in model.__subclasses__() for m in (c, *below(c))]
+built = [m.__name__ for m in below(Frozen) if m.__pydantic_complete__]
+print("loaded:", json.dumps([gc.get_freeze_count(), gc.isenabled(), built]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    frozen, enabled, built = json.loads(done.stdout.rpartition("loaded:")[2])
+    assert frozen > 20_000
+    assert enabled
+    # of what stands for a key that is not given
+    defaults = {"BuildAxesSpec", "BuildPattern", "BuildSpec", "MarginSpec", "Switch", "TrialsSpec"}
+    assert set(built) <= defaults
