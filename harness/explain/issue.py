@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.bisect.record import Stage
 from harness.explain.record import Explanation, Request
-from harness.explain.story import parts, rows, title
+from harness.explain.story import cost, parts, rows, title
 from harness.matrix.models import WorkloadSpec
 from harness.report.markdown import code, plain
 from harness.report.wording import sentence
@@ -33,8 +33,7 @@ def render_issue(known: Explanation, manifest: Manifest) -> str:
         *_unfinished(known),
         "### What was measured",
         "\n".join(f"- {line}" for line in _conditions(known, manifest)),
-        "### What changed",
-        _table(known),
+        *(["### What changed", _table(known)] if known.changes else []),
         _listed(f"{w.workload}: {w.sentence}" for w in known.where),
     ]
     for part in parts(known):
@@ -107,7 +106,7 @@ def _unfinished(known: Explanation) -> Iterator[str]:
 def _conditions(known: Explanation, manifest: Manifest) -> Iterator[str]:
     names = {cause.workload for cause in known.causes} or {c.workload for c in known.changes}
     for workload in manifest.matrix.workloads:
-        if workload.name in names:
+        if not names or workload.name in names:
             yield f"program {plain(workload.name)}: {_program(workload, manifest)}"
     sides = {re.split("[+ ]", end)[0] for end in (known.request.older, known.request.newer)}
     for record in manifest.toolchains:
@@ -123,8 +122,8 @@ def _conditions(known: Explanation, manifest: Manifest) -> Iterator[str]:
     cpus, probe = manifest.matrix.trials.cpus, manifest.matrix.probe
     added = f"what is added to each program reads the runtime's metrics at its end (probe: {probe})"
     yield (
-        f"measured by gomatrix {plain(manifest.harness)}: {known.trials} trials of {known.builds} "
-        f"builds, in shuffled rounds that hold both versions; GOMAXPROCS={cpus}; "
+        f"measured by gomatrix {plain(manifest.harness)}: {cost(known)}, in shuffled rounds that "
+        f"hold both versions; GOMAXPROCS={cpus}; "
         + ("nothing is added to the program" if probe == "off" else added)
     )
 

@@ -8,7 +8,7 @@ from harness.bisect.page import figures, interval_of
 from harness.bisect.sentences import against
 from harness.explain.issue import command_of, render_issue
 from harness.explain.record import Explanation
-from harness.explain.story import parts, rows, title
+from harness.explain.story import cost, parts, rows, title
 from harness.files.inside import write_inside
 from harness.report.page import render_page
 from harness.run.records import Manifest
@@ -38,6 +38,7 @@ def render_explanation(known: Explanation) -> str:
         "explanation.html.j2",
         known=known,
         title=title(known),
+        cost=cost(known),
         rows=rows(known),
         story=parts(known),
         figures=[figures(cause.bisection) for cause in known.causes],

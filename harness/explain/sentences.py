@@ -140,6 +140,8 @@ def of_cure(span: Span, found: Finding, what: str, metric: Metric) -> str:
 def headline(known: Explanation) -> str:
     """The answer in one sentence, as far as the search has gone."""
     if not known.changes:
+        if known.trials:
+            return f"nothing is known yet: {known.trials} trials do not tell"
         return "nothing has been measured yet"
     changed = [change for change in known.changes if change.changed]
     if not changed:

@@ -60,6 +60,11 @@ def title(known: Explanation) -> str:
     return ", ".join(names) if unnamed else known.request.subject
 
 
+def cost(known: Explanation) -> str:
+    """What was measured, as ``410 trials of 7 builds``; builds are known once a step is done."""
+    return f"{known.trials} trials" + (f" of {known.builds} builds" if known.builds else "")
+
+
 def rows(known: Explanation) -> list[Row]:
     """What changed and what did not."""
     return [_row(change) for change in known.changes]

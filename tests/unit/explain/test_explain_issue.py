@@ -86,6 +86,17 @@ def test_what_a_maintainer_asks_for_is_told_and_nothing_of_the_machine_s_own(
     ]  # fmt: skip
 
 
+def test_what_ended_before_a_comparison_did_says_what_was_measured() -> None:
+    run = make_run(lambda *_: {"rss.peak": 1.0})
+    early = explanation().model_copy(
+        update={"changes": (), "causes": (), "finished": False, "builds": 0, "trials": 22}
+    )
+    told = render_issue(early, run.manifest)
+    assert "- program large-buffers: package `./large`" in told
+    assert "measured by gomatrix 0: 22 trials, in shuffled rounds" in told
+    assert "### What changed" not in told
+
+
 _LINES = st.lists(st.sampled_from(["a", "b", "--- x", "+++ y", "@@ z", "", "\\"]), max_size=30)
 
 

@@ -130,7 +130,9 @@ def test_the_headline_goes_from_the_change_to_the_cure() -> None:
         update={"effect": second.effect.model_copy(update={"decision": "unchanged"})}
     )
     assert headline(known.model_copy(update={"changes": (same,)})) == same.answer
-    assert headline(known.model_copy(update={"changes": ()})) == "nothing has been measured yet"
+    early = known.model_copy(update={"changes": ()})
+    assert headline(early) == "nothing is known yet: 249 trials do not tell"
+    assert headline(early.model_copy(update={"trials": 0})) == "nothing has been measured yet"
 
 
 def test_where_another_metric_is_followed_the_headline_says_so_of_the_first() -> None:
