@@ -25,7 +25,9 @@ def top_of(base: Path) -> Path:
     """
     try:
         return Path(run_git(base, "rev-parse", "--show-toplevel").rstrip("\n")).resolve()
-    except HarnessError:
+    except HarnessError as error:
+        if "not a git repository" not in str(error):
+            raise
         raise HarnessError(
             f"{base} is in no git repository, which commits could be taken from; name a directory "
             "with path:"
