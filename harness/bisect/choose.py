@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from harness.analysis.stats.scale import estimate_of, scale_of
-from harness.bisect.compare import EndsEffect, is_worse
+from harness.bisect.compare import EndsEffect, build_ends, is_worse
 from harness.bisect.effect import effect_of
+from harness.bisect.measure import TrialRunner
+from harness.bisect.points import Point
 from harness.errors import HarnessError
 from harness.metrics.catalogue import matching
 
@@ -18,6 +20,24 @@ _ERROR = 0.01
 
 Row = tuple[Mapping[str, float | None], Mapping[str, float | None]]
 """Metrics of the good and of the bad end in one round."""
+
+
+def choose_among(
+    runner: TrialRunner, ends: tuple[Point, Point], patterns: Sequence[str], smallest: float
+) -> tuple[str, int]:
+    """Measure both ends, the good one first, and choose a metric; see ``choose_metric``.
+
+    Raises:
+        HarnessError: an end does not build, or no round has one of both ends.
+    """
+    build_ends(runner, ends)
+    rounds: dict[int, dict[str, Mapping[str, float | None]]] = {}
+    for record in runner.records_of(ends, ROUNDS):
+        if record.ok or record.partial:
+            rounds.setdefault(record.round, {})[record.variant] = record.metrics
+    good, bad = (end.name for end in ends)
+    rows = [(found[good], found[bad]) for found in rounds.values() if {good, bad} <= set(found)]
+    return choose_metric(rows, patterns, smallest)
 
 
 def choose_metric(rows: Sequence[Row], patterns: Sequence[str], smallest: float) -> tuple[str, int]:

@@ -1,14 +1,14 @@
 """The stages of a bisection: ends, survey, releases, toggles, sites, source, commits."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness.bisect import sentences
-from harness.bisect.choose import ROUNDS, choose_metric
+from harness.bisect.choose import ROUNDS, choose_among
 from harness.bisect.commits.stage import search_commits
-from harness.bisect.compare import Classifier, EndsEffect, build_ends, is_worse
+from harness.bisect.compare import Classifier, EndsEffect, is_worse
 from harness.bisect.points import Effect, Finding, Point, Span, State, point_of
 from harness.bisect.prepare import Setup
 from harness.bisect.program.requirements import Blamed, screen_requirements
@@ -91,14 +91,8 @@ class Descent:
     def _choose(self) -> str:
         """Take the metric that moved most of those that the request stands for; says so."""
         setup, ends = self.setup, (self.span.good, self.span.bad)
-        build_ends(setup.runner, ends)
-        rounds: dict[int, dict[str, Mapping[str, float | None]]] = {}
-        for record in setup.runner.records_of(ends, ROUNDS):
-            if record.ok or record.partial:
-                rounds.setdefault(record.round, {})[record.variant] = record.metrics
-        good, bad = (end.name for end in ends)
-        rows = [(found[good], found[bad]) for found in rounds.values() if {good, bad} <= set(found)]
-        metric, count = choose_metric(rows, setup.request.patterns, setup.request.smallest)
+        request = setup.request
+        metric, count = choose_among(setup.runner, ends, request.patterns, request.smallest)
         setup.runner.metric = metric
         self.setup = replace(setup, request=setup.request.model_copy(update={"metric": metric}))
         return f"; of {count} metrics of its benchmarks it moved most in {ROUNDS} rounds before"

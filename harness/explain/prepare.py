@@ -19,6 +19,7 @@ from harness.golang.cache import default_cache
 from harness.golang.toolchains.resolve import Say
 from harness.matrix.load import Matrix
 from harness.matrix.models import QuestionSpec
+from harness.plan.question import metrics_of
 from harness.run.directory import reserve
 from harness.text.suggestions import did_you_mean
 
@@ -53,13 +54,19 @@ class Inquiry:
         names = [workload.name for workload in self.matrix.spec.workloads]
         return names if self.request.workload is None else [self.request.workload]
 
+    def metrics_of(self, workload: str) -> tuple[str, ...]:
+        """Those that are compared first; of benchmarks, patterns too."""
+        if self.request.metric is not None:
+            return (self.request.metric,)
+        asked = self.matrix.spec.question or QuestionSpec()
+        spec = next(w for w in self.matrix.spec.workloads if w.name == workload)
+        names = metrics_of(asked, of_benchmarks=spec.benchmark is not None)
+        return tuple(n for n in names if spec.benchmark or "*" not in n) or ("rss.peak",)
+
     @property
     def metrics(self) -> list[str]:
-        """Those that are compared first."""
-        if self.request.metric is not None:
-            return [self.request.metric]
-        question = self.matrix.spec.question or QuestionSpec()
-        return [metric for metric in question.program_metrics if "*" not in metric] or ["rss.peak"]
+        """The question's, of all workloads."""
+        return list(dict.fromkeys(m for w in self.workloads for m in self.metrics_of(w)))
 
     def setup(self, workload: str, metric: str, *, better: bool = False) -> Setup:
         """A bisection of one metric of one workload in the same run directory.

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import product
 
 from harness.analysis.conclusion import conclude
 from harness.analysis.evidence import read_evidence
 from harness.analysis.models import Verdict
+from harness.bisect.choose import choose_among
 from harness.bisect.points import Point
 from harness.bisect.prepare import Setup
 from harness.bisect.record import Bisection
@@ -66,12 +66,13 @@ class Search:
             HarnessError: an end does not build or does not run.
         """
         refused: list[HarnessError] = []
-        for workload, metric in product(self.inquiry.workloads, self.inquiry.metrics):
+        for workload in self.inquiry.workloads:
             try:
-                yield self._compare(workload, metric).answer
+                for metric in self._metrics(workload):
+                    yield self._compare(workload, metric).answer
             except HarnessError as error:
                 refused.append(error)
-                yield f"{metric} of {workload} could not be compared: {error}"
+                yield f"{workload} could not be compared: {error}"
         if not self.changes:
             raise refused[0]
         self.refused = tuple(map(str, refused))
@@ -84,6 +85,20 @@ class Search:
 
     def _changed(self) -> list[Change]:
         return [change for change in self.changes if change.changed]
+
+    def _metrics(self, workload: str) -> tuple[str, ...]:
+        """What to compare; of several metrics of benchmarks, the one that moved most."""
+        asked = self.inquiry.metrics_of(workload)
+        if len(asked) == 1 and "*" not in asked[0]:
+            return asked
+        if not any(map(is_of_benchmarks, asked)):
+            return asked
+        self.doing = f"looking which metric of {workload} moved most"
+        setup = self.inquiry.setup(workload, asked[0])
+        with setup.runner.pool:
+            ends = setup.span.good, setup.span.bad
+            metric, _ = choose_among(setup.runner, ends, asked, setup.request.smallest)
+        return (metric,)
 
     def _compare(self, workload: str, metric: str) -> Change:
         """Compare both ends, and note the change."""
