@@ -1,23 +1,28 @@
 """From two versions to the cause: compare, follow what changed, check the cure, step by step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from harness.analysis.conclusion import conclude
 from harness.analysis.evidence import read_evidence
 from harness.analysis.models import Verdict
+from harness.analysis.stats.scale import typical_size
 from harness.bisect.choose import choose_among
+from harness.bisect.compare import EndsEffect
+from harness.bisect.effect import effect_of
 from harness.bisect.points import Point
 from harness.bisect.prepare import Setup
 from harness.bisect.record import Bisection
 from harness.bisect.stages import Descent
 from harness.errors import HarnessError
 from harness.explain import sentences
+from harness.explain.budget import OutOfTime
 from harness.explain.cure import Remedy, is_like_older, remedy_of
 from harness.explain.prepare import Inquiry
 from harness.explain.record import Cause, Change, Cure, Explanation, Where
 from harness.matrix.models import QuestionSpec
 from harness.metrics.catalogue import describe, is_of_benchmarks
+from harness.run.records import TrialRecord
 from harness.run.store import Run, read_trials
 
 _FOLLOWED = (
@@ -107,7 +112,13 @@ class Search:
         setup = self.inquiry.setup(workload, metric)
         with setup.runner.pool:
             descent = Descent(setup, setup.span)
-            effect = descent.compare(setup.span).effect
+            try:
+                effect = descent.compare(setup.span).effect
+            except OutOfTime:
+                known, good, bad = setup.runner.records, setup.span.good, setup.span.bad
+                if early := effect_so_far(known, metric, good.name, bad.name):
+                    self.changes.append(sentences.change_of(setup.request, setup.span, early))
+                raise
             if effect.decision != "changed" and effect.rounds < _ROUNDS:
                 setup.runner.rounds((setup.span.good, setup.span.bad), _ROUNDS - effect.rounds)
             self._note(setup)
@@ -238,3 +249,18 @@ class Search:
         """Count what was built."""
         names = {build.label for build in setup.runner.manifest.builds}
         self._builds |= names
+
+
+def effect_so_far(
+    records: Iterable[TrialRecord], metric: str, good: str, bad: str
+) -> EndsEffect | None:
+    """How two variants compare over the rounds that have both, undecided; ``None`` below two."""
+    rounds: dict[int, dict[str, float]] = {}
+    for record in records:
+        value = record.metrics.get(metric)
+        if record.ok and value is not None:
+            rounds.setdefault(record.round, {})[record.variant] = float(value)
+    pairs = [(row[good], row[bad]) for row in rounds.values() if good in row and bad in row]
+    if len(pairs) < 2:  # noqa: PLR2004 - one has no interval
+        return None
+    return EndsEffect(size=typical_size(pairs), **effect_of(pairs).model_dump())
