@@ -125,7 +125,8 @@ def test_sampled_objects_lie_where_their_allocations_are_resident(
         for kind in ("inuse_space", "resident_space", "zero_space")
     )
     assert held > 32 << 20  # of 64 MiB, by some 120 samples
-    assert 0.99 * held <= resident <= held
+    # the profile's own columns are as of the last collection, and one sample is 0.8 % of them
+    assert 0.97 * held <= resident <= 1.03 * held
     assert zero < 0.01 * held
 
 

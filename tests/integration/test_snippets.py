@@ -22,7 +22,7 @@ experiments: [[], [noswissmap]]
 question: {baseline: go1.23.9, candidate: go1.24.3}
 workloads:
   - {name: large-buffers, package: ./go_fixtures/largebuffers, args: ["-retain-mib=32"]}
-trials: 3
+trials: 5
 """
 
 
@@ -57,6 +57,14 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Project:
     root = tmp_path_factory.mktemp("module")
     (root / "go.mod").write_text("module example.com/orders\n\ngo 1.26\n")
     (root / "main.go").write_text(WORK)
+    return Project(root)
+
+
+@pytest.fixture(scope="session")
+def fixtures(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Programs without a matrix: what is measured here is not the latest run of other pages."""
+    root = tmp_path_factory.mktemp("fixtures")
+    shutil.copytree(FIXTURES, root / "go_fixtures")
     return Project(root)
 
 
