@@ -107,7 +107,6 @@ def test_what_the_runtime_keeps_has_a_name(parts: Project) -> None:
         ("timers", "live heap grew", "): timers, each of which is kept until", "heap.live"),
         ("weak", "live heap grew", "main.watchWeakly, in weak.", "heap.live"),
         ("weak", "live heap grew", "): handles of weak pointers", "heap.live"),
-        ("limit", "GC pacing", "gc.cycles went from", "allocs.bytes"),
         ("garbage", "garbage grew", "not yet swept went from", "heap.objects"),
         ("spans", "runtime metadata grew", "most of it records of spans", "runtime.metadata"),
         ("spans", "growth over time of the runtime's own structures", "second half",
@@ -123,15 +122,14 @@ def test_each_kind_has_its_sentence_and_its_metric(
     (compared,) = (
         c for c in verdict["comparisons"] if (c["workload"], c["metric"]) == (workload, metric)
     )
-    expected = "equivalent" if metric == "allocs.bytes" else "increase"
-    assert compared["decision"] == expected
+    assert compared["decision"] == "increase"
 
 
 def test_kinds_are_not_taken_for_each_other(parts: Project) -> None:
     told = diagnoses(parts)
-    assert list(told["limit"]) == ["GC pacing"]
-    # on a machine with other work the last collection may come late: then it is told as garbage
-    assert list(told["percent"]) in (["GC pacing"], ["garbage grew"])
+    # where the last collection comes by chance, the same is told as garbage
+    for workload in ("percent", "limit"):
+        assert list(told[workload]) in (["GC pacing"], ["garbage grew"])
     queues = [w for w, found in told.items() for name in found if name.startswith("queue of")]
     assert queues == ["finalizers", "cleanups"]
 
