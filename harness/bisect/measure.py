@@ -80,6 +80,12 @@ class TrialRunner(GrowingRun):
         """What a variant is built from."""
         return self.sources[variant.made_with.source]
 
+    def request_of(self, point: Point) -> BuildRequest:
+        """What a point needs built."""
+        variant = self.variant_of(point)
+        source = self.source_of(variant)
+        return build_request(self.manifest.matrix, source, point.toolchain, variant)
+
     def command(self, name: str) -> str:
         """The command that builds a point; empty if it was never built."""
         variant = next((v for v in self.manifest.plan.variants if v.name == name), None)
@@ -98,12 +104,10 @@ class TrialRunner(GrowingRun):
         return self._problems[point.name]
 
     def _make(self, point: Point) -> str | None:
-        variant = self.variant_of(point)
-        source = self.source_of(variant)
-        newer = source.needs_newer(point.toolchain.version, variant.made_with.go_line)
-        if newer:
+        variant, request = self.variant_of(point), self.request_of(point)
+        version, line = point.toolchain.version, variant.made_with.go_line
+        if newer := request.source.needs_newer(version, line):
             return newer
-        request = build_request(self.manifest.matrix, source, point.toolchain, variant)
         return self.build_variants([variant], [request])[0].error
 
     def rounds(self, points: Sequence[Point], count: int) -> list[dict[str, Measured]]:

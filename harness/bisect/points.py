@@ -1,13 +1,13 @@
 """Points of a bisection, and what measuring them tells."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal
+from typing import Literal, Self
 
 from harness.golang.toolchains.resolve import Toolchain
 from harness.matrix.models import BuildPattern, BuildSpec
 from harness.matrix.names import variant_name
 from harness.models import Frozen
-from harness.plan.variants import Conditions
+from harness.plan.variants import Conditions, Variant
 
 State = Literal["good", "bad", "doubtful", "unresolved"]
 """``doubtful``: measured as often as allowed, and still like neither end; ``unresolved``: it does
@@ -29,6 +29,14 @@ class Point(Frozen):
     """Build settings that belong to its toolchain, in the place of the same in ``build``."""
     env: dict[str, str] | None = None
     """``None`` for the run environment that all points have."""
+
+    @classmethod
+    def of(cls, variant: Variant, toolchain: Toolchain) -> Self:
+        """A variant of a toolchain, with build settings and run environment of its own."""
+        return cls(
+            name=variant.name, toolchain=toolchain, settings=variant.settings,
+            build=variant.made_with, env=variant.env,
+        )  # fmt: skip
 
 
 def point_of(

@@ -77,8 +77,7 @@ def _with_commit(setup: Setup, commit: str, *, lacking: bool) -> Point:
     how = "with" if lacking else "without"
     text = f"{runner.variant_of(newer).made_with.source}~{how}-{commit[:12]}"
     base = with_commit(source, repository, commit, setup.cache, reverse=not lacking)
-    runner.sources[text] = setup.locate(base)
-    return at_source(newer, text, setup)
+    return at_source(newer, text, base, setup)
 
 
 def _turned_back(setup: Setup, chosen: list[Suspected]) -> Point:
@@ -94,10 +93,7 @@ def _turned_back(setup: Setup, chosen: list[Suspected]) -> Point:
         if suspect.kind == "patch":
             raise HarnessError(f"{suspect.name} is a patch, which was applied to another source")
     variant = turned_back(setup.runner.variant_of(newer), chosen, toolchain.experiments)
-    return Point(
-        name=variant.name, toolchain=toolchain, settings=variant.settings,
-        build=variant.made_with, env=variant.env,
-    )  # fmt: skip
+    return Point.of(variant, toolchain)
 
 
 def _patched(setup: Setup, patch: str) -> Point:

@@ -24,3 +24,13 @@ def run_git(directory: Path, *arguments: str) -> str:
         message = done.stderr.strip() or "it has no such commit"
         raise HarnessError(f"git {arguments[0]} in {directory}, {arguments[-1]!r}: {message}")
     return done.stdout
+
+
+def hash_of(repository: Path, ref: str) -> str:
+    """The full hash of a commit, branch or tag.
+
+    Raises:
+        HarnessError: there is none, or there is no git.
+    """
+    query = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    return run_git(repository, *query).strip()

@@ -4,7 +4,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from harness.errors import HarnessError
-from harness.golang.git import run_git
+from harness.golang.git import hash_of, run_git
 from harness.golang.versions import GoVersion
 from harness.matrix.names import RELEASE
 from harness.models import Frozen
@@ -168,9 +168,10 @@ def _place_release(repository: Path, name: str, *, earlier: bool) -> Place:
 
 
 def _find(repository: Path, ref: str) -> str | None:
-    return try_git(
-        repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
-    )
+    try:
+        return hash_of(repository, ref)
+    except HarnessError:
+        return None
 
 
 def _written(repository: Path, release: str) -> str | None:

@@ -16,12 +16,12 @@ from harness.bisect.toggles import finding_of
 from harness.errors import HarnessError
 from harness.golang.builds.request import BuildRequest
 from harness.golang.builds.settle import settle
+from harness.matrix.models import QuestionSpec
 from harness.report import wording
-from harness.session.prepare import build_request
 from harness.text.words import listed
 
-_LIMIT = 0.2
-"""Share of the change below which a requirement is ruled out, as of a question's suspects."""
+_LIMIT = QuestionSpec().limit
+"""Share of the change below which a requirement is ruled out, as a question's suspects are."""
 _MOST_FAILURES = 2
 
 
@@ -52,26 +52,19 @@ class _Requirements:
 
     def __init__(self, span: Span, setup: Setup) -> None:
         self._span, self._setup, self._runner = span, setup, setup.runner
-        older, newer = (self._request(point) for point in (span.older, span.newer))
-        before, after = (requirements_of(request, setup.cache) for request in (older, newer))
+        requests = [_request(point, setup) for point in (span.older, span.newer)]
+        before, after = (requirements_of(request, setup.cache) for request in requests)
         self.changed = {
             path: before[path] for path in sorted(before.keys() & after.keys())
             if before[path] != after[path]
         }  # fmt: skip
         self._after = after
-        sums = older.source.module / "go.sum"
+        sums = requests[0].source.module / "go.sum"
         self._sums = sums.read_text(encoding="utf-8") if sums.is_file() else ""
-        self._newer = newer
         self._rows: dict[Back, list[Row]] = {}
         self._failed: dict[Back, str] = {}
         self._failures: dict[Back, int] = {}
         self._points: dict[Back, Point] = {}
-
-    def _request(self, point: Point) -> BuildRequest:
-        variant = self._runner.variant_of(point)
-        matrix, source = self._runner.manifest.matrix, self._runner.source_of(variant)
-        request = build_request(matrix, source, point.toolchain, variant)
-        return settle(request, self._setup.cache)
 
     def run(self) -> Blamed:
         """Screen until nothing more is asked."""
@@ -173,13 +166,11 @@ def turned_back(point: Point, versions: Mapping[str, str], sums: str, setup: Set
     Raises:
         HarnessError: a version cannot be had, or the packages do not fit together.
     """
-    runner = setup.runner
-    variant = runner.variant_of(point)
-    request = build_request(
-        runner.manifest.matrix, runner.source_of(variant), point.toolchain, variant
-    )
-    base = with_versions(settle(request, setup.cache), versions, sums, setup.cache)
+    request = _request(point, setup)
+    base = with_versions(request, versions, sums, setup.cache)
     words = [f"{path}@{version}" for path, version in sorted(versions.items())]
-    text = f"{variant.made_with.source}~{'~'.join(words)}"
-    runner.sources[text] = setup.locate(base)
-    return at_source(point, text, setup)
+    return at_source(point, f"{request.build.source}~{'~'.join(words)}", base, setup)
+
+
+def _request(point: Point, setup: Setup) -> BuildRequest:
+    return settle(setup.runner.request_of(point), setup.cache)

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -83,7 +84,7 @@ class _Search:
     """By commit, in the order in which they were measured."""
     commits: int = 0
 
-    @property
+    @cached_property
     def repository(self) -> Path:
         """The user's."""
         return top_of(self.setup.matrix.path.resolve().parent)
@@ -133,11 +134,9 @@ class _Search:
 
     def _point(self, commit: str) -> Point:
         if commit not in self.points:
-            setup, newer = self.setup, self.span.newer
-            short = commit[:12]
+            setup = self.setup
             base = base_of(commit, setup.matrix.path.parent, setup.cache)
-            setup.runner.sources[short] = setup.locate(base)
-            self.points[commit] = at_source(newer, short, setup)
+            self.points[commit] = at_source(self.span.newer, commit[:12], base, setup)
         return self.points[commit]
 
     def _answer(self, pair: "_Pair") -> Found:
@@ -178,10 +177,17 @@ class _Search:
                 yield f"{commit[:12]}: {found.state}, {first_line(found.reason)}"
 
 
-def at_source(point: Point, source: str, setup: Setup, **pairs: str) -> Point:
-    """A point built from another source, which the runner knows by that text."""
+def at_source(point: Point, source: str, base: Path, setup: Setup) -> Point:
+    """A point built from another source, whose text the runner then knows.
+
+    ``base`` stands for the matrix file's directory in it.
+
+    Raises:
+        HarnessError: the workload is not there.
+    """
+    setup.runner.sources[source] = setup.locate(base)
     variant = setup.runner.variant_of(point)
-    name = variant_name(point.toolchain.name, point.settings, {"source": source, **pairs})
+    name = variant_name(point.toolchain.name, point.settings, {"source": source})
     build = variant.build.model_copy(update={"source": source})
     return point.model_copy(update={"name": name, "build": build, "env": variant.env})
 

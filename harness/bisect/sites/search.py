@@ -42,7 +42,6 @@ from harness.plan.sides import turned_back
 from harness.plan.suspects import Suspected
 from harness.plan.variants import Variant
 from harness.session.execute import output_of
-from harness.session.prepare import build_request
 
 _OUTPUT = 16 << 20
 """Bytes of what a program reports that are read."""
@@ -117,11 +116,7 @@ class _Sites:
     @property
     def _request(self) -> BuildRequest:
         """The build of the newer point."""
-        runner = self._runner
-        request = build_request(
-            runner.manifest.matrix, self._source, self._toolchain, self._variant
-        )
-        return settle(request, self._cache)
+        return settle(self._runner.request_of(self._span.newer), self._cache)
 
     def _stacks(self) -> Places:
         """The call stacks that consult a GODEBUG setting, seen with it turned back and without."""
@@ -162,11 +157,7 @@ class _Sites:
         return outcome
 
     def _point(self, suspects: Sequence[Suspected]) -> Point:
-        variant = self._turned_back(suspects)
-        return Point(
-            name=variant.name, toolchain=self._toolchain, settings=variant.settings,
-            build=variant.made_with, env=variant.env,
-        )  # fmt: skip
+        return Point.of(self._turned_back(suspects), self._toolchain)
 
     def _answer(self, places: Places, ask: Ask) -> Answer:
         """Measure what is missing of the rounds that are asked for."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.golang.cache import copy_writable, obtain
-from harness.golang.git import run_git
+from harness.golang.git import hash_of, run_git
 from harness.golang.toolchains.archives import unpack_tar
 from harness.matrix.models.sources import is_path
 from harness.matrix.paths import beside
@@ -34,20 +34,6 @@ def top_of(base: Path) -> Path:
         ) from None
 
 
-def revision_of(base: Path, ref: str) -> str:
-    """The full hash of a commit of the repository around a directory.
-
-    Raises:
-        HarnessError: there is no such repository or commit.
-    """
-    top = top_of(base)
-    query = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    try:
-        return run_git(top, *query).strip()
-    except HarnessError:
-        raise HarnessError(f"the repository {top} has no commit, branch or tag {ref!r}") from None
-
-
 def base_of(source: str, base: Path, cache: Path) -> Path:
     """The directory that stands for the matrix file's in a source: ``base`` itself for none.
 
@@ -65,7 +51,12 @@ def base_of(source: str, base: Path, cache: Path) -> Path:
             raise HarnessError(f"there is no directory {source!r} beside the matrix file")
         return found
     base = base.resolve()
-    top, commit = top_of(base), revision_of(base, source)
+    top = top_of(base)
+    try:
+        commit = hash_of(top, source)
+    except HarnessError:
+        told = f"the repository {top} has no commit, branch or tag {source!r}"
+        raise HarnessError(told) from None
 
     def fill(directory: Path) -> None:
         archive = directory / "source.tar"

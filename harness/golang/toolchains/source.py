@@ -17,7 +17,7 @@ from typing import Self
 
 from harness.errors import HarnessError
 from harness.golang.environment import passed_environment, rare_collection
-from harness.golang.git import run_git
+from harness.golang.git import hash_of, run_git
 from harness.golang.toolchains.archives import unpack_tar
 from harness.matrix.paths import beside
 from harness.models import Frozen
@@ -52,16 +52,16 @@ class Repository(Frozen):
         """
         local = beside(base, url)
         if local.is_dir():
-            return cls(directory=local, commit=_commit(local, ref))
+            return cls(directory=local, commit=hash_of(local, ref))
         mirror = cache / "git" / hashlib.sha256(url.encode()).hexdigest()[:16]
         if not (mirror / "HEAD").is_file():
             mirror.parent.mkdir(parents=True, exist_ok=True)
             run_git(mirror.parent, "init", "--quiet", "--bare", mirror.name)
         if _COMMIT.fullmatch(ref):
             with suppress(HarnessError):  # it is not there yet
-                return cls(directory=mirror, commit=_commit(mirror, ref))
+                return cls(directory=mirror, commit=hash_of(mirror, ref))
         run_git(mirror, "fetch", "--quiet", "--depth=1", "--no-tags", "--", url, ref)
-        return cls(directory=mirror, commit=_commit(mirror, "FETCH_HEAD"))
+        return cls(directory=mirror, commit=hash_of(mirror, "FETCH_HEAD"))
 
 
 def export(repository: Repository, directory: Path) -> Path:
@@ -171,9 +171,3 @@ def _version(tree: Path, commit: str) -> str:
     if "-devel_" in dist:  # since Go 1.26
         return f"go1.{minor}-devel_{commit[:12]}"
     return f"devel go1.{minor}-{commit[:12]}"
-
-
-def _commit(repository: Path, ref: str) -> str:
-    peeled = f"{ref}^{{commit}}"
-    query = ("rev-parse", "--verify", "--quiet", "--end-of-options")
-    return run_git(repository, *query, peeled).strip()
