@@ -94,9 +94,8 @@ class Search:
     def _metrics(self, workload: str) -> tuple[str, ...]:
         """What to compare; of several metrics of benchmarks, the one that moved most."""
         asked = self.inquiry.metrics_of(workload)
-        if len(asked) == 1 and "*" not in asked[0]:
-            return asked
-        if not any(map(is_of_benchmarks, asked)):
+        alone = len(asked) == 1 and "*" not in asked[0]
+        if alone or not any(map(is_of_benchmarks, asked)):
             return asked
         self.doing = f"looking which metric of {workload} moved most"
         setup = self.inquiry.setup(workload, asked[0])
@@ -189,7 +188,10 @@ class Search:
         remedy, cure = remedy_of(descent), None
         if remedy is not None:
             self.doing = f"checking the cure of {self.causes[-1].workload}"
-            cure = self._cure(descent, remedy)
+            cure, point = self._cure(descent, remedy)
+            if cure.restored and cure.finding is not None and point is not None:
+                gone = self._gone(descent.setup, point, cure.finding.rounds)
+                cure = cure.model_copy(update={"gone": gone})
         self._update(descent.record.model_copy(update={"finished": True}), cure)
         if remedy is not None and cure is not None:
             if cure.restored:
@@ -201,36 +203,25 @@ class Search:
 
     def _is_cured(self, descent: Descent, remedy: Remedy) -> bool:
         """Whether what removed another change removes this one as well."""
-        setup = descent.setup
-        classifier = descent.compare(setup.span)
-        if classifier.effect.decision != "changed":
-            return False
-        try:
-            point = remedy.apply(setup)
-        except HarnessError:
-            return False
-        if point.name == setup.span.older.name:
-            return True
-        return is_like_older(setup.span, classifier.classify(point).state) is True
+        effect = descent.compare(descent.setup.span).effect
+        return effect.decision == "changed" and self._cure(descent, remedy)[0].restored is True
 
-    def _cure(self, descent: Descent, remedy: Remedy) -> Cure:
+    def _cure(self, descent: Descent, remedy: Remedy) -> tuple[Cure, Point | None]:
+        """What a remedy does, and the point with it where it was measured."""
         setup = descent.setup
         newer = setup.span.newer.name
         try:
             point = remedy.apply(setup)
         except HarnessError as error:
             answer = f"the cure could not be checked: {error}"
-            return Cure(what=remedy.what, answer=answer)
+            return Cure(what=remedy.what, answer=answer), None
         if point.name == setup.span.older.name:
             answer = f"{newer} with {remedy.what} is {point.name}: there is nothing else"
-            return Cure(what=remedy.what, restored=True, answer=answer)
+            return Cure(what=remedy.what, restored=True, answer=answer), None
         found = descent.compare(setup.span).classify(point)
         restored = is_like_older(setup.span, found.state)
         answer = sentences.of_cure(setup.span, found, remedy.what, describe(setup.request.metric))
-        gone: tuple[str, ...] = ()
-        if restored:
-            gone = self._gone(setup, point, found.rounds)
-        return Cure(what=remedy.what, finding=found, restored=restored, answer=answer, gone=gone)
+        return Cure(what=remedy.what, finding=found, restored=restored, answer=answer), point
 
     def _gone(self, setup: Setup, cured: Point, rounds: int) -> tuple[str, ...]:
         """Other metrics of the same workload whose change the cure takes away as well."""

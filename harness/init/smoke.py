@@ -70,7 +70,8 @@ class _Tester:
         """The program as it is to be run, or with the reason why it cannot be."""
         self._say(f"trying {program.name}")
         workload = WorkloadSpec(name=program.name, package=program.directory)
-        record = self._build(workload)
+        request = self._request(workload)
+        record = self._build(request)
         if record.error is not None:
             return program.model_copy(
                 update={"reason": _first(f"it does not build: {record.error}")}
@@ -83,20 +84,21 @@ class _Tester:
             attempt = next_attempt(seen, tried)
         concluded = conclude(program, tried[-1], seen, port)
         trial = _SERVED if concluded.server else seen.seconds if seen.exit is not None else None
-        return concluded.model_copy(update={"build": self._took(workload), "trial": _with(trial)})
+        return concluded.model_copy(update={"build": self._took(request), "trial": _with(trial)})
 
     def benchmarks(self, found: Benchmarks) -> Benchmarks:
         """The benchmarks, with the reason where one iteration of each does not end well."""
         self._say(f"trying the benchmarks of {found.directory}")
         spec = BenchmarkSpec(package=found.directory, run=found.pattern, time="1x")
         workload = WorkloadSpec(name=found.name, benchmark=spec)
-        record = self._build(workload)
+        request = self._request(workload)
+        record = self._build(request)
         if record.error is not None:
             return found.model_copy(update={"reason": _first(f"they do not build: {record.error}")})
         seen, _ = self._run(workload, record, Attempt(), ())
         count = seen.log.count("\nBenchmark") + 1
         trial = _with(seen.seconds + count * _PER_BENCHMARK)
-        found = found.model_copy(update={"build": self._took(workload), "trial": trial})
+        found = found.model_copy(update={"build": self._took(request), "trial": trial})
         if _went_well(seen):
             return found
         good = [name for name in found.few if self._goes_well(record, workload, name)]
@@ -113,17 +115,17 @@ class _Tester:
         workload = workload.model_copy(update={"benchmark": alone})
         return _went_well(self._run(workload, record, Attempt(), ())[0])
 
-    def _build(self, workload: WorkloadSpec) -> BuildRecord:
-        (record,) = build_all([self._request(workload)], self._cache, self._say)
+    def _build(self, request: BuildRequest) -> BuildRecord:
+        (record,) = build_all([request], self._cache, self._say)
         return record
 
     def _request(self, workload: WorkloadSpec) -> BuildRequest:
         source = locate(workload, self._directory, self._go, self._cache)
         return BuildRequest(source=source, toolchain=self._go, settings=(), build=BuildSpec())
 
-    def _took(self, workload: WorkloadSpec) -> float:
+    def _took(self, request: BuildRequest) -> float:
         """Seconds of the program's first build, also where it was built before."""
-        return first_seconds(self._request(workload), self._cache) or 0.0
+        return first_seconds(request, self._cache) or 0.0
 
     def _run(
         self, workload: WorkloadSpec, record: BuildRecord, attempt: Attempt, paths: tuple[str, ...]
