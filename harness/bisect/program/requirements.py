@@ -1,19 +1,15 @@
 """Which requirements of go.mod make the change between two neighbouring commits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.analysis.screening.models import Answer, Ask, Back, Culprit, Failed, Outcome, Row, Step
-from harness.analysis.screening.search import screen
-from harness.bisect.effect import effect_of
+from harness.analysis.screening.models import Back, Culprit, Outcome
 from harness.bisect.points import Finding, Point, Span
 from harness.bisect.prepare import Setup
 from harness.bisect.program.revisions import at_source
 from harness.bisect.program.trees import requirements_of, with_versions
 from harness.bisect.record import Stage
-from harness.bisect.sentences import first_line
-from harness.bisect.toggles import finding_of
-from harness.errors import HarnessError
+from harness.bisect.turning import Turning
 from harness.golang.builds.request import BuildRequest
 from harness.golang.builds.settle import settle
 from harness.matrix.models import QuestionSpec
@@ -22,7 +18,6 @@ from harness.text.words import listed
 
 _LIMIT = QuestionSpec().limit
 """Share of the change below which a requirement is ruled out, as a question's suspects are."""
-_MOST_FAILURES = 2
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ class _Requirements:
     """A search under way."""
 
     def __init__(self, span: Span, setup: Setup) -> None:
-        self._span, self._setup, self._runner = span, setup, setup.runner
+        self._span, self._setup = span, setup
         requests = [_request(point, setup) for point in (span.older, span.newer)]
         before, after = (requirements_of(request, setup.cache) for request in requests)
         self.changed = {
@@ -61,21 +56,12 @@ class _Requirements:
         self._after = after
         sums = requests[0].source.module / "go.sum"
         self._sums = sums.read_text(encoding="utf-8") if sums.is_file() else ""
-        self._rows: dict[Back, list[Row]] = {}
-        self._failed: dict[Back, str] = {}
-        self._failures: dict[Back, int] = {}
-        self._points: dict[Back, Point] = {}
 
     def run(self) -> Blamed:
         """Screen until nothing more is asked."""
-        search = screen(list(self.changed), limit=_LIMIT)
-        try:
-            ask = next(search)
-            while True:
-                ask = search.send(self._answer(ask))
-        except StopIteration as end:
-            outcome: Outcome = end.value
-        findings = tuple(map(self._finding, outcome.steps))
+        outcome, findings = Turning(self._span, self._setup).screened(
+            list(self.changed), self._turned_back, "requirements", _LIMIT
+        )
         paths = [path for culprit in outcome.culprits for path in sorted(culprit.toggles)]
         stage = Stage(
             kind="requirements", title="Requirements", older=self._span.older.name,
@@ -84,14 +70,13 @@ class _Requirements:
             if outcome.ruled_out else (),
             passed_over=tuple(f"{path}: {why}" for path, why in outcome.open.items()),
         )  # fmt: skip
-        return Blamed(stage, findings, {path: self.changed[path] for path in paths}, self._sums)
-
-    def _finding(self, step: Step) -> Finding:
-        share = None if step.share is None else step.share.value
-        effect = effect_of(self._pairs(step.back))
-        return finding_of(
-            step.decision, self._name(step.back), share, step.reason, effect, self._span
+        return Blamed(
+            stage, tuple(findings), {path: self.changed[path] for path in paths}, self._sums
         )
+
+    def _turned_back(self, back: Back) -> Point:
+        versions = {path: self.changed[path] for path in back}
+        return turned_back(self._span.newer, versions, self._sums, self._setup)
 
     def _told(self, outcome: Outcome) -> str:
         if not outcome.culprits:
@@ -106,58 +91,6 @@ class _Requirements:
         makes = "make" if len(names) > 1 else "makes"
         share = wording.share(culprit.share.value)
         return f"{listed(names)}{together} {makes} {share} of the change"
-
-    def _name(self, back: Back) -> str:
-        return self._points[back].name if back in self._points else ", ".join(sorted(back))
-
-    def _pairs(self, back: Back) -> Sequence[tuple[float, float]]:
-        older = self._span.regression
-        rows = self._rows.get(back, ())
-        return [(row.baseline if older else row.candidate, row.value) for row in rows]
-
-    def _answer(self, ask: Ask) -> Answer:
-        """Measure what is missing of the rounds that are asked for."""
-        for back in ask.sets:
-            if back not in self._rows:
-                self._rows[back] = []
-                self._setup.say(f"{len(back)} of {len(self.changed)} requirements turned back")
-                self._make(back)
-        while missing := [
-            back for back in ask.sets
-            if back not in self._failed and len(self._rows[back]) < ask.rounds
-        ]:  # fmt: skip
-            self._measure(missing, ask.rounds - min(len(self._rows[back]) for back in missing))
-        return {
-            back: Failed(self._failed[back]) if back in self._failed
-            else self._rows[back][: ask.rounds]
-            for back in ask.sets
-        }  # fmt: skip
-
-    def _make(self, back: Back) -> None:
-        try:
-            point = self._points[back] = turned_back(
-                self._span.newer, {path: self.changed[path] for path in back}, self._sums,
-                self._setup,
-            )  # fmt: skip
-        except HarnessError as error:
-            self._failed[back] = first_line(str(error))
-            return
-        if problem := self._runner.build(point):
-            self._failed[back] = first_line(problem)
-
-    def _measure(self, sets: Sequence[Back], count: int) -> None:
-        ends = (self._span.older, self._span.newer)
-        points = [self._points[back] for back in sets]
-        for found in self._runner.rounds((*ends, *points), count):
-            older, newer = (found[end.name].value for end in ends)
-            for back, point in zip(sets, points, strict=True):
-                own = found[point.name]
-                if own.value is None or older is None or newer is None:
-                    self._failures[back] = self._failures.get(back, 0) + 1
-                    if self._failures[back] >= _MOST_FAILURES:
-                        self._failed[back] = first_line(own.problem or "an end failed beside it")
-                else:
-                    self._rows[back].append(Row(older, newer, own.value))
 
 
 def turned_back(point: Point, versions: Mapping[str, str], sums: str, setup: Setup) -> Point:

@@ -4,20 +4,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.analysis.screening.models import (
-    Answer,
-    Ask,
     Culprit,
-    Failed,
     Outcome,
     Row,
-    Step,
 )
-from harness.analysis.screening.search import screen
-from harness.bisect.effect import effect_of
 from harness.bisect.points import Finding, Point, Span
 from harness.bisect.prepare import Setup
 from harness.bisect.record import Site
-from harness.bisect.sentences import first_line
 from harness.bisect.sites.answer import Narrowed
 from harness.bisect.sites.names import Names
 from harness.bisect.sites.places import (
@@ -32,7 +25,8 @@ from harness.bisect.sites.places import (
     switch_of,
 )
 from harness.bisect.sites.protocol import EVERY, NONE
-from harness.bisect.toggles import Toggled, finding_of
+from harness.bisect.toggles import Toggled
+from harness.bisect.turning import Turning
 from harness.errors import HarnessError
 from harness.golang.builds.request import BuildRequest
 from harness.golang.builds.settle import settle
@@ -45,8 +39,6 @@ from harness.session.execute import output_of
 
 _OUTPUT = 16 << 20
 """Bytes of what a program reports that are read."""
-_MOST_FAILURES = 2
-"""Trials of a point that may fail before it counts as one that cannot be measured."""
 
 
 def narrow_toggles(found: Toggled, span: Span, setup: Setup) -> Iterator[Narrowed]:
@@ -85,9 +77,7 @@ class _Sites:
         self._variant = setup.runner.variant_of(span.newer)
         self._source = setup.runner.source_of(self._variant)
         self._names = Names(self._source, self._toolchain, setup.cache)
-        self._rows: dict[str, list[Row]] = {}
-        self._failures: dict[str, list[str]] = {}
-        self._failed: dict[str, str] = {}
+        self._turning = Turning(span, setup, _additive)
         self._findings: list[Finding] = []
 
     def run(self) -> Narrowed:
@@ -145,63 +135,15 @@ class _Sites:
 
     def _screened(self, places: Places) -> Outcome:
         places.check()
-        search = screen(list(places.known), limit=self._limit)
-        try:
-            ask = next(search)
-            while True:
-                ask = search.send(self._answer(places, ask))
-        except StopIteration as end:
-            outcome: Outcome = end.value
-        points = {step.back: self._point(places.turning_back(step.back)) for step in outcome.steps}
-        self._findings += [self._finding(points[step.back], step) for step in outcome.steps]
+        outcome, findings = self._turning.screened(
+            list(places.known), lambda back: self._point(places.turning_back(back)), "places",
+            self._limit,
+        )  # fmt: skip
+        self._findings += findings
         return outcome
 
     def _point(self, suspects: Sequence[Suspected]) -> Point:
         return Point.of(self._turned_back(suspects), self._toolchain)
-
-    def _answer(self, places: Places, ask: Ask) -> Answer:
-        """Measure what is missing of the rounds that are asked for."""
-        points = {back: self._point(places.turning_back(back)) for back in ask.sets}
-        for back, point in points.items():
-            if point.name not in self._rows:
-                self._setup.say(f"{len(back)} of {len(places.known)} places turned back")
-            if problem := self._runner.build(point):
-                self._failed[point.name] = first_line(problem)
-            self._rows.setdefault(point.name, [])
-        while missing := [
-            point for point in points.values()
-            if point.name not in self._failed and len(self._rows[point.name]) < ask.rounds
-        ]:  # fmt: skip
-            fewest = min(len(self._rows[point.name]) for point in missing)
-            self._measure(missing, ask.rounds - fewest)
-        return {
-            back: Failed(self._failed[point.name])
-            if point.name in self._failed
-            else [_additive(row) for row in self._rows[point.name][: ask.rounds]]
-            for back, point in points.items()
-        }
-
-    def _measure(self, points: Sequence[Point], count: int) -> None:
-        ends = (self._span.older, self._span.newer)
-        for found in self._runner.rounds((*ends, *points), count):
-            older, newer = (found[end.name].value for end in ends)
-            for point in points:
-                own = found[point.name]
-                if own.value is None or older is None or newer is None:
-                    failures = self._failures.setdefault(point.name, [])
-                    failures.append(own.problem or "an end failed beside it")
-                    if len(failures) >= _MOST_FAILURES:
-                        self._failed[point.name] = first_line(failures[-1])
-                else:
-                    self._rows[point.name].append(Row(older, newer, own.value))
-
-    def _finding(self, point: Point, step: Step) -> Finding:
-        """What turning the toggle back in some places told."""
-        rows = self._rows.get(point.name, [])
-        share = None if step.share is None else step.share.value
-        pairs = [(r.baseline if self._span.regression else r.candidate, r.value) for r in rows]
-        return finding_of(step.decision, point.name, share, step.reason,
-                          effect_of(pairs), self._span)  # fmt: skip
 
     def _sites(self, places: Places, outcome: Outcome) -> list[Site]:
         return [
