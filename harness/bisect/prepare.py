@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from harness.bisect.commits.builds import end_of
 from harness.bisect.commits.line import comes_after
@@ -43,6 +43,7 @@ from harness.text.suggestions import did_you_mean
 
 _RECORD_BYTES, _RECORD_VALUES = 32 << 20, 1_000_000
 """Limits on a record that is read: it may come from elsewhere."""
+Record = TypeVar("Record", bound=Frozen)
 
 
 class Arguments(Frozen):
@@ -90,7 +91,7 @@ def request_of(matrix: Matrix, arguments: Arguments) -> Request:
             raise HarnessError(
                 f"{matrix.path} has no question to take the {flag} end from; give --{flag}"
             )
-    workload = _workload(matrix, arguments.workload)
+    workload = workload_of(matrix, arguments.workload)
     metric, patterns = _metric(matrix, workload, arguments.metric)
     return Request(
         matrix=str(matrix.path), matrix_text=matrix.text, workload=workload.name,
@@ -174,11 +175,22 @@ def read_bisection(directory: Path) -> Bisection:
     Raises:
         HarnessError: it has none.
     """
+    return read_record(Bisection, directory, RECORD, "not a bisection")
+
+
+def read_record(model: type[Record], directory: Path, name: str, otherwise: str) -> Record:
+    """Read the record of a search, which may come from elsewhere.
+
+    ``otherwise`` says what the directory is without the file.
+
+    Raises:
+        HarnessError: there is none, or it was not written by this version.
+    """
     try:
-        data = read_inside(directory, RECORD, _RECORD_BYTES)
+        data = read_inside(directory, name, _RECORD_BYTES)
     except MissingError:
-        raise HarnessError(f"{directory} is not a bisection: it has no {RECORD}") from None
-    return parse_model(Bisection, data, str(directory / RECORD), values=_RECORD_VALUES)
+        raise HarnessError(f"{directory} is {otherwise}: it has no {name}") from None
+    return parse_model(model, data, str(directory / name), values=_RECORD_VALUES)
 
 
 def open_setup(
@@ -203,7 +215,7 @@ def open_setup(
     """
     require_linux()
     spec, cache = matrix.spec, default_cache()
-    workload = _workload(matrix, request.workload)
+    workload = workload_of(matrix, request.workload)
     repository = Path(request.repository) if request.repository else None
     ends = [parse_end(text, spec, repository) for text in (request.good, request.bad)]
     check_conditions(*ends)
@@ -334,7 +346,12 @@ def _continued(old: Manifest, new: Manifest) -> Manifest:
     return new.model_copy(update={**kept, "builds": builds, "plan": plan})
 
 
-def _workload(matrix: Matrix, name: str | None) -> WorkloadSpec:
+def workload_of(matrix: Matrix, name: str | None) -> WorkloadSpec:
+    """The workload of that name, or the only one.
+
+    Raises:
+        HarnessError: there is none, or there are several and none is named.
+    """
     workloads = {workload.name: workload for workload in matrix.spec.workloads}
     if name is None and len(workloads) > 1:
         raise HarnessError(

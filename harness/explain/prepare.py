@@ -8,23 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.bisect.prepare import Setup, metric_of, open_setup
+from harness.bisect.prepare import Setup, metric_of, open_setup, read_record, workload_of
 from harness.bisect.record import Request as BisectRequest
-from harness.errors import HarnessError, MissingError
+from harness.errors import HarnessError
 from harness.explain.record import RECORD, Explanation, Request
 from harness.explain.subject import MATRIX, Asked, subject_of
-from harness.files.document import parse_model
-from harness.files.inside import read_inside
 from harness.golang.cache import default_cache
 from harness.golang.toolchains.resolve import Say
 from harness.matrix.load import Matrix
 from harness.matrix.models import QuestionSpec
 from harness.plan.question import metrics_of
 from harness.run.directory import reserve
-from harness.text.suggestions import did_you_mean
-
-_RECORD_BYTES, _RECORD_VALUES = 32 << 20, 1_000_000
-"""Limits on a record that is read: it may come from elsewhere."""
 
 
 class Arguments(Asked):
@@ -111,11 +105,7 @@ def resume(directory: Path, arguments: Arguments, *, command: tuple[str, ...], s
     Raises:
         HarnessError: the directory holds none, or it asks something else than the command line.
     """
-    try:
-        data = read_inside(directory, RECORD, _RECORD_BYTES)
-    except MissingError:
-        raise HarnessError(f"{directory} is no explanation: it has no {RECORD}") from None
-    stored = parse_model(Explanation, data, str(directory / RECORD), values=_RECORD_VALUES).request
+    stored = read_record(Explanation, directory, RECORD, "no explanation").request
     seeded = arguments.model_copy(update={"seed": arguments.seed or stored.seed})
     request, matrix = _request(seeded, default_cache(), say)
     for name, said in request:
@@ -149,10 +139,8 @@ def forget(inquiry: Inquiry) -> None:
 
 def _request(arguments: Arguments, cache: Path, say: Say) -> tuple[Request, Matrix]:
     matrix, older, newer = subject_of(arguments, cache, say)
-    names = [workload.name for workload in matrix.spec.workloads]
-    if arguments.workload is not None and arguments.workload not in names:
-        hint = did_you_mean(arguments.workload, names)
-        raise HarnessError(f"{matrix.path} has no workload {arguments.workload!r}{hint}")
+    if arguments.workload is not None:
+        workload_of(matrix, arguments.workload)
     if arguments.metric is not None:
         metric_of(matrix, arguments.metric)
     request = Request(
