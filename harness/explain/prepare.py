@@ -106,7 +106,9 @@ def resume(directory: Path, arguments: Arguments, *, command: tuple[str, ...], s
         HarnessError: the directory holds none, or it asks something else than the command line.
     """
     stored = read_record(Explanation, directory, RECORD, "no explanation").request
-    seeded = arguments.model_copy(update={"seed": arguments.seed or stored.seed})
+    seeded = arguments.model_copy(
+        update={"seed": stored.seed if arguments.seed is None else arguments.seed}
+    )
     request, matrix = _request(seeded, default_cache(), say)
     for name, said in request:
         if said != (known := getattr(stored, name)):
