@@ -28,7 +28,7 @@ workloads:
   - {name: garbage, package: ./go_fixtures/pacing, args: ["-by=garbage"]}
   - {name: spans, package: ./go_fixtures/pacing, args: ["-by=spans"],
      snapshots: [200ms, 300ms, 400ms, 700ms]}
-trials: 5
+trials: 8 # of five, one collection that comes late is enough to leave a rule undecided
 """
 C_THREADS = """\
 go: [go1.27.3]
@@ -107,6 +107,8 @@ def test_what_the_runtime_keeps_has_a_name(parts: Project) -> None:
         ("timers", "live heap grew", "): timers, each of which is kept until", "heap.live"),
         ("weak", "live heap grew", "main.watchWeakly, in weak.", "heap.live"),
         ("weak", "live heap grew", "): handles of weak pointers", "heap.live"),
+        ("percent", "GC pacing", "heap.goal went from", "heap.goal"),
+        ("limit", "GC pacing", "gc.cycles went from", "allocs.bytes"),
         ("garbage", "garbage grew", "not yet swept went from", "heap.objects"),
         ("spans", "runtime metadata grew", "most of it records of spans", "runtime.metadata"),
         ("spans", "growth over time of the runtime's own structures", "second half",
@@ -122,11 +124,14 @@ def test_each_kind_has_its_sentence_and_its_metric(
     (compared,) = (
         c for c in verdict["comparisons"] if (c["workload"], c["metric"]) == (workload, metric)
     )
-    assert compared["decision"] == "increase"
+    expected = "equivalent" if metric == "allocs.bytes" else "increase"
+    assert compared["decision"] == expected
 
 
 def test_kinds_are_not_taken_for_each_other(parts: Project) -> None:
     told = diagnoses(parts)
+    for workload in ("percent", "limit"):
+        assert list(told[workload]) == ["GC pacing"]
     queues = [w for w, found in told.items() for name in found if name.startswith("queue of")]
     assert queues == ["finalizers", "cleanups"]
 
