@@ -86,6 +86,7 @@ def conclude(
             *_unseen_interactions(explanations),
             *_unreadable(evidence),
             *_left_out(len(comparisons), left_out),
+            *_excluded(run),
             *cautions(run, found, question),
         ),
         accounts=_accounts(found, question, spec.trials),
@@ -129,6 +130,15 @@ def _left_out(made: int, left_out: int) -> Iterator[Caution]:
             message=f"this run is so large that only {made:,} of {made + left_out:,} comparisons "
             "are made: first of the question's variants and metrics, then of others",
             remedy="gomatrix compare tells about any two variants; measure less in one run",
+        )
+
+
+def _excluded(run: Run) -> Iterator[Caution]:
+    if run.excluded:
+        yield Caution(
+            kind="hosts left out",
+            message=f"the trials of {listed(run.excluded)} are left out, as --exclude asks",
+            remedy="the run directory still has them, and its own verdict counts them",
         )
 
 

@@ -38,6 +38,10 @@ reports_option = click.option(
     "--reports", type=click.Path(file_okay=False, path_type=Path), default=Path("reports"),
     show_default=True, help="The directory of runs.",
 )  # fmt: skip
+exclude_option = click.option(
+    "--exclude", "excluded", metavar="HOST", multiple=True,
+    help="Leave out the trials of a host, by name or id; repeatable.",
+)  # fmt: skip
 days = click.IntRange(min=0, max=1_000_000)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -8,12 +8,13 @@ import click
 from harness.analysis.conclusion import conclude
 from harness.analysis.evidence import read_evidence
 from harness.analysis.models import Verdict
-from harness.cli.options import examples, runs_argument
+from harness.cli.options import examples, exclude_option, runs_argument
 from harness.cli.output import say
 from harness.errors import HarnessError
 from harness.files.inside import write_chosen
 from harness.report.formats import FORMATS
 from harness.report.history import history_markdown, render_history
+from harness.run.hosts import without_hosts
 from harness.run.store import MEASURED, Run
 
 _HISTORIES = {"html": render_history, "md": history_markdown}
@@ -33,14 +34,17 @@ _HISTORIES = {"html": render_history, "md": history_markdown}
 )  # fmt: skip
 @click.option("--format", "style", type=click.Choice(list(FORMATS)), default="html",
               show_default=True, help="The format; of several runs html or md.")  # fmt: skip
-def report(runs: tuple[Path, ...], output: Path, style: str) -> None:
+@exclude_option
+def report(runs: tuple[Path, ...], output: Path, style: str, excluded: tuple[str, ...]) -> None:
     """Write the report of a run, or the history of several."""
     if len(runs) > 1:
+        if excluded:
+            raise HarnessError("--exclude leaves a host out of one run's report; name one run")
         if style not in _HISTORIES:
             raise HarnessError(f"a history of runs is html or md, not {style}; name one run")
         text = _HISTORIES[style](list(_judged(runs)))
     else:
-        stored = Run.load(runs[0])
+        stored = without_hosts(Run.load(runs[0]), excluded)
         text = FORMATS[style](stored, conclude(stored, evidence=read_evidence(stored)))
     if str(output) == "-":
         with click.open_file("-", "w", encoding="utf-8") as stream:

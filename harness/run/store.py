@@ -53,6 +53,8 @@ class Run:
     trials: tuple[TrialRecord, ...]
     screening: "Run | None" = None
     """What was measured with suspects turned back, where that was asked for."""
+    excluded: tuple[str, ...] = ()
+    """Names of hosts whose trials are left out, as a user asked."""
 
     @classmethod
     def load(cls, path: Path) -> Self:

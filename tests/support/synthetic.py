@@ -71,6 +71,7 @@ def make_run(
             )
             for t in spec.go
         ),
-        builds=(), plan=plan, host=hosts[0], lanes=2, command=("gomatrix", "run"),
+        builds=(), plan=plan, host=hosts[0], hosts=tuple(hosts) if len(hosts) > 1 else (), lanes=2,
+        command=("gomatrix", "run"),
     )  # fmt: skip
     return Run(path, manifest, trials)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from synthetic import ORIGIN, make_run
+from synthetic import HOST, ORIGIN, make_run
 
 from harness.cli import main
 from harness.run.store import MANIFEST, append_trial, write_json
@@ -52,3 +52,41 @@ def test_compare_takes_any_two_variants(stored: Path) -> None:
     unknown = call("compare", stored, "go1.24.4", "go1.24.11")
     assert unknown.exit_code == 2
     assert "did you mean 'go1.24.3'" in unknown.output
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """A run of two hosts; a trial failed on one of them."""
+    hosts = [HOST.model_copy(update={"id": f"{n}-id", "name": n}) for n in ("quiet", "odd")]
+    run = make_run(
+        lambda _w, _v, r: {"rss.peak": 1e8 + r},
+        ORIGIN | {"trials": 12},
+        outcome=lambda _w, v, r: "exit 2" if (v, r) == ("go1.24.11", 3) else "ok",
+        hosts=hosts,
+    )
+    write_json(tmp_path / MANIFEST, run.manifest)
+    for trial in run.trials:
+        append_trial(tmp_path, trial)
+    return tmp_path
+
+
+def test_verdict_and_report_leave_a_host_out(shared: Path) -> None:
+    whole, rest = call("verdict", shared), call("verdict", shared, "--exclude", "odd")
+    assert (whole.exit_code, rest.exit_code) == (1, 0)
+    assert "the trials of odd are left out, as --exclude asks" in rest.output
+    assert "left out" not in whole.output
+    page = call("report", shared, "--format", "md", "--exclude", "odd-id").output
+    assert "the trials of odd are left out" in page
+    lines = call("report", shared, "--format", "csv", "--exclude", "odd").output
+    assert "quiet-id" in lines
+    assert "odd-id" not in lines
+
+
+def test_a_misspelt_host_is_one_message(shared: Path) -> None:
+    for command in ("verdict", "report"):
+        refused = call(command, shared, "--exclude", "quite")
+        assert refused.exit_code == 2
+        assert "there is no host 'quite'; did you mean 'quiet'?" in refused.output
+    several = call("report", shared, shared, "--exclude", "quiet")
+    assert several.exit_code == 2
+    assert "name one run" in several.output
