@@ -15,6 +15,7 @@ from harness.golang.toolchains.resolve import Say
 from harness.matrix.models import BuildSpec
 from harness.plan.variants import Variant
 from harness.run.records import Manifest, TrialRecord
+from harness.session.bench import Bench
 from harness.session.growing import GrowingRun
 from harness.session.prepare import build_request
 
@@ -25,15 +26,15 @@ class TrialRunner(GrowingRun):
     Each point becomes a variant of the run's plan.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what GrowingRun takes, and what a point leaves open
         self, directory: Path, manifest: Manifest, sources: Mapping[str, Source], *, metric: str,
-        build: BuildSpec, env: Mapping[str, str], cache: Path, say: Say,
+        build: BuildSpec, env: Mapping[str, str], cache: Path, say: Say, bench: Bench,
     ) -> None:  # fmt: skip
         """Take a run directory that exists; what an earlier invocation measured there is kept.
 
         ``sources`` are all of one workload, by ``BuildSpec.source``.
         """
-        super().__init__(directory, manifest, cache, say)
+        super().__init__(directory, manifest, cache, say, bench)
         self.sources = dict(sources)
         self.workload = next(iter(sources.values())).workload
         self.build_settings = build

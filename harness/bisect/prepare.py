@@ -35,6 +35,7 @@ from harness.plan.variants import environment_pairs
 from harness.run.directory import ELSEWHERE, reserve
 from harness.run.records import Manifest
 from harness.run.store import MANIFEST, read_manifest, write_json
+from harness.session.bench import HERE, Bench
 from harness.session.execute import TEMPORARY
 from harness.session.manifest import make_manifest, with_helpers
 from harness.session.names import BY_HEART, is_known_by_heart
@@ -102,8 +103,10 @@ def request_of(matrix: Matrix, arguments: Arguments) -> Request:
     )  # fmt: skip
 
 
-def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say) -> Setup:
-    """Make a new run directory.
+def begin(
+    request: Request, *, reports: Path, command: tuple[str, ...], say: Say, bench: Bench = HERE
+) -> Setup:
+    """Make a new run directory; rounds are measured on ``bench``.
 
     Raises:
         HarnessError: an end cannot be had, or the workload is no program.
@@ -111,7 +114,7 @@ def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say
     matrix = load(Path(request.matrix))
     directory = reserve(reports, f"bisect-{request.workload}", datetime.now(UTC))
     try:
-        return open_setup(request, matrix, directory, command=command, say=say)
+        return open_setup(request, matrix, directory, command=command, say=say, bench=bench)
     except BaseException:
         with suppress(OSError):  # something is in it
             directory.rmdir()
@@ -119,8 +122,9 @@ def begin(request: Request, *, reports: Path, command: tuple[str, ...], say: Say
 
 
 def resume(
-    directory: Path, matrix: Matrix, arguments: Arguments, *, command: tuple[str, ...], say: Say
-) -> Setup:
+    directory: Path, matrix: Matrix, arguments: Arguments, *, command: tuple[str, ...], say: Say,
+    bench: Bench = HERE,
+) -> Setup:  # fmt: skip
     """Continue an interrupted bisection.
 
     The directory may come from elsewhere, so nothing that it names is executed: no program of
@@ -152,7 +156,7 @@ def resume(
             )
     metric = "" if request.patterns else request.metric  # it is chosen again, from the same rounds
     own = request.model_copy(update={"matrix": str(matrix.path), "metric": metric})
-    return open_setup(own, matrix, directory.resolve(), command=command, say=say)
+    return open_setup(own, matrix, directory.resolve(), command=command, say=say, bench=bench)
 
 
 def resuming(setup: Setup) -> str:
@@ -195,7 +199,7 @@ def read_record(model: type[Record], directory: Path, name: str, otherwise: str)
 
 def open_setup(
     request: Request, matrix: Matrix, directory: Path, *, command: tuple[str, ...], say: Say,
-    metrics: Sequence[str] = (), candidate: Literal["good", "bad"] = "bad",
+    metrics: Sequence[str] = (), candidate: Literal["good", "bad"] = "bad", bench: Bench = HERE,
 ) -> Setup:  # fmt: skip
     """Prepare to measure into a run directory that exists, and may hold an earlier invocation's.
 
@@ -208,6 +212,7 @@ def open_setup(
         metrics: those of the run's question; the request's alone if there are none.
         candidate: which end is the candidate of the run's question, and so the newer one of two
             that are of one age.
+        bench: where rounds are measured.
 
     Raises:
         HarnessError: an end cannot be had, the workload is no program, or the directory holds
@@ -240,7 +245,7 @@ def open_setup(
         remove_inside(directory, TEMPORARY)
     runner = TrialRunner(
         directory, manifest, sources, metric=request.metric, build=ends[0].build, env=ends[0].env,
-        cache=cache, say=say,
+        cache=cache, say=say, bench=bench,
     )  # fmt: skip
     span = _span(good, bad, sources, repository, newer=candidate)
     return Setup(request, matrix, directory, span, runner, cache, say, find)

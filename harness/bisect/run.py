@@ -20,7 +20,7 @@ def run_bisection(setup: Setup) -> Bisection:
     """
     descent = Descent(setup, setup.span)
     _keep(descent)
-    with in_use(setup.cache), setup.runner.pool:
+    with in_use(setup.cache):
         for stage in descent.run():
             descent.stages.append(stage)
             _keep(descent)

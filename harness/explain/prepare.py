@@ -19,6 +19,7 @@ from harness.matrix.load import Matrix
 from harness.matrix.models import QuestionSpec
 from harness.plan.question import metrics_of
 from harness.run.directory import reserve
+from harness.session.bench import HERE, Bench
 
 
 class Arguments(Asked):
@@ -41,6 +42,8 @@ class Inquiry:
     command: tuple[str, ...]
     cache: Path
     say: Say
+    bench: Bench = HERE
+    """Where rounds are measured."""
 
     @property
     def workloads(self) -> list[str]:
@@ -79,12 +82,14 @@ class Inquiry:
         )  # fmt: skip
         return open_setup(
             request, self.matrix, self.directory, command=self.command, say=self.say,
-            metrics=self.metrics, candidate="good" if better else "bad",
+            metrics=self.metrics, candidate="good" if better else "bad", bench=self.bench,
         )  # fmt: skip
 
 
-def begin(arguments: Arguments, *, reports: Path, command: tuple[str, ...], say: Say) -> Inquiry:
-    """Find out what to measure, and make a new run directory.
+def begin(
+    arguments: Arguments, *, reports: Path, command: tuple[str, ...], say: Say, bench: Bench = HERE
+) -> Inquiry:
+    """Find out what to measure, and make a new run directory; rounds are measured on ``bench``.
 
     Raises:
         HarnessError: there is nothing to measure, or the directory cannot be made.
@@ -93,10 +98,13 @@ def begin(arguments: Arguments, *, reports: Path, command: tuple[str, ...], say:
     request, matrix = _request(arguments, cache, say)
     name = request.workload or matrix.spec.workloads[0].name
     directory = reserve(reports, f"explain-{name}", datetime.now(UTC))
-    return Inquiry(request, matrix, directory, command, cache, say)
+    return Inquiry(request, matrix, directory, command, cache, say, bench)
 
 
-def resume(directory: Path, arguments: Arguments, *, command: tuple[str, ...], say: Say) -> Inquiry:
+def resume(
+    directory: Path, arguments: Arguments, *, command: tuple[str, ...], say: Say,
+    bench: Bench = HERE,
+) -> Inquiry:  # fmt: skip
     """Continue an interrupted explanation.
 
     The directory may come from elsewhere, so nothing that it names is executed: what is measured
@@ -118,7 +126,8 @@ def resume(directory: Path, arguments: Arguments, *, command: tuple[str, ...], s
                 f"{directory} cannot be resumed: it was begun with another {what}{shown}; give the "
                 "same command line, or start anew"
             )
-    return Inquiry(request, matrix, directory.resolve(), command, default_cache(), say)
+    cache, place = default_cache(), directory.resolve()
+    return Inquiry(request, matrix, place, command, cache, say, bench)
 
 
 def going_on(command: Sequence[str], directory: Path) -> str:

@@ -99,9 +99,8 @@ class Search:
             return asked
         self.doing = f"looking which metric of {workload} moved most"
         setup = self.inquiry.setup(workload, asked[0])
-        with setup.runner.pool:
-            ends = setup.span.good, setup.span.bad
-            metric, _ = choose_among(setup.runner, ends, asked, setup.request.smallest)
+        ends = setup.span.good, setup.span.bad
+        metric, _ = choose_among(setup.runner, ends, asked, setup.request.smallest)
         return (metric,)
 
     def _compare(self, workload: str, metric: str) -> Change:
@@ -109,18 +108,17 @@ class Search:
         self.doing = f"comparing {metric} of {workload} between both versions"
         self.inquiry.say(self.doing)
         setup = self.inquiry.setup(workload, metric)
-        with setup.runner.pool:
-            descent = Descent(setup, setup.span)
-            try:
-                effect = descent.compare(setup.span).effect
-            except OutOfTime:
-                known, good, bad = setup.runner.records, setup.span.good, setup.span.bad
-                if early := effect_so_far(known, metric, good.name, bad.name):
-                    self.changes.append(sentences.change_of(setup.request, setup.span, early))
-                raise
-            if effect.decision != "changed" and effect.rounds < _ROUNDS:
-                setup.runner.rounds((setup.span.good, setup.span.bad), _ROUNDS - effect.rounds)
-            self._note(setup)
+        descent = Descent(setup, setup.span)
+        try:
+            effect = descent.compare(setup.span).effect
+        except OutOfTime:
+            known, good, bad = setup.runner.records, setup.span.good, setup.span.bad
+            if early := effect_so_far(known, metric, good.name, bad.name):
+                self.changes.append(sentences.change_of(setup.request, setup.span, early))
+            raise
+        if effect.decision != "changed" and effect.rounds < _ROUNDS:
+            setup.runner.rounds((setup.span.good, setup.span.bad), _ROUNDS - effect.rounds)
+        self._note(setup)
         change = sentences.change_of(setup.request, setup.span, effect)
         self.changes.append(change)
         return change
@@ -159,29 +157,28 @@ class Search:
         what = f"{change.metric} of {change.workload}"
         self.doing = f"following {what}"
         setup = self.inquiry.setup(change.workload, change.metric, better=change.worse is False)
-        with setup.runner.pool:
-            descent = Descent(setup, setup.span)
-            for remedy, cause in self._remedies:
-                if self._is_cured(descent, remedy):
-                    told = change.model_copy(update={"same_as": cause.workload})
-                    self.changes[self.changes.index(change)] = told
-                    yield f"{what} has the same cause: {remedy.what}, the change is gone"
-                    self._note(setup)
-                    return
-            self.causes.append(
-                Cause(workload=change.workload, metric=change.metric, bisection=descent.record)
-            )
-            for stage in descent.run():
-                descent.stages.append(stage)
-                self._update(descent.record)
+        descent = Descent(setup, setup.span)
+        for remedy, cause in self._remedies:
+            if self._is_cured(descent, remedy):
+                told = change.model_copy(update={"same_as": cause.workload})
+                self.changes[self.changes.index(change)] = told
+                yield f"{what} has the same cause: {remedy.what}, the change is gone"
                 self._note(setup)
-                if stage.kind == "ends" and not descent.changed:
-                    return
-                self.doing = f"following {what}, after the step {stage.title!r}"
-                if stage.kind != "ends":
-                    yield f"{stage.title}: {stage.answer}"
-            yield from self._check(descent)
+                return
+        self.causes.append(
+            Cause(workload=change.workload, metric=change.metric, bisection=descent.record)
+        )
+        for stage in descent.run():
+            descent.stages.append(stage)
+            self._update(descent.record)
             self._note(setup)
+            if stage.kind == "ends" and not descent.changed:
+                return
+            self.doing = f"following {what}, after the step {stage.title!r}"
+            if stage.kind != "ends":
+                yield f"{stage.title}: {stage.answer}"
+        yield from self._check(descent)
+        self._note(setup)
 
     def _check(self, descent: Descent) -> Iterator[str]:
         """Turn the cause that was found back in the newer version."""

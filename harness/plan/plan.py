@@ -3,7 +3,7 @@
 import itertools
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 
 from harness.golang.experiments import Experiments, experiment_of
@@ -88,12 +88,14 @@ class Plan(Frozen):
         numbers = {workload: self.rounds_of(workload) for workload in by_workload}
         for index in range(self.count):
             for workload, variants in by_workload.items():
-                number = numbers[workload][index]
-                block = list(variants)
-                order = random.Random(f"{self.seed}/{workload}/{number}")  # noqa: S311 - no secret
-                order.shuffle(block)
-                for variant in block:
-                    yield Trial(workload=workload, variant=variant, round=number)
+                yield from self.block(workload, variants, numbers[workload][index])
+
+    def block(self, workload: str, variants: Iterable[str], number: int) -> tuple[Trial, ...]:
+        """A round of some variants of a workload, in its order."""
+        shuffled = list(variants)
+        order = random.Random(f"{self.seed}/{workload}/{number}")  # noqa: S311 - no secret
+        order.shuffle(shuffled)
+        return tuple(Trial(workload=workload, variant=v, round=number) for v in shuffled)
 
 
 def parse_shard(text: str) -> tuple[int, int]:

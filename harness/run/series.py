@@ -50,7 +50,14 @@ def write_series(
     tree: Series | None = None,
     children: Sequence[Series] = (),
 ) -> None:
-    """Write one trial's series, of its tree and of each child, as columns."""
+    """Write one trial's series, of its tree and of each child."""
+    write_inside(directory, name, encode_series(series, tree, children))
+
+
+def encode_series(
+    series: Series, tree: Series | None = None, children: Sequence[Series] = ()
+) -> bytes:
+    """The content of the file of a trial's series: columns."""
     content = {
         "schema": 1,
         "seconds": [t for t, _ in series],
@@ -62,4 +69,4 @@ def write_series(
             for child in children
         ],
     }
-    write_inside(directory, name, json.dumps(content, separators=(",", ":")))
+    return json.dumps(content, separators=(",", ":")).encode()

@@ -1,11 +1,8 @@
 """Execute trials: what a worker does for one trial at a time."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -13,19 +10,14 @@ from typing import Any, Self
 from harness.analysis.advice import advise
 from harness.errors import HarnessError, told, writing
 from harness.files.inside import directory_inside, remove_inside, write_inside
-from harness.golang.records import BuildRecord
 from harness.plan.plan import Plan, Trial
 from harness.plan.variants import Variant
 from harness.run.directory import ELSEWHERE
-from harness.run.host import host_id
-from harness.run.records import Manifest, Measurement, TrialRecord
-from harness.run.series import write_series
+from harness.run.records import Manifest, TrialRecord
 from harness.run.store import read_manifest, stem_of
-from harness.session.lanes import available_lanes, claim_lane
-from harness.session.memory import Ledger
+from harness.session.job import Observed, job_of, observe, request_of
 from harness.text.visible import visible
-from harness.trial.request import TrialRequest
-from harness.trial.trial import TrialResult, run_trial
+from harness.trial.trial import run_trial
 
 TEMPORARY = "tmp"
 """The subdirectory of a run directory that exists only while it is measured."""
@@ -81,20 +73,34 @@ class Assignment:
 
 def measure(directory: Path, manifest: Manifest, trial: Trial) -> TrialRecord:
     """Run one trial on the first free lane, and write its files into the run directory."""
-    limits = manifest.matrix.trials
-    build = manifest.build(trial.workload, manifest.plan.variant(trial.variant))
-    if build.error is not None:
-        return _trial_record(trial, outcome="build failed", log=build.error)
-    lanes = available_lanes(limits.cpus, limits.lanes)
     shared = temporary_directory(directory)
-    ledger = Ledger(shared, manifest.memory_budget)
-    with (
-        claim_lane(shared, len(lanes)) as lane,
-        ledger.claim(trial.workload, lane, limits.memory_limit),
-    ):
-        record = _run_build(directory, manifest, trial, build, lane, lanes[lane])
-    ledger.observe(trial.workload, record.metrics.get("tree.rss.peak"))
-    return record
+    observed = observe(shared, job_of(manifest, trial), manifest.memory_budget)
+    return keep(directory, manifest, observed)
+
+
+def keep(directory: Path, manifest: Manifest, observed: Observed) -> TrialRecord:
+    """Write a trial's files into the run directory; the record that names them."""
+    record = observed.record
+    stem = stem_of(
+        record,
+        (workload.name for workload in manifest.matrix.workloads),
+        (variant.name for variant in manifest.plan.variants),
+    )
+    files = {
+        "series": (f"series/{stem}.json", observed.series),
+        "profile": (f"profiles/{stem}.pb.gz", observed.profile),
+    }
+    written, notes = {}, dict(record.notes)
+    for what, (name, data) in files.items():
+        if data is None:
+            continue
+        try:
+            write_inside(directory, name, data)
+            written[what] = name
+        except (OSError, HarnessError) as error:  # the trial counts without it
+            why = told(error) if isinstance(error, OSError) else error
+            notes[what] = f"it could not be written: {why}"
+    return record.model_copy(update={**written, "notes": notes})
 
 
 def temporary_directory(directory: Path) -> Path:
@@ -108,48 +114,6 @@ def clean(directory: Path) -> None:
         remove_inside(directory, TEMPORARY)
 
 
-def _run_build(
-    directory: Path, manifest: Manifest, trial: Trial, build: BuildRecord, lane: int,
-    cpus: tuple[int, ...],
-) -> TrialRecord:  # fmt: skip
-    started = datetime.now(UTC).timestamp()
-    with _request(directory, manifest, trial.workload, build, cpus) as request:
-        env = manifest.plan.variant(trial.variant).env
-        result = run_trial(request.model_copy(update={"env": env}))
-        files, notes = _store_files(directory, manifest, trial, result, request.profile)
-    measured = {name: getattr(result, name) for name in Measurement.model_fields}
-    logs = {"log": "", "load_log": ""} if result.outcome == "ok" else {}
-    own = {"lane": lane, "started": started, "notes": result.notes | notes}
-    return _trial_record(trial, **measured | logs | own | files)
-
-
-@contextmanager
-def _request(
-    directory: Path, manifest: Manifest, workload: str, build: BuildRecord,
-    cpus: tuple[int, ...] = (),
-) -> Iterator[TrialRequest]:  # fmt: skip
-    """A trial with a place to run, in the workload's own environment."""
-    spec = manifest.matrix
-    scratch = Path(tempfile.mkdtemp(prefix="trial-", dir=temporary_directory(directory)))
-    profile = scratch.absolute().with_name(f"{scratch.name}.pb.gz")
-    try:
-        yield TrialRequest(
-            supervisor=Path(manifest.supervisor),
-            load_generator=Path(manifest.load_generator) if manifest.load_generator else None,
-            workload=next(w for w in spec.workloads if w.name == workload),
-            build=build,
-            probe=spec.probe,
-            limits=spec.trials,
-            cpus=cpus,
-            directory=scratch,
-            profile=profile,
-            here=Path(manifest.matrix_path).resolve().parent,
-        )
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        profile.unlink(missing_ok=True)
-
-
 def output_of(
     directory: Path, manifest: Manifest, workload: str, variant: Variant, most: int
 ) -> str:
@@ -157,45 +121,7 @@ def output_of(
 
     ``most`` is the bytes of it to keep.
     """
-    build = manifest.build(workload, variant)
-    with _request(directory, manifest, workload, build) as request:
-        return run_trial(request.model_copy(update={"env": variant.env, "keep": most})).log
-
-
-def _store_files(
-    directory: Path, manifest: Manifest, trial: Trial, result: TrialResult, profile: Path | None
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Write a trial's series and profile into the run directory.
-
-    Returns:
-        Their paths there; and why a file could not be written: the trial counts without it.
-    """
-    stem = stem_of(
-        trial,
-        (workload.name for workload in manifest.matrix.workloads),
-        (variant.name for variant in manifest.plan.variants),
-    )
-    written, notes = {}, {}
-    try:
-        name = f"series/{stem}.json"
-        write_series(directory, name, result.series, result.tree_series, result.child_series)
-        written["series"] = name
-    except (OSError, HarnessError) as error:
-        notes["series"] = _unwritten(error)
-    try:
-        if profile is not None and profile.exists():
-            name = f"profiles/{stem}.pb.gz"
-            write_inside(directory, name, profile.read_bytes())
-            written["profile"] = name
-    except (OSError, HarnessError) as error:
-        notes["profile"] = _unwritten(error)
-    return written, notes
-
-
-def _unwritten(error: OSError | HarnessError) -> str:
-    return f"it could not be written: {told(error) if isinstance(error, OSError) else error}"
-
-
-def _trial_record(trial: Trial, **fields: Any) -> TrialRecord:
-    identity = trial.model_dump() | {"host": host_id()}
-    return TrialRecord.model_validate(identity | fields)
+    trial = Trial(workload=workload, variant=variant.name, round=1)
+    job = job_of(manifest, trial, variant)
+    with request_of(temporary_directory(directory), job) as request:
+        return run_trial(request.model_copy(update={"keep": most})).log

@@ -6,7 +6,6 @@ continues where an earlier invocation stopped.
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -19,11 +18,9 @@ from harness.golang.records import BuildRecord, ToolchainRecord
 from harness.plan.plan import Cell, Trial
 from harness.plan.variants import Variant
 from harness.run.directory import ELSEWHERE
-from harness.run.host import host_id
 from harness.run.records import Manifest, TrialRecord
 from harness.run.store import MANIFEST, Run, append_trial, read_trials, write_json
-from harness.session.execute import measure
-from harness.session.lanes import available_lanes
+from harness.session.bench import Bench
 from harness.session.manifest import record_of
 from harness.session.prepare import Say
 
@@ -33,7 +30,9 @@ T = TypeVar("T")
 class GrowingRun:
     """Builds variants and measures rounds of them."""
 
-    def __init__(self, directory: Path, manifest: Manifest, cache: Path, say: Say) -> None:
+    def __init__(
+        self, directory: Path, manifest: Manifest, cache: Path, say: Say, bench: Bench
+    ) -> None:
         """Take a run directory that exists; what an earlier invocation measured there is kept."""
         self.manifest = manifest
         """With all variants so far."""
@@ -41,8 +40,7 @@ class GrowingRun:
         self._cache, self._say = cache, say
         self._records = {(t.workload, t.variant, t.round): t for t in read_trials(directory)}
         self._stored = {_key(build): build for build in manifest.builds}
-        limits = manifest.matrix.trials
-        self.pool = ThreadPoolExecutor(len(available_lanes(limits.cpus, limits.lanes)))
+        self._bench = bench
 
     @property
     def records(self) -> tuple[TrialRecord, ...]:
@@ -116,22 +114,26 @@ class GrowingRun:
         if numbers and numbers[-1] > self.manifest.plan.rounds:
             plan = self.manifest.plan
             self._replace(plan=plan.model_copy(update={"rounds": numbers[-1]}))
-        trials = [t for number in numbers for t in self._shuffled(workload, variants, number)]
-        missing = [trial for trial in trials if not self._has(trial, trials)]
-        measured = self.pool.map(lambda t: measure(self.directory, self.manifest, t), missing)
-        for record in measured:
+        rounds = [self._shuffled(workload, variants, number) for number in numbers]
+        missing = [left for trials in rounds if (left := self._missing(trials))]
+        for record in self._bench.measure(self.directory, self.manifest, missing):
             append_trial(self.directory, record)
             self._records[_place(record)] = record
-        return [self._records[_place(trial)] for trial in trials]
+        return [self._records[_place(trial)] for trials in rounds for trial in trials]
 
-    def _has(self, trial: Trial, trials: Sequence[Trial]) -> bool:
-        """Whether a trial need not be measured: its round is complete, or it ran on this machine.
+    def _missing(self, trials: Sequence[Trial]) -> tuple[Trial, ...]:
+        """The trials of a round that are to be measured.
 
-        A round that another machine began is measured anew, so that no pair mixes both machines.
+        A round that another host began is measured anew, so that no pair mixes hosts.
         """
-        record = self._records.get(_place(trial))
-        whole = all(_place(t) in self._records for t in trials if t.round == trial.round)
-        return record is not None and (whole or record.host == host_id())
+        found = [self._records.get(_place(trial)) for trial in trials]
+        if all(found):
+            return ()
+        here = self._bench.host
+        return tuple(
+            trial for trial, record in zip(trials, found, strict=True)
+            if record is None or record.host != here
+        )  # fmt: skip
 
     def _shuffled(self, workload: str, variants: Sequence[str], number: int) -> list[Trial]:
         trials = [Trial(workload=workload, variant=name, round=number) for name in variants]

@@ -1,9 +1,11 @@
 """One matrix file from opening to verdict; pytest or a script decides when each step is taken."""
 
-from collections.abc import Collection, Iterable
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 
 from harness.analysis.models import Verdict
@@ -15,7 +17,7 @@ from harness.matrix.load import Matrix
 from harness.plan.plan import Trial
 from harness.plan.question import resolve_question
 from harness.run.directory import ELSEWHERE, reserve
-from harness.run.host import host_id
+from harness.run.host import Host, host_id
 from harness.run.records import Manifest, TrialRecord
 from harness.run.resume import continued
 from harness.run.store import (
@@ -27,8 +29,9 @@ from harness.run.store import (
     read_trials,
     write_json,
 )
+from harness.session.bench import HERE, Bench, Dealer, Lost, Round
 from harness.session.benchmarks import check_benchmarks
-from harness.session.execute import TEMPORARY, Assignment, clean
+from harness.session.execute import TEMPORARY, Assignment, clean, keep
 from harness.session.judge_apart import Judging
 from harness.session.lengths import Start, note_trials
 from harness.session.manifest import make_manifest, with_helpers
@@ -49,6 +52,7 @@ class Invocation:
     complete = False
     """Whether the run was resumed with nothing left to measure: see ``take_complete``."""
     _chosen: tuple[Trial, ...] = ()
+    _hosts: tuple[Host, ...] = ()
     _judging: Judging | None = None
     _progress: Progress | None = None
     _stopping: Stopping | None = None
@@ -74,7 +78,7 @@ class Invocation:
     @classmethod
     def open(
         cls, matrix: Matrix, *, reports: Path, resume: Path | None, seed: int | None,
-        shard: tuple[int, int], say: Say,
+        shard: tuple[int, int], say: Say, host: str | None = None,
     ) -> "Invocation":  # fmt: skip
         """Prepare a new run, or one to resume.
 
@@ -85,6 +89,8 @@ class Invocation:
             seed: for the order of trials.
             shard: (K, N): measure the K-th of every N rounds.
             say: told of downloads.
+            host: the id of the host that may complete rounds which it has begun (``Bench.host``);
+                by default this machine.
 
         Raises:
             HarnessError: something that the matrix names is not available, or there is no such run.
@@ -98,7 +104,7 @@ class Invocation:
         run = Run.load(resume.resolve())
         plan = run.manifest.plan
         prepared = prepare(matrix, seed=plan.seed, shard=plan.shard, say=say)
-        left = rounds_to_leave(run, host_id())
+        left = rounds_to_leave(run, host_id() if host is None else host)
         prepared = replace(prepared, plan=prepared.plan.model_copy(update={"left": left}))
         done = frozenset(record.id for record in run.trials)
         return cls(prepared, run.path, resumed=True, done=done)
@@ -191,6 +197,61 @@ class Invocation:
             self.complete, self._chosen = True, tuple(self.prepared.plan.trials())
         return self.complete
 
+    def dealt(self, dealer: Dealer) -> Iterator[TrialRecord]:
+        """Have hosts measure the selected trials; a new round takes the place of a lost one.
+
+        The caller gives each record to ``record``.
+
+        Raises:
+            HarnessError: no host can measure, or the run directory cannot be written.
+        """
+        waiting = deque(
+            tuple(trials) for _, trials in groupby(self._chosen, lambda t: (t.workload, t.round))
+        )
+
+        def take() -> Round | None:
+            while waiting:
+                trials = tuple(trial for trial in waiting.popleft() if self.needed(trial.id))
+                if trials:
+                    return trials
+            return None
+
+        manifest = read_manifest(self.directory)
+        self._hosts = manifest.hosts or ((manifest.host,) if self._done else ())
+        for event in dealer.deal(manifest, take):
+            if isinstance(event, Lost):
+                waiting.appendleft(self._replaced(event.round))
+            else:
+                yield keep(self.directory, manifest, event)
+            self._note_hosts(dealer.hosts)
+
+    def _replaced(self, lost: Round) -> Round:
+        """A new round in place of one that will not be completed."""
+        plan, workload = self.prepared.plan, lost[0].workload
+        left = plan.left | {workload: (*plan.left.get(workload, ()), lost[0].round)}
+        grown = plan.model_copy(update={"left": left})
+        number = grown.rounds_of(workload)[-1]
+        new = grown.block(workload, [trial.variant for trial in lost], number)
+        self.prepared = replace(self.prepared, plan=grown)
+        self._chosen += new
+        if self._progress is not None and self._stopping is not None:
+            self._progress.replace(grown, lost, new)
+            self._stopping.replace(new)
+        self._update(plan=grown)
+        return new
+
+    def _note_hosts(self, hosts: Sequence[Host]) -> None:
+        """Add hosts to the manifest when they begin to take part."""
+        known = {host.id for host in self._hosts}
+        if new := [host for host in hosts if host.id not in known]:
+            self._hosts += tuple(new)
+            self._update(hosts=self._hosts)
+
+    def _update(self, **parts: object) -> None:
+        with writing(self.directory, ELSEWHERE):
+            old = read_manifest(self.directory)
+            write_json(self.directory / MANIFEST, old.model_copy(update=parts))
+
     @property
     def expected(self) -> int:
         """Trials that this invocation has run, or will."""
@@ -210,7 +271,8 @@ class Invocation:
             HarnessError: it cannot be written.
         """
         append_trial(self.directory, record)
-        self._starts.append(Start.of(record))
+        if record.host == host_id():  # what is learnt of lengths is of this machine
+            self._starts.append(Start.of(record))
         if self._stopping is None or self._progress is None:
             return None
         before = len(self._stopping.unneeded)
@@ -225,8 +287,10 @@ class Invocation:
             )
         return line
 
-    def screen(self, say: Say) -> None:
+    def screen(self, say: Say, bench: Bench = HERE) -> None:
         """Find out which suspects explain a change; nothing where no suspects are screened.
+
+        Rounds are measured on ``bench``.
 
         Raises:
             HarnessError: the run directory cannot be written, or its programs are others now.
@@ -234,7 +298,7 @@ class Invocation:
         if self.prepared.plan.suspects:
             from harness.session.screening import screen_suspects  # noqa: PLC0415 - imports numpy
 
-            screen_suspects(self.prepared, self.directory, say)
+            screen_suspects(self.prepared, self.directory, say, bench)
 
     def conclude(self, judging: Judging) -> Verdict:
         """Let a process judge the run, and make it the latest; its reports are written meanwhile.

@@ -34,6 +34,16 @@ class Progress:
             if trial is not None:
                 self._left[trial.workload, trial.round] -= 1
 
+    def replace(self, plan: Plan, old: Collection[Trial], new: Collection[Trial]) -> None:
+        """Expect the trials of a new round in place of those of a lost one.
+
+        ``plan`` has the new one.
+        """
+        self._plan = plan
+        self.leave_out([trial.id for trial in old])
+        self._coming |= {trial.id: trial for trial in new}
+        self._left.update((trial.workload, trial.round) for trial in new)
+
     def note(self, record: TrialRecord) -> str | None:
         """Count a trial; gives a line if a round has ended or the last line is long ago."""
         self._done += 1
@@ -47,8 +57,9 @@ class Progress:
         left = (now - self._started) / self._done * len(self._coming)
         what = "round" if self._left[block] <= 0 else f"{record.variant}, round"
         rounds = self._plan.rounds_of(record.workload)
+        place = sum(number <= record.round for number in rounds)
         return (
-            f"{record.workload}: {what} {rounds.index(record.round) + 1} of {len(rounds)}; "
+            f"{record.workload}: {what} {place} of {len(rounds)}; "
             f"{self._done} of {self.expected} trials, {_duration(left)} left"
         )
 

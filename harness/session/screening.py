@@ -25,6 +25,7 @@ from harness.run.directory import ELSEWHERE
 from harness.run.question import question_of
 from harness.run.records import Manifest
 from harness.run.store import SCREENING, NoRunError, Run, read_manifest
+from harness.session.bench import Bench
 from harness.session.growing import GrowingRun
 from harness.session.prepare import Prepared, Say, build_request
 from harness.session.suspecting import patched
@@ -37,7 +38,7 @@ _PATIENCE = 10
 """How often a search may ask for the same rounds again."""
 
 
-def screen_suspects(prepared: Prepared, directory: Path, say: Say) -> None:
+def screen_suspects(prepared: Prepared, directory: Path, say: Say, bench: Bench) -> None:
     """Measure what the question's suspects need; of a run that asks about none, nothing.
 
     What an earlier invocation measured is kept and not measured again.
@@ -54,20 +55,19 @@ def screen_suspects(prepared: Prepared, directory: Path, say: Say) -> None:
         return
     with writing(directory, ELSEWHERE):
         place = directory_inside(directory, SCREENING)
-    growing = GrowingRun(place, _manifest(directory, run.manifest), prepared.cache, say)
+    growing = GrowingRun(place, _manifest(directory, run.manifest), prepared.cache, say, bench)
     question = question_of(run)
     sides = [plan.variant(name) for name in (question.baseline, question.candidate) if name]
     screenings: dict[str, Screening] = {}
-    with growing.pool:
-        for comparison in changes:
-            workload = comparison.workload
-            if workload not in screenings:
-                screenings[workload] = Screening(prepared, growing, plan, sides, workload, say)
-                screenings[workload].begin()
-            screenings[workload].finish(
-                partial(_look, growing, run, comparison, question.limit),
-                partial(_progress, comparison, plan),
-            )
+    for comparison in changes:
+        workload = comparison.workload
+        if workload not in screenings:
+            screenings[workload] = Screening(prepared, growing, plan, sides, workload, say)
+            screenings[workload].begin()
+        screenings[workload].finish(
+            partial(_look, growing, run, comparison, question.limit),
+            partial(_progress, comparison, plan),
+        )
 
 
 def _look(growing: GrowingRun, run: Run, comparison: Comparison, limit: float) -> Screened:

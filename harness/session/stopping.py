@@ -64,6 +64,13 @@ class Stopping:
         self.unneeded: set[str] = set()
         """Ids of trials that need not run any more."""
 
+    def replace(self, trials: Iterable[Trial]) -> None:
+        """Expect trials of a new round; that in whose place it comes stays incomplete."""
+        new = tuple(trials)
+        self._planned += new
+        for trial in new:
+            self._left[_block(trial)].add(trial.id)
+
     def note(self, record: TrialRecord) -> tuple[Trial, ...]:
         """Add a finished trial; after a complete round, ask whether more are needed.
 

@@ -9,11 +9,10 @@ from synthetic import ORIGIN, make_run
 
 from harness.plan.plan import Trial
 from harness.run.records import Manifest
+from harness.run.series import encode_series
 from harness.run.store import Run, append_trial, write_json
-from harness.session.execute import _store_files
-from harness.trial.trial import TrialResult
-
-RESULT = TrialResult(outcome="ok", metrics={"rss.peak": 1.0}, series=[(0.0, 1), (1.0, 2)])
+from harness.session.execute import keep
+from harness.session.job import Observed, record_of
 
 
 @pytest.fixture
@@ -27,28 +26,25 @@ def manifest(tmp_path: Path) -> Manifest:
     return run.manifest
 
 
-def profile(tmp_path: Path) -> Path:
-    path = tmp_path / "profile"
-    path.write_bytes(b"profile")
-    return path
+def observed(trial: Trial) -> Observed:
+    record = record_of(trial, outcome="ok", metrics={"rss.peak": 1.0})
+    return Observed(record, encode_series([(0.0, 1), (1.0, 2)]), b"profile")
 
 
 def test_a_long_variant_name_loses_no_sample(tmp_path: Path, manifest: Manifest) -> None:
     trials = [trial for trial in manifest.plan.trials() if trial.round == 1]
     names = set()
-    for trial in trials:
-        files, notes = _store_files(tmp_path / "run", manifest, trial, RESULT, profile(tmp_path))
-        assert notes == {}
-        assert files.keys() == {"series", "profile"}
-        assert json.loads((tmp_path / "run" / files["series"]).read_text())["rss"] == [1, 2]
-        names.add(files["series"].lower())
+    kept = [keep(tmp_path / "run", manifest, observed(trial)) for trial in trials]
+    for record in kept:
+        assert record.notes == {}
+        assert record.series is not None
+        assert record.profile is not None
+        assert json.loads((tmp_path / "run" / record.series).read_text())["rss"] == [1, 2]
+        names.add(record.series.lower())
     assert len(names) == len(trials)
-    inside = {p.name for p in tmp_path.iterdir()}
-    assert inside == {"run", "profile"}
-    record = make_run(lambda *_: {}, ORIGIN | {"trials": 1}).trials[0]
-    stored = record.model_copy(update={"variant": trials[0].variant, **files})
-    append_trial(tmp_path / "run", stored)
-    assert Run.load(tmp_path / "run").trials == (stored,)
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+    append_trial(tmp_path / "run", kept[-1])
+    assert Run.load(tmp_path / "run").trials == (kept[-1],)
 
 
 @pytest.mark.parametrize("spoilt", ["link", "file", "pipe"])
@@ -66,8 +62,8 @@ def test_a_sample_is_kept_where_its_files_cannot_be_written(
             path.touch()
         else:
             os.mkfifo(path)
-    files, notes = _store_files(tmp_path / "run", manifest, trial, RESULT, profile(tmp_path))
-    assert files == {}
-    assert notes.keys() == {"series", "profile"}
-    assert all("could not be written" in note for note in notes.values())
+    record = keep(tmp_path / "run", manifest, observed(trial))
+    assert (record.series, record.profile) == (None, None)
+    assert record.notes.keys() == {"series", "profile"}
+    assert all("could not be written" in note for note in record.notes.values())
     assert list(outside.iterdir()) == []
