@@ -84,6 +84,15 @@ def compare_primary(
     return _decide(tests, question, trials, alone=len(tests) == len(names))
 
 
+def compare_asked(table: Table, question: Question, trials: TrialsSpec) -> tuple[Comparison, ...]:
+    """Compare baseline and candidate of one workload on its primary metrics, as if alone."""
+    if question.candidate is None:
+        return ()
+    sides = question.baseline, question.candidate
+    asked = question.asked(table.workload)
+    return _decide([_test(table, m, *sides, question, trials) for m in asked], question, trials)
+
+
 def compare_pair(
     tables: Mapping[str, Table], question: Question, trials: TrialsSpec, *, baseline: str,
     candidate: str,

@@ -11,6 +11,7 @@ from harness.analysis.comparisons import compare_all, compare_pair, compare_prim
 from harness.analysis.diagnosis.rules import diagnose
 from harness.analysis.gates import judge_gates
 from harness.analysis.headlines import headline
+from harness.analysis.hosts import host_results
 from harness.analysis.memory import Evidence
 from harness.analysis.models import Account, Caution, CellStatus, Comparison, Verdict
 from harness.analysis.quality import cautions
@@ -91,6 +92,7 @@ def conclude(
         ),
         accounts=_accounts(found, question, spec.trials),
         children=_accounts(found, question, spec.trials, children=True),
+        hosts=host_results(run, found, question, spec.trials),
     )
 
 

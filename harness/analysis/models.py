@@ -273,6 +273,51 @@ class CellStatus(Frozen):
     reason: str | None = None
 
 
+class HostChange(Frozen):
+    """Candidate against baseline on one primary metric, by the rounds of one host alone.
+
+    It is for comparison with the joint one, and made in the same way: no verdict rests on it.
+    """
+
+    metric: str
+    unit: str
+    n: int
+    """Rounds of the host in which both variants have a value."""
+    baseline_value: float | None
+    """Median of the baseline there, in ``unit``."""
+    candidate_value: float | None
+    """Median of the candidate there, in ``unit``."""
+    ratio: float | None
+    ci: tuple[float, float] | None
+    """Interval of ``ratio`` at 95 %; ``None`` where the host has too few rounds."""
+    difference: float | None
+    difference_ci: tuple[float, float] | None
+    no_ratio: str
+    """Why there is no ratio, as in comparisons."""
+    spread: float | None
+    """Standard deviation of log ratios from round to round; ``None`` of one, or without ratios."""
+    method: str
+    """How the interval was made, or why there is none."""
+
+
+class HostResult(Frozen):
+    """What one host contributed to a workload, in a run of several hosts."""
+
+    workload: str
+    host: str
+    """Its id, as in ``trials.jsonl``."""
+    name: str
+    """With the id where two hosts of the run have one name."""
+    rounds: int
+    """Complete ones."""
+    lost: int
+    """Rounds that were begun there and not completed, as when the host died."""
+    failed: int
+    """Trials that did not end well."""
+    changes: tuple[HostChange, ...]
+    """One for each primary metric; none where the question has no candidate."""
+
+
 class Headline(Frozen):
     """The answer for one workload in one sentence."""
 
@@ -298,3 +343,5 @@ class Verdict(Frozen):
     """One for each workload that has one."""
     children: tuple[Account, ...] = ()
     """The same of the children of each program that had some at a snapshot, all together."""
+    hosts: tuple[HostResult, ...] = ()
+    """By workload, what each host contributed; empty where one host measured all."""
