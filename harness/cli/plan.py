@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import examples, json_option, matrix_argument, reports_option
+from harness.cli.options import examples, json_option, matrix_argument
 from harness.cli.output import say, say_json
 from harness.matrix.load import load
 from harness.session.prepare import prepare
@@ -17,16 +17,15 @@ from harness.session.preview import Estimate, Preview, preview
     epilog=examples("gomatrix plan", "gomatrix plan canary.yaml", "gomatrix plan --json")
 )
 @matrix_argument
-@reports_option
 @json_option
-def plan(matrix: Path, reports: Path, *, as_json: bool) -> None:
+def plan(matrix: Path, *, as_json: bool) -> None:
     """Show what a run would do and how long it would take.
 
     Nothing is built or measured. Missing toolchains are downloaded, to learn their experiments.
-    Times are those of earlier builds and trials of the same programs, or unknown.
+    Times are as builds and trials of the same programs took on this machine before, or unknown.
     """
     prepared = prepare(load(matrix), seed=None, say=lambda line: say(line, err=True))
-    found = preview(prepared, reports, lambda line: say(line, err=True))
+    found = preview(prepared)
     if as_json:
         say_json(json.dumps({"schema": 1} | found.model_dump(), indent=1))
     else:
@@ -81,9 +80,7 @@ def _time_lines(estimate: Estimate) -> Iterator[str]:
         if time.seconds is None:
             yield f"  a trial of {time.workload}: unknown, as none was run before"
             continue
-        basis = {"earlier run": f"as in {time.run}", "phases": "by its phases"}.get(
-            time.basis, "as one took before"
-        )
+        basis = "by its phases" if time.basis == "phases" else "as one took before"
         yield f"  a trial of {time.workload}: {time.seconds:.3g} s, {basis}"
 
 

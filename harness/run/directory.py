@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from harness.errors import HarnessError, reading, told, writing
 from harness.files.names import file_name
-from harness.run.records import Manifest
 from harness.run.store import NoRunError, Run, point_latest, read_manifest
 
 _Read = TypeVar("_Read")
@@ -84,21 +83,10 @@ def newest_run(reports: Path, matrix: Path, text: str, say: Say) -> Path:
 def list_runs(reports: Path, say: Say) -> list[Stored]:
     """List the runs in a directory, oldest first; ``say`` is told of those that cannot be read."""
     found = []
-    for run in readable_runs(_directories(reports), say):
+    for _, run in _readable(_directories(reports), Run.load, say):
         with suppress(FileNotFoundError):  # removed meanwhile
             found.append(Stored(run.path, run.manifest.created, len(run.trials), _size(run.path)))
     return sorted(found, key=lambda stored: (stored.created, stored.path.name))
-
-
-def newest_first(reports: Path, say: Say) -> list[tuple[Path, Manifest]]:
-    """Manifests of the runs in a directory; ``say`` is told of those that cannot be read."""
-    found = _readable(_directories(reports), read_manifest, say)
-    return sorted(found, key=lambda run: (run[1].created, run[0].name), reverse=True)
-
-
-def readable_runs(paths: Iterable[Path], say: Say) -> Iterator[Run]:
-    """Read the runs in directories; ``say`` is told of those that cannot be read."""
-    return (run for _, run in _readable(paths, Run.load, say))
 
 
 def _readable(

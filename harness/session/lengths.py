@@ -5,12 +5,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from harness.errors import HarnessError
 from harness.golang.durations import note, recall
 from harness.matrix.models import MatrixSpec, WorkloadSpec
-from harness.run.records import TrialRecord
+
+if TYPE_CHECKING:
+    from harness.run.records import TrialRecord
 
 
 class Start(NamedTuple):
@@ -22,7 +24,7 @@ class Start(NamedTuple):
     started: float
 
     @classmethod
-    def of(cls, record: TrialRecord) -> Self:
+    def of(cls, record: "TrialRecord") -> Self:
         """That of a trial's record."""
         return cls(record.workload, record.host, record.lane, record.started)
 
@@ -69,4 +71,4 @@ def expected_seconds(workload: WorkloadSpec, cache: Path) -> float | None:
 
 
 def _thing(workload: WorkloadSpec) -> list[str]:
-    return ["trial", workload.model_dump_json()]
+    return ["trial", repr(workload)]

@@ -16,9 +16,8 @@ from harness.models import Frozen
 from harness.plan.plan import Cell
 from harness.plan.suspects import Suspected
 from harness.run.built import how_built
-from harness.run.directory import Say, newest_first, readable_runs
 from harness.session.lanes import available_lanes
-from harness.session.lengths import Start, expected_seconds, seconds_per_trial
+from harness.session.lengths import expected_seconds
 from harness.session.prepare import Prepared, build_requests
 
 _OWN = 4.0
@@ -26,9 +25,9 @@ _OWN = 4.0
 _SERVER = 1.0
 """Seconds of a server's trial beside its phases: start, snapshots, stop."""
 
-Basis = Literal["earlier run", "earlier trials", "phases", "unknown"]
-"""Where a trial's time comes from: an earlier run of the same workload, trials of a run that is not
-here, as that of ``gomatrix init``, or the durations of a server's phases."""
+Basis = Literal["earlier trials", "phases", "unknown"]
+"""Where a trial's time comes from: trials of the same workload on this machine, those of ``gomatrix
+init`` too, or the durations of a server's phases."""
 
 
 class PlannedBuild(Built):
@@ -50,8 +49,6 @@ class TrialTime(Frozen):
     seconds: float | None
     """``None`` where no trial has shown it."""
     basis: Basis
-    run: str = ""
-    """The earlier run."""
 
 
 class Estimate(Frozen):
@@ -86,14 +83,8 @@ class Preview(Frozen):
     estimate: Estimate
 
 
-def preview(prepared: Prepared, reports: Path, say: Say) -> Preview:
-    """Preview a run.
-
-    Args:
-        prepared: the matrix, prepared.
-        reports: the directory of runs, whose trials show how long trials take.
-        say: told of each run there that cannot be read.
-    """
+def preview(prepared: Prepared) -> Preview:
+    """Preview a run."""
     spec, plan = prepared.matrix.spec, prepared.plan
     cells = [(cell.workload, cell.variant) for cell in plan.cells if cell.reason is None]
     requests = build_requests(prepared, cells)
@@ -110,8 +101,7 @@ def preview(prepared: Prepared, reports: Path, say: Say) -> Preview:
     )
     lanes = len(available_lanes(spec.trials.cpus, spec.trials.lanes))
     missing = [r for r, build in zip(requests, builds, strict=True) if not build.cached]
-    past = _earlier(spec, reports, say)
-    times = [_trial_time(w, past.get(w.name), prepared.cache) for w in spec.workloads]
+    times = [_trial_time(workload, prepared.cache) for workload in spec.workloads]
     return Preview(
         matrix=str(prepared.matrix.path),
         lanes=lanes,
@@ -157,9 +147,7 @@ def _estimate(
     )  # fmt: skip
 
 
-def _trial_time(workload: WorkloadSpec, past: TrialTime | None, cache: Path) -> TrialTime:
-    if past is not None:
-        return past
+def _trial_time(workload: WorkloadSpec, cache: Path) -> TrialTime:
     before = expected_seconds(workload, cache)
     if before is not None:
         return TrialTime(workload=workload.name, seconds=before, basis="earlier trials")
@@ -174,18 +162,3 @@ def _phases(server: ServerSpec) -> float | None:
     if server.load.duration is None:
         return None
     return server.idle + server.warmup_seconds + server.load.duration + server.settle + _SERVER
-
-
-def _earlier(spec: MatrixSpec, reports: Path, say: Say) -> dict[str, TrialTime]:
-    """By workload: the newest run of the same workload under the same limits."""
-    found: dict[str, TrialTime] = {}
-    for path, manifest in newest_first(reports, say):
-        before = {w.name: w for w in manifest.matrix.workloads}
-        same = [w.name for w in spec.workloads if before.get(w.name) == w and w.name not in found]
-        for run in readable_runs([path] if same else [], say):
-            seconds = seconds_per_trial(map(Start.of, run.trials))
-            for name in same:
-                if name in seconds:
-                    found[name] = TrialTime(workload=name, seconds=seconds[name],
-                                            basis="earlier run", run=path.name)  # fmt: skip
-    return found

@@ -42,7 +42,6 @@ from harness.run.store import (
     write_json,
 )
 from harness.session.execute import clean, temporary_directory
-from harness.session.preview import _earlier
 from harness.session.resuming import rounds_to_leave
 
 BEGINS, ENDS = "/the use of a run begins", "/the use of a run ends"
@@ -167,7 +166,6 @@ def functions(run: Path, good: Path) -> dict[str, Callable[[], object]]:
         clean(run)
 
     return {
-        "plan": lambda: _earlier(manifest.matrix, run.parent, say),
         "resume": resume,
         "newest": lambda: newest_run(run.parent, Path("matrix.yaml"), "", say),
         "bisect": lambda: read_bisection(run),

@@ -13,13 +13,11 @@ from harness.run.directory import list_runs, newest_run, prune_runs, reserve
 from harness.run.store import (
     MANIFEST,
     TRIALS,
-    Run,
     append_trial,
     point_latest,
     read_manifest,
     write_json,
 )
-from harness.session.preview import _earlier
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -122,17 +120,6 @@ def test_one_bad_run_does_not_stop_runs_list_and_runs_prune(tmp_path: Path) -> N
     assert listed.exit_code == 0
     assert listed.stdout == ""
     assert len(listed.stderr.splitlines()) == len(BAD)
-
-
-def test_one_bad_run_does_not_stop_plan(tmp_path: Path) -> None:
-    store(tmp_path, "good", 9)
-    run = Run.load(tmp_path / "good")
-    append_trial(run.path, run.trials[0].model_copy(update={"round": 2, "started": 1.7e9 + 3}))
-    spoil(tmp_path)
-    told: list[str] = []
-    past = _earlier(run.manifest.matrix, tmp_path, told.append)
-    assert {workload: found.run for workload, found in past.items()} == {"large-buffers": "good"}
-    assert {line.partition(" is left out: ")[0] for line in told} == BAD
 
 
 def test_one_bad_run_does_not_stop_a_history(tmp_path: Path) -> None:
