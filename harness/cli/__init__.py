@@ -25,6 +25,7 @@ COMMANDS = {
     "init": "Write a commented matrix.yaml for the Go module in this directory.",
     "plan": "Show what a run would do and how long it would take.",
     "run": "Measure a matrix and write its report.",
+    "worker": "Measure on this machine what a run deals to a Dask cluster.",
     "merge": "Merge runs of one matrix from shards or several machines.",
     "doctor": "Check whether this machine is fit to measure, and say what to change.",
     "explain": "Explain what changed between two versions: from the change to its cause.",

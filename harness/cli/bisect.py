@@ -2,11 +2,13 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from harness.bisect.prepare import Arguments, begin, request_of, resume, resuming
 from harness.bisect.run import run_bisection
+from harness.cli.cluster import bench_of, cluster_options
 from harness.cli.options import examples, parse_fraction
 from harness.cli.output import say, say_json
 from harness.errors import HarnessError
@@ -48,10 +50,11 @@ from harness.matrix.load import load
     show_default=True, help="Where the run directory is created.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print bisect.json instead of sentences.")
+@cluster_options
 def bisect(  # noqa: PLR0913 - one for each option
     *, matrix: Path, good: str | None, bad: str | None, workload: str | None, metric: str | None,
     repository: Path | None, fix: bool, smallest: float, seed: int | None,
-    directory: Path | None, reports: Path, as_json: bool,
+    directory: Path | None, reports: Path, as_json: bool, **cluster: Any,
 ) -> None:  # fmt: skip
     """Find what made a workload worse: the release, toggle, function and commit.
 
@@ -71,15 +74,18 @@ def bisect(  # noqa: PLR0913 - one for each option
         good=good, bad=bad, workload=workload, metric=metric, repository=repository, fix=fix,
         smallest=smallest, seed=seed,
     )  # fmt: skip
-    if directory is not None:
-        setup = resume(directory, load(matrix), arguments, command=command, say=tell)
-    else:
-        request = request_of(load(matrix), arguments)
-        setup = begin(request, reports=reports, command=command, say=tell)
-    try:
-        bisection = run_bisection(setup)
-    except KeyboardInterrupt:
-        raise HarnessError(f"interrupted; to continue: {resuming(setup)}") from None
+    with bench_of(tell, **cluster) as bench:
+        if directory is not None:
+            setup = resume(
+                directory, load(matrix), arguments, command=command, say=tell, bench=bench
+            )
+        else:
+            request = request_of(load(matrix), arguments)
+            setup = begin(request, reports=reports, command=command, say=tell, bench=bench)
+        try:
+            bisection = run_bisection(setup)
+        except KeyboardInterrupt:
+            raise HarnessError(f"interrupted; to continue: {resuming(setup)}") from None
     if as_json:
         say_json(bisection.model_dump_json(indent=1))
     else:

@@ -4,9 +4,11 @@ import re
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
+from harness.cli.cluster import bench_of, cluster_options
 from harness.cli.options import examples, parse_fraction
 from harness.cli.output import say, say_json
 from harness.errors import HarnessError
@@ -82,12 +84,14 @@ class _WithProgram(click.Command):
     show_default=True, help="Where the run directory is created.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print explain.json instead of sentences.")
+@cluster_options
 @click.pass_context
 def explain(  # noqa: PLR0913 - one for each option
-    ctx: click.Context, *, subject: str | None, older: str | None, newer: str | None,
+    ctx: click.Context, /, *, subject: str | None, older: str | None, newer: str | None,
     from_ref: str | None, to_ref: str | None,
     workload: str | None, metric: str | None, seconds: float | None, repository: Path | None,
     smallest: float, seed: int | None, directory: Path | None, reports: Path, as_json: bool,
+    **cluster: Any,
 ) -> None:  # fmt: skip
     """Explain what changed between two versions: from the change to its cause.
 
@@ -112,19 +116,20 @@ def explain(  # noqa: PLR0913 - one for each option
         refs=_refs(from_ref, to_ref), workload=workload, metric=metric, repository=repository,
         smallest=smallest, seed=seed,
     )  # fmt: skip
-    if directory is not None:
-        inquiry = resume(directory, arguments, command=command, say=tell)
-    else:
-        inquiry = begin(arguments, reports=reports, command=command, say=tell)
-    again = going_on(command, inquiry.directory)
-    try:
-        left = None if seconds is None else max(0.0, seconds - time.monotonic() + started)
-        found = run_explanation(inquiry, left)
-    except KeyboardInterrupt:
-        raise HarnessError(f"interrupted; to continue: {again}") from None
-    except HarnessError:
-        forget(inquiry)
-        raise
+    with bench_of(tell, **cluster) as bench:
+        if directory is not None:
+            inquiry = resume(directory, arguments, command=command, say=tell, bench=bench)
+        else:
+            inquiry = begin(arguments, reports=reports, command=command, say=tell, bench=bench)
+        again = going_on(command, inquiry.directory)
+        try:
+            left = None if seconds is None else max(0.0, seconds - time.monotonic() + started)
+            found = run_explanation(inquiry, left)
+        except KeyboardInterrupt:
+            raise HarnessError(f"interrupted; to continue: {again}") from None
+        except HarnessError:
+            forget(inquiry)
+            raise
     if as_json:
         say_json(found.model_dump_json(indent=1))
     else:

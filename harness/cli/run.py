@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from harness.cli.cluster import cluster_options
 from harness.cli.options import examples, matrix_argument
 from harness.cli.output import say
 from harness.matrix.load import load
@@ -54,7 +55,8 @@ def _parse_lanes(_ctx: click.Context, _parameter: click.Parameter, value: str) -
     "--run-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Write the path of the run directory to this file, for scripts.",
 )  # fmt: skip
-def run(
+@cluster_options
+def run(  # noqa: PLR0913 - one for each option
     *,
     matrix: Path,
     lanes: str,
@@ -64,6 +66,10 @@ def run(
     resume: str | None,
     reports: Path,
     run_file: Path | None,
+    cluster: str | None,
+    cluster_config: Path | None,
+    insecure: bool,
+    exclude: tuple[str, ...],
 ) -> None:
     """Measure a matrix and write its report.
 
@@ -79,11 +85,15 @@ def run(
     )
     options = {"-k": select, "--matrix-seed": seed, "--matrix-shard": shard,
                "--matrix-resume": resumed, "--reports": reports,
-               "--matrix-run-file": run_file}  # fmt: skip
+               "--matrix-run-file": run_file, "--cluster": cluster,
+               "--cluster-config": cluster_config}  # fmt: skip
     given = [str(word) for flag, value in options.items() if value is not None
              for word in (flag, value)]  # fmt: skip
+    given += [word for host in exclude for word in ("--cluster-exclude", host)]
+    given += ["--cluster-insecure"] if insecure else []
+    where = ["-n", lanes] if cluster is None else []
     try:
-        status = _isolated_pytest([str(matrix), "--matrix-any-name", "-n", lanes, *given])
+        status = _isolated_pytest([str(matrix), "--matrix-any-name", *where, *given])
     except KeyboardInterrupt:  # while reports were written
         status = pytest.ExitCode.INTERRUPTED
     sys.exit(status)

@@ -1,6 +1,7 @@
 """Whether this machine is fit to measure: facts that are gathered, and what they mean."""
 
-from harness.doctor.facts import HostFacts, gather
-from harness.doctor.findings import Finding, Level, judge_host
+from harness.doctor.facts import HostFacts, gather, gather_worker
+from harness.doctor.findings import Finding, Level, judge_host, judge_machine
 
-__all__ = ["Finding", "HostFacts", "Level", "gather", "judge_host"]
+__all__ = ["Finding", "HostFacts", "Level", "gather", "gather_worker", "judge_host",
+           "judge_machine"]  # fmt: skip

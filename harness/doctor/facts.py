@@ -70,6 +70,18 @@ class HostFacts(Frozen):
 
 def gather(cache: Path, reports: Path) -> HostFacts:
     """Gather facts about this machine and the providers of toolchains."""
+    machine = gather_machine(_place("the cache", cache), _place("the run directories", reports))
+    known = {"toolchains": tuple(at_hand(cache)), "supplies": tuple(ask_providers(cache))}
+    return machine.model_copy(update=known)
+
+
+def gather_worker(cache: Path, directory: Path) -> HostFacts:
+    """Gather facts about a machine that measures for another, which needs no toolchains."""
+    return gather_machine(_place("the cache", cache), _place("the directory of trials", directory))
+
+
+def gather_machine(*places: Place) -> HostFacts:
+    """Gather facts about this machine alone."""
     quota = cpu_quota()
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()
     return HostFacts(
@@ -89,9 +101,7 @@ def gather(cache: Path, reports: Path) -> HostFacts:
         aslr=_number(_PROC / "sys/kernel/randomize_va_space"),
         ptrace_scope=_number(_PROC / "sys/kernel/yama/ptrace_scope"),
         cgroup=_cgroup(),
-        places=(_place("the cache", cache), _place("the run directories", reports)),
-        toolchains=tuple(at_hand(cache)),
-        supplies=tuple(ask_providers(cache)),
+        places=places,
     )
 
 

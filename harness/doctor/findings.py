@@ -35,6 +35,11 @@ class Finding(Frozen):
 
 
 def judge_host(facts: HostFacts) -> list[Finding]:
+    """Say what the facts mean for a measurement, and for builds."""
+    return [*judge_machine(facts), *_toolchains(facts)]
+
+
+def judge_machine(facts: HostFacts) -> list[Finding]:
     """Say what the facts mean for a measurement."""
     return [
         _system(facts),
@@ -42,7 +47,6 @@ def judge_host(facts: HostFacts) -> list[Finding]:
         *_memory(facts),
         *_isolation(facts),
         *(_place(place) for place in facts.places),
-        *_toolchains(facts),
     ]
 
 

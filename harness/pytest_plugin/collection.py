@@ -22,6 +22,8 @@ class MatrixItem(pytest.Function):
 
     needed: Callable[[], bool] = staticmethod(lambda: True)
     """Whether it must still run when its turn comes."""
+    is_trial = False
+    """Whether it measures; else it stands for a cell that is not applicable."""
     record: TrialRecord | None = None
     """The trial's record, once it has run."""
     place: tuple[str, int] = ("", 0)
@@ -77,6 +79,7 @@ class MatrixFile(pytest.File):
                 pytest.fail(visible(failure), pytrace=False)
 
         item: MatrixItem = MatrixItem.from_parent(self, name=trial.id, callobj=run_trial)
+        item.is_trial = True
         item.needed = lambda: (
             not is_decided(assignment.directory, trial.workload)
             and not is_given_up(assignment.directory, trial)

@@ -22,6 +22,7 @@ from harness.pytest_plugin.collection import Collection
 from harness.pytest_plugin.plugin import relative, user_errors
 from harness.report.terminal import closing_lines
 from harness.run.records import TrialRecord
+from harness.session.bench import HERE, Bench
 from harness.session.invocation import Invocation
 from harness.session.judge_apart import Judging
 from harness.text.visible import visible
@@ -45,7 +46,10 @@ class Controller:
         self._collection = collection
         self._files = files
         self._judging = judging
-        self._runs: dict[Path, Invocation] = {}
+        self.runs: dict[Path, Invocation] = {}
+        """By matrix file, once the session has started."""
+        self.bench: Bench = HERE
+        """Where suspects are screened, and rounds that were begun may be completed."""
         self._session: Any = None
         self._interrupted = False
         self._over = False
@@ -58,15 +62,16 @@ class Controller:
         config = self._config
         for path in self._files:
             with user_errors():
-                self._runs[path.resolve()] = Invocation.open(
+                self.runs[path.resolve()] = Invocation.open(
                     load(path),
                     reports=config.getoption("reports") or config.invocation_params.dir / "reports",
                     resume=config.getoption("matrix_resume"),
                     seed=config.getoption("matrix_seed"),
                     shard=_shard(config.getoption("matrix_shard")),
-                    say=self._say,
+                    say=self.say,
+                    host=self.bench.host,
                 )
-        for path, run in self._runs.items():
+        for path, run in self.runs.items():
             if not config.option.collectonly:
                 with user_errors():
                     run.reserve()
@@ -78,7 +83,7 @@ class Controller:
         """Let pytest-xdist start no more workers than there are trials, if these are all tests."""
         workers: list[str] = getattr(self._config.option, "tx", [])
         if workers and len(self._config.args) == len(self._files):
-            trials = chain(*(run.assignment.remaining() for run in self._runs.values()))
+            trials = chain(*(run.assignment.remaining() for run in self.runs.values()))
             count = sum(1 for _ in islice(trials, len(workers)))
             self._config.option.tx = workers[: max(1, count)]
 
@@ -116,7 +121,7 @@ class Controller:
                 return result
             finally:
                 self._take_complete(session)
-                for path, run in self._runs.items():
+                for path, run in self.runs.items():
                     if run.begun:
                         with user_errors():
                             verdict = run.conclude(self._take_judging())
@@ -129,7 +134,7 @@ class Controller:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         """Clean up after pytest-xdist has stopped its workers."""
-        for run in self._runs.values():
+        for run in self.runs.values():
             run.close()
 
     @pytest.hookimpl(tryfirst=True)
@@ -144,13 +149,13 @@ class Controller:
         if sent is None or report.outcome == "rerun":  # type: ignore[comparison-overlap] # pytest-rerunfailures'
             return
         with user_errors():
-            run = self._runs[Path(sent[0])]
+            run = self.runs[Path(sent[0])]
             expected = run.expected
             line = run.record(TrialRecord.model_validate_json(sent[1]))
             # so that pytest's percentage ends at 100
             self._session.testscollected += run.expected - expected
         if line:
-            self._say(line)
+            self.say(line)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(
@@ -164,7 +169,7 @@ class Controller:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the verdicts, and then wait for the reports."""
-        for path, run in self._runs.items():
+        for path, run in self.runs.items():
             if run.verdict is not None:
                 terminalreporter.section(visible(f"verdict of {path.name}"))
                 for line in closing_lines(run.verdict):
@@ -184,7 +189,7 @@ class Controller:
         """Wait for reports where pytest has no terminal for verdicts; end the idle process."""
         if self._interrupted or isinstance(sys.exception(), KeyboardInterrupt):
             self._tell_how_to_continue()
-        for run in self._runs.values():
+        for run in self.runs.values():
             with suppress(HarnessError):
                 run.finish()
             run.close()  # where the session did not start, pytest finishes none
@@ -200,10 +205,10 @@ class Controller:
         """Build for the selected trials, and write the paths of the run directories."""
         self._require_selection(node_ids)
         words = [visible(str(word)) for word in self._config.invocation_params.args]
-        for path, run in self._runs.items():
+        for path, run in self.runs.items():
             ids = {n.partition("::")[2] for n in node_ids if self._file_of(n) == path}
             with user_errors():
-                run.start(ids, command=("pytest", *words), say=self._say, show=self._shown)
+                run.start(ids, command=("pytest", *words), say=self.say, show=self._shown)
         if self._judging is not None:
             self._judging.wait_until_ready()  # it must not disturb trials
         self._tell_directories()
@@ -211,10 +216,10 @@ class Controller:
     def _screen(self, session: pytest.Session) -> None:
         """Tell the suspects of each run apart, once its own trials have ended."""
         self._take_complete(session)
-        for run in self._runs.values():
+        for run in self.runs.values():
             if run.begun and not session.config.option.collectonly:
                 with user_errors():
-                    run.screen(self._say)
+                    run.screen(self.say, self.bench)
 
     def _take_judging(self) -> Judging:
         """The process that was started early, or another if that has a run already or is killed."""
@@ -229,25 +234,25 @@ class Controller:
         """Judge also a resumed run that lacks no trial: it may have ended before it was judged."""
         if session.config.option.collectonly:
             return
-        for run in self._runs.values():
+        for run in self.runs.values():
             if not run.complete and run.take_complete():
                 session.testscollected += 1  # with nothing left to measure, pytest would fail
-                self._say(f"{run.directory} has all of its trials; judging it again")
-        if any(run.complete for run in self._runs.values()):
+                self.say(f"{run.directory} has all of its trials; judging it again")
+        if any(run.complete for run in self.runs.values()):
             self._tell_directories()
 
     def _tell_directories(self) -> None:
         """Write the paths of runs that have begun to ``--matrix-run-file``, one on each line."""
         file: Path | None = self._config.getoption("matrix_run_file")
         if file is not None:
-            begun = [run.directory.resolve() for run in self._runs.values() if run.begun]
+            begun = [run.directory.resolve() for run in self.runs.values() if run.begun]
             with user_errors(), writing(file, "name another file"):
                 file.write_text("".join(f"{path}\n" for path in begun), encoding="utf-8")
 
     def _tell_how_to_continue(self) -> None:
         """Give the command that resumes each run, on the last lines."""
         option, here = self._config.option, self._config.invocation_params.dir
-        resumed = {p: r.directory for p, r in self._runs.items() if r.resumable}
+        resumed = {p: r.directory for p, r in self.runs.items() if r.resumable}
         for file in self._files:
             directory = resumed.get(file.resolve())
             if directory is None:
@@ -266,13 +271,13 @@ class Controller:
 
     def lost(self, node_id: str) -> None:
         """Report that a trial is run again because its worker died."""
-        self._say(f"{node_id}: its worker died; running it again")
+        self.say(f"{node_id}: its worker died; running it again")
 
     def _require_selection(self, node_ids: Sequence[str]) -> None:
         """Refuse a selection of no trials: it is a mistake."""
         chosen = self._config.option.keyword or self._config.option.markexpr
         if chosen and not node_ids:
-            cells = [c for run in self._runs.values() for c in run.prepared.plan.cells]
+            cells = [c for run in self.runs.values() for c in run.prepared.plan.cells]
             names = ", ".join(dict.fromkeys(cell.workload for cell in cells))
             raise pytest.UsageError(
                 f"no trial matches {chosen!r}; workloads: {visible(names)}; "
@@ -281,7 +286,7 @@ class Controller:
 
     def _require_answers(self) -> None:
         """Exit with a status of its own where a run answers nothing: no gate has failed."""
-        for path, run in self._runs.items():
+        for path, run in self.runs.items():
             why = run.unanswered()
             if why is not None:
                 with user_errors():
@@ -291,7 +296,7 @@ class Controller:
         return (self._config.rootpath / node_id.partition("::")[0]).resolve()
 
     def _run_of(self, node_id: str) -> Invocation | None:
-        return self._runs.get(self._file_of(node_id))
+        return self.runs.get(self._file_of(node_id))
 
     def _report_gates(self, path: Path, verdict: Verdict) -> None:
         """Report each gate as a test, for summary, JUnit and exit status."""
@@ -307,7 +312,7 @@ class Controller:
             )
             self._config.hook.pytest_runtest_logreport(report=report)
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
         """Show a line of progress, unless pytest is quiet."""
         if self._config.option.verbose >= 0:
             self._write(line)

@@ -47,6 +47,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Treat every file named on the command line as a matrix, as gomatrix run does",
     )  # fmt: skip
     group.addoption(
+        "--cluster", metavar="ADDRESS",
+        help="Measure on a Dask cluster: tls://HOST:8786, or local:2 to try it",
+    )  # fmt: skip
+    group.addoption(
+        "--cluster-config", type=Path, metavar="FILE",
+        help="Dask configuration for the cluster, for certificates",
+    )  # fmt: skip
+    group.addoption(
+        "--cluster-insecure", action="store_true", help="Allow a cluster at tcp:// elsewhere"
+    )
+    group.addoption(
+        "--cluster-exclude", action="append", default=[], metavar="HOST",
+        help="Give a host of the cluster no trials; repeatable",
+    )  # fmt: skip
+    group.addoption(
         "--matrix", type=Path, metavar="FILE", help="Measure this for the fixture matrix_run"
     )
     group.addoption(
@@ -78,6 +93,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
         controller = Controller(config, collection, files, judging)
         config.pluginmanager.register(controller, "gomatrix-controller")
+        if config.getoption("cluster"):
+            from harness.pytest_plugin.on_cluster import OnCluster  # noqa: PLC0415 - as above
+
+            config.pluginmanager.register(OnCluster(config, controller), "gomatrix-cluster")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -78,7 +78,7 @@ class Invocation:
     @classmethod
     def open(
         cls, matrix: Matrix, *, reports: Path, resume: Path | None, seed: int | None,
-        shard: tuple[int, int], say: Say, host: str | None = None,
+        shard: tuple[int, int], say: Say, host: str,
     ) -> "Invocation":  # fmt: skip
         """Prepare a new run, or one to resume.
 
@@ -89,8 +89,7 @@ class Invocation:
             seed: for the order of trials.
             shard: (K, N): measure the K-th of every N rounds.
             say: told of downloads.
-            host: the id of the host that may complete rounds which it has begun (``Bench.host``);
-                by default this machine.
+            host: the id of the host that may complete rounds which it has begun (``Bench.host``).
 
         Raises:
             HarnessError: something that the matrix names is not available, or there is no such run.
@@ -104,7 +103,7 @@ class Invocation:
         run = Run.load(resume.resolve())
         plan = run.manifest.plan
         prepared = prepare(matrix, seed=plan.seed, shard=plan.shard, say=say)
-        left = rounds_to_leave(run, host_id() if host is None else host)
+        left = rounds_to_leave(run, host)
         prepared = replace(prepared, plan=prepared.plan.model_copy(update={"left": left}))
         done = frozenset(record.id for record in run.trials)
         return cls(prepared, run.path, resumed=True, done=done)

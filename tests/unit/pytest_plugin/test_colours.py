@@ -42,7 +42,7 @@ def test_worse_is_red_and_better_green(
         monkeypatch.setenv("NO_COLOR", "1")
     file = io.StringIO()
     controller = Controller(pytestconfig, Collection(), [], None)
-    controller._runs[Path("matrix.yaml")] = cast("Any", Judged(conclude(run)))
+    controller.runs[Path("matrix.yaml")] = cast("Any", Judged(conclude(run)))
     controller.pytest_terminal_summary(TerminalReporter(pytestconfig, file))
     lines = [line for line in file.getvalue().splitlines() if "large-buffers  go1." in line]
     baseline, worse, better = lines

@@ -1,0 +1,75 @@
+"""The hosts of a cluster as the driver sees them: who they are, what they have, what they hold."""
+
+from dataclasses import dataclass, field
+
+from distributed import Future
+
+from harness.matrix.models import TrialsSpec
+from harness.run.host import Host
+from harness.session.bench import Round
+
+SILENT = 30.0
+"""Seconds without a heartbeat after which a host's rounds are dealt to others. A link that is down
+for 20 s costs nothing then; Dask's own limit (``worker-ttl``) is five minutes."""
+FRESH = 10.0
+"""Seconds since the last heartbeat within which a host is asked for results. Dask's workers send
+one every 0.5 to 5 s, by their number."""
+
+
+@dataclass(eq=False)
+class Hand:
+    """A round that a host has in hand."""
+
+    round: Round
+    waiting: dict[str, Future]
+    """By trial: those that have not ended."""
+
+
+@dataclass(eq=False)
+class HostState:
+    """A worker of the cluster that may measure."""
+
+    address: str
+    """Dask's."""
+    host: Host
+    last_seen: float
+    """The scheduler's clock at the last heartbeat."""
+    heard: float
+    """This process's clock when that changed."""
+    files: set[str] = field(default_factory=set)
+    """Digests of those that it has."""
+    fetching: bool = False
+    """Whether it is being sent files."""
+    resting: float = 0.0
+    """This process's clock until which it gets no rounds, after it failed."""
+    failures: int = 0
+    """How often it has failed in a row."""
+    hands: list[Hand] = field(default_factory=list)
+    trials: int = 0
+    """How many of its trials have come home."""
+
+    def hear(self, last_seen: float, now: float) -> None:
+        """Note the last heartbeat that the scheduler knows of."""
+        if last_seen != self.last_seen:
+            self.last_seen, self.heard = last_seen, now
+
+    def lanes(self, limits: TrialsSpec) -> int:
+        """Trials at a time: as ``session.lanes.available_lanes`` cuts them on that host."""
+        return min(max(1, self.host.cpus // limits.cpus), limits.lanes or self.host.cpus)
+
+    def share(self, limits: TrialsSpec) -> int:
+        """How much of the worker's resource a trial takes."""
+        return max(1, self.host.cpus // self.lanes(limits))
+
+    @property
+    def waiting(self) -> int:
+        """Trials that it has in hand."""
+        return sum(len(hand.waiting) for hand in self.hands)
+
+    def takes(self, limits: TrialsSpec, now: float) -> bool:
+        """Whether it may get another round: all that it has is running, or it has none.
+
+        A lane that waited for the next round to arrive would be idle.
+        """
+        usable = not self.fetching and now >= self.resting and now - self.heard < FRESH
+        return usable and self.waiting <= self.lanes(limits)

@@ -1,0 +1,140 @@
+"""``gomatrix worker``: a Dask worker that measures on this machine's lanes."""
+
+import asyncio
+import logging
+import shutil
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import dask
+from distributed import Nanny, Security
+
+from harness.cluster.address import Place, check, local_workers, read_config
+from harness.cluster.worker import DIRECTORY, NAME
+from harness.doctor import gather_worker, judge_machine
+from harness.errors import HarnessError, writing
+from harness.files.locks import try_lock
+from harness.golang.cache import default_cache
+from harness.session.dispositions import see_children_end
+from harness.session.lanes import available_lanes
+
+LANE = "lane"
+"""The resource of a worker: one for each CPU that trials may use."""
+_SPARE = 2
+"""Threads that take files and answer questions while all lanes measure."""
+_LOCK = "worker.lock"
+_PATIENCE = 60
+"""Seconds that a worker waits for its scheduler to answer."""
+
+
+@dataclass(frozen=True)
+class Post:
+    """Where a worker serves, and as what."""
+
+    place: Place
+    name: str
+    directory: Path
+    """Where trials run."""
+
+
+def serve(post: Post) -> None:
+    """Serve until the scheduler ends, or this process is told to.
+
+    Raises:
+        HarnessError: nothing can be measured here, another worker serves in that directory, or
+            there is no such scheduler.
+    """
+    check(post.place)
+    if local_workers(post.place.address) is not None:
+        raise HarnessError(f"{post.place.address} starts its own workers; name a scheduler")
+    see_children_end()
+    _require_fitness(post.directory)
+    with writing(post.directory, "name another with --directory"):
+        post.directory.mkdir(parents=True, exist_ok=True)
+        with try_lock(post.directory / _LOCK) as held:
+            if not held:
+                raise HarnessError(
+                    f"another worker serves in {post.directory}; its trials and those of this one "
+                    "would share lanes"
+                )
+            _clear(post.directory)
+            asyncio.run(_serve(post))
+
+
+def configure(place: Place) -> Security:
+    """Apply a file of Dask configuration; how connections are secured.
+
+    Raises:
+        HarnessError: it cannot be read, or lacks the certificates that the address needs.
+    """
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    if place.config is not None:
+        dask.config.update(dask.config.config, read_config(place.config))
+    encrypted = not place.address.startswith("tcp://")
+    try:
+        security = Security(require_encryption=encrypted)
+        if encrypted:
+            security.get_connection_args("worker")
+    except (ValueError, TypeError, OSError) as error:
+        raise HarnessError(f"{place.config or place.address}: {error}") from None
+    if encrypted and not (security.tls_ca_file and security.tls_worker_cert):
+        raise HarnessError(
+            f"{place.address} needs certificates; name a file of Dask configuration that has them "
+            "with --cluster-config (docs/cluster.md)"
+        )
+    return security
+
+
+def _require_fitness(directory: Path) -> None:
+    findings = judge_machine(gather_worker(default_cache(), directory))
+    errors = [f"{found.says}; {found.remedy}" for found in findings if found.level == "error"]
+    if errors:
+        raise HarnessError(f"nothing can be measured here: {'; '.join(errors)}")
+
+
+def _clear(directory: Path) -> None:
+    """Remove what a killed worker left."""
+    for path in directory.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name.endswith(".part"):
+            path.unlink(missing_ok=True)
+
+
+async def _serve(post: Post) -> None:
+    cpus = len(available_lanes(1))
+    nanny = Nanny(
+        post.place.address,
+        nthreads=cpus + _SPARE,
+        resources={LANE: cpus},
+        memory_limit=0,  # trials are processes of their own, with a ledger of memory
+        local_directory=str(post.directory / "dask"),
+        security=configure(post.place),
+        env={NAME: post.name, DIRECTORY: str(post.directory.absolute())},
+        death_timeout=_PATIENCE,
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await nanny
+    except Exception as error:  # noqa: BLE001 - Dask raises what the connection raised
+        with suppress(Exception):
+            await nanny.close()
+        reason = str(error) or type(error).__name__
+        raise HarnessError(
+            f"no scheduler answers at {post.place.address}: {reason}; start one with "
+            "dask scheduler, and see whether certificates and address are right"
+        ) from None
+    sys.stderr.write(f"serving {post.place.address} as {post.name} on {cpus} lanes\n")
+    sys.stderr.flush()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    ended = asyncio.ensure_future(nanny.finished())
+    await asyncio.wait(
+        [ended, asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED
+    )
+    if not ended.done():
+        await nanny.close()

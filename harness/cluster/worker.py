@@ -1,0 +1,150 @@
+"""What a worker does: it tells what it is, takes files, and runs trials.
+
+The driver names these functions in its tasks, and sends plain values: JSON texts, numbers, bytes.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import harness
+from harness.cluster.parcels import DIGEST, Parcel, localised, unpack
+from harness.errors import HarnessError, writing
+from harness.files.inside import directory_inside
+from harness.golang.cache import default_cache, obtain
+from harness.models import Frozen
+from harness.run.host import Host, describe_host
+from harness.session.execute import TEMPORARY
+from harness.session.job import observe
+from harness.session.memory import memory_budget
+
+NAME, DIRECTORY = "GOMATRIX_WORKER_NAME", "GOMATRIX_WORKER_DIRECTORY"
+"""Variables by which ``gomatrix worker`` tells its worker process the host's name, and where
+trials run."""
+_KIND = "shipped"
+"""The kind of cache entries that came from a driver."""
+_FILE, _TREE = "file", "tree"
+
+
+class Introduction(Frozen):
+    """What a worker says of itself."""
+
+    host: Host
+    harness: str
+    """The harness's version."""
+
+
+def introduce() -> str:
+    """Describe this host; an ``Introduction`` as JSON."""
+    return Introduction(host=_host(), harness=harness.__version__).model_dump_json()
+
+
+def lacking(digests: list[str]) -> list[str]:
+    """Which files this host does not have."""
+    kept = default_cache() / _KIND
+    return [d for d in digests if not (DIGEST.fullmatch(d) and (kept / d / _FILE).exists())]
+
+
+def receive(digest: str, offset: int, size: int, chunk: bytes) -> None:
+    """Take a part of a file; with the last one, verify it and keep it.
+
+    Args:
+        digest: the file's sha256.
+        offset: where the part belongs; parts come in order.
+        size: bytes of the whole file.
+        chunk: the part.
+
+    Raises:
+        HarnessError: it is another file than was named, or cannot be written.
+    """
+    if not DIGEST.fullmatch(digest):
+        raise HarnessError("a file is named by something other than its sha256")
+    partial = _own_directory() / f"{digest}.part"
+    with (
+        writing(partial, "let another host measure"),
+        partial.open("ab" if offset else "wb") as file,
+    ):
+        if file.tell() != offset:
+            raise HarnessError(f"{digest}: a part of it was lost on the way")
+        file.write(chunk)
+    if offset + len(chunk) < size:
+        return
+    with partial.open("rb") as whole:
+        found = hashlib.file_digest(whole, "sha256").hexdigest()
+    if found != digest:
+        partial.unlink()
+        raise HarnessError(f"what came as {digest} is {found}; it was changed on the way")
+
+    def fill(entry: Path) -> None:
+        shutil.copyfile(partial, entry / _FILE)
+        (entry / _FILE).chmod(0o755)
+
+    obtain(default_cache(), _KIND, digest, fill)
+    partial.unlink()
+
+
+def execute(text: str) -> tuple[str, bytes | None, bytes | None]:
+    """Run a trial, a ``Parcel`` as JSON.
+
+    Returns:
+        Its record as JSON, the file of its series, and that of its heap profile.
+
+    Raises:
+        HarnessError: this host cannot run it: its disk is full, or it lacks a file.
+    """
+    parcel = Parcel.model_validate_json(text)
+    directory = _own_directory()
+    with writing(directory, "let another host measure"):
+        shared = directory_inside(directory, TEMPORARY)
+        observed = observe(shared, localised(parcel, _find), _budget())
+    record = observed.record.model_copy(update={"host": _host().id})
+    return record.model_dump_json(), observed.series, observed.profile
+
+
+@cache
+def _host() -> Host:
+    """This host, by the name that it was given: several may share a machine."""
+    host = describe_host()
+    name = os.environ.get(NAME, host.name)
+    if name == host.name:
+        return host
+    identity = hashlib.sha256(f"{host.id}/{name}".encode()).hexdigest()[: len(host.id)]
+    return host.model_copy(update={"name": name, "id": identity})
+
+
+@cache
+def _budget() -> int:
+    return memory_budget()
+
+
+def _own_directory() -> Path:
+    return Path(os.environ[DIRECTORY])
+
+
+def _find(digest: str) -> Path:
+    """A file that was shipped; of an archive, the directory of what is in it."""
+    entry = default_cache() / _KIND / digest
+    file = entry / _FILE
+    if not file.exists():
+        raise HarnessError(f"{digest} was not sent to this host, or was removed since")
+    with suppress(OSError):
+        os.utime(entry)  # it is in use: prune removes the least recently used
+    with file.open("rb") as opened:
+        executable = opened.read(4) == b"\x7fELF"
+    return file if executable else _tree_of(file)
+
+
+def _tree_of(archive: Path) -> Path:
+    tree = archive.with_name(_TREE)
+    if not tree.exists():
+        made = Path(tempfile.mkdtemp(dir=archive.parent))
+        unpack(archive, made)
+        try:
+            made.rename(tree)
+        except OSError:  # another lane was faster
+            shutil.rmtree(made, ignore_errors=True)
+    return tree
