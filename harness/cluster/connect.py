@@ -33,6 +33,8 @@ def connected(place: Place, say: Say) -> Iterator[Cluster]:
     """
     check(place)
     count = local_workers(place.address)
+    for name in [n for n in logging.root.manager.loggerDict if n.startswith("distributed")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # a run says itself what goes wrong
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gomatrix-")))
         security = configure(place) if count is None else Security.temporary()

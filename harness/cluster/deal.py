@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future as Promise
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from harness.plan.plan import Trial
 from harness.run.host import Host, describe_host
 from harness.run.records import Manifest, TrialRecord
 from harness.session.bench import Lost, Round
-from harness.session.job import Job, Observed, job_of
+from harness.session.job import Observed, job_of
 from harness.text.suggestions import closest
 from harness.text.words import listed
 
@@ -53,6 +54,17 @@ _REPORT = 15.0
 
 Execute = Callable[[str], tuple[str, bytes | None, bytes | None]]
 """``harness.cluster.worker.execute``, or what a benchmark puts in its place."""
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A round that waits for a host."""
+
+    round: Round
+    parcels: tuple[str, ...]
+    """Its trials, packed, as JSON."""
+    files: frozenset[str]
+    """Digests of what its host needs."""
 
 
 class Cluster:
@@ -79,7 +91,7 @@ class Cluster:
         self._turned_away: dict[str, str] = {}
         self._welcoming: dict[str, Promise[Introduction]] = {}
         self._seen: dict[str, float] = {}
-        self._fetching: dict[str, Promise[set[str]]] = {}
+        self._fetching: dict[str, Promise[frozenset[str]]] = {}
         self._lost: list[Lost] = []
         self._looked = self._reported = 0.0
         self._able = time.monotonic()
@@ -104,26 +116,22 @@ class Cluster:
         """
         self._able = time.monotonic()
         limits, lost = manifest.matrix.trials, Counter[str]()
-        next_round = take()
+        offered = self._offered(manifest, take())
         try:
-            while next_round is not None or any(host.hands for host in self._hosts.values()):
+            while offered is not None or any(host.hands for host in self._hosts.values()):
                 self._look()
                 for arrived in self._arrived():
                     lost[arrived.record.workload] = 0
                     yield arrived
-                for event in self._taken(self._lost):
+                for event in self._taken():
                     workload = event.round[0].workload
                     lost[workload] += 1
-                    self._refuse_endless(workload, lost[workload], event)
+                    _refuse_endless(workload, lost[workload], event)
                     yield event
-                next_round = next_round or take()
-                while next_round is not None:
-                    jobs = [job_of(manifest, trial) for trial in next_round]
-                    host = self._free_host(jobs, limits)
-                    if host is None:
-                        break
-                    self._send(host, next_round, jobs)
-                    next_round = take()
+                offered = offered or self._offered(manifest, take())
+                while offered is not None and (host := self._free_host(offered, limits)):
+                    self._send(host, offered, limits)
+                    offered = self._offered(manifest, take())
                 busy = any(host.hands for host in self._hosts.values())
                 time.sleep(_TICK if busy else _IDLE)
         finally:
@@ -131,8 +139,6 @@ class Cluster:
                 for hand in host.hands:
                     _forget(hand)
                 host.hands.clear()
-
-    # Who takes part.
 
     def _look(self) -> None:
         """Ask the scheduler who is there, at most once in a while."""
@@ -262,66 +268,60 @@ class Cluster:
             for host in sorted(self._hosts.values(), key=lambda host: host.host.name)
         )
 
-    # What is dealt, and what comes home.
+    def _offered(self, manifest: Manifest, trials: Round | None) -> Offered | None:
+        """A round, packed."""
+        if trials is None:
+            return None
+        parcels = [self._packer.pack(job_of(manifest, trial)) for trial in trials]
+        needed = frozenset(digest for parcel in parcels for digest in parcel.digests)
+        return Offered(trials, tuple(parcel.model_dump_json() for parcel in parcels), needed)
 
-    def _free_host(self, jobs: Sequence[Job], limits: TrialsSpec) -> HostState | None:
+    def _free_host(self, offered: Offered, limits: TrialsSpec) -> HostState | None:
         """The least busy host that may take a round; those that lack files are sent them."""
-        now, parcels = time.monotonic(), [self._packer.pack(job) for job in jobs]
-        needed = {digest for parcel in parcels for digest in parcel.digests}
-        ready = []
+        now, ready = time.monotonic(), []
         for host in self._hosts.values():
             if not host.takes(limits, now):
                 continue
-            if needed <= host.files:
+            if offered.files <= host.files:
                 ready.append(host)
             else:
                 host.fetching = True
-                lack = needed - host.files
-                self._fetching[host.address] = self._threads.submit(self._ship, host, lack)
+                lack = offered.files - host.files
+                self._fetching[host.address] = self._threads.submit(self._ship, host.address, lack)
         return min(ready, key=lambda h: h.waiting / h.lanes(limits), default=None)
 
-    def _ship(self, host: HostState, digests: set[str]) -> set[str]:
+    def _ship(self, address: str, digests: frozenset[str]) -> frozenset[str]:
         """Send a host the files that it lacks; each goes there once."""
-        for digest in self._ask(host.address, lacking, sorted(digests)):
+        for digest in self._ask(address, lacking, sorted(digests)):
             path = self._packer.files[digest]
             size, offset = path.stat().st_size, 0
             with path.open("rb") as file:
                 while chunk := file.read(_CHUNK):
-                    self._ask(host.address, receive, digest, offset, size, chunk)
+                    self._ask(address, receive, digest, offset, size, chunk)
                     offset += len(chunk)
         return digests
 
-    def _send(self, host: HostState, trials: Round, jobs: Sequence[Job]) -> None:
-        parcels = [self._packer.pack(job) for job in jobs]
+    def _send(self, host: HostState, offered: Offered, limits: TrialsSpec) -> None:
         futures = self._client.map(
             self._run,
-            [parcel.model_dump_json() for parcel in parcels],
-            key=[f"gomatrix-{secrets.token_hex(8)}" for _ in parcels],
-            workers=[host.address], allow_other_workers=False, retries=0, pure=False,
-            resources={LANE: host.share(jobs[0].limits)},
-        )  # fmt: skip
-        waiting = {trial.id: future for trial, future in zip(trials, futures, strict=True)}
-        host.hands.append(Hand(trials, waiting))
+            offered.parcels,
+            key=[f"gomatrix-{secrets.token_hex(8)}" for _ in offered.parcels],
+            workers=[host.address],
+            allow_other_workers=False,
+            retries=0,
+            pure=False,
+            resources={LANE: host.share(limits)},
+        )
+        ids = (trial.id for trial in offered.round)
+        host.hands.append(Hand(offered.round, dict(zip(ids, futures, strict=True))))
 
     def _arrived(self) -> Iterator[Observed]:
         """Results of trials that have ended; a trial that ended in an error loses its round."""
-        now, ended = time.monotonic(), []
-        for host in self._hosts.values():
-            if now - host.heard > FRESH:
-                continue  # a result that cannot be fetched would hold up all others
-            for hand in list(host.hands):
-                states = {name: future.status for name, future in hand.waiting.items()}
-                bad = [name for name, state in states.items() if state not in _GOOD]
-                if bad:
-                    self._fail(host, _why(hand.waiting[bad[0]]))
-                    break
-                ended += [(host, hand, n) for n, state in states.items() if state == "finished"]
-        results = self._gather([hand.waiting[name] for _, hand, name in ended]) if ended else None
-        if results is None:
-            return
-        for (host, hand, name), result in zip(ended, results, strict=True):
+        ended = [entry for host in list(self._hosts.values()) for entry in self._ended(host)]
+        results = self._gather([hand.waiting[name] for _, hand, name in ended]) if ended else []
+        for (host, hand, name), result in zip(ended, results, strict=False):
             if hand not in host.hands:
-                continue
+                continue  # the host has failed meanwhile
             trial = next(trial for trial in hand.round if trial.id == name)
             try:
                 observed = _checked(result, trial, host.host)
@@ -334,14 +334,28 @@ class Cluster:
             host.failures, host.trials = 0, host.trials + 1
             yield observed
 
-    def _gather(self, futures: Sequence[Future]) -> list[Any] | None:
-        """Fetch results; ``None`` where that takes too long, as from a host that is cut off."""
+    def _ended(self, host: HostState) -> list[tuple[HostState, Hand, str]]:
+        """The trials of a host that have ended; none of one that is not heard of.
+
+        A result that cannot be fetched would hold up those of all others.
+        """
+        if time.monotonic() - host.heard > FRESH:
+            return []
+        states = [(h, n, future.status) for h in host.hands for n, future in h.waiting.items()]
+        bad = next((hand.waiting[n] for hand, n, state in states if state not in _GOOD), None)
+        if bad is not None:
+            self._fail(host, _why(bad))
+            return []
+        return [(host, hand, name) for hand, name, state in states if state == "finished"]
+
+    def _gather(self, futures: Sequence[Future]) -> list[Any]:
+        """Fetch results; none where that takes too long, as from a host that is cut off."""
         fetch = partial(self._client.gather, list(futures), errors="skip", asynchronous=True)
         try:
             results: list[Any] = self._client.sync(fetch, callback_timeout=FRESH)
         except (TimeoutError, OSError):
-            return None
-        return results if len(results) == len(futures) else None
+            return []
+        return results if len(results) == len(futures) else []
 
     def _fail(self, host: HostState, why: str) -> None:
         """Lose a host's rounds, and give it none for a while."""
@@ -359,18 +373,10 @@ class Cluster:
             self._lost.append(Lost(hand.round, host.host.name, why))
         host.hands.clear()
 
-    def _taken(self, events: list[Lost]) -> list[Lost]:
-        taken = list(events)
-        events.clear()
+    def _taken(self) -> list[Lost]:
+        """The rounds that were lost since it was last asked."""
+        taken, self._lost = self._lost, []
         return taken
-
-    def _refuse_endless(self, workload: str, count: int, event: Lost) -> None:
-        if count >= _MOST_LOST:
-            raise HarnessError(
-                f"{count} rounds of {workload} in a row were lost by their hosts, the last by "
-                f"{event.host}: {event.why}; see what that workload does to a host, and go on with "
-                "--resume"
-            )
 
 
 _GOOD = ("pending", "finished")
@@ -382,6 +388,15 @@ def _why(future: Future) -> str:
         error = future.exception(timeout=_ANSWER)
         return str(error) or type(error).__name__
     return f"a trial of it is {future.status}"
+
+
+def _refuse_endless(workload: str, count: int, event: Lost) -> None:
+    if count >= _MOST_LOST:
+        raise HarnessError(
+            f"{count} rounds of {workload} in a row were lost by their hosts, the last by "
+            f"{event.host}: {event.why}; see what that workload does to a host, and go on with "
+            "--resume"
+        )
 
 
 def _forget(hand: Hand) -> None:

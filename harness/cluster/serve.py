@@ -70,7 +70,6 @@ def configure(place: Place) -> Security:
     Raises:
         HarnessError: it cannot be read, or lacks the certificates that the address needs.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     if place.config is not None:
         dask.config.update(dask.config.config, read_config(place.config))
     encrypted = not place.address.startswith("tcp://")
@@ -115,6 +114,7 @@ async def _serve(post: Post) -> None:
         security=configure(post.place),
         env={NAME: post.name, DIRECTORY: str(post.directory.absolute())},
         death_timeout=_PATIENCE,
+        silence_logs=logging.WARNING,
     )
     try:
         async with asyncio.timeout(_PATIENCE):
