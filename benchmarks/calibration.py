@@ -481,8 +481,8 @@ def errors(model: str, runs: int, seed: Seed) -> Figures:
 
 NORMAL = Model(_normal(0.02))
 _ROUNDS = (5, 6, 8, 10, 15, 20, 40)
-KINDS_OF_WARNING = ("drift", "two modes", "outliers", "hosts differ", "busy machine",
-                    "throttled CPU")  # fmt: skip
+KINDS_OF_WARNING = ("drift", "two modes", "outliers", "hosts differ", "noisy host", "host levels",
+                    "busy machine", "throttled CPU")  # fmt: skip
 WARNED = {f"2 %, {n} rounds": (n, "nothing") for n in _ROUNDS} | {
     f"{what}, {n} rounds": (n, what)
     for what in ("one trial 30 % up", "one variant in two modes 15 % apart", "a drift of 15 %")

@@ -1,14 +1,15 @@
 """What each host of a run contributed, and the change that its rounds alone show."""
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
 
 from harness.analysis.comparisons import compare_asked
 from harness.analysis.models import Comparison, HostChange, HostResult
-from harness.analysis.pairing import paired
 from harness.analysis.samples import Block, Table, Values
 from harness.matrix.models import TrialsSpec
 from harness.plan.question import Question
@@ -16,7 +17,6 @@ from harness.run.hosts import host_names
 from harness.run.records import TrialRecord
 from harness.run.store import Run
 
-_Item = TypeVar("_Item")
 _MOST = 10_000
 """Changes of all hosts together: they take a second or two."""
 
@@ -46,25 +46,20 @@ def host_results(
 
 def split_by_host(table: Table) -> dict[str, Table]:
     """The samples of each host that has trials of a workload."""
-    trials = _by_host(table.trials, lambda trial: trial.host)
-    blocks = _by_host(table.blocks, lambda block: block.host)
-    return {host: _part(table, blocks.get(host, []), own) for host, own in trials.items()}
+    of = attrgetter("host")
+    return {
+        host: _part(table, [table.blocks[n] for n in table.hosts.get(host, ())], tuple(own))
+        for host, own in groupby(sorted(table.trials, key=of), key=of)
+    }
 
 
-def _by_host(items: Iterable[_Item], host: Callable[[_Item], str]) -> dict[str, list[_Item]]:
-    found: dict[str, list[_Item]] = {}
-    for item in items:
-        found.setdefault(host(item), []).append(item)
-    return found
-
-
-def _part(table: Table, blocks: Sequence[Block], trials: Iterable[TrialRecord]) -> Table:
+def _part(table: Table, blocks: Sequence[Block], trials: tuple[TrialRecord, ...]) -> Table:
     cells = {
         variant: {block: cell[block] for block in blocks if block in cell}
         for variant, cell in table.cells.items()
     }
     measured = {variant: cell for variant, cell in cells.items() if cell}
-    return Table(table.workload, tuple(blocks), measured, tuple(trials))
+    return Table(table.workload, tuple(blocks), measured, trials)
 
 
 def _result(
@@ -89,13 +84,15 @@ def _result(
 def _change(table: Table, c: Comparison) -> HostChange:
     fields = {name: getattr(c, name) for name in HostChange.model_fields if name != "spread"}
     logs = log_ratios(table, c.metric, c.baseline, c.candidate)
-    return HostChange(**fields, spread=float(logs.std(ddof=1)) if logs.size > 1 else None)
+    known = logs[np.isfinite(logs)]
+    return HostChange(**fields, spread=float(known.std(ddof=1)) if known.size > 1 else None)
 
 
 def log_ratios(table: Table, metric: str, baseline: str, candidate: str) -> Values:
-    """Log ratios by round; none where a value is zero or less."""
-    a, b = paired(table, metric, baseline, candidate)
-    if not ((a > 0).all() and (b > 0).all()):
-        return np.empty(0)
-    found: Values = np.log(b) - np.log(a)
+    """Log ratios by block; NaN where a value is missing, and everywhere if one is not positive."""
+    a, b = table.values(baseline, metric), table.values(candidate, metric)
+    known = np.isfinite(a) & np.isfinite(b)
+    found = np.full(a.size, math.nan)
+    if (a[known] > 0).all() and (b[known] > 0).all():
+        found[known] = np.log(b[known]) - np.log(a[known])
     return found

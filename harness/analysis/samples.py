@@ -55,6 +55,14 @@ class Table:
         return (*(m for m in CATALOGUE if m in found), *sorted(found - CATALOGUE.keys()))
 
     @cached_property
+    def hosts(self) -> dict[str, NDArray[np.intp]]:
+        """By host: which of the blocks it measured."""
+        found: dict[str, list[int]] = {}
+        for number, block in enumerate(self.blocks):
+            found.setdefault(block.host, []).append(number)
+        return {host: np.array(numbers) for host, numbers in found.items()}
+
+    @cached_property
     def _rows(self) -> dict[str, int]:
         """Of the variants; the order of trials does not change the last bit of a sum over them."""
         return {variant: row for row, variant in enumerate(sorted(self.cells))}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from harness.analysis.models import Caution
+from harness.analysis.quality.hosts import host_cautions
 from harness.analysis.quality.load import load_cautions
 from harness.analysis.quality.machine import machine_cautions
 from harness.analysis.quality.metrics import metric_cautions
@@ -18,12 +19,15 @@ ignore them. A check that is made several times divides it (Bonferroni)."""
 
 
 def cautions(run: Run, tables: Mapping[str, Table], question: Question) -> tuple[Caution, ...]:
-    """Check rounds, primary metrics and the machine, workload by workload."""
+    """Check rounds, primary metrics and the machine, workload by workload, then the hosts."""
     pace = pace_of(run)
-    return tuple(
-        caution.model_copy(update={"workload": table.workload})
-        for table in tables.values()
-        for caution in _of_workload(table, question, pace, len(tables))
+    return (
+        *(
+            caution.model_copy(update={"workload": table.workload})
+            for table in tables.values()
+            for caution in _of_workload(table, question, pace, len(tables))
+        ),
+        *host_cautions(run, tables, question, _ERROR),
     )
 
 
@@ -33,7 +37,7 @@ def _of_workload(table: Table, question: Question, pace: Pace, workloads: int) -
     asked = question.asked(table.workload)
     for metric in asked:
         part = _ERROR / (workloads * len(asked))
-        yield from metric_cautions(table, metric, question, part)
+        yield from metric_cautions(table, metric, part)
         yield from probe_cautions(table, metric, question.margin)
     yield from load_cautions(table)
     yield from machine_cautions(table, _ERROR / workloads)

@@ -1,13 +1,13 @@
 """Warnings about the machine: what trials' own counters, outcomes and limits say about it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from harness.analysis.models import Caution
 from harness.analysis.quality.metrics import moved
-from harness.analysis.samples import Table
+from harness.analysis.samples import Table, Values
 from harness.text.words import listed, percent
 
 _FEW = 5
@@ -66,9 +66,16 @@ def _waits(table: Table) -> float | None:
         cpu = table.values(variant, "cpu.user") + table.values(variant, "cpu.system")
         known = (wall > 0) & (cpu >= 0)
         if known.sum() >= _FEW:
-            waited = wall[known] - cpu[known]
-            spreads.append(float(waited.std(ddof=1) / wall[known].mean()))
+            parts = [(wall - cpu)[here][known[here]] for here in table.hosts.values()]
+            spreads.append(_spread_within(parts) / float(wall[known].mean()))
     return float(np.median(spreads)) if spreads else None
+
+
+def _spread_within(samples: Sequence[Values]) -> float:
+    """Standard deviation about each sample's own mean: one host may be slower than another."""
+    kept = [values for values in samples if values.size > 1]
+    squares = sum(float(values.var()) * values.size for values in kept)
+    return math.sqrt(squares / max(1, sum(values.size - 1 for values in kept)))
 
 
 def _throttled_cpu(table: Table, error: float) -> Iterator[Caution]:

@@ -1,20 +1,22 @@
-"""Warnings about a primary metric: drift, two modes, outliers, and hosts that differ."""
+"""Warnings about a primary metric: drift, two modes and outliers.
+
+Trials of several hosts are brought to one level: ``quality.hosts`` tells how hosts differ.
+"""
 
 import math
 from collections.abc import Iterator, Mapping
-from itertools import combinations
 
 import numpy as np
 import scipy
 
 from harness.analysis.models import Caution
+from harness.analysis.pairing import middle
 from harness.analysis.samples import Table, Values
-from harness.analysis.stats.classical import kendall, welch
+from harness.analysis.stats.classical import kendall
 from harness.analysis.stats.intervals import median, outliers
-from harness.plan.question import Question
 from harness.text.words import listed, percent
 
-_NOTABLE = 0.01
+NOTABLE = 0.01
 """Part of a metric below which an effect is not worth a warning, however sure it is."""
 _FEW = 5
 _MODES_MIN = 10
@@ -24,22 +26,17 @@ _DENSITY = 0.25
 """Density of a normal sample near its outer fifths, times its standard deviation."""
 _NAMED = 4
 """Most outliers that a warning names."""
-_HOST_MIN = 3
-"""Rounds of a host, for a variance."""
 
 
-def metric_cautions(
-    table: Table, metric: str, question: Question, error: float
-) -> Iterator[Caution]:
+def metric_cautions(table: Table, metric: str, error: float) -> Iterator[Caution]:
     """Every warning about one metric, each kind with a probability ``error`` of being false."""
     yield from _drift(table, metric, error)
     yield from _modes(table, metric, error)
     yield from _outliers(table, metric, error)
-    yield from _hosts(table, metric, question, error)
 
 
 def _drift(table: Table, metric: str, error: float) -> Iterator[Caution]:
-    found = moved(table, metric, error, _NOTABLE)
+    found = moved(table, metric, error, NOTABLE)
     if found is not None:
         shift, tau = found
         yield Caution(
@@ -56,35 +53,52 @@ def moved(table: Table, metric: str, error: float, least: float) -> tuple[float,
 
     ``None`` if it is not shown to move, or moved by less than ``least``.
     """
-    levels = _levels(table, metric)
-    if levels is None or levels.size < _MODES_MIN:
+    every = levels(table, metric) - host_levels(table, metric)
+    known = every[np.isfinite(every)]
+    if known.size < _MODES_MIN:
         return None
-    third = levels.size // 3
-    shift = median(levels[-third:]) - median(levels[:third])
+    third = known.size // 3
+    shift = median(known[-third:]) - median(known[:third])
     if abs(shift) < least:
         return None
-    tau, p = kendall(levels)
+    tau, p = kendall(known)
     return (shift, tau) if p <= error else None
 
 
-def _levels(table: Table, metric: str) -> Values | None:
+def levels(table: Table, metric: str) -> Values:
     """Mean over variants of the log deviation from the variant's own median, by block."""
+    rows = _deviations(table, metric)
+    counted = np.isfinite(rows).sum(axis=0)
+    means: Values = np.nansum(rows, axis=0) / np.where(counted, counted, math.nan)
+    return means
+
+
+def host_levels(table: Table, metric: str) -> Values:
+    """By block: the median of its host's deviations, so that hosts can be brought to one level.
+
+    Zero where one host measured all.
+    """
+    result = np.zeros(len(table.blocks))
+    if len(table.hosts) > 1:
+        rows = _deviations(table, metric)
+        for here in table.hosts.values():
+            result[here] = middle(rows[:, here].ravel()) or 0.0
+    return result
+
+
+def _deviations(table: Table, metric: str) -> Values:
+    """Variants by blocks."""
     found = _logs(table, metric).values()
     rows = [logs - median(logs[np.isfinite(logs)]) for logs in found if np.isfinite(logs).any()]
-    if not rows:
-        return None
-    counted = np.isfinite(rows).sum(axis=0)
-    sums = np.nansum(rows, axis=0)
-    levels: Values = sums[counted > 0] / counted[counted > 0]
-    return levels
+    return np.reshape(rows, (len(rows), len(table.blocks)))
 
 
 def _modes(table: Table, metric: str, error: float) -> Iterator[Caution]:
     gaps = {}
-    for variant, values in _logs(table, metric).items():
+    for variant, values in _at_one_level(table, metric).items():
         logs = values[np.isfinite(values)]
         gap = mode_gap(logs, error / len(table.cells)) if logs.size >= _MODES_MIN else None
-        if gap is not None and gap >= _NOTABLE:
+        if gap is not None and gap >= NOTABLE:
             gaps[variant] = gap
     if gaps:
         yield Caution(
@@ -132,10 +146,10 @@ def _outliers(table: Table, metric: str, error: float) -> Iterator[Caution]:
     """
     far_off = []
     blocks = np.arange(len(table.blocks))
-    logs = {v: x for v, x in _logs(table, metric).items() if np.isfinite(x).sum() >= _FEW}
+    logs = {v: x for v, x in _at_one_level(table, metric).items() if np.isfinite(x).sum() >= _FEW}
     for variant, values in logs.items():
         here = blocks[np.isfinite(values)]
-        far = outliers(values[here]) & (np.abs(values[here] - median(values[here])) >= _NOTABLE)
+        far = outliers(values[here]) & (np.abs(values[here] - median(values[here])) >= NOTABLE)
         if far.any():
             far_off += [f"{variant} in round {table.blocks[b][1]}" for b in here[far]
                      if _chance(logs, variant, b) <= error]  # fmt: skip
@@ -148,6 +162,12 @@ def _outliers(table: Table, metric: str, error: float) -> Iterator[Caution]:
             remedy="look at these trials in the report, and at what ran at the same time; they "
             "widen the interval, and more rounds narrow it",
         )
+
+
+def _at_one_level(table: Table, metric: str) -> dict[str, Values]:
+    """``_logs`` without what a trial's host adds to all variants alike."""
+    of_hosts = host_levels(table, metric)
+    return {variant: logs - of_hosts for variant, logs in _logs(table, metric).items()}
 
 
 def _logs(table: Table, metric: str) -> dict[str, Values]:
@@ -175,33 +195,3 @@ def _chance(logs: Mapping[str, Values], variant: str, block: int) -> float:
         return 0.0
     t = (logs[variant][block] - rest.mean()) / math.sqrt(squares / df * (1 + 1 / rest.size))
     return float(2 * trials * scipy.special.stdtr(df, -abs(t)))
-
-
-def _hosts(table: Table, metric: str, question: Question, error: float) -> Iterator[Caution]:
-    by_host = _log_ratios(table, metric, question)
-    means = {host: float(np.mean(logs)) for host, logs in by_host.items()}
-    if len(means) <= 1 or max(means.values()) - min(means.values()) < _NOTABLE:
-        return
-    pairs = list(combinations(by_host.values(), 2))
-    if len(pairs) * min(welch(x, y) for x, y in pairs) <= error:
-        ratios = (f"{math.exp(mean):.3f} on {host}" for host, mean in means.items())
-        yield Caution(
-            kind="hosts differ",
-            message=f"the ratio of {metric} differs between machines: {', '.join(ratios)}",
-            remedy="read the machines separately; the common interval is of their average",
-        )
-
-
-def _log_ratios(table: Table, metric: str, question: Question) -> dict[str, Values]:
-    """Log ratios of candidate and baseline, for each host with rounds enough."""
-    if question.candidate is None:
-        return {}
-    found = {}
-    base, cand = (table.values(v, metric) for v in (question.baseline, question.candidate))
-    known = np.isfinite(base) & np.isfinite(cand)
-    for host in sorted({block.host for block in table.blocks}):
-        here = known & np.array([b.host == host for b in table.blocks])
-        a, b = base[here], cand[here]
-        if a.size >= _HOST_MIN and (a > 0).all() and (b > 0).all():
-            found[host] = np.log(b) - np.log(a)
-    return found

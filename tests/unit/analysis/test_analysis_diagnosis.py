@@ -358,7 +358,7 @@ def test_outliers_are_named_and_kept() -> None:
 def test_hosts_that_disagree_are_named() -> None:
     hosts = (HOST, HOST.model_copy(update={"id": "host-2"}))
     run = peaks(hosts=hosts, shape=lambda v, r: 0.2 * (v == "go1.24.11" and r % 2))
-    assert "on host-2" in warned(run)["hosts differ"]
+    assert "on builder (host-2)" in warned(run)["hosts differ"]
     apart = peaks(hosts=hosts, shape=lambda _v, r: 0.2 * (r % 2))
     assert "hosts differ" not in warned(apart)
 
