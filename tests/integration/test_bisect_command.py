@@ -72,6 +72,7 @@ def test_the_experiment_is_found_and_told(maps: Project) -> None:
     assert "rss.peak" in compared.stdout
 
 
+@pytest.mark.soak
 def test_a_killed_bisection_goes_on_and_measures_each_trial_once(maps: Project) -> None:
     program = str(Path(sys.executable).with_name("gomatrix"))
     process = subprocess.Popen([program, *SETTING], cwd=maps.root, stdout=subprocess.DEVNULL)

@@ -56,6 +56,7 @@ def to_blame(project: Project) -> list[tuple[str, ...]]:
     return [s.toggles for s in verdict.suspects if s.verdict == "implicated"]
 
 
+@pytest.mark.soak
 def test_a_leak_by_a_setting_that_follows_the_go_line_is_found_with_its_call_stack(
     project: Project,
 ) -> None:
@@ -98,6 +99,7 @@ def test_two_independent_places_are_found_where_the_older_value_is_the_bad_ends_
     assert "source" not in stages
 
 
+@pytest.mark.soak
 def test_two_lines_that_a_compiler_switch_keeps_on_the_stack_are_found(project: Project) -> None:
     project.write(
         "go: [go1.25.5]\n"

@@ -144,6 +144,7 @@ def test_stacks_of_c_threads_have_a_name(tmp_path: Path) -> None:
     assert not [signature for signature in told if "outside" in signature]
 
 
+@pytest.mark.soak
 def test_stacks_that_a_profiler_keeps_are_no_memory_outside_the_heap(tmp_path: Path) -> None:
     project, terminal = measured(tmp_path, DEEP_STACKS)
     (told,) = diagnoses(project).values()

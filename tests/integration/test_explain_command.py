@@ -68,6 +68,7 @@ def test_an_experiment_is_found_and_its_cure_checked(bare: Project) -> None:
     assert compared.returncode == 0
 
 
+@pytest.mark.soak
 def test_where_a_time_is_asked_about_too_toggles_are_built_as_both_versions(
     project: Project,
 ) -> None:

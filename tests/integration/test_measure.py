@@ -385,6 +385,7 @@ def test_a_runtime_in_other_words(lab: Lab) -> None:
 
 
 @needs_c
+@pytest.mark.soak
 def test_race_detector_and_c(lab: Lab) -> None:
     workload = WorkloadSpec(name="awkward", package="./go_fixtures/awkward")
     binary = lab.build(workload, NEWEST, build=BuildSpec(race=True))

@@ -5,7 +5,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,17 +51,16 @@ func main() {
 	}
 }
 """
+SERVER = "{ready: 'tcp://127.0.0.1:{port}', ready_within: 300ms, load: {command: ['true']}}"
 HEAD = "go: [go1.24.3]\ntrials: 1\nworkloads:\n"
 GOOD = HEAD + "  - {name: hello, package: ./hello}\n"
-SERVER = (
-    HEAD + '  - {name: hello, package: ./endless, server: {ready: "tcp://127.0.0.1:{port}", '
-    'ready_within: 300ms, load: {url: "http://127.0.0.1:{port}/", duration: 1s}}}\n'
-)
 CLOSED = {
     "GOPROXY": "http://127.0.0.1:9", "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
     "PIP_RETRIES": "0", "GOMATRIX_CACHE": "cache", "HOME": "home", "PATH": "/usr/bin:/bin",
 }  # fmt: skip
 """Nothing at hand, and nothing answers on the discard port."""
+AT_HAND = {"GOPROXY": "off", "PIP_NO_INDEX": "1", "PATH": "/usr/bin:/bin", "TMPDIR": "/tmp"}  # noqa: S108 - writable
+"""Only the toolchains that tests have fetched."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,8 @@ class Case:
     """A shell command around it, in a mount namespace of its own."""
     trial: bool = False
     """Whether a trial fails, and not the command itself."""
+    measured: bool = False
+    """Whether there is a run already."""
 
 
 def workload(text: str) -> str:
@@ -98,23 +99,6 @@ CASES = {
     "package is not main": Case(
         "gomatrix run", "package './lib' is package lib, not package main", "a directory that has",
         workload("package: ./lib"), {"lib/lib.go": "package lib\n"},
-    ),
-    "readiness never reached": Case(
-        "gomatrix run", "not ready", r"server.ready_within (0.3 s): check that it listens there",
-        SERVER, {"endless/main.go": ENDLESS}, trial=True,
-    ),
-    "timeout": Case(
-        "gomatrix run", "timeout", "it ran longer than trials.timeout (0.3 s): raise it",
-        workload("package: ./endless").replace(
-            "trials: 1", "trials: {min: 1, max: 1, timeout: 300ms}"
-        ),
-        {"endless/main.go": ENDLESS}, trial=True,
-    ),
-    "memory limit": Case(
-        "gomatrix run", "memory limit", "exceeded trials.memory_limit: raise it",
-        workload("package: ./greedy").replace(
-            "trials: 1", "trials: {min: 1, max: 1, memory_limit: 40MiB}"
-        ), {"greedy/main.go": GREEDY}, trial=True,
     ),
     "unknown version": Case(
         "gomatrix run", "no provider has go1.24.99", "the nearest available: go1.24",
@@ -148,7 +132,7 @@ CASES = {
     "init cannot write": Case(
         "gomatrix init", "Read-only file system", "mount the file system for writing", matrix=None,
         within="mount --bind . . && mount -o remount,ro,bind . && cd .",
-        environment={"TMPDIR": "/tmp"},  # noqa: S108 - where pip may work meanwhile
+        environment=AT_HAND,
     ),
     "unknown experiment": Case(
         "gomatrix run", "no toolchain of this matrix knows the experiment setting 'noswismap'",
@@ -190,8 +174,8 @@ CASES = {
         GOOD + "gates: [{metric: rss.peak, max_increase: 5%, workload: helo}]\n",
     ),
     "resuming another matrix's run": Case(
-        "gomatrix run && sed -i s/hello,/hallo,/ matrix.yaml && gomatrix run --resume",
-        "cannot be resumed: it was made from other inputs", "start a new run",
+        "sed -i s/hello,/hallo,/ matrix.yaml && gomatrix run --resume",
+        "cannot be resumed: it was made from other inputs", "start a new run", measured=True,
     ),
     "nothing to resume": Case("gomatrix run --resume", "reports/latest", "gomatrix run"),
     "a corrupt manifest": Case(
@@ -199,8 +183,8 @@ CASES = {
         files={"run/run.json": "{"},
     ),
     "corrupt trials": Case(
-        "gomatrix run && cd reports/latest && echo '{}' >> trials.jsonl && gomatrix verdict .",
-        "trials.jsonl:2: was not written by this version", "remove the line",
+        "cd reports/latest && echo '{}' >> trials.jsonl && gomatrix verdict .",
+        "trials.jsonl:2: was not written by this version", "remove the line", measured=True,
     ),
     "not a run directory": Case(
         "gomatrix report hello", "hello is not a run directory", "gomatrix runs list"
@@ -221,8 +205,8 @@ CASES = {
          "@@ -1,1 +1,1 @@\n-no such line\n+x\n"},
     ),
     "a variant that was not measured": Case(
-        "gomatrix run && gomatrix compare reports/latest go1.24.4 go1.24.3",
-        "there is no variant 'go1.24.4'", "did you mean 'go1.24.3'?",
+        "gomatrix compare reports/latest go1.24.4 go1.24.3",
+        "there is no variant 'go1.24.4'", "did you mean 'go1.24.3'?", measured=True,
     ),
     "an unknown command": Case("gomatrix rnu", "No such command 'rnu'", "did you mean 'run'?"),
 }  # fmt: skip
@@ -238,11 +222,22 @@ FAILED_TRIALS = {
         "benchmark: {package: ./lib, run: BenchmarkNone}", "no benchmark",
         "benchmark.run matches none",
     ),
+    "readiness never reached": (
+        f"package: ./endless, server: {SERVER}",
+        "not ready", "server.ready_within (0.3 s): check that it listens there",
+    ),
+    "timeout": (
+        "package: ./endless", "timeout", "it ran longer than trials.timeout (3 s): raise it"
+    ),
+    "memory limit": (
+        "package: ./greedy", "memory limit", "exceeded trials.memory_limit: raise it"
+    ),
 }  # fmt: skip
 """Workloads of one run, each with the cause and the remedy that it must name."""
 PROGRAMS = {
     "broken/main.go": "package main\n\nfunc main() { missing() }\n", "fails/main.go": FAILS,
     "listens/main.go": LISTENS, "lib/lib.go": "package lib\n", "lib/lib_test.go": "package lib\n",
+    "endless/main.go": ENDLESS, "greedy/main.go": GREEDY,
 }  # fmt: skip
 
 
@@ -261,35 +256,41 @@ def can_mount() -> bool:
     )
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Callable[[Case, int], Project]:
-    def write(case: Case, port: int) -> Project:
-        files = {"go.mod": "module m\n\ngo 1.24\n", "hello/main.go": HELLO} | case.files
-        if case.matrix is not None:
-            files["matrix.yaml"] = case.matrix.replace("PORT", str(port))
-        for name, text in files.items():
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / name).write_text(text)
-        if not files["go.mod"]:
-            (tmp_path / "go.mod").unlink()
-        return Project(tmp_path)
+def write(root: Path, case: Case, port: int = 0) -> Project:
+    files = {"go.mod": "module m\n\ngo 1.24\n", "hello/main.go": HELLO} | case.files
+    if case.matrix is not None:
+        files["matrix.yaml"] = case.matrix.replace("PORT", str(port))
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    if not files["go.mod"]:
+        (root / "go.mod").unlink()
+    return Project(root)
 
-    return write
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A run of what is right; there is a toolchain at hand from then on."""
+    project = write(tmp_path_factory.mktemp("measured"), Case("", "", ""))
+    done = project.gomatrix("run", "-n", "0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_one_message_names_cause_and_remedy(
-    name: str, make: Callable[[Case, int], Project], monkeypatch: pytest.MonkeyPatch
+    name: str, measured: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = CASES[name]
     if case.within and not can_mount():
         pytest.skip("this user may not mount")
     for variable, value in case.environment.items():
         monkeypatch.setenv(variable, value)
-    with taken_port() as port:
-        project = make(case, port)
-        line = f"{case.within} && {case.command}" if case.within else case.command
-        done = project.shell(f"exec unshare -m bash -c {json.dumps(line)}" if case.within else line)
+    if case.measured:
+        shutil.copytree(measured.root, tmp_path, symlinks=True, dirs_exist_ok=True)
+    project = write(tmp_path, case)
+    line = f"{case.within} && {case.command}" if case.within else case.command
+    done = project.shell(f"exec unshare -m bash -c {json.dumps(line)}" if case.within else line)
 
     said = done.stdout + done.stderr
     assert done.returncode != 0, said
@@ -302,16 +303,15 @@ def test_one_message_names_cause_and_remedy(
         assert sum(line.startswith(heads) for line in done.stderr.splitlines()) == 1, said
 
 
-def test_each_failed_trial_names_cause_and_remedy(
-    make: Callable[[Case, int], Project],
-) -> None:
+def test_each_failed_trial_names_cause_and_remedy(tmp_path: Path) -> None:
     lines = (
         f"  - {{name: {name.replace(' ', '-')}, {text}}}\n"
         for name, (text, _, _) in FAILED_TRIALS.items()
     )
+    limits = "trials: {min: 1, max: 1, timeout: 3s, memory_limit: 40MiB}"
+    matrix = HEAD.replace("trials: 1", limits) + "".join(lines)
     with taken_port() as port:
-        project = make(Case("gomatrix run", "", "", HEAD + "".join(lines), PROGRAMS), port)
-        done = project.gomatrix("run")
+        done = write(tmp_path, Case("", "", "", matrix, PROGRAMS), port).gomatrix("run")
 
     said = done.stdout + done.stderr
     assert done.returncode != 0, said

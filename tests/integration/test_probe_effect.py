@@ -47,6 +47,7 @@ def decisions(root: Path, probe: ProbeMode) -> dict[str, str]:
     return {c.workload: c.decision for c in verdict.comparisons if c.primary}
 
 
+@pytest.mark.soak
 def test_the_verdict_does_not_depend_on_the_probe(tmp_path: Path) -> None:
     off = decisions(tmp_path / "off", "off")
     assert off == dict.fromkeys(KINDS, "equivalent")

@@ -136,6 +136,7 @@ def test_a_suspect_that_means_nothing_is_an_error_with_its_place(
     assert said in done.stderr
 
 
+@pytest.mark.soak
 def test_a_killed_screening_is_resumed_and_measures_nothing_twice(project: Project) -> None:
     project.write(AUTO.replace("trials: 3", "trials: {min: 3, max: 3, seed: 7}"))
     command = [str(Path(sys.executable).with_name("gomatrix")), "run", "-n", "2"]
