@@ -14,8 +14,7 @@ from distributed import Client, LocalCluster, Security
 
 from harness.cluster.address import Place, check, local_workers
 from harness.cluster.deal import Cluster
-from harness.cluster.serve import configure
-from harness.errors import HarnessError
+from harness.cluster.serve import configure, no_scheduler, quieten
 from harness.golang.toolchains.resolve import Say
 
 _CONNECT = 30
@@ -33,8 +32,7 @@ def connected(place: Place, say: Say) -> Iterator[Cluster]:
     """
     check(place)
     count = local_workers(place.address)
-    for name in [n for n in logging.root.manager.loggerDict if n.startswith("distributed")]:
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # a run says itself what goes wrong
+    quieten()
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gomatrix-")))
         security = configure(place) if count is None else Security.temporary()
@@ -53,11 +51,7 @@ def _client(address: str, security: Security) -> Iterator[Client]:
     try:
         client = Client(address, security=security, timeout=_CONNECT, set_as_default=False)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
-        reason = str(error) or type(error).__name__
-        raise HarnessError(
-            f"no scheduler answers at {address}: {reason}; start one with dask scheduler, and see "
-            "whether certificates and address are right"
-        ) from None
+        raise no_scheduler(address, error) from None
     try:
         yield client
     finally:

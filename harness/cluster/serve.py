@@ -48,6 +48,7 @@ def serve(post: Post) -> None:
             there is no such scheduler.
     """
     check(post.place)
+    quieten()
     if local_workers(post.place.address) is not None:
         raise HarnessError(f"{post.place.address} starts its own workers; name a scheduler")
     see_children_end()
@@ -87,6 +88,22 @@ def configure(place: Place) -> Security:
     return security
 
 
+def quieten() -> None:
+    """Keep what Dask logs from users, who are told what goes wrong in a line of our own."""
+    for name in [n for n in logging.root.manager.loggerDict if n.startswith("distributed")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def no_scheduler(address: str, error: BaseException) -> HarnessError:
+    """Say that a scheduler does not answer, in the words of whatever noticed that first."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return HarnessError(
+        f"no scheduler answers at {address}: {str(error) or type(error).__name__}; start one with "
+        "dask scheduler, and see whether certificates and address are right"
+    )
+
+
 def _require_fitness(directory: Path) -> None:
     findings = judge_machine(gather_worker(default_cache(), directory))
     errors = [f"{found.says}; {found.remedy}" for found in findings if found.level == "error"]
@@ -122,11 +139,7 @@ async def _serve(post: Post) -> None:
     except Exception as error:  # noqa: BLE001 - Dask raises what the connection raised
         with suppress(Exception):
             await nanny.close()
-        reason = str(error) or type(error).__name__
-        raise HarnessError(
-            f"no scheduler answers at {post.place.address}: {reason}; start one with "
-            "dask scheduler, and see whether certificates and address are right"
-        ) from None
+        raise no_scheduler(post.place.address, error) from None
     sys.stderr.write(f"serving {post.place.address} as {post.name} on {cpus} lanes\n")
     sys.stderr.flush()
     stop = asyncio.Event()

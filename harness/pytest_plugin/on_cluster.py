@@ -31,7 +31,7 @@ class OnCluster:
     def pytest_sessionstart(self) -> None:
         """Connect before anything is prepared."""
         option = self._config.option
-        if getattr(option, "dist", "no") != "no":
+        if getattr(option, "tx", []):
             raise pytest.UsageError("--cluster and -n exclude each other: hosts have lanes")
         if option.collectonly:
             return

@@ -76,6 +76,11 @@ def pytest_configure(config: pytest.Config) -> None:
     worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
     files = matrix_files(config) if worker_input is None else []
     sent = (worker_input or {}).get("gomatrix")
+    option = config.option
+    if not option.cluster and (
+        option.cluster_exclude or option.cluster_config or option.cluster_insecure
+    ):
+        raise pytest.UsageError("options of a cluster need --cluster, which names it")
     if not files and not sent:
         return
     see_children_end()
