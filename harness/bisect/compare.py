@@ -19,7 +19,12 @@ MAX_ROUNDS = 60
 _PATIENCE = 6
 """Rounds after which the answer is far enough away to measure two at a time."""
 _MAX_FAILURES = 2
-"""Trials of a point that may fail before it counts as unresolved."""
+"""Trials that may fail before an end cannot be compared, or a point without any value is asked
+whether it ever runs to its end."""
+_RETRIES = 4
+"""Trials that then are to tell that: a mixture of two runtimes may crash in half of its trials."""
+_MOST_FAILURES = 8
+"""Trials of a point that may fail before it counts as unresolved although others have values."""
 
 
 @dataclass(frozen=True)
@@ -118,25 +123,36 @@ class Classifier:
         if problem := self._runner.build(point):
             return Finding(point=point.name, state="unresolved", reason=problem)
         rows = self._rows.setdefault(point.name, [])
-        asked = failures = 0
+        problems: list[str] = []
+        asked = 0
         while asked < MAX_ROUNDS:
             count = MIN_ROUNDS if not rows or len(rows) >= _PATIENCE else 1
             asked += count
             for found in self._rounds((self.good, self.bad, point), count):
-                mine = found[point.name].value
+                mine, problem = found[point.name].value, found[point.name].problem
                 if mine is None:
-                    failures += 1
-                    if failures >= _MAX_FAILURES:
-                        return self._finding(point, "unresolved", found[point.name].problem)
+                    problems.append(problem or "")
                 good, bad = (found[end.name].value for end in (self.good, self.bad))
                 if mine is not None and good is not None and bad is not None:
                     rows.append(_Row(good, mine, bad))
+            if self._is_given_up(point, problems, some=bool(rows)):
+                return self._finding(point, "unresolved", problems[-1], len(problems))
             side = self._side(rows)
             if side is not None:
                 self._sorted.append(point.name)
-                return self._finding(point, side, None)
+                return self._finding(point, side, None, len(problems))
         reason = f"after {len(rows)} rounds it is like neither end, or too noisy to tell"
-        return self._finding(point, "doubtful", reason)
+        return self._finding(point, "doubtful", reason, len(problems))
+
+    def _is_given_up(self, point: Point, problems: list[str], *, some: bool) -> bool:
+        """Whether a point fails too often; ``some``: it has a value."""
+        if some or len(problems) < _MAX_FAILURES:
+            return len(problems) >= _MOST_FAILURES
+        if not problems[-1].startswith(("exit", "signal")):
+            return True
+        tried = [found[point.name] for found in self._rounds((point,), _RETRIES)]
+        problems += [one.problem or "" for one in tried if one.value is None]
+        return all(one.value is None for one in tried) or len(problems) >= _MOST_FAILURES
 
     def _rounds(self, points: Sequence[Point], count: int) -> Iterator[dict[str, Measured]]:
         for found in self._runner.rounds(points, count):
@@ -156,10 +172,10 @@ class Classifier:
         gap = sum(differences) / len(differences)
         return decide.side([row.contrast(scale) for row in rows], gap, spread)
 
-    def _finding(self, point: Point, state: State, reason: str | None) -> Finding:
+    def _finding(self, point: Point, state: State, reason: str | None, failed: int = 0) -> Finding:
         pairs = [(row.good, row.point) for row in self._rows[point.name]]
         effect = effect_of(pairs).model_dump()
-        return Finding(point=point.name, state=state, reason=reason, **effect)
+        return Finding(point=point.name, state=state, reason=reason, failed=failed, **effect)
 
 
 def _comparable(found: Measured) -> Measured:

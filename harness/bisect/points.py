@@ -109,6 +109,8 @@ class Finding(Effect):
     state: State
     reason: str | None = None
     """Why it is ``doubtful`` or ``unresolved``, in one line or with the end of a log."""
+    failed: int = 0
+    """Trials of the point that failed; its state is that of the others."""
 
 
 Classify = Callable[[Point], Finding]

@@ -161,10 +161,17 @@ def of_confirmation(found: SourceAnswer, ends: Span) -> Iterator[str]:
     more = [c.name for c in found.besides if c not in found.culprits]
     needs = f" and {few(more, 5)}, which it needs to build," if more else ""
     if found.forward:
-        yield f"{ends.good.name} with the patch{needs} is {found.forward.state}"
+        yield f"{ends.good.name} with the patch{needs} is {_state(found.forward)}"
     if found.reverse:
         how = "the remedy" if found.remedy and found.stopped is None else "the patch reverted"
-        yield f"{ends.bad.name} with {how} is {found.reverse.state}"
+        yield f"{ends.bad.name} with {how} is {_state(found.reverse)}"
+
+
+def _state(found: Finding) -> str:
+    """A state; where trials failed, with their number: the two runtimes do not go together well."""
+    if not found.failed or found.state == "unresolved":
+        return found.state
+    return f"{found.state} ({found.failed} of its trials failed)"
 
 
 def passed_over_in_source(found: SourceAnswer) -> Iterator[str]:

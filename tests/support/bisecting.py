@@ -33,7 +33,8 @@ class Simulation:
     seed: int = 0
     broken: Mapping[str, str] = field(default_factory=dict)
     """Points that do not build, and what the compiler says."""
-    crashing: frozenset[str] = frozenset()
+    crashing: Mapping[str, float] = field(default_factory=dict)
+    """How likely a trial of a point crashes."""
     shared: float = 0.0
     """Standard deviation of what all trials of one round have in common."""
     trials: int = 0
@@ -52,7 +53,7 @@ class Simulation:
         common = self.shared * self._random.normal()
         return {
             p.name: Measured(None, "exit 2\npanic: no")
-            if p.name in self.crashing
+            if p.name in self.crashing and self._random.random() < self.crashing[p.name]
             else Measured(
                 self.value(p) * float(np.exp(common + self.noise * self._random.normal()))
             )

@@ -140,7 +140,7 @@ class Search:
         if ask(frozenset(names)) != "yes":
             self.steps["not in the declarations"] += 1
             return set()
-        few = halve([frozenset([name]) for name in names], ask, frozenset)
+        few = halve([frozenset([name]) for name in names], ask)
         found = frozenset(ddmin(sorted(few), ask))
         if hybrid(span.bad, found).state != "good":
             self.steps["not confirmed"] += 1

@@ -7,41 +7,39 @@ go, this takes about m · log2(n) questions. The rest is minimised by ddmin (Zel
 "Simplifying and Isolating Failure-Inducing Input", 2002), which does not need that assumption.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+import itertools
+from collections.abc import Callable, Hashable, Sequence
 from typing import Literal, TypeVar
 
-from harness.bisect.points import Finding, State
-from harness.bisect.search import first_change
-
 Answer = Literal["yes", "no", "unresolved"]
-_STATES: Mapping[Answer, State] = {"yes": "bad", "no": "good", "unresolved": "unresolved"}
 T = TypeVar("T", bound=Hashable)
 Ask = Callable[[frozenset[T]], Answer]
 """Tells whether a set of changes has the effect, always with the same answer."""
 
 
-def halve(
-    blocks: Sequence[frozenset[T]], ask: Ask[T], close: Callable[[AbstractSet[T]], frozenset[T]]
-) -> frozenset[T]:
+def halve(blocks: Sequence[frozenset[T]], ask: Ask[T]) -> frozenset[T]:
     """Find a small set of changes that has the effect, which all of them together have.
 
-    Blocks hold changes that belong together, and none needs a later one; ``close`` adds to a set
-    what it needs.
+    Blocks hold changes that belong together, and none needs a later one. The larger a block is, the
+    more likely it has what is looked for. A set that tells nothing lacks something, as one without
+    the effect does: what it takes to make it run is found in the same way.
     """
+    sizes = [0, *itertools.accumulate(map(len, blocks))]
     kept: frozenset[T] = frozenset()
     high = len(blocks)
     while True:
-
-        def classify(count: int, kept: frozenset[T] = kept) -> Finding:
-            answer = ask(close(kept.union(*blocks[:count])))
-            return Finding(point=f"{count} blocks", state=_STATES[answer])
-
-        found = first_change(range(high + 1), classify, "bad")
-        kept |= frozenset[T]().union(*blocks[found.low : found.high])
-        high = found.low
-        if high == 0 or ask(close(kept)) == "yes":
-            return close(kept)
+        low = 0
+        while high - low > 1:
+            half = (sizes[low] + sizes[high]) / 2
+            middle = min(range(low + 1, high), key=lambda count: abs(sizes[count] - half))
+            if ask(kept.union(*blocks[:middle])) == "yes":
+                high = middle
+            else:
+                low = middle
+        high -= 1
+        kept |= blocks[high]
+        if high == 0 or ask(kept) == "yes":
+            return kept
 
 
 def ddmin(changes: Sequence[T], ask: Ask[T]) -> list[T]:

@@ -23,23 +23,31 @@ _COMPLAINTS = (
     r"undefined: (?:\w+\.)?(\w+)",
     r"has no field or method (\w+)",
     r"unknown field (\w+)",
-    r"missing method (\w+)",
+    r"(\w+ does not implement .*missing method \w+)",
     r"arguments in call to (?:\w+\.)*(\w+)",
     r"variables? but (?:\w+\.)*(\w+)(?:\(.*\))? returns",
+    r"cannot call non-function (?:\w+\.)*(\w+)",
+    r"cannot use (?:\w+\.)*(\w+)\(.*\) \(value of type",
+    r"(\w+)\(.*\) \(no value\) used as value",
+    r"invalid operation: (?:\w+\.)*(\w+) [-+*/|&]?=.* \(mismatched types",
     r"(\w+) redeclared in this block",
     r"method \w+\.(\w+) already declared",
     r"missing function body: func (\w+)",
     r"relocation target (?:[\w./]+\.)?(\w+) not defined",
     r"(?:symbol|definition of) (?:[\w./]+\.)?(\w+)",
 )
-"""How the Go compiler and linker say that a name is missing, or is there twice."""
+"""How the Go compiler and linker say that a name is missing, there twice, or something else."""
+_NO_METHOD = re.compile(r"(\w+) does not implement .*missing method (\w+)")
 _PACKAGE = re.compile(r"^# ([\w./-]+)")
 """The line above the compiler's messages about a package."""
 _QUALIFIED = re.compile(r"(?:undefined:|relocation target|symbol|definition of) ([\w./]+)\.\w+")
 
 
 def astray(complaint: str) -> list[tuple[str, str]]:
-    """Names that a failed build misses, or has twice, each with its package."""
+    """Names that a failed build misses, or has twice, each with its package.
+
+    A method that a type should have is named with its type.
+    """
     found: dict[tuple[str, str], None] = {}
     package = ""
     for line in complaint.splitlines():
@@ -47,7 +55,8 @@ def astray(complaint: str) -> list[tuple[str, str]]:
         package = head[1] if head else package
         qualified = _QUALIFIED.search(line)
         where = qualified[1] if qualified else package
-        found |= {(where, name): None for form in _COMPLAINTS for name in re.findall(form, line)}
+        names = [name for form in _COMPLAINTS for name in re.findall(form, line)]
+        found |= {(where, _NO_METHOD.sub(r"\1.\2", name)): None for name in names}
     return list(found)
 
 
@@ -120,10 +129,15 @@ class Needs:
         """Learn from a failed build's message; returns whether it told anything new."""
         before = sum(map(len, self._needs.values())) + len(self.barred)
         for package, name in astray(complaint):
-            for key in sorted(self._keys[name]):
+            owner, _, last = name.rpartition(".")
+            for key in sorted(self._keys[last]):
                 own = key.rpartition("/")[2].partition(".")[0]
-                if package.rpartition("/")[2] == own:
+                if package.rpartition("/")[2] != own:
+                    continue
+                if not owner:
                     self._missed(key, chosen)
+                elif key.endswith(f".{name}"):
+                    self._without_method(key, chosen)
         return sum(map(len, self._needs.values())) + len(self.barred) > before
 
     def _missed(self, key: str, chosen: AbstractSet[Edit]) -> None:
@@ -137,6 +151,12 @@ class Needs:
                 self._needs[definer] |= users - chosen
         else:
             self.barred |= users & chosen or definers
+
+    def _without_method(self, key: str, chosen: AbstractSet[Edit]) -> None:
+        """Tie whoever uses a type to a method of it: some of them use it as an interface."""
+        owner = key.rpartition(".")[0]
+        for user in (self._users[owner] | self._definers[owner]) & chosen:
+            self._needs[user] |= self._definers[key] - chosen
 
     def _components(self, chosen: Sequence[Edit]) -> list[int]:
         numbers = {edit: number for number, edit in enumerate(chosen)}

@@ -1,8 +1,8 @@
 """The search for declarations that make the difference between two toolchains."""
 
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from harness.bisect.points import Classify, Finding
@@ -69,10 +69,6 @@ def search_source(
                         steps=tuple(hybrids.steps), **fields)  # fmt: skip
 
 
-class _Learned(Exception):  # noqa: N818 - a signal, not a fault
-    """A failed build told what belongs together: the order of the search changes."""
-
-
 class _Questions:
     """Answers questions of delta debugging, within a budget."""
 
@@ -81,30 +77,36 @@ class _Questions:
         self._direction: Direction = direction
         self._last = hybrids.asked + most
         self._known: dict[frozenset[Edit], Answer] = {}
-        self.needs: Needs | None = None
-        """Learns from failed builds, if set."""
+        self._without: list[frozenset[Edit]] = []
         self.spent = False
         """Whether the budget ran out; further sets count as unresolved."""
 
-    def __call__(self, edits: frozenset[Edit]) -> Answer:
+    def __call__(self, edits: frozenset[Edit], needs: Needs | None = None) -> Answer:
+        """Ask about a set; ``needs`` learn from it if it does not build."""
         if edits not in self._known:
+            if any(edits <= known for known in self._without):
+                return "no"  # less of what has no effect
             if self._hybrids.asked >= self._last:
                 self.spent = True
                 return "unresolved"
-            finding = self._hybrids.ask(self._direction, self._changes, edits)
-            if finding.state != "unresolved":
-                self._known[edits] = "yes" if finding.state == WANTED[self._direction] else "no"
-                return self._known[edits]
-            self._known[edits] = "unresolved"
-            if self.needs and self.needs.learn(finding.reason or "", edits):
-                raise _Learned
+            self._known[edits] = self._ask(edits, needs)
         return self._known[edits]
 
-    @property
-    def smallest(self) -> frozenset[Edit] | None:
-        """The smallest set known to have the effect."""
+    def _ask(self, edits: frozenset[Edit], needs: Needs | None) -> Answer:
+        finding = self._hybrids.ask(self._direction, self._changes, edits)
+        if finding.state == "unresolved":
+            if needs is not None:
+                needs.learn(finding.reason or "", edits)
+            return "unresolved"
+        if finding.state == WANTED[self._direction]:
+            return "yes"
+        self._without.append(edits)
+        return "no"
+
+    def smallest(self, among: frozenset[Edit]) -> frozenset[Edit]:
+        """The smallest set known to have the effect; ``among`` has it."""
         having = [edits for edits, answer in self._known.items() if answer == "yes"]
-        return min(having, key=lambda edits: (len(edits), sorted(edits)), default=None)
+        return min([*having, among], key=lambda edits: (len(edits), sorted(edits)))
 
 
 @dataclass(frozen=True)
@@ -251,10 +253,9 @@ class _Search:
         left = among
         for needs in (self._needs[direction], self._needs_of(direction)):
             # the second time without what failed builds of larger hybrids have taught, and tied
-            questions.needs = needs
             left = _halve(needs, questions, left)
-        questions.needs = None
-        return frozenset(ddmin(sorted(left), questions)), questions.spent
+        ask = partial(_ask_closed, needs, questions, left)
+        return frozenset(ddmin(sorted(left), ask)), questions.spent
 
     def _patch(
         self, direction: Direction, part: _Part
@@ -309,17 +310,25 @@ def _beside(direction: Direction, finding: Finding) -> dict[str, object]:
 
 
 def _halve(needs: Needs, questions: _Questions, edits: frozenset[Edit]) -> frozenset[Edit]:
-    """Find few edits with the effect; start again when a failed build told something."""
-    while True:
-        blocks = needs.blocks(edits)
+    """Find few edits with the effect, which all of them have; none needs another one."""
 
-        def close(some: AbstractSet[Edit], within: frozenset[Edit] = edits) -> frozenset[Edit]:
-            return needs.close(some) & within
+    def ask(some: frozenset[Edit]) -> Answer:
+        """Ask about edits and all that they need, as far as failed builds have told by then."""
+        asked: frozenset[Edit] | None = None
+        answer: Answer = "unresolved"
+        while answer == "unresolved" and asked != (closed := needs.close(some) & edits):
+            asked, answer = closed, questions(closed, needs)
+        return answer
 
-        try:
-            return halve(blocks, questions, close)
-        except _Learned:
-            edits = questions.smallest or edits
+    halve(needs.blocks(edits), ask)
+    return questions.smallest(edits)
+
+
+def _ask_closed(
+    needs: Needs, questions: _Questions, among: frozenset[Edit], edits: frozenset[Edit]
+) -> Answer:
+    """Ask about edits unless they are known to need others."""
+    return questions(edits, needs) if needs.close(edits) & among == edits else "unresolved"
 
 
 def _said(finding: Finding) -> str:

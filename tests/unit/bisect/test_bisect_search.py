@@ -164,7 +164,7 @@ def test_what_does_not_build_or_crashes_is_unresolved_with_its_words() -> None:
     points = line(5)
     runner = Simulation(
         step_at(points, 3, 0.5), noise=0.001, broken={"v02": "undefined: x"},
-        crashing=frozenset({"v01"}),
+        crashing={"v01": 1.0},
     )  # fmt: skip
     measured = classifier(runner, points)
     measured.compare_ends()
@@ -172,6 +172,20 @@ def test_what_does_not_build_or_crashes_is_unresolved_with_its_words() -> None:
     assert (unbuilt.state, unbuilt.reason) == ("unresolved", "undefined: x")
     assert (crashed.state, crashed.reason) == ("unresolved", "exit 2\npanic: no")
     assert measured.classify(points[3]).state == "bad"
+
+
+def test_a_point_that_crashes_by_chance_is_told_by_its_other_trials() -> None:
+    failed = []
+    for seed in range(20):
+        points = line(3)
+        runner = Simulation(step_at(points, 1, 0.5), noise=0.001, crashing={"v01": 0.3}, seed=seed)
+        measured = classifier(runner, points)
+        measured.compare_ends()
+        found = measured.classify(points[1])
+        assert (found.state, found.reason) == ("bad", None)
+        failed.append(found.failed)
+    assert min(failed) == 0
+    assert max(failed) > 1
 
 
 def test_a_point_between_both_ends_is_doubtful_not_guessed() -> None:
@@ -193,7 +207,7 @@ def test_a_broken_end_is_an_error_not_a_finding() -> None:
     broken = Simulation(lambda _: 1e8, noise=0.0, broken={"v01": "undefined: x"})
     with pytest.raises(HarnessError, match=r"v01 does not build.*\n?.*undefined: x"):
         classifier(broken, points).compare_ends()
-    crashing = Simulation(lambda _: 1e8, noise=0.0, crashing=frozenset({"v00"}))
+    crashing = Simulation(lambda _: 1e8, noise=0.0, crashing={"v00": 1.0})
     with pytest.raises(HarnessError, match="v00: exit 2"):
         classifier(crashing, points).compare_ends()
 

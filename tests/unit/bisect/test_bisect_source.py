@@ -57,8 +57,28 @@ def singles(size: int) -> list[frozenset[int]]:
 def test_halving_finds_what_matters_with_few_questions(case: Needed) -> None:
     size, needed = case
     ask, asked = counted(lambda changes: "yes" if needed <= changes else "no")
-    assert halve(singles(size), ask, frozenset) == needed
+    assert halve(singles(size), ask) == needed
     assert len(asked) <= len(needed) * (math.ceil(math.log2(size)) + 2)
+
+
+def test_halving_takes_what_does_not_run_for_what_lacks_something() -> None:
+    """It is not left by passing over its neighbours one by one, as a broken commit is."""
+
+    def answer(changes: frozenset[int]) -> Answer:
+        if 200 in changes and 77 not in changes:
+            return "unresolved"
+        return "yes" if 200 in changes else "no"
+
+    ask, asked = counted(answer)
+    assert halve(singles(256), ask) == {77, 200}
+    assert len(asked) <= 18
+
+
+def test_halving_comes_sooner_to_blocks_that_hold_more() -> None:
+    blocks = [*singles(63), frozenset(range(63, 127)), *[frozenset({n}) for n in range(127, 190)]]
+    ask, asked = counted(lambda changes: "yes" if 63 in changes else "no")
+    assert halve(blocks, ask) == blocks[63]
+    assert len(asked) <= 4
 
 
 @settings(deadline=None)
@@ -75,7 +95,7 @@ def test_halving_leaves_out_no_needed_change_where_some_sets_do_not_build(
         return "yes" if needed <= changes else "no"
 
     ask, _ = counted(answer)
-    found = halve(singles(size), ask, frozenset)
+    found = halve(singles(size), ask)
     assert needed <= found
 
 
@@ -289,6 +309,41 @@ def test_what_a_failed_build_misses_is_taken_over_with_what_uses_it() -> None:
     assert not needs.learn("# p\np/a.go:3:4: undefined: T", f)
 
 
+def test_a_type_that_lacks_a_method_of_an_interface_is_taken_over_with_it() -> None:
+    good = {"src/p/a.go": [segment("f", "old f")]}
+    bad = {
+        "src/p/a.go": [
+            segment("f", "new f", "T"), segment("T", "T"), segment("T.M", "method M", "T"),
+            segment("U.M", "another M"),
+        ]
+    }  # fmt: skip
+    needs, edits = needs_of(good, bad)
+    chosen = frozenset({edits["new f"], edits["T"]})
+    assert needs.close({edits["new f"]}) == chosen
+    complaint = "cannot use t (variable of type T) as I value: T does not implement I"
+    assert needs.learn(f"# p\np/a.go:3:4: {complaint} (missing method M)", chosen)
+    assert needs.close({edits["new f"]}) == chosen | {edits["method M"]}
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "cannot use f() (value of type int64) as uintptr value in assignment",
+        "invalid operation: c.f -= int64(size) (mismatched types uintptr and int64)",
+        "invalid operation: cannot call non-function f (variable of type [13]int32)",
+        "f(size) (no value) used as value",
+    ],
+)
+def test_what_fits_another_version_of_a_name_is_taken_over_with_it(complaint: str) -> None:
+    needs, edits = needs_of(
+        {"src/p/a.go": [segment("f", "old f"), segment("g", "old g", "f")]},
+        {"src/p/a.go": [segment("f", "new f"), segment("g", "new g", "f")]},
+    )
+    chosen = frozenset({edits["new g"]})
+    assert needs.learn(f"# p\np/a.go:3:4: {complaint}", chosen)
+    assert needs.close(chosen) == set(edits.values())
+
+
 def test_what_misses_something_that_is_taken_over_already_can_be_in_no_mixture() -> None:
     needs, edits = needs_of(
         {"src/p/a.go": [segment("f", "old f"), segment("g", "old g")]},
@@ -423,6 +478,13 @@ def test_the_same_search_asks_the_same_questions() -> None:
         return [step.finding.point for step in hybrids.steps]
 
     assert run() == run()
+
+
+def test_less_of_what_has_no_effect_is_not_tried() -> None:
+    culprits = {"f0x1", "f2x0", "f2x1"}
+    fields, hybrids = search(GOOD, BAD, lambda t: "bad" if culprits <= marks(t) else "good")
+    assert names(fields) == culprits
+    assert hybrids.asked <= 20  # 21 with it
 
 
 def test_of_two_sufficient_causes_one_is_found_and_the_remedy_names_both() -> None:
