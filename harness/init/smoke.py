@@ -50,7 +50,7 @@ def try_out(found: Survey, directory: Path, go: Toolchain, cache: Path, say: Say
         cache: the harness's cache directory.
         say: told what is tried, a line each.
     """
-    tester = _Tester(directory, go, cache, build_helper("supervisor", [go], cache), say)
+    tester = _Tester(directory, go, cache, build_helper("supervisor", go, cache, probed=True), say)
     programs = [*map(tester.program, found.programs[:_MOST]), *found.programs[_MOST:]]
     benchmarks = [*map(tester.benchmarks, found.benchmarks[:_MOST]), *found.benchmarks[_MOST:]]
     return Survey(programs=tuple(programs), benchmarks=tuple(benchmarks))

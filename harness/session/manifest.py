@@ -49,17 +49,17 @@ def with_helpers(manifest: Manifest, toolchains: Iterable[Toolchain], cache: Pat
     """Add the helper programs that a run's trials need; they are built where they are missing."""
     workloads, used = manifest.matrix.workloads, tuple(toolchains)
     served = any(w.server is not None and not w.server.load.command for w in workloads)
-    made = {
-        "supervisor": str(build_helper("supervisor", used, cache)),
-        "load_generator": str(build_helper("loadgen", used, cache)) if served else "",
-    }
+    toolchain, probed = newest(used), manifest.matrix.probe != "off"
+    made = {"supervisor": str(build_helper("supervisor", toolchain, cache, probed=probed))}
+    if served:
+        made["load_generator"] = str(build_helper("loadgen", toolchain, cache, probed=probed))
     return manifest.model_copy(update=made)
 
 
-def build_helper(name: str, toolchains: Iterable[Toolchain], cache: Path) -> Path:
-    """Build ``supervisor`` or ``loadgen`` of ``harness.trial`` with the newest toolchain."""
+def build_helper(name: str, toolchain: Toolchain, cache: Path, *, probed: bool) -> Path:
+    """Build ``supervisor`` or ``loadgen`` of ``harness.trial``."""
     with as_file(files("harness.trial") / name) as source:
-        return build_tool(source, newest(toolchains), cache)
+        return build_tool(source, toolchain, cache, probed=probed)
 
 
 def record_of(toolchain: Toolchain) -> ToolchainRecord:
