@@ -18,7 +18,7 @@ FAILS = "question: {baseline: go1.24.3 GOMEMLIMIT=broken, candidate: go1.24.3 GO
 
 
 def test_all_trials_failed_exits_with_2_or_above(project: Project) -> None:
-    """As in ``test_hostile_output``, for a run that ``-x`` ends at the first of them."""
+    """As in ``test_hostile_output``, for a run that ``-x`` ends at the first; it still answers."""
     project.write(MATRIX.replace("-entries=10", "-entries=x"))
 
     done = project.pytest("matrix.yaml", "-p", "no:xdist", "-x")
@@ -27,13 +27,16 @@ def test_all_trials_failed_exits_with_2_or_above(project: Project) -> None:
     (said,) = done.stderr.strip().splitlines()
     assert "matrix.yaml: nothing could be measured: small: no trial ended well (" in said
     assert "exit 2" in said
+    assert "1 failed" in done.stdout
+    assert (project.latest / "trials.jsonl").read_bytes().count(b"\n") == 1
+    assert (project.latest / "verdict.json").exists()
     assert (project.latest / "report.html").exists()
 
 
 def test_one_side_without_a_sample_exits_with_2_or_above(project: Project) -> None:
     project.write(MATRIX + FAILS)
 
-    done = project.pytest("matrix.yaml", "-n", "2")
+    done = project.pytest("matrix.yaml", "-p", "no:xdist")
 
     assert done.returncode >= 2, done.stdout
     (said,) = done.stderr.strip().splitlines()
@@ -80,7 +83,7 @@ def test_a_complete_run_that_is_resumed_is_judged(project: Project) -> None:
         "go: [go1.24.3]\ntrials: 1\ngates: [{metric: rss.peak, max: 1GiB}]\n"
         "workloads: [{name: small, package: ./go_fixtures/livemap, args: ['-entries=10']}]\n"
     )
-    assert project.gomatrix("run").returncode == 0
+    assert project.gomatrix("run", "-n", "0").returncode == 0
     run = project.latest
 
     for command in (

@@ -397,7 +397,7 @@ func main() {{
             stored.write_text("".join(f"{key}={value}\n" for key, value in HOSTILE.items()))
             for key, value in {**HOSTILE, "HOME": str(tmp_path / "home")}.items():
                 monkeypatch.setenv(key, value)
-        done = project.gomatrix("run")
+        done = project.gomatrix("run", "-n", "0")
         assert done.returncode == 0, done.stdout + done.stderr
         (record,) = read_manifest(project.latest).builds
         results.append((record.key, record.sha256))
@@ -412,7 +412,7 @@ def test_a_build_that_fails_fails_its_cell_and_the_run_only_at_the_end(tmp_path:
         f"go: {OLD}\nworkloads: [{{name: bad, package: ./bad}}, {{name: good, package: ./good}}]\n"
         "trials: 1\n"
     )
-    done = project.gomatrix("run")
+    done = project.gomatrix("run", "-n", "0")
     assert done.returncode == 1
     assert "main.go:3:15: undefined: x" in done.stdout
     trials = {trial.workload: trial for trial in read_trials(project.latest)}

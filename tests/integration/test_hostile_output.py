@@ -31,7 +31,7 @@ def test_a_hostile_program_reaches_no_terminal_raw(project: Project) -> None:
     (evil / "main.go").write_text(PROGRAM)
     project.write(MATRIX)
     for done in (
-        project.gomatrix("run"),
+        project.gomatrix("run", "-n", "0"),
         project.pytest("matrix.yaml", "-p", "no:xdist", "-v", "-rA", "--color=no"),
     ):
         assert done.returncode >= 2  # no trial ended well

@@ -8,7 +8,7 @@ from projects import Project
 pytestmark = pytest.mark.toolchain
 
 MATRIX = """\
-go: [go1.24.3]
+go: [go1.27.3] # as test_measure.py has net/http
 env: {GOGC: ["100", "50"]}
 workloads:
   - name: service
@@ -22,8 +22,8 @@ workloads:
   - {name: joining, benchmark: {package: ./go_fixtures/joining, run: Join/small, time: 50x}}
   - {name: family, package: ./go_fixtures/family, args: ["-linger=1s"], snapshots: [100ms]}
 question:
-  baseline: go1.24.3 GOGC=100
-  candidate: go1.24.3 GOGC=50
+  baseline: go1.27.3 GOGC=100
+  candidate: go1.27.3 GOGC=50
   metrics: ["rss.loaded", "tree.rss.peak", "BenchmarkJoin/small ns/op"]
 trials: 1
 """
@@ -53,17 +53,17 @@ def test_every_kind_of_workload_runs(project: Project) -> None:
     assert accounts["service"]["resident"][0] == baseline
     found = {(c["workload"], c["metric"], c["unit"]) for c in compared if c["n"]}
     shown = project.gomatrix(
-        "profile", "reports/latest", "service", "go1.24.3 GOGC=100", "go1.24.3 GOGC=50"
+        "profile", "reports/latest", "service", "go1.27.3 GOGC=100", "go1.27.3 GOGC=50"
     )
     assert shown.returncode == 0, shown.stderr
     alone = project.gomatrix(
-        "profile", "reports/latest", "service", "go1.24.3 GOGC=50", "--merged", "merged.pb.gz"
+        "profile", "reports/latest", "service", "go1.27.3 GOGC=50", "--merged", "merged.pb.gz"
     )
     assert "main.main.func" in alone.stdout
     assert (project.root / "merged.pb.gz").stat().st_size > 0
     absent = project.gomatrix("profile", "reports/latest", "service", "go9")
     assert absent.returncode == 2
-    assert "there is no variant 'go9'; valid here: go1.24.3 GOGC=100" in absent.stderr
+    assert "there is no variant 'go9'; valid here: go1.27.3 GOGC=100" in absent.stderr
     assert {
         ("service", "rss.loaded", "bytes"),
         ("joining", "BenchmarkJoin/small ns/op", "seconds"),

@@ -22,7 +22,7 @@ def test_a_plan_tells_of_cells_builds_and_time_and_learns_from_a_run(project: Pr
     assert "time: unknown" in project.gomatrix("plan").stdout
     assert not (project.root / "reports").exists()
 
-    assert project.gomatrix("run").returncode == 0
+    assert project.gomatrix("run", "-n", "0").returncode == 0
 
     after = json.loads(project.gomatrix("plan", "--json").stdout)
     assert all(build["cached"] for build in after["builds"])
@@ -51,7 +51,7 @@ def test_a_package_that_only_the_tags_of_an_included_cell_make_one_is_found(
     )
     project.write(matrix.replace("TAG", "special"))
 
-    done = project.gomatrix("run", "-n", "1", "-k", "special")
+    done = project.gomatrix("run", "-n", "0", "-k", "special")
 
     assert done.returncode == 0, done.stdout + done.stderr
     project.write(matrix.replace("TAG", "other"))
