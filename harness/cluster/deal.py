@@ -139,6 +139,7 @@ class Cluster:
                 for hand in host.hands:
                     _forget(hand)
                 host.hands.clear()
+            self._lost.clear()
 
     def _look(self) -> None:
         """Ask the scheduler who is there, at most once in a while."""
@@ -213,7 +214,7 @@ class Cluster:
                 self._turned_away[address] = reason
                 self._say(f"{address} takes no part: {reason}")
             else:
-                self._admit(address, promise.result().host, now)
+                self._admit(address, promise.result(), now)
         for address in [a for a, promise in self._fetching.items() if promise.done()]:
             fetched, host = self._fetching.pop(address), self._hosts.get(address)
             if host is None:
@@ -224,13 +225,14 @@ class Cluster:
             else:
                 self._fail(host, str(error) or type(error).__name__)
 
-    def _admit(self, address: str, found: Host, now: float) -> None:
-        self._hosts[address] = HostState(address, found, self._seen.pop(address), now)
+    def _admit(self, address: str, introduced: Introduction, now: float) -> None:
+        found, seen = introduced.host, self._seen.pop(address)
+        self._hosts[address] = HostState(address, found, introduced.cpus, seen, now)
         known = [host.id for host in self._met]
         if found.id not in known:
             self._met.append(found)
         again = "is back" if found.id in known else "takes part"
-        self._say(f"{found.name} ({found.cpus} CPUs, {address}) {again}")
+        self._say(f"{found.name} ({introduced.cpus} CPUs, {address}) {again}")
 
     def _objection(self, found: Introduction) -> str:
         """Why a worker cannot take part; empty if it can."""

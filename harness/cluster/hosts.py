@@ -32,6 +32,8 @@ class HostState:
     address: str
     """Dask's."""
     host: Host
+    cpus: int
+    """CPUs that trials may use together: as much of the worker's resource there is."""
     last_seen: float
     """The scheduler's clock at the last heartbeat."""
     heard: float
@@ -55,11 +57,11 @@ class HostState:
 
     def lanes(self, limits: TrialsSpec) -> int:
         """Trials at a time: as ``session.lanes.available_lanes`` cuts them on that host."""
-        return min(max(1, self.host.cpus // limits.cpus), limits.lanes or self.host.cpus)
+        return min(max(1, self.cpus // limits.cpus), limits.lanes or self.cpus)
 
     def share(self, limits: TrialsSpec) -> int:
         """How much of the worker's resource a trial takes."""
-        return max(1, self.host.cpus // self.lanes(limits))
+        return max(1, self.cpus // self.lanes(limits))
 
     @property
     def waiting(self) -> int:

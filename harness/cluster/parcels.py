@@ -35,6 +35,8 @@ class Parcel(Frozen):
     def digests(self) -> list[str]:
         """All files that its host needs."""
         job = self.job
+        if job.build.error is not None:
+            return []
         named = [job.build.binary, job.supervisor, job.load_generator, self.inputs]
         return [digest for digest in named if digest]
 

@@ -20,6 +20,7 @@ from harness.models import Frozen
 from harness.run.host import Host, describe_host
 from harness.session.execute import TEMPORARY
 from harness.session.job import observe
+from harness.session.lanes import available_lanes
 from harness.session.memory import memory_budget
 
 NAME, DIRECTORY = "GOMATRIX_WORKER_NAME", "GOMATRIX_WORKER_DIRECTORY"
@@ -27,6 +28,8 @@ NAME, DIRECTORY = "GOMATRIX_WORKER_NAME", "GOMATRIX_WORKER_DIRECTORY"
 trials run."""
 _KIND = "shipped"
 """The kind of cache entries that came from a driver."""
+_ROOM = 16 << 20
+"""Bytes of free disk beside a program's binary: series, heap profile, output."""
 _FILE, _TREE = "file", "tree"
 
 
@@ -34,13 +37,17 @@ class Introduction(Frozen):
     """What a worker says of itself."""
 
     host: Host
+    cpus: int
+    """CPUs that trials may use together, which its control groups may limit."""
     harness: str
     """The harness's version."""
 
 
 def introduce() -> str:
     """Describe this host; an ``Introduction`` as JSON."""
-    return Introduction(host=_host(), harness=harness.__version__).model_dump_json()
+    own = len(available_lanes(cpus=1))
+    found = Introduction(host=_host(), cpus=own, harness=harness.__version__)
+    return found.model_dump_json()
 
 
 def lacking(digests: list[str]) -> list[str]:
@@ -100,9 +107,26 @@ def execute(text: str) -> tuple[str, bytes | None, bytes | None]:
     directory = _own_directory()
     with writing(directory, "let another host measure"):
         shared = directory_inside(directory, TEMPORARY)
-        observed = observe(shared, localised(parcel, _find), _budget())
+        job = localised(parcel, _find)
+        _require_room(directory, job.build.size)
+        observed = observe(shared, job, _budget())
+        if not observed.record.ok:
+            _require_room(directory, 0)
     record = observed.record.model_copy(update={"host": _host().id})
     return record.model_dump_json(), observed.series, observed.profile
+
+
+def _require_room(directory: Path, size: int) -> None:
+    """Refuse to measure where a full disk would pass for a fault of the program.
+
+    ``size`` is the bytes of its binary, of which each trial has a copy.
+    """
+    free = shutil.disk_usage(directory).free
+    if free < size + _ROOM:
+        raise HarnessError(
+            f"{directory} has {free >> 20} MiB left, and a trial takes {(size + _ROOM) >> 20}; "
+            "make room"
+        )
 
 
 @cache
