@@ -294,6 +294,8 @@ class HostChange(Frozen):
     difference_ci: tuple[float, float] | None
     no_ratio: str
     """Why there is no ratio, as in comparisons."""
+    exact: bool
+    """Whether these rounds show no spread."""
     spread: float | None
     """Standard deviation of log ratios from round to round; ``None`` of one, or without ratios."""
     method: str

@@ -14,7 +14,7 @@ from harness.analysis.models import Verdict
 from harness.analysis.shares import IMPLICATED
 from harness.metrics.catalogue import describe
 from harness.plan.question import Question
-from harness.report import accounts, sections, wording
+from harness.report import accounts, hosts, sections, wording
 from harness.report.charts.account import account_bars
 from harness.report.charts.heap import heap_difference
 from harness.report.charts.in_order import trials_in_order
@@ -58,6 +58,8 @@ def render_html(run: Run, verdict: Verdict) -> str:
         account_tables=accounts.tables(verdict),
         summaries=accounts.summaries(verdict),
         figures=list(_figures(run, question)),
+        hosts=hosts.hosts_of(run, verdict, question),
+        strip_width=hosts.WIDTH,
         gates=sections.gates_by_state(verdict),
         remarkable=remarkable,
         unremarkable=folded,

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from harness.analysis.models import Comparison, Decision
+from harness.analysis.models import Comparison, Decision, HostChange
 from harness.metrics import words as metric_words
 from harness.metrics.catalogue import describe
 from harness.text import words
@@ -56,7 +56,7 @@ def percent(ratio: float | None) -> str:
     return _minus(text) if text.strip("+-0. %") else "0.0 %"
 
 
-def effect(comparison: Comparison) -> str:
+def effect(comparison: Comparison | HostChange) -> str:
     """A change as per cent, or in the metric's unit where there is no ratio, and why not."""
     ratio = comparison.ratio
     if ratio is None and comparison.difference is not None:
@@ -91,7 +91,7 @@ def _ends(ci: tuple[float, float] | None, show: Callable[[float], str]) -> str:
     return "exact" if ci[0] == ci[1] else words.ends(ci, show)
 
 
-def bounds(comparison: Comparison) -> str:
+def bounds(comparison: Comparison | HostChange) -> str:
     """The interval of a change, as ``effect`` has it."""
     if comparison.ratio is not None or comparison.difference_ci is None:
         return interval(comparison.ci)

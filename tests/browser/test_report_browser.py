@@ -11,6 +11,7 @@ from explained import explanation
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from profiles import field, profile, varint
 from services import missing
+from several_hosts import ANT, BEE, COW, measured
 from synthetic import ORIGIN, make_run
 
 from harness.analysis.conclusion import conclude
@@ -87,6 +88,16 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     beside = {"heap.untouched": 98.7 * MIB, "heap.zero": 97.2 * MIB, "probe.memory": 1.0 * MIB}
     run = with_accounts(run, origin, beside)
     target = path / "report.html"
+    target.write_text(render_html(run, conclude(run)), encoding="utf-8")
+    return target
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of three hosts, one with a stranger's name and twice the level."""
+    stranger = COW.model_copy(update={"name": HOSTILE, "kernel": HOSTILE})
+    run = measured((ANT, BEE, stranger), level=lambda h, _m: 2.0 if h is stranger else 1.0)
+    target = tmp_path_factory.mktemp("shared") / "report.html"
     target.write_text(render_html(run, conclude(run)), encoding="utf-8")
     return target
 
@@ -284,6 +295,28 @@ def test_without_scripts_every_chart_and_number_is_there(visit: Opener, report: 
     page.locator("#folded > summary").click()
     expect(page.locator("#folded table")).to_be_visible()
     expect(page.locator("#highlight")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_hosts_of_a_run_are_inert_fit_and_are_accessible(
+    visit: Opener, shared: Path, scheme: str
+) -> None:
+    page = visit(shared, (360, 740), color_scheme=scheme, bypass_csp=True)
+    unfold(page)
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.hit") is None
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate(SCROLLING) == []
+    table = page.get_by_role("region", name="large, rss.peak by host")
+    assert table.locator("tbody tr").count() == 3
+    assert [text.strip() for text in table.locator("tfoot tr").inner_text().split("\t")][:2] == [
+        "all hosts", "24",
+    ]  # fmt: skip
+    drawn = [strip.bounding_box() for strip in table.locator("svg.strip circle").all()]
+    assert len(drawn) == 4
+    assert max(b["x"] for b in drawn if b) - min(b["x"] for b in drawn if b) < 12
+    assert "host levels" in (page.locator("#warnings").text_content() or "")
+    assert serious_violations(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

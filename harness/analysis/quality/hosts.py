@@ -73,7 +73,8 @@ def host_cautions(
     for findings in found.values():
         worst = max(findings, key=lambda finding: finding.size).caution
         more = len(findings) - 1
-        also = f"; {more} more of its metrics or other workloads show the like" if more else ""
+        others = "metrics or workloads show" if more > 1 else "metric or workload shows"
+        also = f"; {more} other {others} the like" if more else ""
         yield worst.model_copy(update={"message": worst.message + also})
 
 

@@ -152,7 +152,7 @@ def _outliers(table: Table, metric: str, error: float) -> Iterator[Caution]:
         far = outliers(values[here]) & (np.abs(values[here] - median(values[here])) >= NOTABLE)
         if far.any():
             far_off += [f"{variant} in round {table.blocks[b][1]}" for b in here[far]
-                     if _chance(logs, variant, b) <= error]  # fmt: skip
+                     if _chance(logs, variant, b, len(table.hosts)) <= error]  # fmt: skip
     if far_off:
         more = f" and {len(far_off) - _NAMED} more" if len(far_off) > _NAMED else ""
         yield Caution(
@@ -176,13 +176,14 @@ def _logs(table: Table, metric: str) -> dict[str, Values]:
     return {v: np.log(x) for v, x in found.items() if not (x <= 0).any()}
 
 
-def _chance(logs: Mapping[str, Values], variant: str, block: int) -> float:
+def _chance(logs: Mapping[str, Values], variant: str, block: int, hosts: int) -> float:
     """Probability that one of all trials lies so far from its variant's others (Bonferroni).
 
     The trial's distance from the mean of the others, divided by the spread of all trials that are
-    no outliers of their own variant, is Student's t.
+    no outliers of their own variant, is Student's t. The levels of the hosts cost a degree of
+    freedom each.
     """
-    squares, df, trials = 0.0, 0, 0
+    squares, df, trials = 0.0, 1 - hosts, 0
     for values in logs.values():
         kept = values[np.isfinite(values)]
         trials += kept.size
@@ -193,5 +194,5 @@ def _chance(logs: Mapping[str, Values], variant: str, block: int) -> float:
     rest = own[~outliers(own)]
     if squares == 0:
         return 0.0
-    t = (logs[variant][block] - rest.mean()) / math.sqrt(squares / df * (1 + 1 / rest.size))
-    return float(2 * trials * scipy.special.stdtr(df, -abs(t)))
+    t = (logs[variant][block] - rest.mean()) / math.sqrt(squares / max(1, df) * (1 + 1 / rest.size))
+    return float(2 * trials * scipy.special.stdtr(max(1, df), -abs(t)))

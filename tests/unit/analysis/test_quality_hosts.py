@@ -64,7 +64,7 @@ def test_a_slow_host_among_slow_metrics_is_named_once() -> None:
     for caution in found:
         assert "on bee" in caution.message
         assert "on cow" in caution.message
-        assert "1 more of its metrics or other workloads show the like" in caution.message
+        assert "1 other metric or workload shows the like" in caution.message
 
 
 def test_a_level_of_some_variants_only_is_not_that_of_a_host() -> None:
@@ -84,7 +84,7 @@ def test_a_noisy_host_is_named_with_both_spreads() -> None:
     found = cautions(noisy)["noisy host"]
     assert "on cow, by 1" in found.message
     assert "on other hosts" in found.message
-    assert "1 more of its metrics" in found.message
+    assert "1 other metric or workload shows the like" in found.message
     assert "gomatrix verdict RUN --exclude cow" in found.remedy
 
 
