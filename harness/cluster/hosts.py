@@ -14,6 +14,8 @@ for 20 s costs nothing then; Dask's own limit (``worker-ttl``) is five minutes."
 FRESH = 10.0
 """Seconds since the last heartbeat within which a host is asked for results. Dask's workers send
 one every 0.5 to 5 s, by their number."""
+_REST, _MOST_DOUBLED = 30.0, 5
+"""Seconds that a host which failed gets no rounds, doubled each time in a row, so many times."""
 
 
 @dataclass(eq=False)
@@ -54,6 +56,12 @@ class HostState:
         """Note the last heartbeat that the scheduler knows of."""
         if last_seen != self.last_seen:
             self.last_seen, self.heard = last_seen, now
+
+    def rest(self, now: float) -> None:
+        """Get no rounds for a while, after a failure; what it has is asked anew."""
+        self.resting = now + _REST * 2 ** min(self.failures, _MOST_DOUBLED)
+        self.failures += 1
+        self.files.clear()
 
     def lanes(self, limits: TrialsSpec) -> int:
         """Trials at a time: as ``session.lanes.available_lanes`` cuts them on that host."""
