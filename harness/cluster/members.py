@@ -58,6 +58,7 @@ class Members:
         self._welcoming: dict[str, Promise[Introduction]] = {}
         self._seen: dict[str, float] = {}
         self._fetching: dict[str, Promise[frozenset[str]]] = {}
+        self._own = secrets.token_hex(32)
         self._looked = self._reported = 0.0
         self._able = time.monotonic()
 
@@ -108,7 +109,7 @@ class Members:
             size, offset = path.stat().st_size, 0
             with path.open("rb") as file:
                 while chunk := file.read(_CHUNK):
-                    self._ask(address, receive, digest, offset, size, chunk)
+                    self._ask(address, receive, self._own, digest, offset, size, chunk)
                     offset += len(chunk)
         return digests
 

@@ -132,6 +132,7 @@ async def _serve(post: Post) -> None:
         env={NAME: post.name, DIRECTORY: str(post.directory.absolute())},
         death_timeout=_PATIENCE,
         silence_logs=logging.WARNING,
+        dashboard=False,  # it is never encrypted
     )
     try:
         async with asyncio.timeout(_PATIENCE):

@@ -56,10 +56,11 @@ def lacking(digests: list[str]) -> list[str]:
     return [d for d in digests if not (DIGEST.fullmatch(d) and (kept / d / _FILE).exists())]
 
 
-def receive(digest: str, offset: int, size: int, chunk: bytes) -> None:
+def receive(sender: str, digest: str, offset: int, size: int, chunk: bytes) -> None:
     """Take a part of a file; with the last one, verify it and keep it.
 
     Args:
+        sender: tells drivers apart that send the same file at one time.
         digest: the file's sha256.
         offset: where the part belongs; parts come in order.
         size: bytes of the whole file.
@@ -68,9 +69,9 @@ def receive(digest: str, offset: int, size: int, chunk: bytes) -> None:
     Raises:
         HarnessError: it is another file than was named, or cannot be written.
     """
-    if not DIGEST.fullmatch(digest):
+    if not (DIGEST.fullmatch(digest) and DIGEST.fullmatch(sender)):
         raise HarnessError("a file is named by something other than its sha256")
-    partial = _own_directory() / f"{digest}.part"
+    partial = _own_directory() / f"{digest}-{sender}.part"
     with (
         writing(partial, "let another host measure"),
         partial.open("ab" if offset else "wb") as file,
