@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from golang_support import get
-from projects import Project
+from projects import FIXTURES, Project
 
 from harness.bisect.record import Bisection
 from harness.bisect.source.patch import unified_diff
@@ -33,6 +33,24 @@ SETTING = ("bisect", "--good", "go1.24.3", "--bad", "go1.24.3+noswissmap", "--se
 def maps(project: Project) -> Project:
     project.write(MATRIX)
     return project
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
+    """A bisection between two ends that are the same, and what it printed."""
+    root = tmp_path_factory.mktemp("unchanged")
+    shutil.copytree(FIXTURES, root / "go_fixtures")
+    project = Project(root)
+    project.write(MATRIX)
+    done = project.gomatrix("bisect", "--good", "go1.24.3", "--bad", "again", "--json")
+    assert done.returncode == 0, done.stderr
+    return project, done.stdout
+
+
+@pytest.fixture
+def unchanged(original: tuple[Project, str], tmp_path: Path) -> Project:
+    """A copy of it."""
+    return Project(shutil.copytree(original[0].root, tmp_path / "copy", symlinks=True))
 
 
 def _found(project: Project) -> Bisection:
@@ -102,10 +120,8 @@ def _await_trials(root: Path, count: int) -> Path:
     raise AssertionError("no trial was measured")
 
 
-def test_where_nothing_differs_nothing_is_searched(maps: Project) -> None:
-    done = maps.gomatrix("bisect", "--good", "go1.24.3", "--bad", "again", "--json")
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+def test_where_nothing_differs_nothing_is_searched(original: tuple[Project, str]) -> None:
+    found = json.loads(original[1])
     assert found["changed"] is False
     assert [stage["kind"] for stage in found["stages"]] == ["ends"]
     assert "nothing to search for" in found["headline"]
@@ -183,9 +199,11 @@ def test_mistakes_end_with_one_message(maps: Project, arguments: list[str], mess
     assert not list(maps.root.glob("reports/*bisect*"))
 
 
-def test_a_resumed_bisection_executes_nothing_that_its_directory_names(maps: Project) -> None:
+def test_a_resumed_bisection_executes_nothing_that_its_directory_names(
+    unchanged: Project,
+) -> None:
     """It may come from elsewhere, with a matrix, toolchains and helpers of its own."""
-    assert maps.gomatrix("bisect", "--good", "go1.24.3", "--bad", "again").returncode == 0
+    maps = unchanged
     mark, evil = maps.root / "executed", maps.root / "evil"
     evil.write_text(f"#!/bin/sh\ntouch {mark}\n")
     evil.chmod(0o755)
@@ -209,9 +227,8 @@ def test_a_resumed_bisection_executes_nothing_that_its_directory_names(maps: Pro
     assert "give it again, with --repo" in done.stderr
 
 
-def test_a_changed_matrix_cannot_be_resumed(maps: Project) -> None:
-    assert maps.gomatrix("bisect", "--good", "go1.24.3", "--bad", "again").returncode == 0
-    maps.write(MATRIX.replace("100000", "100001"))
-    done = maps.gomatrix("bisect", "--resume", "reports/latest")
+def test_a_changed_matrix_cannot_be_resumed(unchanged: Project) -> None:
+    unchanged.write(MATRIX.replace("100000", "100001"))
+    done = unchanged.gomatrix("bisect", "--resume", "reports/latest")
     assert done.returncode == 2
     assert "was changed since" in done.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from projects import FIXTURES, Project
 from services import needs_c
+from shared import made_once
 
 pytestmark = pytest.mark.toolchain
 
@@ -67,8 +68,7 @@ def diagnoses(project: Project) -> dict[str, dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project, _ = measured(tmp_path_factory.mktemp("parts"), PARTS)
-    return project
+    return Project(made_once(tmp_path_factory, "parts", lambda path: measured(path, PARTS)))
 
 
 def test_what_the_runtime_keeps_has_a_name(parts: Project) -> None:

@@ -33,9 +33,13 @@ BENCHMARK = """package program
 
 import "testing"
 
-func BenchmarkNothing(b *testing.B) {}
+//go:noinline
+func fill(b []byte) int { return len(b) }
+
+func BenchmarkFill(b *testing.B) { fill(make([]byte, SIZE)) }
 """
-LIMITED = "all=-d=variablemakehash=n"
+SWITCHED = "example.test/program=-d=variablemakehash=n"
+"""The standard library makes slices too, so only the program's own package is switched."""
 
 
 @pytest.fixture
@@ -80,29 +84,31 @@ def test_a_compiler_switch_is_idle_where_nothing_is_made_for_it(
     tmp_path: Path, cache: Path, release: str
 ) -> None:
     toolchain = get(release, cache)
-    # the standard library makes slices too, so only the program's own package is switched
-    gcflags = "example.test/program=-d=variablemakehash=n"
     idle = write_module(tmp_path / "idle", {})
     needy = write_module(tmp_path / "needy", {"main.go": MAKES})
     plain = digest(toolchain, cache, idle)
     assert plain is not None
-    assert digest(toolchain, cache, idle, gcflags=gcflags) == plain
-    pair = digest(toolchain, cache, needy), digest(toolchain, cache, needy, gcflags=gcflags)
+    assert digest(toolchain, cache, idle, gcflags=SWITCHED) == plain
+    pair = digest(toolchain, cache, needy), digest(toolchain, cache, needy, gcflags=SWITCHED)
     assert len({None, *pair}) == 3
 
 
 def test_benchmarks_with_the_probe_are_compared_too(tmp_path: Path, cache: Path) -> None:
-    toolchain = get(NEW, cache)
-    module = write_module(tmp_path / "module", {"bench_test.go": BENCHMARK})
-    (module / "main.go").unlink()
-    source = find(toolchain, module, cache, benchmark={"package": ".", "run": "."})
-    common = {"source": source, "toolchain": toolchain, "build": BuildSpec()}
-    found = [
-        code_digest(BuildRequest.model_validate({**common, "settings": settings}), cache)
-        for settings in ((), ("noaliastypeparams",), ("noswissmap",))
-    ]
-    assert found[0] == found[1] != found[2]
-    assert None not in found
+    toolchain = get("go1.27.3", cache)  # with which test_measure.py has benchmarks too
+    found = {}
+    for size in ("1", "b.N"):
+        files = {"bench_test.go": BENCHMARK.replace("SIZE", size)}
+        module = write_module(tmp_path / size, files)
+        (module / "main.go").unlink()
+        source = find(toolchain, module, cache, benchmark={"package": ".", "run": "."})
+        for gcflags in ("", SWITCHED):
+            request = BuildRequest(
+                source=source, toolchain=toolchain, settings=(), build=BuildSpec(gcflags=gcflags)
+            )
+            found[size, gcflags] = code_digest(request, cache)
+    assert None not in found.values()
+    assert found["1", ""] == found["1", SWITCHED]
+    assert found["b.N", ""] != found["b.N", SWITCHED]
 
 
 def test_the_digest_is_of_content_and_kept_beside_the_build(tmp_path: Path, cache: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from golang_support import machine_without_go
+from shared import made_once
 
-from harness.files.locks import hold_lock
 from harness.golang.cache import default_cache
 
 pytestmark = [pytest.mark.toolchain, pytest.mark.soak]
@@ -30,23 +30,17 @@ def call(
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command of a wheel that was built from this repository, alone in an environment.
+    """The command of a wheel that was built from this repository, alone in an environment."""
 
-    Made once for all pytest workers.
-    """
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    venv, wheels = shared / "wheel-environment", shared / "wheels"
-    python, made = venv / "bin" / "python", venv / "made"
-    with hold_lock(shared / "wheel-environment.lock"):
-        if not made.exists():
-            pip = [str(python), "-m", "pip", "--disable-pip-version-check", "-q"]
-            subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-            subprocess.run([*pip, "wheel", "--no-deps", "-w", str(wheels), str(ROOT)], check=True)
-            (wheel,) = wheels.glob("*.whl")
-            subprocess.run([*pip, "install", str(wheel)], check=True)
-            made.touch()
-    return venv / "bin" / "gomatrix"
+    def make(directory: Path) -> None:
+        venv, wheels = directory / "venv", directory / "wheels"
+        pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "-q"]
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        subprocess.run([*pip, "wheel", "--no-deps", "-w", str(wheels), str(ROOT)], check=True)
+        (wheel,) = wheels.glob("*.whl")
+        subprocess.run([*pip, "install", str(wheel)], check=True)
+
+    return made_once(tmp_path_factory, "wheel", make) / "venv" / "bin" / "gomatrix"
 
 
 @pytest.fixture(params=["with Go", "without Go"])
