@@ -15,8 +15,6 @@ MOST = 24
 WIDTH = 120
 """Of the strip in which intervals are drawn, in pixels."""
 _EDGE = 6
-_ROOM = 3.0
-"""Times the largest change that the strip has room for: intervals of few rounds are cut there."""
 
 
 @dataclass(frozen=True)
@@ -120,22 +118,21 @@ def _table(
 
 
 def _strips(changes: Sequence[Comparison | HostChange]) -> Iterator[Strip | None]:
-    """Each change on one common scale, of logarithms where all have ratios."""
+    """Each change on one common scale: of logarithms where all have ratios."""
     logarithmic = all(change.ratio is not None for change in changes)
     sizes = [_on_scale(change, logarithmic=logarithmic) for change in changes]
-    largest = max((abs(centre) for centre, _ in sizes if centre is not None), default=0.0)
-    joint = sizes[-1][1] if sizes else None
-    reach = max([_ROOM * largest, *(abs(end) for end in joint or ())]) or 1.0
-    ends = [end for _, interval in sizes for end in interval or ()]
-    everything = [0.0, *ends, *(centre for centre, _ in sizes if centre is not None)]
-    low, high = max(-reach, min(everything)), min(reach, max(everything))
-    scale = (WIDTH - 2 * _EDGE) / ((high - low) or 1.0)
+    shown: list[float] = [
+        0.0,
+        *(x for centre, ends in sizes for x in (centre, *(ends or ())) if x is not None),
+    ]
+    low = min(shown)
+    scale = (WIDTH - 2 * _EDGE) / ((max(shown) - low) or 1.0)
 
     def place(value: float) -> float:
-        return round(_EDGE + scale * (min(high, max(low, value)) - low), 1)
+        return round(_EDGE + scale * (value - low), 1)
 
-    for centre, interval in sizes:
-        drawn = (place(interval[0]), place(interval[1])) if interval else None
+    for centre, ends in sizes:
+        drawn = (place(ends[0]), place(ends[1])) if ends else None
         yield None if centre is None else Strip(place(0.0), place(centre), drawn)
 
 

@@ -57,16 +57,9 @@ def test_intervals_are_drawn_on_one_scale() -> None:
     assert cow.ends[0] < cow.centre < cow.ends[1]
     joint = strip(table.together.strip)
     assert ant.centre < joint.centre < cow.centre
-
-
-def test_an_interval_of_very_few_rounds_does_not_crush_the_others() -> None:
-    run = measured((ANT, BEE), spread=lambda h, _m: 0.1 if h is BEE else 0.01)
-    few = tuple(t for t in run.trials if t.host == "ant-id" or t.round <= 3)
-    ant, bee = (strip(row.strip) for row in shown(replace(run, trials=few)).tables[0].rows)
-    assert bee.ends is not None
-    assert ant.ends is not None
-    assert 0 <= bee.ends[0] < bee.ends[1] <= WIDTH
-    assert ant.centre - ant.zero > WIDTH / 8
+    for found in (ant, bee, cow, joint):
+        assert found.ends is not None
+        assert 0 <= found.ends[0] < found.ends[1] <= WIDTH
 
 
 def test_changes_without_ratios_are_drawn_as_differences() -> None:
