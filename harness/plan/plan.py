@@ -3,7 +3,7 @@
 import itertools
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from harness.golang.experiments import Experiments, experiment_of
@@ -89,6 +89,22 @@ class Plan(Frozen):
         for index in range(self.count):
             for workload, variants in by_workload.items():
                 yield from self.block(workload, variants, numbers[workload][index])
+
+    def replacing(self, lost: Sequence[Trial]) -> tuple["Plan", tuple[Trial, ...]]:
+        """The plan without a round that will not be completed, and a new one of the same variants.
+
+        ``lost`` are the trials of that round that were to be measured.
+        """
+        workload, number = lost[0].workload, lost[0].round
+        left = self.left | {workload: (*self.left.get(workload, ()), number)}
+        plan = self.model_copy(update={"left": left})
+        own = {trial.variant for trial in lost}
+        new = plan.block(workload, plan.variants_of(workload), plan.rounds_of(workload)[-1])
+        return plan, tuple(trial for trial in new if trial.variant in own)
+
+    def variants_of(self, workload: str) -> list[str]:
+        """The names of the variants in which a workload runs."""
+        return [c.variant for c in self.cells if c.workload == workload and c.reason is None]
 
     def block(self, workload: str, variants: Iterable[str], number: int) -> tuple[Trial, ...]:
         """A round of some variants of a workload, in its order."""

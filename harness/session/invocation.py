@@ -226,11 +226,7 @@ class Invocation:
 
     def _replaced(self, lost: Round) -> Round:
         """A new round in place of one that will not be completed."""
-        plan, workload = self.prepared.plan, lost[0].workload
-        left = plan.left | {workload: (*plan.left.get(workload, ()), lost[0].round)}
-        grown = plan.model_copy(update={"left": left})
-        number = grown.rounds_of(workload)[-1]
-        new = grown.block(workload, [trial.variant for trial in lost], number)
+        grown, new = self.prepared.plan.replacing(lost)
         self.prepared = replace(self.prepared, plan=grown)
         self._chosen += new
         if self._progress is not None and self._stopping is not None:
