@@ -13,7 +13,7 @@ from harness.golang.sources.locate import locate
 from harness.golang.toolchains.resolve import Say, Toolchain, parse_toolchain, resolve
 from harness.init import look_at_package, usual_version
 from harness.init.survey import Survey
-from harness.init.text import matrix_text, metrics_of, remarks
+from harness.init.text import matrix_text, metrics_of
 from harness.init.versions import Versions
 from harness.matrix.document import Document
 from harness.matrix.load import Matrix, load, parse
@@ -139,9 +139,8 @@ def _published(
     path = module.partition("@")[0].split("/")
     name = next(part for part in reversed(path) if not re.fullmatch(r"v\d+", part))
     source = locate(WorkloadSpec(name=name, module=module), Path(), go, cache)
-    found = look_at_package(source.directory, args, go, cache, say)
-    programs = tuple(p for p in found.programs if p.directory in (".", "./"))
-    draft = _draft(Survey(programs=programs, benchmarks=()), args, module)
+    found = look_at_package(source.directory, args, go, cache, say, alone=True)
+    draft = _draft(found, args, module)
     own = {k: v for k, v in draft["workloads"][0].items() if k not in ("name", "package")}
     return draft | {"workloads": [{"name": name, "module": module, **own}]}
 
@@ -156,9 +155,18 @@ def _draft(found: Survey, args: Sequence[str], what: str) -> dict[str, Any]:
     draft: dict[str, Any] = Document.of(Path(MATRIX), matrix_text(found, versions)).data()
     draft["question"] = {"metrics": metrics_of(found)}
     if not draft["workloads"]:
-        why = "; ".join(remarks(found, versions)[:-1]) or "it has no main package"
-        raise HarnessError(f"{what}: {why}; give the program's arguments after --")
+        raise HarnessError(f"{what}: {_doubts(found)}; a program's arguments stand after --")
     return draft
+
+
+def _doubts(found: Survey) -> str:
+    """Why nothing runs as it is; with the place where there are several."""
+    programs = [(program.directory, program.doubt) for program in found.programs]
+    benchmarks = [(b.directory, b.reason) for b in found.benchmarks]
+    doubts = [(place, why) for place, why in (*programs, *benchmarks) if why]
+    if len(doubts) == 1:
+        return doubts[0][1]
+    return "; ".join(f"{place}: {why}" for place, why in doubts) or "it has no main package"
 
 
 def _text(

@@ -76,18 +76,20 @@ def usual_version(directory: Path, cache: Path, say: Callable[[str], None]) -> s
 
 
 def look_at_package(
-    directory: Path, args: Sequence[str], go: Toolchain, cache: Path, say: Callable[[str], None]
-) -> Survey:
+    directory: Path, args: Sequence[str], go: Toolchain, cache: Path, say: Callable[[str], None], *,
+    alone: bool = False,
+) -> Survey:  # fmt: skip
     """What there is to measure in a directory of a Go module, tried with a toolchain.
 
-    With arguments, it is the program in that directory, run with these.
+    With arguments, or ``alone``, it is the program in that directory, run with these.
 
     Raises:
         HarnessError: as of ``draft``.
     """
     found = survey(directory, find_modules(directory, go, cache), go, cache)
-    if args:
-        own = [_with(program, args) for program in found.programs if program.directory in _HERE]
+    if args or alone:
+        own = [program for program in found.programs if program.directory in _HERE]
+        own = [_with(program, args) for program in own] if args else own
         found = Survey(programs=tuple(own), benchmarks=())
     return try_out(found, directory, go, cache, say)
 

@@ -1,0 +1,30 @@
+import pytest
+
+from harness.errors import HarnessError
+from harness.explain.subject import _draft
+from harness.init.programs import Program
+from harness.init.survey import Survey
+
+USAGE = "it only tells how to use it (usage: goawk [file ...]); give it arguments"
+
+
+def test_a_program_that_does_no_work_is_refused_with_the_reason_alone() -> None:
+    goawk = Program(name="goawk", directory=".", reason=USAGE)
+    with pytest.raises(HarnessError) as caught:
+        _draft(Survey(programs=(goawk,), benchmarks=()), (), "goawk@v1.29.1")
+    assert str(caught.value) == f"goawk@v1.29.1: {USAGE}; a program's arguments stand after --"
+
+
+def test_several_are_refused_with_their_places() -> None:
+    programs = (
+        Program(name="one", directory="./one", needs_arguments=True),
+        Program(name="two", directory="./two", endless=True),
+    )
+    with pytest.raises(HarnessError, match=r"^m: \./one: .* arguments; \./two: .* no server; a"):
+        _draft(Survey(programs=programs, benchmarks=()), (), "m")
+
+
+def test_with_arguments_a_program_is_measured_as_it_is() -> None:
+    goawk = Program(name="goawk", directory=".", reason=USAGE, args=("BEGIN {}",))
+    draft = _draft(Survey(programs=(goawk,), benchmarks=()), ("BEGIN {}",), "goawk@v1.29.1")
+    assert draft["workloads"][0]["args"] == ["BEGIN {}"]
