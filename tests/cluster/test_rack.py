@@ -1,0 +1,81 @@
+"""A run on real hosts of a rack, beside the same run on this machine's lanes."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golang_support import NEW, OLD, get
+from projects import Project
+from rack import Rack, rack_of, refusal
+
+from harness.golang.cache import default_cache
+from harness.run.store import Run
+
+pytestmark = pytest.mark.toolchain
+
+MATRIX = """\
+go: [go1.23.9, go1.24.3]
+experiments: [[], [noswissmap]]
+question: {baseline: go1.23.9, candidate: go1.24.3, metrics: [rss.peak]}
+workloads:
+  - {name: large-buffers, package: ./go_fixtures/largebuffers, args: ["-retain-mib=32"]}
+trials: 6
+"""
+
+
+@pytest.fixture(scope="module")
+def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rack]:
+    """A scheduler and three hosts, which nothing but the driver can reach."""
+    if (reason := refusal()) is not None:
+        pytest.skip(f"no hosts can be made here: {reason}")
+    for version in (OLD, NEW):  # there is no network from inside
+        get(version, default_cache())
+    with rack_of(3, tmp_path_factory.mktemp("rack")) as made:
+        made.start()
+        yield made
+
+
+def answers(run: Path) -> Any:
+    """What a verdict decides, without figures."""
+    verdict = json.loads((run / "verdict.json").read_text())
+    return [
+        sorted((c["candidate"], c["metric"], c["decision"]) for c in verdict["comparisons"]
+               if c["metric"] == "rss.peak"),
+        sorted((s["candidate"], *s["toggles"], s["verdict"]) for s in verdict["suspects"]),
+    ]  # fmt: skip
+
+
+def test_hosts_without_go_give_the_verdicts_of_a_local_run(rack: Rack, project: Project) -> None:
+    project.write(MATRIX)
+    local = project.gomatrix("run", "--seed", "1")
+    assert local.returncode == 0, local.stdout + local.stderr
+    expected = answers(project.latest)
+
+    dealt = rack.gomatrix(project, "run", "--seed", "1", *rack.options)
+    assert dealt.returncode == 0, dealt.stdout + dealt.stderr
+    assert answers(project.latest) == expected
+
+    run = Run.load(project.latest)
+    names = {host.id: host.name for host in run.manifest.hosts}
+    assert set(names.values()) <= {machine.name for machine in rack.machines}
+    assert len(names) > 1
+    hosts = defaultdict(set)
+    for trial in run.trials:
+        hosts[trial.round].add(names[trial.host])
+    assert len(hosts) == 6
+    assert all(len(of_round) == 1 for of_round in hosts.values())
+    assert len(run.trials) == 6 * 3
+    used = [m for m in rack.machines if m.name in set.union(*hosts.values())]
+    binaries = {build.binary for build in run.manifest.builds}
+    assert all(len(m.shipped) == len(binaries) + 1 for m in used)  # and the supervisor
+    assert not any((m.root / "cache" / kind).exists() for m in used
+                   for kind in ("toolchains", "go-build"))  # fmt: skip
+
+    before = [m.shipped for m in used]
+    project.write(MATRIX.replace("trials: 6", "trials: 2"))
+    again = rack.gomatrix(project, "run", *rack.options)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert [m.shipped for m in used] == before
