@@ -7,9 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faults import (
+    directory_of,
+    finished,
+    require_answer,
+    require_nothing_left,
+    require_whole,
+    write_buffers,
+)
 from golang_support import NEW, OLD, get
 from projects import Project
 from rack import Rack, rack_of, refusal
+from waiting import wait_until
 
 from harness.golang.cache import default_cache
 from harness.run.store import Run
@@ -79,3 +88,34 @@ def test_hosts_without_go_give_the_verdicts_of_a_local_run(rack: Rack, project: 
     again = rack.gomatrix(project, "run", *rack.options)
     assert again.returncode == 0, again.stdout + again.stderr
     assert [m.shipped for m in used] == before
+
+
+def test_a_run_survives_its_worker_its_driver_and_its_scheduler(
+    rack: Rack, project: Project
+) -> None:
+    rounds = 16
+    write_buffers(project, rounds, 100)
+    with rack.started(project, "run", *rack.options) as driver:
+        wait_until(lambda: finished(project) > 4)
+        (busy := next(m for m in rack.machines if m.trials())).worker().kill()
+        wait_until(lambda: finished(project) > 12)
+        driver.kill()
+    assert f"{busy.name}: it has gone" in (project.root / "output.txt").read_text()
+    directory = directory_of(project)
+    assert directory is not None
+
+    again = ["run", "--resume", str(directory)]
+    before = finished(project)
+    with rack.started(project, *again, *rack.options) as driver:
+        wait_until(lambda: finished(project) > before + 6)
+        rack.kill_scheduler()
+        assert driver.wait(60) > 1
+    said = (project.root / "output.txt").read_text()
+    assert "Traceback" not in said
+    assert said.count("the scheduler tls://10.77.0.1:8786 does not answer any more") == 1
+
+    here = project.gomatrix(*again)
+    assert here.returncode == 0, here.stdout + here.stderr
+    require_whole(directory, rounds)
+    require_answer(directory)
+    require_nothing_left(rack)

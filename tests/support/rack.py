@@ -23,6 +23,8 @@ PORT = 8786
 HERE = "10.77.0.1"
 """The address of scheduler and driver."""
 _PREFIX = "gomatrix"
+_DISK = "400m"
+"""A worker wants room as for a toolchain."""
 _NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
 _SIGNED = "-CA ca.pem -CAkey ca.key -CAcreateserial"
 _NAMESPACES = Path("/run/netns")
@@ -31,7 +33,9 @@ _SCRIPTS = Path(sys.executable).parent
 
 def refusal() -> str | None:
     """Why there can be no rack on this machine."""
-    missing = [p for p in ("ip", "nsenter", "taskset", "openssl") if shutil.which(p) is None]
+    missing = [
+        p for p in ("ip", "nsenter", "taskset", "mount", "openssl") if shutil.which(p) is None
+    ]
     if missing:
         return f"{', '.join(missing)} not installed"
     if os.geteuid() != 0:
@@ -123,6 +127,15 @@ class Machine:
         """Programs that are measured, and their supervisors."""
         own = (str(_SCRIPTS), sys.executable, sys.base_prefix)
         return [p for p in self.processes() if (w := _words(p)) and not w[0].startswith(own)]
+
+    def fill(self) -> None:
+        """Leave no room on its disk."""
+        with suppress(OSError), (self.root / "filler").open("wb") as file:
+            while True:
+                file.write(bytes(1 << 20))
+
+    def make_room(self) -> None:
+        (self.root / "filler").unlink()
 
     def link(self, switch: str, *, up: bool) -> None:
         """Pull the cable, or put it in again."""
@@ -223,6 +236,8 @@ def rack_of(count: int, root: Path) -> Iterator[Rack]:
                 cpus[(number - 1) % len(cpus)], rack.config,
             )  # fmt: skip
             machine.root.mkdir()
+            disk = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", base, str(machine.root)]
+            subprocess.run(disk, check=True)
             rack.machines.append(machine)
             _ip("netns", "add", machine.namespace)
             _ip("-n", rack.switch, "link", "add", machine.port, "type", "veth",
@@ -237,23 +252,27 @@ def rack_of(count: int, root: Path) -> Iterator[Rack]:
         for machine in rack.machines:
             machine.kill()
         rack.kill_scheduler()
-        for path in _NAMESPACES.glob(f"{base}-*"):
-            _remove(path.name)
+        _remove(base)
 
 
 def sweep() -> None:
     """Remove what tests left that were killed."""
-    for path in _NAMESPACES.glob(f"{_PREFIX}-*"):
-        owner = path.name.split("-")[1]
+    for path in _NAMESPACES.glob(f"{_PREFIX}-*-switch"):
+        base = path.name.removesuffix("-switch")
+        owner = base.split("-")[1]
         if owner.isdecimal() and not psutil.pid_exists(int(owner)):
-            _remove(path.name)
+            _remove(base)
 
 
-def _remove(namespace: str) -> None:
-    for process in _processes(namespace):
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    _try("ip", "netns", "delete", namespace)
+def _remove(base: str) -> None:
+    for path in _NAMESPACES.glob(f"{base}-*"):
+        for process in _processes(path.name):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        _try("ip", "netns", "delete", path.name)
+    for disk in psutil.disk_partitions(all=True):
+        if disk.device == base:
+            _try("umount", "--lazy", disk.mountpoint)
 
 
 def _processes(namespace: str) -> list[psutil.Process]:
