@@ -216,7 +216,10 @@ class Invocation:
             return None
 
         manifest = read_manifest(self.directory)
-        self._hosts = manifest.hosts or ((manifest.host,) if self._done else ())
+        before = {record.host for record in read_trials(self.directory)}
+        self._hosts = tuple(
+            host for host in manifest.hosts or (manifest.host,) if host.id in before
+        )
         for event in dealer.deal(manifest, take):
             if isinstance(event, Lost):
                 waiting.appendleft(self._replaced(event.round))
@@ -230,7 +233,7 @@ class Invocation:
         self.prepared = replace(self.prepared, plan=grown)
         self._chosen += new
         if self._progress is not None and self._stopping is not None:
-            self._progress.replace(grown, lost, new)
+            self._progress.replace(lost, new)
             self._stopping.replace(new)
         self._update(plan=grown)
         return new

@@ -17,9 +17,12 @@ class Progress:
     def __init__(self, plan: Plan, trials: Iterable[Trial]) -> None:
         """Count the ``trials`` of a plan that will run."""
         planned = list(trials)
-        self._plan = plan
+        self._rounds = plan.count
         self._coming = {trial.id: trial for trial in planned}
         self._left = Counter((t.workload, t.round) for t in planned)
+        coming = Counter(workload for workload, _ in self._left)
+        self._ended = Counter({w: plan.count - n for w, n in coming.items()})
+        """Rounds that have ended, by workload, in earlier invocations too."""
         self._done = 0
         self._started = self._spoke = time.monotonic()
 
@@ -34,12 +37,8 @@ class Progress:
             if trial is not None:
                 self._left[trial.workload, trial.round] -= 1
 
-    def replace(self, plan: Plan, old: Collection[Trial], new: Collection[Trial]) -> None:
-        """Expect the trials of a new round in place of those of a lost one.
-
-        ``plan`` has the new one.
-        """
-        self._plan = plan
+    def replace(self, old: Collection[Trial], new: Collection[Trial]) -> None:
+        """Expect the trials of a new round in place of those of a lost one."""
         self.leave_out([trial.id for trial in old])
         self._coming |= {trial.id: trial for trial in new}
         self._left.update((trial.workload, trial.round) for trial in new)
@@ -50,16 +49,16 @@ class Progress:
         block = (record.workload, record.round)
         if self._coming.pop(record.id, None) is not None:
             self._left[block] -= 1
+            self._ended[record.workload] += self._left[block] == 0
         now = time.monotonic()
         if self._left[block] > 0 and now - self._spoke < _SILENCE:
             return None
         self._spoke = now
         left = (now - self._started) / self._done * len(self._coming)
         what = "round" if self._left[block] <= 0 else f"{record.variant}, round"
-        rounds = self._plan.rounds_of(record.workload)
-        place = sum(number <= record.round for number in rounds)
+        place = self._ended[record.workload] + (self._left[block] > 0)
         return (
-            f"{record.workload}: {what} {place} of {len(rounds)}; "
+            f"{record.workload}: {what} {place} of {self._rounds}; "
             f"{self._done} of {self.expected} trials, {_duration(left)} left"
         )
 

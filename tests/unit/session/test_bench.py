@@ -68,7 +68,7 @@ def test_a_new_round_takes_the_place_of_a_lost_one() -> None:
     progress = Progress(plan, planned)
     stopping = Stopping(Path("run"), run.manifest, planned, [])
 
-    progress.replace(grown, lost, new)
+    progress.replace(lost, new)
     stopping.replace(new)
 
     assert {trial.round for trial in new} == {4}
