@@ -171,13 +171,15 @@ def span_of(trial: TrialRecord) -> tuple[float, float]:
 
 def _blocks(trials: Sequence[TrialRecord]) -> Iterator[tuple[Block, TrialRecord]]:
     """Each trial of a workload with its block."""
-    for host in dict.fromkeys(trial.host for trial in trials):
+    by_host: dict[str, list[TrialRecord]] = {}
+    for trial in trials:
+        by_host.setdefault(trial.host, []).append(trial)
+    for host, own in by_host.items():
         rounds: dict[int, dict[str, TrialRecord]] = {}
-        for trial in trials:
-            if trial.host == host:
-                rounds.setdefault(trial.round, {})[trial.variant] = trial
+        for trial in own:
+            rounds.setdefault(trial.round, {})[trial.variant] = trial
         spans = [{name: span_of(t) for name, t in found.items()} for found in rounds.values()]
-        lanes = len({trial.lane for trial in trials if trial.host == host})
+        lanes = len({trial.lane for trial in own})
         for number, groups in zip(rounds, split_rounds(spans, lanes), strict=True):
             for part, names in enumerate(groups):
                 for name, trial in rounds[number].items():
