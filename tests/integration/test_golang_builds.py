@@ -329,6 +329,23 @@ def test_a_module_or_workspace_around_the_cache_is_not_read(tmp_path: Path) -> N
     assert output_of(build_tool(tool.parent, toolchain, fresh)) == "hello"
 
 
+def test_a_runtime_that_the_probe_does_not_fit_still_builds_the_harness_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = shared_cache(tmp_path / "cache")
+    toolchain = get(OLD, cache)
+    tool = tmp_path / "tool" / "main.go"
+    tool.parent.mkdir()
+    tool.write_text(HELLO)
+    probe = tmp_path / "probe.go"
+    probe.write_text("package runtime\n\nvar gomatrix = absent\n")
+    overlay = tmp_path / "overlay.json"
+    target = toolchain.goroot / "src" / "runtime" / "zz_gomatrix.go"
+    overlay.write_text(json.dumps({"Replace": {str(target): str(probe)}}))
+    monkeypatch.setattr("harness.golang.builds.build.write_overlay", lambda *_: overlay)
+    assert output_of(build_tool(tool.parent, toolchain, cache, probed=True)) == "hello"
+
+
 @pytest.mark.parametrize(
     ("package", "message"),
     [("./absent", "there is no directory './absent'"), ("./empty", "no Go files"),

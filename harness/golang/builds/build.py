@@ -121,15 +121,22 @@ def build_tool(source: Path, toolchain: Toolchain, cache: Path, *, probed: bool 
     key = hashlib.sha256(content + identity.encode()).hexdigest()[:32]
 
     def fill(directory: Path) -> None:
-        arguments = ["build", "-trimpath", "-ldflags=-s -w", "-o", str(directory / "tool")]
-        with TemporaryDirectory() as scratch:
-            if probed:
-                overlay = write_overlay(toolchain.goroot, None, Path(scratch), "runtime")
-                arguments.append(f"-overlay={overlay}")
+        def build(*flags: str) -> None:
+            arguments = ["build", "-trimpath", "-ldflags=-s -w", "-o", str(directory / "tool")]
             run_go(
-                toolchain.goroot, toolchain.build_cache(cache), [*arguments, *map(str, sources)],
-                directory=source, extra=ALONE,
+                toolchain.goroot, toolchain.build_cache(cache),
+                [*arguments, *flags, *map(str, sources)], directory=source, extra=ALONE,
             )  # fmt: skip
+
+        if not probed:
+            build()
+            return
+        with TemporaryDirectory() as scratch:
+            overlay = write_overlay(toolchain.goroot, None, Path(scratch), "runtime")
+            try:
+                build(f"-overlay={overlay}")
+            except HarnessError:  # the probe does not fit: let its programs' own builds say so
+                build()
 
     entry, _ = obtain(cache, "tools", key, fill)
     return entry / "tool"
