@@ -176,6 +176,7 @@ def test_files_that_go_away_and_build_constraints_are_found_together(
     assert_applies(answer.diff, good, tmp_path)
 
 
+@pytest.mark.soak
 def test_a_copied_goroot_with_an_edited_function_is_told_from_its_origin(
     search: Callable[[Toolchain], SourceAnswer], good: Toolchain, cache: Path, tmp_path: Path
 ) -> None:

@@ -216,8 +216,8 @@ def test_a_flag_that_one_toolchain_needs_and_another_does_not_know(tmp_path: Pat
     root = write_module(tmp_path / "module", {"main.go": LINKED, "empty.s": ""})
     project = Project(root)
     text = (
-        "go: [{go: go1.23.9, %s}, go1.22.10]\nworkloads: [{name: w, package: .}]\ntrials: 1\n"
-        "question: {baseline: go1.22.10, candidate: go1.23.9}\n"
+        "go: [{go: go1.23.9, %s}, go1.21.13]\nworkloads: [{name: w, package: .}]\ntrials: 1\n"
+        "question: {baseline: go1.21.13, candidate: go1.23.9}\n"
     )
     project.write(text % "build: {ldflags: -checklinkname=0}")
     done = project.gomatrix("run", "-n", "0")
@@ -225,7 +225,7 @@ def test_a_flag_that_one_toolchain_needs_and_another_does_not_know(tmp_path: Pat
     builds = read_manifest(project.latest).builds
     assert {b.toolchain: b.build.ldflags for b in builds} == {
         "go1.23.9": "-checklinkname=0",
-        "go1.22.10": "",
+        "go1.21.13": "",
     }
     project.write((text % "name: go1.23.9") + "build: {ldflags: -checklinkname=0}\n")
     done = project.gomatrix("run", "-n", "0")

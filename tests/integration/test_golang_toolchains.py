@@ -94,6 +94,7 @@ def test_four_processes_at_once_make_one_download_and_one_build(
     assert unfinished(cache) == []
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("nothing_at_hand")
 def test_killed_in_mid_download_and_in_mid_build_then_correct(tmp_path: Path, module: Path) -> None:
     cache = tmp_path / "fresh"
@@ -253,6 +254,7 @@ def test_a_toolchain_in_sdk_and_on_path_is_found(
     assert get(NEW, empty).provider == "PATH"
 
 
+@pytest.mark.soak
 def test_without_go_the_module_proxy_is_reached_through_a_fetched_one(
     tmp_path: Path, module: Path
 ) -> None:

@@ -101,6 +101,7 @@ def test_everything_that_an_upgrade_changes_is_ruled_out_in_few_builds(project: 
     assert "the program is the same byte for byte" in again.stdout
 
 
+@pytest.mark.soak
 def test_listed_suspects_of_every_kind_need_no_axis(project: Project) -> None:
     project.write(LISTED)
     done = project.gomatrix("run", "-n", "2")

@@ -234,9 +234,7 @@ def read(path: Path) -> None:
 
 def plan_by_command(path: Path) -> None:
     """``gomatrix plan``; its message becomes an error again."""
-    done = CliRunner().invoke(
-        gomatrix, ["plan", str(path), "--reports", str(path.parent / "reports")]
-    )
+    done = CliRunner().invoke(gomatrix, ["plan", str(path)])
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     if done.exit_code:
