@@ -22,6 +22,7 @@ _PATCH_LINES = 400
 _SECRET = re.compile(r"token|secret|passw|passphrase|credential|key|private|auth", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"(?<![\w.:/~-])(~|/[\w.@+~-]+)(?:/[\w.@+~-]+)+/?")
 """What may be a path from the root of a file system, or of a home directory."""
+_EVERYWHERE = ("/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr")
 
 
 def render_issue(known: Explanation, manifest: Manifest) -> str:
@@ -66,8 +67,11 @@ def without_places(text: str) -> str:
 
 
 def _last_part(match: re.Match[str]) -> str:
-    """The end of a path; all of what only looks like one, as ``/memory/classes/total:bytes``."""
-    if match[1] == "~" or Path(match[1]).exists():
+    """The end of a path, or all of what is no place of this machine's alone.
+
+    That is what only looks like a path, as ``/memory/classes/total:bytes``, and ``/dev/null``.
+    """
+    if match[0] not in _EVERYWHERE and (match[1] == "~" or Path(match[1]).exists()):
         return f"…/{Path(match[0]).name}"
     return match[0]
 

@@ -32,9 +32,10 @@ def test_values_of_secrets_are_left_out(words: list[str], shown: list[str]) -> N
 def test_places_of_this_machine_are_left_out(tmp_path: Path) -> None:
     assert without_places(f"see {tmp_path}/secret/go.mod:3") == "see …/go.mod:3"
     assert without_places("~/src/customer/main.go") == "…/main.go"
+    assert without_places("--outfile=/dev/shm/customer/main.js") == "--outfile=…/main.js"
     for text in (
         "/memory/classes/profiling/buckets:bytes", "https://go.dev/issue/72991", "./cmd/api",
-        "runtime/malloc.go", "137 → 118 MiB, 3/4",
+        "runtime/malloc.go", "137 → 118 MiB, 3/4", "--outfile=/dev/null",
     ):  # fmt: skip
         assert without_places(text) == text
 
