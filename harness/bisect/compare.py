@@ -21,9 +21,9 @@ _PATIENCE = 6
 _MAX_FAILURES = 2
 """Trials that may fail before an end cannot be compared, or a point without any value is asked
 whether it ever runs to its end."""
-_RETRIES = 4
-"""Trials that then are to tell that: a mixture of two runtimes may crash in half of its trials."""
-_MOST_FAILURES = 8
+_RETRIES = 8
+"""Trials that then are to tell that: a mixture of two runtimes may crash in most of its trials."""
+_MOST_FAILURES = 16
 """Trials of a point that may fail before it counts as unresolved although others have values."""
 
 
