@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from explained import PATCH, explanation
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic import make_run
 
@@ -101,6 +101,7 @@ def test_what_ended_before_a_comparison_did_says_what_was_measured() -> None:
 _LINES = st.lists(st.sampled_from(["a", "b", "--- x", "+++ y", "@@ z", "", "\\"]), max_size=30)
 
 
+@settings(deadline=None)
 @given(old=_LINES, new=_LINES, ended=st.booleans())
 def test_a_reversed_patch_undoes_the_patch(
     tmp_path_factory: pytest.TempPathFactory, old: list[str], new: list[str], *, ended: bool
