@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-HEAVY = ("harness.version", "jinja2", "numpy", "pip", "psutil", "pydantic", "pytest", "rich",
-         "scipy", "scipy.special", "scipy.stats", "vl_convert")  # fmt: skip
+HEAVY = ("dask", "distributed", "harness.version", "jinja2", "numpy", "pip", "psutil", "pydantic",
+         "pytest", "rich", "scipy", "scipy.special", "scipy.stats", "vl_convert")  # fmt: skip
 
 
 @pytest.mark.parametrize(
