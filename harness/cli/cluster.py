@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harness.cluster import cluster_room
 from harness.errors import HarnessError
 from harness.golang.toolchains.resolve import Say
 from harness.session.bench import HERE, Bench, Hosts
@@ -51,21 +52,3 @@ def bench_of(
         from harness.cluster.connect import connected  # noqa: PLC0415 - as above
     with connected(Place(cluster, cluster_config, insecure, exclude), say) as dealer:
         yield Hosts(dealer)
-
-
-@contextmanager
-def cluster_room() -> Iterator[None]:
-    """Import what needs Dask.
-
-    Raises:
-        HarnessError: it is not installed.
-    """
-    try:
-        yield
-    except ImportError as error:
-        if error.name is not None and error.name.startswith("harness"):
-            raise
-        raise HarnessError(
-            f"a cluster needs Dask, which is not installed here ({error}): "
-            "pip install 'goexperiment-matrix[cluster]'"
-        ) from None

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from harness.cli.cluster import cluster_room
 from harness.cli.options import examples
+from harness.cluster import cluster_room
 from harness.golang.cache import default_cache
 
 

@@ -1,5 +1,28 @@
 """A run on many hosts: a Dask cluster, to whose workers rounds are dealt.
 
-The only room that imports Dask (``distributed``), which is optional: nothing here is imported in a
-run without a cluster.
+The only room that imports Dask (``distributed``), which is optional: nothing but this
+module is imported in a run without a cluster.
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from harness.errors import HarnessError
+
+
+@contextmanager
+def cluster_room() -> Iterator[None]:
+    """Import what needs Dask.
+
+    Raises:
+        HarnessError: it is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        if error.name is not None and error.name.startswith("harness"):
+            raise
+        raise HarnessError(
+            f"a cluster needs Dask, which is not installed here ({error}): "
+            "pip install 'goexperiment-matrix[cluster]'"
+        ) from None

@@ -99,7 +99,10 @@ def pytest_configure(config: pytest.Config) -> None:
         controller = Controller(config, collection, files, judging)
         config.pluginmanager.register(controller, "gomatrix-controller")
         if config.getoption("cluster"):
-            from harness.pytest_plugin.on_cluster import OnCluster  # noqa: PLC0415 - as above
+            from harness.cluster import cluster_room  # noqa: PLC0415 - as above
+
+            with user_errors(), cluster_room():
+                from harness.pytest_plugin.on_cluster import OnCluster  # noqa: PLC0415 - as above
 
             config.pluginmanager.register(OnCluster(config, controller), "gomatrix-cluster")
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,8 @@ HEAVY = ("dask", "distributed", "harness.version", "jinja2", "numpy", "pip", "ps
         ("import harness.cli.plan", "pydantic"),
         ("import harness.cli.runs", "pydantic"),
         ("import harness.cli.run", "pydantic pytest"),
+        ("import harness.cli.cluster, harness.session.invocation", "pydantic"),
+        ("import harness.cli.worker", "pydantic"),
         ("import harness.cli.verdict", "numpy pydantic scipy"),
         ("import harness.pytest_plugin.collection", "pydantic pytest"),
         ("import harness.session.execute", "pydantic"),
@@ -53,3 +56,22 @@ print("loaded:", json.dumps([gc.get_freeze_count(), gc.isenabled(), built]))
     constants = {"BuildAxesSpec", "BuildPattern", "BuildSpec", "Experiments", "MarginSpec",
                  "Switch", "TrialsSpec"}  # fmt: skip
     assert set(built) <= constants
+
+
+@pytest.mark.parametrize("line", [["run", "--cluster", "local:1"], ["worker", "tls://a:8786"]])
+def test_a_cluster_without_dask_says_what_to_install(line: list[str], tmp_path: Path) -> None:
+    (tmp_path / "matrix.yaml").write_text(
+        "go: [go1.24.3]\nworkloads: [{name: a, package: ./a}]\ntrials: 1\n"
+    )
+    code = f"""
+import sys
+sys.modules |= {{"dask": None, "distributed": None}}
+from harness.cli import main
+main({line})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode > 1
+    assert "pip install 'goexperiment-matrix[cluster]'" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
