@@ -71,14 +71,16 @@ class Members:
         self._able = time.monotonic()
 
     def look(self) -> list[Departure]:
-        """Ask the scheduler who is there, at most once in a while.
+        """See who has got ready; ask the scheduler who is there, at most once in a while.
 
         Raises:
             HarnessError: the scheduler is gone, or for long no host could measure.
         """
         now = time.monotonic()
+        self._welcome(now)
+        departures = self._take_supplied(now)
         if now - self._looked < _LOOK:
-            return []
+            return departures
         self._looked = now
         workers = self._identity()
         for address, seen in workers.items():
@@ -86,14 +88,12 @@ class Members:
         for address in self._turned_away.keys() - workers.keys():
             del self._turned_away[address]
         gone = self.hosts.keys() - workers.keys()
-        departures = [(self.hosts.pop(address), "it has gone") for address in gone]
+        departures += [(self.hosts.pop(address), "it has gone") for address in gone]
         silent = f"nothing was heard of it for {SILENT:.0f} s"
         departures += [
             (host, silent) for host in self.hosts.values()
             if now - host.heard > SILENT and host.hands
         ]  # fmt: skip
-        self._welcome(now)
-        departures += self._take_supplied(now)
         self._require_one(now)
         return departures
 
