@@ -42,7 +42,9 @@ def connected(place: Place, say: Say) -> Iterator[Cluster]:
         client = stack.enter_context(_client(address, security))
         cluster = Cluster(client, directory, place.exclude, say)
         stack.callback(cluster.close)
-        say(f"cluster {address}; Dask's dashboard: {client.dashboard_link}")
+        seen = "dashboard" in client.scheduler_info()["services"]
+        where = f"Dask's dashboard: {client.dashboard_link}" if seen else "without a dashboard"
+        say(f"cluster {address}; {where}")
         yield cluster
 
 

@@ -5,6 +5,7 @@ import platform
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -18,6 +19,12 @@ _SYS = Path("/sys")
 _PROC = Path("/proc")
 
 
+TOOLCHAIN = 260 << 20
+"""Bytes of a Go installation: the largest of 1.21 to 1.27, 1.24, takes 258 MiB (``du``)."""
+_PROGRAM = 64 << 20
+"""Bytes of the programs of a run and what a trial writes, on a machine that is sent them."""
+
+
 class Place(Frozen):
     """A directory that runs write to."""
 
@@ -27,6 +34,12 @@ class Place(Frozen):
     writable: bool
     free: int | None
     """Bytes; ``None`` where that cannot be told."""
+    option: str = "GOMATRIX_CACHE"
+    """What names another directory."""
+    holds: str = "a toolchain"
+    """The largest of what it must have room for at once."""
+    least: int = TOOLCHAIN
+    """Bytes of that."""
 
 
 class HostFacts(Frozen):
@@ -70,14 +83,20 @@ class HostFacts(Frozen):
 
 def gather(cache: Path, reports: Path) -> HostFacts:
     """Gather facts about this machine and the providers of toolchains."""
-    machine = gather_machine(_place("the cache", cache), _place("the run directories", reports))
+    machine = gather_machine(
+        _place("the cache", cache), _place("the run directories", reports, option="--reports")
+    )
     known = {"toolchains": tuple(at_hand(cache)), "supplies": tuple(ask_providers(cache))}
     return machine.model_copy(update=known)
 
 
 def gather_worker(cache: Path, directory: Path) -> HostFacts:
     """Gather facts about a machine that measures for another, which needs no toolchains."""
-    return gather_machine(_place("the cache", cache), _place("the directory of trials", directory))
+    sent = {"holds": "a program with its inputs", "least": _PROGRAM}
+    return gather_machine(
+        _place("the cache", cache, **sent),
+        _place("trials", directory, **sent, option="--directory"),
+    )
 
 
 def gather_machine(*places: Place) -> HostFacts:
@@ -143,12 +162,12 @@ def _cgroup() -> str:
     return "delegated" if writable else "version 2"
 
 
-def _place(purpose: str, path: Path) -> Place:
-    """A directory, or the one above in which it would be made."""
+def _place(purpose: str, path: Path, **kind: Any) -> Place:
+    """A directory, or the one above in which it would be made; ``kind`` are other fields."""
     existing = next(p for p in (path, *path.absolute().parents) if p.exists())
     try:
         free = shutil.disk_usage(existing).free
     except OSError:
         free = None
     writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
-    return Place(purpose=purpose, path=str(path), writable=writable, free=free)
+    return Place(purpose=purpose, path=str(path), writable=writable, free=free, **kind)

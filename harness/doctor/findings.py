@@ -12,8 +12,6 @@ Level = Literal["ok", "warning", "error"]
 _GIB = 1 << 30
 _BUSY = 0.5
 """Load for each CPU from which trials are disturbed: every second one meets another process."""
-_TOOLCHAIN = 260 << 20
-"""Bytes of a Go installation: the largest of 1.21 to 1.27, 1.24, takes 258 MiB (``du``)."""
 _ROOM = 2 * _GIB
 """Bytes for two toolchains and the builds of a dozen variants."""
 _CHILDREN = 1
@@ -159,17 +157,16 @@ def _isolation(facts: HostFacts) -> Iterator[Finding]:
 def _place(place: Place) -> Finding:
     check = f"disk for {place.purpose}"
     if not place.writable:
-        what = "GOMATRIX_CACHE" if "cache" in place.purpose else "--reports"
         return Finding(check=check, level="error", says=f"{place.path} cannot be written",
-                       remedy=f"name another directory with {what}")  # fmt: skip
+                       remedy=f"name another directory with {place.option}")  # fmt: skip
     if place.free is None:
         return _fine(check, f"{place.path}, free space unknown")
     says = f"{place.free / _GIB:.1f} GiB free in {place.path}"
     if place.free >= _ROOM:
         return _fine(check, says)
     return Finding(
-        check=check, level="warning" if place.free >= _TOOLCHAIN else "error",
-        says=f"{says}; a toolchain takes {_TOOLCHAIN >> 20} MiB",
+        check=check, level="warning" if place.free >= place.least else "error",
+        says=f"{says}; {place.holds} takes {place.least >> 20} MiB",
         remedy="gomatrix cache prune --max-size 1GiB, gomatrix runs prune, or another disk",
     )  # fmt: skip
 
