@@ -57,6 +57,7 @@ def answers(run: Path) -> Any:
     ]  # fmt: skip
 
 
+@pytest.mark.soak
 def test_hosts_without_go_give_the_verdicts_of_a_local_run(rack: Rack, project: Project) -> None:
     project.write(MATRIX)
     local = project.gomatrix("run", "--seed", "1")

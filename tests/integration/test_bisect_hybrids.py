@@ -126,6 +126,7 @@ def assert_confirmed(answer: SourceAnswer) -> None:
     assert (answer.forward.state, answer.reverse.state) == ("bad", "good")
 
 
+@pytest.mark.soak
 def test_a_field_its_uses_and_an_added_file_are_found_together(
     search: Callable[[Toolchain], SourceAnswer], good: Toolchain, tmp_path: Path
 ) -> None:

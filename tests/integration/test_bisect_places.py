@@ -76,6 +76,7 @@ def test_a_leak_by_a_setting_that_follows_the_go_line_is_found_with_its_call_sta
     assert any("1 other place is ruled out" in said for said in stages["sites"].passed_over)
 
 
+@pytest.mark.soak
 def test_two_independent_places_are_found_where_the_older_value_is_the_bad_ends_own(
     project: Project,
 ) -> None:
