@@ -109,10 +109,12 @@ def test_killed_it_goes_on_and_measures_each_trial_once(bare: Project) -> None:
         found = bare.root.glob("reports/*-explain-*/trials.jsonl")
         return [path for path in found if path.read_bytes().count(b"\n") > 8]
 
-    wait_until(lambda: bool(screening()))
+    try:
+        wait_until(lambda: bool(screening()))
+    finally:
+        process.kill()
+        process.wait()
     (trials,) = screening()
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
     before = trials.read_bytes()
     other = bare.gomatrix(*SETTING, "--resume", str(trials.parent), "--", "-entries=90000")
     assert other.returncode == 2
