@@ -99,7 +99,7 @@ class Hosts:
             HarnessError: see ``Dealer``.
         """
         waiting = deque(rounds)
-        whole = {(t.workload, t.round): list(r) for r in rounds for t in r}
+        sizes = {(trials[0].workload, trials[0].round): len(trials) for trials in rounds}
         there: dict[tuple[str, int], list[Observed]] = {}
         for event in self.dealer.deal(manifest, lambda: waiting.popleft() if waiting else None):
             if isinstance(event, Lost):
@@ -109,5 +109,5 @@ class Hosts:
             place = (event.record.workload, event.record.round)
             found = there.setdefault(place, [])
             found.append(event)
-            if len(found) == len(whole[place]):
+            if len(found) == sizes[place]:
                 yield from (keep(directory, manifest, observed) for observed in there.pop(place))

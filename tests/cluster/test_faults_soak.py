@@ -17,11 +17,8 @@ from faults import (
     require_whole,
     write_buffers,
 )
-from golang_support import NEW, OLD, get
 from projects import Project
-from rack import Machine, Rack, rack_of, refusal
-
-from harness.golang.cache import default_cache
+from rack import Machine, Rack, ready_rack
 
 pytestmark = [pytest.mark.toolchain, pytest.mark.soak]
 
@@ -36,12 +33,7 @@ others have measured since."""
 
 @pytest.fixture
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rack]:
-    if (reason := refusal()) is not None:
-        pytest.skip(f"no hosts can be made here: {reason}")
-    for version in (OLD, NEW):
-        get(version, default_cache())
-    with rack_of(3, tmp_path_factory.mktemp("rack")) as made:
-        made.start()
+    with ready_rack(tmp_path_factory.mktemp("rack")) as made:
         yield made
 
 

@@ -16,8 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import pytest
+from golang_support import NEW, OLD, get
 from projects import Project
 from waiting import wait_until
+
+from harness.golang.cache import default_cache
 
 PORT = 8786
 HERE = "10.77.0.1"
@@ -305,3 +309,18 @@ def _ip(*words: str) -> None:
 
 def _try(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+@contextmanager
+def ready_rack(directory: Path) -> Iterator[Rack]:
+    """A scheduler and three hosts, which nothing but the driver can reach; skips where none can be.
+
+    What their runs need is fetched before: there is no network from inside.
+    """
+    if (reason := refusal()) is not None:
+        pytest.skip(f"no hosts can be made here: {reason}")
+    for version in (OLD, NEW):
+        get(version, default_cache())
+    with rack_of(3, directory) as made:
+        made.start()
+        yield made
