@@ -21,6 +21,8 @@ from harness.session.dispositions import see_children_end
 from harness.text.suggestions import closest
 from harness.text.visible import visible
 
+_RARELY = 100_000
+"""Objects between two looks for garbage: stored trials are many objects, and none of it."""
 COMMANDS = {
     "init": "Write a commented matrix.yaml for the Go module in this directory.",
     "plan": "Show what a run would do and how long it would take.",
@@ -118,6 +120,7 @@ def _load(module: str) -> None:
         import_module(module)
     finally:
         gc.freeze()
+        gc.set_threshold(_RARELY)
         gc.enable()
 
 

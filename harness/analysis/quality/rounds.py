@@ -97,13 +97,14 @@ def _separated_pairs(table: Table, question: Question, pace: Pace) -> Iterator[C
     """Warn about pairs often measured far apart, though in too few rounds not to be paired."""
     patience = _patience(table.trials, pace)
     found = []
+    spans = {name: {b: span_of(t) for b, t in cell.items()} for name, cell in table.cells.items()}
     references = (question.baseline, question.candidate or question.baseline)
     for one in references:
         for other in (references[1], *table.cells):
-            cells = [table.cells.get(name, {}) for name in (one, other)]
+            cells = [spans.get(name, {}) for name in (one, other)]
             both = sorted(cells[0].keys() & cells[1].keys())
             count = out_of_turn(
-                [(span_of(cells[0][b]), span_of(cells[1][b])) for b in both],
+                [(cells[0][b], cells[1][b]) for b in both],
                 [patience[b.host, b.round] for b in both],
                 pace.lanes,
             )
