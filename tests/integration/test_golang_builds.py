@@ -135,6 +135,40 @@ def test_files_that_change_during_a_build_leave_nothing_under_the_old_key(
     assert output_of(built(new, module, cache)) == "changed"
 
 
+@pytest.mark.parametrize(
+    ("change", "changed"),
+    [
+        ("echo '// more' >>main.go", True),
+        ("echo 'package main' >more.go", True),
+        ("rm -f go.sum && touch go.sum", True),
+        ("echo more >notes.txt", False),  # a name more, of which the go command makes nothing
+        ("cp main.go copy && mv copy main.go", False),  # the same content
+    ],
+)
+def test_files_that_change_while_they_are_compiled(
+    tmp_path: Path, cache: Path, new: Toolchain, change: str, *, changed: bool
+) -> None:
+    module = write_module(tmp_path / "m", {})
+    slow = linked_goroot(new.goroot, tmp_path / "slow")
+    go = slow / "bin" / "go"
+    go.rename(slow / "bin" / "real")
+    go.write_text(
+        f'#!/bin/sh\n[ $1 != build ] || (cd {module} && {change})\nexec {slow}/bin/real "$@"\n'
+    )
+    go.chmod(0o755)
+    toolchain = get({"path": str(slow)}, cache)
+    compiled = toolchain.build_cache(cache)
+    shutil.rmtree(compiled)
+    compiled.symlink_to(new.build_cache(cache))  # the compiler is the same
+    record = build(toolchain, module, cache, probe="off")
+    if not changed:
+        assert record.error is None
+        return
+    assert record.error is not None
+    assert "were changed while program with slow was built; run it again" in record.error
+    assert not list(cache.glob("builds/[0-9a-f]*"))
+
+
 def test_a_failed_build_is_its_own_failure_alone(
     tmp_path: Path, cache: Path, new: Toolchain
 ) -> None:

@@ -1,11 +1,14 @@
 """Check that a binary comes from its cell's toolchain and experiments."""
 
+import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import HarnessError
 from harness.golang.builds.request import BuildRequest
+from harness.golang.cache import remember
 from harness.golang.command import ALONE, run_go
 from harness.golang.experiments import experiment_of, parse_tool_tags, turns_on
 
@@ -40,11 +43,17 @@ def effective_experiments(
 ) -> frozenset[str]:
     """Return the experiments that will be on; check that the go command will see the overlay.
 
+    The go command is asked once for each toolchain and settings: no program changes its answer.
+
     Raises:
         HarnessError: it reads the standard library from elsewhere, so probe and patches would
             silently be left out.
     """
     toolchain = request.toolchain
+    asked = (toolchain.identity, str(toolchain.goroot), request.settings, request.build)
+    memory = cache / "experiments" / hashlib.sha256(repr(asked).encode()).hexdigest()[:32]
+    with suppress(FileNotFoundError):
+        return parse_tool_tags(memory.read_text(encoding="ascii"))
     form = '{{.Dir}}|{{join context.ToolTags ","}}'
     text = run_go(
         toolchain.goroot, toolchain.build_cache(cache),
@@ -57,6 +66,7 @@ def effective_experiments(
             f"the go command of {toolchain.goroot} reads the standard library from {place}; "
             "give that GOROOT as path:"
         )
+    remember(memory, tags)
     return parse_tool_tags(tags)
 
 
