@@ -49,18 +49,20 @@ def build_all(
         groups.setdefault(shared, []).append(index)
     records: dict[int, BuildRecord] = {}
     clocks = Clocks()
+    cpus = len(os.sched_getaffinity(0))
+    processors = max(1, cpus // max(1, len(requests)))
 
     def make(index: int) -> tuple[int, BuildRecord]:
         clocks.start(index)
         try:
-            record = _build(requests[index], cache)
+            record = _build(requests[index], cache, processors)
         finally:
             seconds = clocks.stop(index)
         if not record.cached and record.error is None:
             note_seconds(requests[index], cache, seconds)
         return index, record
 
-    with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(max_workers=cpus) as pool:
 
         def submit(index: int) -> Future[tuple[int, BuildRecord]]:
             return pool.submit(make, index)
@@ -142,7 +144,7 @@ def build_tool(source: Path, toolchain: Toolchain, cache: Path, *, probed: bool 
     return entry / "tool"
 
 
-def _build(request: BuildRequest, cache: Path) -> BuildRecord:
+def _build(request: BuildRequest, cache: Path, processors: int) -> BuildRecord:
     started = time.monotonic()
     base = {
         "workload": request.source.workload, "toolchain": request.toolchain.name,
@@ -151,7 +153,7 @@ def _build(request: BuildRequest, cache: Path) -> BuildRecord:
     }  # fmt: skip
     try:
         request = settle(request, cache)
-        entry, cached = _obtain(request, cache)
+        entry, cached = _obtain(request, cache, processors)
         facts = json.loads((entry / RECORD).read_text(encoding="utf-8"))
         return BuildRecord(
             **base, key=entry.name, binary=str(entry / "binary"), sha256=facts["sha256"],
@@ -185,22 +187,24 @@ def _command(request: BuildRequest, entry: Path) -> str:
     return " ".join(w if w.startswith('"$PWD"') else shlex.quote(w) for w in words)
 
 
-def _obtain(request: BuildRequest, cache: Path) -> tuple[Path, bool]:
+def _obtain(request: BuildRequest, cache: Path, processors: int) -> tuple[Path, bool]:
     """The cache's entry for a build, and whether it was there already."""
     inputs = inputs_of(request.cell, cache)
     unknown = (*inputs.unknown, *reads_unknown_files(request.build))
     if unknown:
-        return _obtain_anew(request, cache, inputs)
+        return _obtain_anew(request, cache, inputs, processors)
     key = key_of(request, inputs.digest)
 
     def fill(directory: Path) -> None:
-        compile_verified(Compilation(request, cache, inputs, directory, mark=inputs.digest))
+        compile_verified(Compilation(request, cache, inputs, directory, inputs.digest, processors))
         keep_overlay(request, cache, directory, cache / "builds" / key)
 
     return obtain(cache, "builds", key, fill)
 
 
-def _obtain_anew(request: BuildRequest, cache: Path, inputs: Inputs) -> tuple[Path, bool]:
+def _obtain_anew(
+    request: BuildRequest, cache: Path, inputs: Inputs, processors: int
+) -> tuple[Path, bool]:
     """Build although an earlier binary may be there: what it was made from cannot all be known.
 
     The entry is named after what is in the binary. A new one is made once more, marked by its
@@ -211,10 +215,10 @@ def _obtain_anew(request: BuildRequest, cache: Path, inputs: Inputs) -> tuple[Pa
     chance = secrets.token_hex(8)
     with TemporaryDirectory(prefix=f".{chance}~", dir=place) as scratch:
         made = Path(scratch)
-        key = _fill_anew(Compilation(request, cache, inputs, made / "first", mark=chance))
+        key = _fill_anew(Compilation(request, cache, inputs, made / "first", chance, processors))
         if not (place / key).is_dir():
             made /= "second"  # of C that is never twice the same, it has another name
-            key = _fill_anew(Compilation(request, cache, inputs, made, mark=key))
+            key = _fill_anew(Compilation(request, cache, inputs, made, key, processors))
 
         def fill(directory: Path) -> None:
             for path in made.iterdir():

@@ -1,6 +1,7 @@
 """One build: compile a program with the probe in it, and verify the binary."""
 
 import json
+import os
 import shutil
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,9 @@ class Compilation(NamedTuple):
     """Where it is made."""
     mark: str
     """A change of it recompiles packages with files that the go command does not track."""
+    processors: int
+    """CPUs that each of its processes may use. Where builds share the CPUs, compilers that each use
+    several of them take a tenth more CPU time, and none is idle for it."""
 
     @property
     def scratch(self) -> Path:
@@ -89,7 +93,7 @@ def scratch_build(request: BuildRequest, cache: Path, inputs: Inputs) -> Iterato
     """A build whose result is not kept."""
     place = cache / "builds"
     with TemporaryDirectory(prefix=f".{inputs.digest[:16]}~", dir=place) as directory:
-        job = Compilation(request, cache, inputs, Path(directory), mark=inputs.digest)
+        job = Compilation(request, cache, inputs, Path(directory), inputs.digest, _cpus())
         job.scratch.mkdir()
         yield job
 
@@ -134,14 +138,20 @@ def go_build(job: Compilation, more: Sequence[str]) -> str:
     """
     request = job.request
     source, toolchain = request.source, request.toolchain
-    marked = {"CC": _marked_compiler(job)} if job.inputs.unknown else {}
+    own = source.workspace | {"GOMAXPROCS": str(job.processors)}
+    if job.inputs.unknown:
+        own["CC"] = _marked_compiler(job)
     with _temporary(job) as temporary:
         return run_go(
             toolchain.goroot, toolchain.build_cache(job.cache),
-            [*request.verb, *request.arguments, *more, source.package], directory=source.module,
-            settings=request.settings, build=request.build,
-            extra={"GOTMPDIR": temporary} | source.workspace | marked, messages=True,
+            [*request.verb, f"-p={_cpus()}", *request.arguments, *more, source.package],
+            directory=source.module, settings=request.settings, build=request.build,
+            extra={"GOTMPDIR": temporary} | own, messages=True,
         )  # fmt: skip
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 @contextmanager
