@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from harness.cluster import cluster_room
-from harness.errors import HarnessError
+from harness.cluster import cluster_room, require_address
 from harness.golang.toolchains.resolve import Say
 from harness.session.bench import HERE, Bench, Hosts
 
@@ -42,9 +41,8 @@ def bench_of(
     Raises:
         HarnessError: there is no such cluster, Dask is not installed, or an option is of no use.
     """
+    require_address(cluster, cluster_config, insecure, exclude)
     if cluster is None:
-        if exclude or cluster_config or insecure:
-            raise HarnessError("--exclude, --cluster-config and --insecure need --cluster")
         yield HERE
         return
     with cluster_room():

@@ -1,6 +1,5 @@
 """The command that goes from two versions and a program to the cause of what changed."""
 
-import re
 import sys
 import time
 from pathlib import Path
@@ -9,27 +8,14 @@ from typing import Any
 import click
 
 from harness.cli.cluster import bench_of, cluster_options
-from harness.cli.options import examples, parse_fraction
+from harness.cli.options import examples, parse_fraction, parse_seconds
 from harness.cli.output import say, say_json
 from harness.errors import HarnessError
 from harness.explain.prepare import Arguments, begin, forget, going_on, resume
 from harness.explain.run import explain as run_explanation
 
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _PROGRAM = "program"
 """Where a context keeps what stands after ``--``."""
-
-
-def _parse_seconds(
-    _ctx: click.Context, _parameter: click.Parameter, value: str | None
-) -> float | None:
-    """Parse a duration, as ``10m``."""
-    if value is None:
-        return None
-    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)([smh]?)", value)
-    if match is None or not float(match[1]):
-        raise click.BadParameter(f"{value!r} is no duration; write it as 90s, 10m or 1h")
-    return float(match[1]) * _UNITS[match[2]]
 
 
 def _refs(older: str | None, newer: str | None) -> tuple[str, str] | None:
@@ -66,7 +52,7 @@ class _WithProgram(click.Command):
 @click.option("--to-ref", help="The one after; by default HEAD, where --from-ref is given.")
 @click.option("--workload", help="Measure this workload of the matrix alone.")
 @click.option("--metric", help="Compare and follow this metric alone.")
-@click.option("--within", "seconds", callback=_parse_seconds, metavar="TIME",
+@click.option("--within", "seconds", callback=parse_seconds, metavar="TIME",
               help="Stop after this time, as 10m, with what is known.")  # fmt: skip
 @click.option(
     "--repo", "repository", type=click.Path(exists=True, file_okay=False, path_type=Path),

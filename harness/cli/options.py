@@ -7,6 +7,7 @@ import click
 
 from harness.text.units import parse_bytes, split_margin
 from harness.text.units import parse_fraction as parse_share
+from harness.text.units import parse_seconds as parse_duration
 
 
 def examples(*lines: str) -> str:
@@ -54,6 +55,19 @@ def parse_fraction(
         return None if value is None else float(str(parse_share(value)))
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def parse_seconds(
+    _ctx: click.Context, _parameter: click.Parameter, value: str | None
+) -> float | None:
+    """Parse a duration, as ``90s`` or ``10m``, for an option's ``callback=``."""
+    try:
+        seconds = None if value is None else float(str(parse_duration(value)))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if seconds == 0:
+        raise click.BadParameter("it must be longer than 0 s")
+    return seconds
 
 
 def parse_margin(

@@ -26,3 +26,13 @@ def cluster_room() -> Iterator[None]:
             f"a cluster needs Dask, which is not installed here ({error}): "
             "pip install 'goexperiment-matrix[cluster]'"
         ) from None
+
+
+def require_address(address: str | None, *others: object) -> None:
+    """Refuse options of a cluster without the one that names it.
+
+    Raises:
+        HarnessError: some of the others were given, but no address.
+    """
+    if address is None and any(others):
+        raise HarnessError("options of a cluster need --cluster ADDRESS, which names it")

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future as Promise
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -54,6 +54,7 @@ class Members:
         """All that took part so far."""
         self._client, self._files, self._exclude, self._say = client, files, exclude, say
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="gomatrix-cluster")
+        self._excluded: set[str] = set()
         self._turned_away: dict[str, str] = {}
         self._welcoming: dict[str, Promise[Introduction]] = {}
         self._seen: dict[str, float] = {}
@@ -63,8 +64,10 @@ class Members:
         self._able = time.monotonic()
 
     def close(self) -> None:
-        """Stop what prepares hosts."""
+        """Stop what prepares hosts; say which hosts were to be left out and never came."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        for line in self._unmet():
+            self._say(line)
 
     def begin(self) -> None:
         """Wait for a host from now on, as long as is reasonable."""
@@ -205,7 +208,8 @@ class Members:
             return f"it has harness {found.harness}, and this is {harness.__version__}"
         if host.machine != here.machine:
             return f"it is {host.machine}, and programs are built for {here.machine}"
-        if host.name in self._exclude or host.id in self._exclude:
+        if named := {host.name, host.id}.intersection(self._exclude):
+            self._excluded |= named
             return f"{host.name} is excluded"
         if any(other.host.id == host.id for other in self.hosts.values()):
             return f"{host.name} takes part already; give each worker a --name of its own"
@@ -216,16 +220,19 @@ class Members:
             f"{host.host.name} failed" for host in self.hosts.values()
         )]  # fmt: skip
         why = f" ({listed(reasons)})" if reasons else ""
-        misspelt = [
-            f"; --exclude {name}: did you mean {near}?"
-            for name in self._exclude
-            if (near := closest(name, [host.name for host in self.met])) and near != name
-        ]
         return (
-            f"no host of the cluster could measure for {_PATIENCE:.0f} s{why}{''.join(misspelt)}; "
+            f"no host of the cluster could measure for {_PATIENCE:.0f} s{why}; "
             f"start one with gomatrix worker {self._client.scheduler.address}, and go on with "
             "--resume"
         )
+
+    def _unmet(self) -> Iterator[str]:
+        """Of hosts to exclude that never came; their names may be misspelt."""
+        for name in self._exclude:
+            if self._looked and name not in self._excluded:
+                near = closest(name, [host.name for host in self.met])
+                hint = f"; did you mean {near}?" if near else ""
+                yield f"--exclude {name}: no host of that name came{hint}"
 
     def _progress(self) -> str:
         """How far each host is."""

@@ -37,6 +37,11 @@ class Trial(Frozen):
         """As in node ids: ``large-buffers[go1.24.3+noswissmap-r03]``."""
         return f"{self.workload}[{self.variant}-r{self.round:02}]"
 
+    @property
+    def block(self) -> tuple[str, int]:
+        """Workload and round, whose trials are measured back to back and compared."""
+        return self.workload, self.round
+
 
 class Plan(Frozen):
     """Everything that a run will do, in data small enough to hand to each worker."""

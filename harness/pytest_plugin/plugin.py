@@ -77,10 +77,12 @@ def pytest_configure(config: pytest.Config) -> None:
     files = matrix_files(config) if worker_input is None else []
     sent = (worker_input or {}).get("gomatrix")
     option = config.option
-    if not option.cluster and (
-        option.cluster_exclude or option.cluster_config or option.cluster_insecure
-    ):
-        raise pytest.UsageError("options of a cluster need --cluster, which names it")
+    others = option.cluster_config, option.cluster_insecure, option.cluster_exclude
+    if any(others):
+        from harness.cluster import require_address  # noqa: PLC0415 - see the module's docstring
+
+        with user_errors():
+            require_address(option.cluster, *others)
     if not files and not sent:
         return
     see_children_end()

@@ -42,7 +42,7 @@ def join_into(runs: Sequence[Run], directory: Path, name: str) -> None:
     taken: set[tuple[str, int]] = set()
     last = 0
     for run in runs:
-        rounds = {(t.workload, t.round) for t in run.trials}
+        rounds = {trial.block for trial in run.trials}
         offset = last if rounds & taken else 0
         taken |= {(workload, number + offset) for workload, number in rounds}
         last = max((number for _, number in taken), default=0)

@@ -99,15 +99,15 @@ class Hosts:
             HarnessError: see ``Dealer``.
         """
         waiting = deque(rounds)
-        sizes = {(trials[0].workload, trials[0].round): len(trials) for trials in rounds}
+        sizes = {trials[0].block: len(trials) for trials in rounds}
         there: dict[tuple[str, int], list[Observed]] = {}
         for event in self.dealer.deal(manifest, lambda: waiting.popleft() if waiting else None):
             if isinstance(event, Lost):
-                there.pop((event.round[0].workload, event.round[0].round), None)
+                there.pop(event.round[0].block, None)
                 waiting.appendleft(event.round)
                 continue
-            place = (event.record.workload, event.record.round)
-            found = there.setdefault(place, [])
+            block = event.record.block
+            found = there.setdefault(block, [])
             found.append(event)
-            if len(found) == sizes[place]:
-                yield from (keep(directory, manifest, observed) for observed in there.pop(place))
+            if len(found) == sizes[block]:
+                yield from (keep(directory, manifest, observed) for observed in there.pop(block))

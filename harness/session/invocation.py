@@ -205,7 +205,7 @@ class Invocation:
             HarnessError: no host can measure, or the run directory cannot be written.
         """
         waiting = deque(
-            tuple(trials) for _, trials in groupby(self._chosen, lambda t: (t.workload, t.round))
+            tuple(trials) for _, trials in groupby(self._chosen, lambda trial: trial.block)
         )
 
         def take() -> Round | None:

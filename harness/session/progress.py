@@ -19,7 +19,7 @@ class Progress:
         planned = list(trials)
         self._rounds = plan.count
         self._coming = {trial.id: trial for trial in planned}
-        self._left = Counter((t.workload, t.round) for t in planned)
+        self._left = Counter(t.block for t in planned)
         coming = Counter(workload for workload, _ in self._left)
         self._ended = Counter({w: plan.count - n for w, n in coming.items()})
         """Rounds that have ended, by workload, in earlier invocations too."""
@@ -41,12 +41,12 @@ class Progress:
         """Expect the trials of a new round in place of those of a lost one."""
         self.leave_out([trial.id for trial in old])
         self._coming |= {trial.id: trial for trial in new}
-        self._left.update((trial.workload, trial.round) for trial in new)
+        self._left.update(trial.block for trial in new)
 
     def note(self, record: TrialRecord) -> str | None:
         """Count a trial; gives a line if a round has ended or the last line is long ago."""
         self._done += 1
-        block = (record.workload, record.round)
+        block = record.block
         if self._coming.pop(record.id, None) is not None:
             self._left[block] -= 1
             self._ended[record.workload] += self._left[block] == 0

@@ -13,10 +13,6 @@ from harness.run.records import Manifest, TrialRecord
 from harness.run.store import Run
 from harness.session.execute import TEMPORARY, temporary_directory
 
-_Block = tuple[str, int]
-"""Workload and round."""
-
-
 _GIVEN_UP_AFTER = 2
 """Trials of a cell, if they are its first ones and all fail in the same way."""
 
@@ -54,9 +50,9 @@ class Stopping:
         self._directory = directory
         self._manifest = manifest
         self._planned = tuple(trials)
-        self._left: dict[_Block, set[str]] = defaultdict(set)
+        self._left: dict[tuple[str, int], set[str]] = defaultdict(set)
         for trial in self._planned:
-            self._left[_block(trial)].add(trial.id)
+            self._left[trial.block].add(trial.id)
         self._records = list(done)
         if not self._fixed:  # load what the first look needs before trials run, not beside them
             import_module("scipy.special")
@@ -69,7 +65,7 @@ class Stopping:
         new = tuple(trials)
         self._planned += new
         for trial in new:
-            self._left[_block(trial)].add(trial.id)
+            self._left[trial.block].add(trial.id)
 
     def note(self, record: TrialRecord) -> tuple[Trial, ...]:
         """Add a finished trial; after a complete round, ask whether more are needed.
@@ -78,7 +74,7 @@ class Stopping:
             Trials that will not run because those of their cell fail.
         """
         self._records.append(record)
-        block = _block(record)
+        block = record.block
         self._left[block].discard(record.id)
         given_up = self._give_up(record)
         if not self._left[block] and not self._fixed:
@@ -98,7 +94,7 @@ class Stopping:
             t for t in self._planned if (t.workload, t.variant) == cell and t.id not in ran
         )
         for trial in rest:
-            self._left[_block(trial)].discard(trial.id)
+            self._left[trial.block].discard(trial.id)
         self.unneeded |= {trial.id for trial in rest}
         self._tell(_mark("given-up", *cell))
         return rest
@@ -123,9 +119,5 @@ class Stopping:
 
     def _so_far(self) -> Run:
         """The run without incomplete rounds."""
-        complete = [r for r in self._records if not self._left[_block(r)]]
+        complete = [r for r in self._records if not self._left[r.block]]
         return Run(self._directory, self._manifest, tuple(complete))
-
-
-def _block(trial: Trial | TrialRecord) -> _Block:
-    return trial.workload, trial.round

@@ -78,8 +78,9 @@ def test_hosts_without_go_give_the_verdicts_of_a_local_run(rack: Rack, project: 
 
     before = [m.shipped for m in used]
     project.write(MATRIX.replace("trials: 6", "trials: 2"))
-    again = rack.gomatrix(project, "run", *rack.options)
+    again = rack.gomatrix(project, "run", *rack.options, "--exclude", "nowhere")
     assert again.returncode == 0, again.stdout + again.stderr
+    assert "--exclude nowhere: no host of that name came" in again.stdout
     assert [m.shipped for m in used] == before
 
 

@@ -194,7 +194,7 @@ def test_a_budget_is_kept_and_the_rest_is_done_later(bare: Project) -> None:
          "go1.24.3 is both versions; give another one with --from or --to"),
         (["--from", "go1.24.3", "--to", "go1.24.3+noswissmap", "--metric", "rss.peek"],
          "there is no metric 'rss.peek'; did you mean 'rss.peak'"),
-        (["./go_fixtures/short", "--within", "soon"], "write it as 90s, 10m or 1h"),
+        (["./go_fixtures/short", "--within", "soon"], "is not a duration; write it as 500ms"),
         (["--resume", "go_fixtures"], "is no explanation"),
     ],
 )  # fmt: skip

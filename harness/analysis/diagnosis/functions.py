@@ -16,6 +16,8 @@ _HOLDERS = (
 )
 """By starts of the function that allocates: what such memory is. Go 1.23 and newer allocate every
 timer in ``time.newTimer``."""
+_SAMPLED = 0.1
+"""By how much a part may exceed the whole because a heap profile is a sample."""
 
 
 class Mover(NamedTuple):
@@ -65,13 +67,20 @@ def holder(change: MemoryChange, found: Functions, whole: float) -> str:
     return f": {listed(kinds)}" if kinds else ""
 
 
+def _of_all(share: float) -> str:
+    """A part of a change, in words; it exceeds the whole where other functions kept less."""
+    if share > 1 + _SAMPLED:
+        return "more than all of it, as others went the other way"
+    return percent(min(share, 1.0))
+
+
 def named(
     change: MemoryChange, found: Functions, whole: float, unit: str = "bytes", lead: str = "in"
 ) -> str:
     """``; most of it in main.fill (+96.0 MiB, 99 %)``, or nothing."""
     sign = "+" if change.sign > 0 else "-"
     most = [
-        f"{m.name} ({sign}{amount(abs(m.after - m.before), unit)}, {percent(m.share)})"
+        f"{m.name} ({sign}{amount(abs(m.after - m.before), unit)}, {_of_all(m.share)})"
         for m in movers(change, found, whole)
     ]
     return f"; most of it {lead} {listed(most)}" if most else ""

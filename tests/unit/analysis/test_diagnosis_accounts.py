@@ -220,6 +220,18 @@ def test_a_library_that_allocates_elsewhere_does_not_move_the_users_function() -
 
 
 @pytest.mark.parametrize(
+    ("held", "part"), [(48.0, "96 %"), (52.0, "100 %"), (80.0, "more than all of it, as others")]
+)
+def test_no_part_of_a_change_is_more_than_a_hundred_per_cent(held: float, part: str) -> None:
+    run = accounted({"live": 50.0}, {"heap.live": 50.0, "heap.objects": 50.0})
+    gone = 50.0 - held
+    sides = {("w", OLD): {"main.rest": 100.0 * MIB},
+             ("w", NEW): {"main.rest": (100.0 + gone) * MIB, "main.put": held * MIB}}  # fmt: skip
+    told = found(run, Evidence(functions=sides))["live heap grew"]
+    assert f"main.put (+{held:.1f} MiB, {part}" in told
+
+
+@pytest.mark.parametrize(
     ("behind", "kind"),
     [
         (", in time.newTimer", ": timers, each of which is kept until it fires or is stopped"),
