@@ -244,5 +244,5 @@ def _part(stage: Stage) -> str:
         s.verdict in ("ruled out", "not applicable") for s in stage.suspects
     ):
         names = [n for s in stage.suspects if s.verdict == "ruled out" for n in s.toggles]
-        return f"{few(list(dict.fromkeys(names)), 3, 'toggles')} ruled out" if names else ""
+        return f"{few(list(dict.fromkeys(names)), 3, 'other toggles')} ruled out" if names else ""
     return stage.answer

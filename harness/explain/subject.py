@@ -120,6 +120,8 @@ def _named(end: str) -> tuple[ToolchainSpec, dict[str, str]]:
 def _own(
     directory: Path, args: Sequence[str], go: Toolchain, cache: Path, say: Say
 ) -> dict[str, Any]:
+    if directory.is_file():
+        raise HarnessError(f"{directory} is a file; name the directory of its package")
     if not directory.is_dir():
         raise HarnessError(
             f"there is no directory {directory}; name that of a package, or MODULE@VERSION"

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from harness.errors import HarnessError
 from harness.golang.toolchains.resolve import Toolchain
+from harness.golang.versions import GoVersion
 from harness.init.budget import runnable, scale_of
 from harness.init.programs import Program, Server
 from harness.init.smoke import try_out
@@ -84,9 +86,13 @@ def look_at_package(
     With arguments, or ``alone``, it is the program in that directory, run with these.
 
     Raises:
-        HarnessError: as of ``draft``.
+        HarnessError: as of ``draft``; the toolchain must be new enough for the module.
     """
-    found = survey(directory, find_modules(directory, go, cache), go, cache)
+    modules = find_modules(directory, go, cache)
+    line = highest(m.go for m in modules)
+    if line is not None and GoVersion.parse(go.version) < GoVersion.parse(f"go{line}"):
+        raise HarnessError(f"go.mod asks for go {line}, newer than {go.version}; name a newer one")
+    found = survey(directory, modules, go, cache)
     if args or alone:
         own = [program for program in found.programs if program.directory in _HERE]
         own = [_with(program, args) for program in own] if args else own

@@ -188,6 +188,8 @@ def test_a_budget_is_kept_and_the_rest_is_done_later(bare: Project) -> None:
         (["./go_fixtures/short"], "name both versions, as --from go1.23.9 --to go1.24.3"),
         (["./nowhere", "--from", "go1.24.3", "--to", "go1.24.3+noswissmap"],
          "there is no directory nowhere"),
+        (["go_fixtures/short/main.go", "--from", "go1.24.3", "--to", "go1.24.3+noswissmap"],
+         "go_fixtures/short/main.go is a file; name the directory of its package"),
         (["./go_fixtures/short", "--from", "go1.24.3", "--to", "1.24"], "write go1.24"),
         (["--from", "go1.24.3", "--to", "go1.24.3+noswismap"], "did you mean"),
         (["./go_fixtures/short", "--from", "go1.24.3", "--to", "go1.24.3"],
@@ -206,3 +208,14 @@ def test_mistakes_end_with_one_message(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(project.root.glob("reports/*-explain-*"))
+
+
+def test_a_module_that_needs_a_newer_go_than_both_versions_says_so(bare: Project) -> None:
+    own = bare.root / "newer"
+    own.mkdir()
+    (own / "go.mod").write_text("module example.com/newer\n\ngo 1.99\n", encoding="utf-8")
+    done = bare.gomatrix("explain", "./newer", "--from", "go1.23.9", "--to", "go1.24.3")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "gomatrix: go.mod asks for go 1.99, newer than go1.24.3; name a newer one\n"
+    )

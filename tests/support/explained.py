@@ -49,9 +49,9 @@ def explanation(hybrids: int = 120) -> Explanation:
         request=Request(subject="./cmd/orders", args=("-selftest",), matrix_text=MATRIX,
                         older=OLDER, newer=NEWER, seed=7),
         headline=f"{changes[0].answer}; the first bad release is go1.24.0, after go1.23.12; "
-        "swissmap, spinbitmutex, aliastypeparams and 8 toggles ruled out; the difference is made "
-        f"by runtime.mallocgcLarge in runtime/malloc.go; {NEWER} with culprit.diff reverted is "
-        f"like {OLDER} again (+0.1 % against {OLDER}, 2 rounds)",
+        "swissmap, spinbitmutex, aliastypeparams and 8 other toggles ruled out; the difference is "
+        f"made by runtime.mallocgcLarge in runtime/malloc.go; {NEWER} with culprit.diff "
+        f"reverted is like {OLDER} again (+0.1 % against {OLDER}, 2 rounds)",
         changes=changes, where=(
             Where(workload="orders", sentence="resident but unseen by the runtime: 97.0 MiB more "
                   "resident memory of the Go heap was never written"),),

@@ -338,7 +338,7 @@ def _published_version(path: str, query: str, go: _Go) -> str:
             return str(go.anywhere("list", "-m", "-json", f"{prefix}@{query}")["Version"])
         except HarnessError as error:
             errors.append(error)
-    raise HarnessError(f"module {path}@{query}: {errors[-1]}")
+    raise HarnessError(f"module {path}@{query}: {errors[0]}")
 
 
 def _download(path: str, version: str, go: _Go, target: Path) -> _Module:
@@ -353,13 +353,13 @@ def _download(path: str, version: str, go: _Go, target: Path) -> _Module:
             errors.append(str(error))
             continue
         if not (Path(facts["Dir"]) / package).is_dir():
-            errors.append(f"module {prefix}@{exact} has no package {path}")
+            errors.insert(0, f"it has no directory {package} in {prefix}@{exact}")
             continue
         copy_writable(Path(facts["Dir"]), target)
         if not (target / "go.mod").exists():
             shutil.copy(facts["GoMod"], target / "go.mod")
         return _Module(path=prefix, version=exact, package=package)
-    raise HarnessError(f"module {path}@{version}: {errors[-1]}")
+    raise HarnessError(f"module {path}@{version}: {errors[0]}")
 
 
 def _prefixes(path: str) -> list[str]:
