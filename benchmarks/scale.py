@@ -3,8 +3,9 @@
     python benchmarks/scale.py [--trials 100000]
 
 Listing 50,000 trials: 1,000 variants, 10 workloads, 5 rounds. ``gomatrix verdict`` of a stored run
-of 100,000 trials with 50 metrics each: 20 variants, 10 workloads, 500 rounds. Exits with 1 when a
-limit is exceeded.
+of 100,000 trials with 50 metrics each: 20 variants, 10 workloads, 500 rounds. The stopping rule's
+look after each round of an unfinished run: 4 variants, 10 workloads, 40 rounds; trials run beside
+it. Exits with 1 when a limit is exceeded.
 """
 
 import argparse
@@ -15,8 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from harness.golang.experiments import Experiments
 from harness.golang.records import ToolchainRecord
@@ -24,18 +27,19 @@ from harness.matrix.load import load
 from harness.metrics.catalogue import CATALOGUE
 from harness.plan.plan import make_plan
 from harness.run.host import Host
-from harness.run.records import Manifest
+from harness.run.records import Manifest, TrialRecord
 from harness.run.store import MANIFEST, TRIALS, write_json
+from harness.session.stopping import Stopping
 
 BIN = Path(sys.executable).parent
 METRICS = 50
-PLAN_SECONDS, VERDICT_SECONDS, VERDICT_BYTES = 2.0, 15.0, 600 << 20
+PLAN_SECONDS, VERDICT_SECONDS, VERDICT_BYTES, LOOK_SECONDS = 2.0, 15.0, 600 << 20, 0.02
 MATRIX = """\
 go: [go1.23.9, go1.24.3]
 env: {GOGC: [%s]}
 question: {baseline: go1.23.9 GOGC=1, candidate: go1.24.3 GOGC=1}
 workloads: [%s]
-trials: %d
+trials: %s
 """
 
 
@@ -50,12 +54,15 @@ def main() -> int:
         directory = Path(scratch) / "run"
         _write_run(directory, trials)
         wall, peak = _verdict(directory)
+        look = _longest_look(Path(scratch) / "unfinished")
     print(f"verdict: {trials:,} trials in {wall:.1f} s   limit {VERDICT_SECONDS}")
     print(f"verdict: {peak >> 20} MiB   limit {VERDICT_BYTES >> 20}")
-    return int(seconds > PLAN_SECONDS or wall > VERDICT_SECONDS or peak > VERDICT_BYTES)
+    print(f"longest look of 95 %: {look * 1000:.1f} ms   limit {LOOK_SECONDS * 1000:.0f}")
+    exceeded = wall > VERDICT_SECONDS or peak > VERDICT_BYTES or look > LOOK_SECONDS
+    return int(seconds > PLAN_SECONDS or exceeded)
 
 
-def _matrix(directory: Path, variants: int, rounds: int) -> Path:
+def _matrix(directory: Path, variants: int, rounds: str) -> Path:
     values = ", ".join(str(number + 1) for number in range(variants // 2))
     workloads = ", ".join(f"{{name: w{number}, package: ./p}}" for number in range(10))
     path = directory / "matrix.yaml"
@@ -64,7 +71,7 @@ def _matrix(directory: Path, variants: int, rounds: int) -> Path:
 
 
 def _plan(directory: Path) -> tuple[float, int]:
-    path = _matrix(directory, 1000, 5)
+    path = _matrix(directory, 1000, "5")
     started = time.perf_counter()
     spec = load(path).spec
     known = {go.name: Experiments(known=(), on=frozenset()) for go in spec.go}
@@ -74,33 +81,57 @@ def _plan(directory: Path) -> tuple[float, int]:
 
 def _write_run(directory: Path, trials: int) -> None:
     """Write a run as if it were measured: 2 % of noise, and 5 % more with the candidate's Go."""
-    spec = load(_matrix(directory.parent, 20, trials // 200)).spec
+    manifest = _manifest(directory.parent, 20, str(trials // 200))
+    directory.mkdir()
+    write_json(directory / MANIFEST, manifest)
+    with (directory / TRIALS).open("w", encoding="utf-8") as stream:
+        for record in _records(manifest, 0.02):
+            stream.write(json.dumps(record) + "\n")
+
+
+def _manifest(directory: Path, variants: int, rounds: str) -> Manifest:
+    spec = load(_matrix(directory, variants, rounds)).spec
     known = {go.name: Experiments(known=(), on=frozenset()) for go in spec.go}
-    plan = make_plan(spec, known, seed=1)
     host = Host(
         id="host", name="host", kernel="", cpu="", cpus=2, memory=1 << 34,
         transparent_hugepages="", swap=0,
     )  # fmt: skip
-    directory.mkdir()
-    manifest = Manifest(
+    return Manifest(
         name="scale", created=datetime.now(UTC), harness="", matrix_path="matrix.yaml",
-        matrix_text="", matrix=spec, plan=plan, builds=(), host=host, lanes=2, command=(),
-        toolchains=tuple(
+        matrix_text="", matrix=spec, plan=make_plan(spec, known, seed=1), builds=(), host=host,
+        lanes=2, command=(), toolchains=tuple(
             ToolchainRecord(name=go.name, version=go.name, provider="", goroot="", sha256=None,
                             digest=go.name, on=()) for go in spec.go),
     )  # fmt: skip
-    write_json(directory / MANIFEST, manifest)
+
+
+def _records(manifest: Manifest, noise: float) -> Iterator[dict[str, Any]]:
     metrics = list(CATALOGUE)[:METRICS]
     chance = random.Random(1)  # noqa: S311 - no secret
-    with (directory / TRIALS).open("w", encoding="utf-8") as stream:
-        for number, trial in enumerate(plan.trials()):
-            size = 1.05 if trial.variant.startswith("go1.24.3") else 1.0
-            record = trial.model_dump() | {
-                "schema": 1, "outcome": "ok", "host": "host", "lane": number % 2,
-                "started": 1.7e9 + number / 2,
-                "metrics": {name: 1e8 * size * chance.gauss(1, 0.02) for name in metrics},
-            }  # fmt: skip
-            stream.write(json.dumps(record) + "\n")
+    for number, trial in enumerate(manifest.plan.trials()):
+        size = 1.05 if trial.variant.startswith("go1.24.3") else 1.0
+        yield trial.model_dump() | {
+            "schema": 1, "outcome": "ok", "host": "host", "lane": number % 2,
+            "started": 1.7e9 + number / 2,
+            "metrics": {name: 1e8 * size * chance.gauss(1, noise) for name in metrics},
+        }  # fmt: skip
+
+
+def _longest_look(directory: Path) -> float:
+    """Seconds of CPU after a round, but for the slowest twentieth of all rounds.
+
+    Noise leaves the workloads open to the last round.
+    """
+    directory.mkdir()
+    manifest = _manifest(directory, 4, "{min: 5, max: 40}")
+    stopping = Stopping(directory, manifest, manifest.plan.trials(), [])
+    looks = []
+    for record in map(TrialRecord.model_validate, _records(manifest, 0.2)):
+        started = time.process_time()
+        stopping.note(record)
+        looks.append(time.process_time() - started)
+    rounds = sorted(looks)[-10 * 40 :]
+    return rounds[len(rounds) * 19 // 20]
 
 
 def _verdict(directory: Path) -> tuple[float, int]:

@@ -141,17 +141,19 @@ def tables(run: Run) -> dict[str, Table]:
     by_workload: dict[str, list[TrialRecord]] = {c.workload: [] for c in run.manifest.plan.cells}
     for trial in run.trials:  # once: a run may have a thousand workloads
         by_workload[trial.workload].append(trial)
-    result = {}
-    for workload, trials in by_workload.items():
-        started: dict[Block, float] = {}
-        cells: dict[str, dict[Block, TrialRecord]] = {}
-        samples = {id(t): found for t in trials if (found := sample_of(t)) is not None}
-        for block, trial in _blocks([trial for trial in trials if id(trial) in samples]):
-            started[block] = min(trial.started, started.get(block, math.inf))
-            cells.setdefault(trial.variant, {})[block] = samples[id(trial)]
-        blocks = tuple(sorted(started, key=lambda b: (started[b], b)))
-        result[workload] = Table(workload, blocks, cells, tuple(trials))
-    return result
+    return {workload: table_of(workload, trials) for workload, trials in by_workload.items()}
+
+
+def table_of(workload: str, trials: Sequence[TrialRecord]) -> Table:
+    """Samples of one workload, whose trials are given."""
+    started: dict[Block, float] = {}
+    cells: dict[str, dict[Block, TrialRecord]] = {}
+    samples = {id(t): found for t in trials if (found := sample_of(t)) is not None}
+    for block, trial in _blocks([trial for trial in trials if id(trial) in samples]):
+        started[block] = min(trial.started, started.get(block, math.inf))
+        cells.setdefault(trial.variant, {})[block] = samples[id(trial)]
+    blocks = tuple(sorted(started, key=lambda b: (started[b], b)))
+    return Table(workload, blocks, cells, tuple(trials))
 
 
 def sample_of(trial: TrialRecord) -> TrialRecord | None:

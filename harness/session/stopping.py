@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
 from harness.plan.plan import Trial
 from harness.run.records import Manifest, TrialRecord
-from harness.run.store import Run
 from harness.session.execute import TEMPORARY, temporary_directory
+
+if TYPE_CHECKING:
+    from harness.analysis.stopping import Looks
 
 _GIVEN_UP_AFTER = 2
 """Trials of a cell, if they are its first ones and all fail in the same way."""
@@ -53,10 +56,12 @@ class Stopping:
         self._left: dict[tuple[str, int], set[str]] = defaultdict(set)
         for trial in self._planned:
             self._left[trial.block].add(trial.id)
-        self._records = list(done)
-        if not self._fixed:  # load what the first look needs before trials run, not beside them
-            import_module("scipy.special")
-            import_module("harness.analysis.stopping")
+        self._of_cell: dict[tuple[str, str], list[TrialRecord]] = defaultdict(list)
+        self._open: dict[tuple[str, int], list[TrialRecord]] = defaultdict(list)
+        """By block: its records, until it is complete and part of the looks."""
+        for record in done:
+            self._keep(record)
+        self._looks = None if self._fixed else _looks(manifest)
         self.unneeded: set[str] = set()
         """Ids of trials that need not run any more."""
 
@@ -73,20 +78,23 @@ class Stopping:
         Returns:
             Trials that will not run because those of their cell fail.
         """
-        self._records.append(record)
-        block = record.block
-        self._left[block].discard(record.id)
+        self._keep(record)
+        self._left[record.block].discard(record.id)
         given_up = self._give_up(record)
-        if not self._left[block] and not self._fixed:
-            self._ask(record)
+        if self._looks is not None and not self._left[record.block]:
+            self._ask(self._looks, record)
         return given_up
+
+    def _keep(self, record: TrialRecord) -> None:
+        self._of_cell[record.workload, record.variant].append(record)
+        self._open[record.block].append(record)
 
     def _give_up(self, record: TrialRecord) -> tuple[Trial, ...]:
         """Leave the rest of a cell whose first trials failed in the same way."""
         if record.ok or record.partial or record.outcome == "lost":
             return ()
         cell = (record.workload, record.variant)
-        first = [r for r in self._records if (r.workload, r.variant) == cell]
+        first = self._of_cell[cell]
         if len(first) < _GIVEN_UP_AFTER or any(r.outcome != record.outcome for r in first):
             return ()
         ran = {r.id for r in first} | self.unneeded
@@ -103,11 +111,10 @@ class Stopping:
         with suppress(OSError, HarnessError):  # then workers run what they have
             (temporary_directory(self._directory) / mark).touch()
 
-    def _ask(self, record: TrialRecord) -> None:
-        from harness.analysis.stopping import undecided  # noqa: PLC0415 - imports numpy and scipy
-
-        waiting = undecided(self._so_far())
-        if record.workload not in waiting:
+    def _ask(self, looks: "Looks", record: TrialRecord) -> None:
+        for block in [block for block in self._open if not self._left[block]]:
+            looks.add(self._open.pop(block))
+        if looks.decided(record.workload):
             self.unneeded |= {t.id for t in self._planned if t.workload == record.workload}
             self._tell(_mark("decided", record.workload))
 
@@ -117,7 +124,10 @@ class Stopping:
         limits = self._manifest.matrix.trials
         return limits.min == limits.max
 
-    def _so_far(self) -> Run:
-        """The run without incomplete rounds."""
-        complete = [r for r in self._records if not self._left[r.block]]
-        return Run(self._directory, self._manifest, tuple(complete))
+
+def _looks(manifest: Manifest) -> "Looks":
+    """Load what the first look needs before trials run, not beside them."""
+    from harness.analysis.stopping import Looks  # noqa: PLC0415 - imports numpy
+
+    import_module("scipy.special")
+    return Looks(manifest)

@@ -1,11 +1,13 @@
 """When a workload is decided, in the controller and in workers that have trials at hand."""
 
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 from synthetic import ORIGIN, make_run
 
 from harness.analysis.conclusion import conclude
+from harness.analysis.stopping import Looks, undecided
 from harness.pytest_plugin.collection import Collection, MatrixItem
 from harness.run.store import Run
 from harness.session.stopping import Stopping, is_decided, is_given_up
@@ -34,6 +36,26 @@ def test_workers_learn_which_workload_is_decided(tmp_path: Path) -> None:
             stopping.note(record)
     assert is_decided(tmp_path, "clear")
     assert not is_decided(tmp_path, "doubtful")
+
+
+def test_looks_one_after_another_see_what_one_look_at_everything_sees(tmp_path: Path) -> None:
+    matrix = MATRIX | {
+        "workloads": [{"name": name, "package": "./large"} for name in ("clear", "doubtful", "c")],
+        "trials": {"min": 3, "max": 9, "seed": 1},
+    }
+    run = make_run(measure, matrix, path=tmp_path)
+    looks, decided = Looks(run.manifest), []
+    blocks = [list(trials) for _, trials in groupby(run.trials, lambda trial: trial.block)]
+    for number, block in enumerate(blocks, 1):
+        looks.add(block)
+        seen = tuple(trial for trials in blocks[:number] for trial in trials)
+        waiting = undecided(Run(tmp_path, run.manifest, seen))
+        names = {w.name for w in run.manifest.matrix.workloads}
+        assert {name for name in names if not looks.decided(name)} == waiting
+        decided.append(len(names - waiting))
+    assert decided[0] == 0
+    assert decided[-1] == 3  # no more rounds than these
+    assert sum(0 < count < 3 for count in decided) > 0
 
 
 def test_a_worker_leaves_out_what_is_not_needed_any_more() -> None:
