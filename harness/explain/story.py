@@ -56,7 +56,7 @@ class Part(Frozen):
 def title(known: Explanation) -> str:
     """What was measured, as the command line names it; or else the workloads' names."""
     names = list(dict.fromkeys(change.workload for change in known.changes))
-    unnamed = known.request.subject in ("matrix.yaml", ".") and names
+    unnamed = known.request.subject in ("matrix.yaml", ".", "./") and names
     return ", ".join(names) if unnamed else known.request.subject
 
 

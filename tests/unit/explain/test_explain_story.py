@@ -22,7 +22,7 @@ def test_a_row_has_both_values_the_change_and_its_cause() -> None:
     assert row.decision == "the same cause"
 
 
-@pytest.mark.parametrize("subject", ["matrix.yaml", "."])
+@pytest.mark.parametrize("subject", ["matrix.yaml", ".", "./"])
 def test_what_has_no_name_of_its_own_is_called_by_its_workloads(subject: str) -> None:
     known = explanation()
     assert title(known) == "./cmd/orders"
