@@ -126,7 +126,9 @@ def _own(
         raise HarnessError(
             f"there is no directory {directory}; name that of a package, or MODULE@VERSION"
         )
-    draft = _draft(look_at_package(directory, args, go, cache, say), args, str(directory))
+    draft = _draft(
+        look_at_package(directory, args, go, cache, say), args, f"{directory}, tried with {go.name}"
+    )
     for entry in draft["workloads"]:
         place = entry.get("benchmark") or entry
         package = Path(directory, place["package"])
@@ -142,7 +144,7 @@ def _published(
     name = next(part for part in reversed(path) if not re.fullmatch(r"v\d+", part))
     source = locate(WorkloadSpec(name=name, module=module), Path(), go, cache)
     found = look_at_package(source.directory, args, go, cache, say, alone=True)
-    draft = _draft(found, args, module)
+    draft = _draft(found, args, f"{module}, tried with {go.name}")
     own = {k: v for k, v in draft["workloads"][0].items() if k not in ("name", "package")}
     return draft | {"workloads": [{"name": name, "module": module, **own}]}
 

@@ -219,3 +219,15 @@ def test_a_module_that_needs_a_newer_go_than_both_versions_says_so(bare: Project
     assert done.stderr == (
         "gomatrix: go.mod asks for go 1.99, newer than go1.24.3; name a newer one\n"
     )
+
+
+def test_a_program_that_fails_is_refused_with_the_version_that_it_was_tried_with(
+    bare: Project,
+) -> None:
+    own = bare.root / "failing"
+    own.mkdir()
+    (own / "go.mod").write_text("module example.com/failing\n\ngo 1.21\n", encoding="utf-8")
+    (own / "main.go").write_text('package main\n\nfunc main() { panic("no") }\n', encoding="utf-8")
+    done = bare.gomatrix("explain", "./failing", "--from", "go1.23.9", "--to", "go1.24.3")
+    assert done.returncode == 2
+    assert "gomatrix: failing, tried with go1.24.3: it ended with status 2: panic" in done.stderr
