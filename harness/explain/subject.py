@@ -126,9 +126,8 @@ def _own(
         raise HarnessError(
             f"there is no directory {directory}; name that of a package, or MODULE@VERSION"
         )
-    draft = _draft(
-        look_at_package(directory, args, go, cache, say), args, f"{directory}, tried with {go.name}"
-    )
+    found = look_at_package(directory, args, go, cache, say, here=Path())
+    draft = _draft(found, args, f"{directory}, tried with {go.name}")
     for entry in draft["workloads"]:
         place = entry.get("benchmark") or entry
         package = Path(directory, place["package"])
@@ -143,7 +142,7 @@ def _published(
     path = module.partition("@")[0].split("/")
     name = next(part for part in reversed(path) if not re.fullmatch(r"v\d+", part))
     source = locate(WorkloadSpec(name=name, module=module), Path(), go, cache)
-    found = look_at_package(source.directory, args, go, cache, say, alone=True)
+    found = look_at_package(source.directory, args, go, cache, say, alone=True, here=Path())
     draft = _draft(found, args, f"{module}, tried with {go.name}")
     own = {k: v for k, v in draft["workloads"][0].items() if k not in ("name", "package")}
     return draft | {"workloads": [{"name": name, "module": module, **own}]}
@@ -151,9 +150,9 @@ def _published(
 
 def _draft(found: Survey, args: Sequence[str], what: str) -> dict[str, Any]:
     """What a drafted matrix says of all that runs as it is."""
-    if args:  # whoever gives arguments knows what the program does with them
+    if args:  # whoever gives arguments knows what the program does with them, unless it fails
         known = {"reason": None, "needs_arguments": False, "endless": False}
-        sure = [program.model_copy(update=known) for program in found.programs]
+        sure = [p if p.failed else p.model_copy(update=known) for p in found.programs]
         found = Survey(programs=tuple(sure), benchmarks=())
     versions = Versions(baseline="go1.21.0", candidate="go1.22.0")  # a draft needs some
     draft: dict[str, Any] = Document.of(Path(MATRIX), matrix_text(found, versions)).data()

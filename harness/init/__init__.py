@@ -79,11 +79,12 @@ def usual_version(directory: Path, cache: Path, say: Callable[[str], None]) -> s
 
 def look_at_package(
     directory: Path, args: Sequence[str], go: Toolchain, cache: Path, say: Callable[[str], None], *,
-    alone: bool = False,
+    alone: bool = False, here: Path,
 ) -> Survey:  # fmt: skip
     """What there is to measure in a directory of a Go module, tried with a toolchain.
 
-    With arguments, or ``alone``, it is the program in that directory, run with these.
+    With arguments, or ``alone``, it is the program in that directory, run with these. ``here`` is
+    where the matrix is.
 
     Raises:
         HarnessError: as of ``draft``; the toolchain must be new enough for the module.
@@ -97,7 +98,7 @@ def look_at_package(
         own = [program for program in found.programs if program.directory in _HERE]
         own = [_with(program, args) for program in own] if args else own
         found = Survey(programs=tuple(own), benchmarks=())
-    return try_out(found, directory, go, cache, say)
+    return try_out(found, directory, go, cache, say, here=here, as_asked=bool(args))
 
 
 def _with(program: Program, args: Sequence[str]) -> Program:

@@ -6,6 +6,7 @@ Pure functions.
 import re
 from collections.abc import Sequence
 from itertools import chain, pairwise
+from pathlib import Path
 
 from harness.init.observe import Seen
 from harness.init.programs import Program, Server
@@ -21,6 +22,8 @@ _UNKNOWN = re.compile(
     r"unrecognized (?:\w+ )?(?:flag|option|argument)|no such flag|invalid (?:flag|option)",
     re.IGNORECASE,
 )
+_MISSING = re.compile(r"\bopen ([^\s:]+): no such file or directory")
+"""What the ``os`` package says of a file that is not there."""
 _USAGE = re.compile(
     r"^\s*(?:usage|available commands|commands)\b.*(?:(?<=:)\n\s*\S.*)?",
     re.IGNORECASE | re.MULTILINE,
@@ -28,6 +31,10 @@ _USAGE = re.compile(
 _SERVING = ("serve", "server", "run", "start", "daemon", "up")
 """Commands of programs that do their work only when told to, the most telling first."""
 _HTTP_ERROR = 400
+_ELSEWHERE = (
+    "; it runs in an empty directory: name files as {here}/FILE, or list them under files: in a "
+    "matrix.yaml"
+)
 
 
 class Attempt(Frozen):
@@ -35,6 +42,8 @@ class Attempt(Frozen):
 
     args: tuple[str, ...] = ()
     env: dict[str, str] = {}
+    files: tuple[str, ...] = ()
+    """What it finds in its directory, relative to the matrix file."""
 
 
 def first_attempt(program: Program) -> Attempt:
@@ -59,13 +68,27 @@ def next_attempt(seen: Seen, tried: Sequence[Attempt]) -> Attempt | None:
     return None
 
 
+def wanted(seen: Seen, attempt: Attempt) -> list[str]:
+    """What a program that failed may have missed in its directory, which was empty.
+
+    That is what it says that it could not open, and each argument and value of a flag; of a path
+    its first part. What has a place of its own (``/etc/hosts``, ``../data``) is not among them.
+    """
+    if not seen.exit:
+        return []
+    said = [*_MISSING.findall(seen.log), *(word.rpartition("=")[2] for word in attempt.args)]
+    first = [Path(name).parts[:1] for name in said if not name.startswith(("-", "~"))]
+    return list(dict.fromkeys(part[0] for part in first if part and part[0] not in ("/", "..")))
+
+
 def conclude(program: Program, attempt: Attempt, seen: Seen, port: int) -> Program:
     """The program as it is to be run; ``port`` stood for ``{port}`` in the attempt."""
     if seen.ports:
         return _served(program, attempt, seen, port)
     reason = _reason(seen)
     tried = {"server": None, "args": attempt.args, "needs_arguments": False, "endless": False}
-    return program.model_copy(update=tried | {"reason": reason})
+    learnt = {"reason": reason, "files": attempt.files, "failed": bool(seen.exit)}
+    return program.model_copy(update=tried | learnt)
 
 
 def paths_of(program: Program) -> tuple[str, ...]:
@@ -97,7 +120,7 @@ def _served(program: Program, attempt: Attempt, seen: Seen, port: int) -> Progra
         fixed_port=None if own else str(seen.ports[0]), answers=bool(good),
     )  # fmt: skip
     tried = {"server": server, "needs_arguments": False, "endless": False, "reason": None}
-    return program.model_copy(update=tried)
+    return program.model_copy(update=tried | {"files": attempt.files})
 
 
 def _reason(seen: Seen) -> str | None:
@@ -111,13 +134,16 @@ def _reason(seen: Seen) -> str | None:
         return "it reads its standard input; write stdin: with a text or {file: PATH}"
     if seen.exit is None:
         return f"it waits for something, though it is no server{told}"
+    unknown = seen.exit and next((s for s in seen.log.splitlines() if _UNKNOWN.search(s)), None)
+    if unknown:
+        return f"it ended with status {seen.exit}: {unknown.strip()[:120]}"
     idle = seen.cpu < _CPU and seen.peak < _PEAK
     if usage and (seen.exit or seen.cpu < _CPU):
         words = " ".join(usage[0].split())[:120]
         return f"it only tells how to use it ({words}); give it arguments"
     if seen.exit:
         how = "a signal ended it" if seen.exit < 0 else f"it ended with status {seen.exit}"
-        return f"{how}{told}"
+        return f"{how}{told}{_ELSEWHERE if _MISSING.search(seen.log) else ''}"
     if idle:
         return f"it ended at once, without work ({1e3 * seen.cpu:.0f} ms of CPU){told}"
     return None

@@ -58,7 +58,7 @@ def observe(
     given, kept_open = os.pipe()
     with tempfile.TemporaryFile() as output:
         job = Job(
-            path=binary, args=(binary.name, *args), directory=directory,
+            path=binary, args=(str(binary), *args), directory=directory,
             env=tuple(f"{name}={value}" for name, value in environment.items()),
         )  # fmt: skip
         try:
@@ -70,7 +70,8 @@ def observe(
             os.close(given)
             os.close(kept_open)
         output.seek(max(0, output.seek(0, os.SEEK_END) - LOG_TAIL))
-        return seen.model_copy(update={"log": output.read().decode("utf-8", "replace")})
+        log = output.read().decode("utf-8", "replace").replace(str(binary), binary.name)
+        return seen.model_copy(update={"log": log})
 
 
 def _watch(

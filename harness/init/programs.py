@@ -62,11 +62,15 @@ class Program(Frozen):
     server: Server | None = None
     args: tuple[str, ...] = ()
     """With which it was seen to do its work, where it does not serve."""
+    files: tuple[str, ...] = ()
+    """What it was seen to need in its directory, relative to the matrix file."""
     needs_arguments: bool = False
     endless: bool = False
     """Whether it seems to wait until it is stopped, though it does not serve."""
     reason: str | None = None
     """Why it does not run as it is, where it was tried."""
+    failed: bool = False
+    """Whether it ended with an error, where it was tried."""
     build: float | None = None
     """Seconds that its build took with the newest Go, where it was tried."""
     trial: float | None = None

@@ -1,7 +1,7 @@
 """Try what was found: build each program once, run it for some seconds, and learn from it."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from harness.golang.builds.build import build_all
@@ -17,12 +17,14 @@ from harness.init.attempts import (
     next_attempt,
     paths_of,
     telling_line,
+    wanted,
 )
 from harness.init.observe import Seen, observe
 from harness.init.programs import Program
 from harness.init.survey import Benchmarks, Survey
 from harness.matrix.models import BenchmarkSpec, BuildSpec, WorkloadSpec
 from harness.session.manifest import build_helper
+from harness.trial.inputs import prepare
 from harness.trial.placeholders import fill, free_ports, values
 from harness.trial.request import TrialRequest
 
@@ -40,17 +42,24 @@ _ATTEMPTS = 4
 Say = Callable[[str], None]
 
 
-def try_out(found: Survey, directory: Path, go: Toolchain, cache: Path, say: Say) -> Survey:
+def try_out(
+    found: Survey, directory: Path, go: Toolchain, cache: Path, say: Say, *,
+    here: Path | None = None, as_asked: bool = False,
+) -> Survey:  # fmt: skip
     """What was found, as it was seen to run; with the reason for what did not.
 
     Args:
         found: what the source says.
-        directory: where ``matrix.yaml`` will be.
+        directory: what the places of programs and benchmarks are relative to.
         go: the newest toolchain that the drafted matrix compares.
         cache: the harness's cache directory.
         say: told what is tried, a line each.
+        here: where ``matrix.yaml`` will be; by default that directory.
+        as_asked: whether programs are tried with the arguments that they have alone.
     """
-    tester = _Tester(directory, go, cache, build_helper("supervisor", go, cache, probed=True), say)
+    supervisor = build_helper("supervisor", go, cache, probed=True)
+    places = directory, (here or directory).resolve()
+    tester = _Tester(places, go, cache, supervisor, say, as_asked=as_asked)
     programs = [*map(tester.program, found.programs[:_MOST]), *found.programs[_MOST:]]
     benchmarks = [*map(tester.benchmarks, found.benchmarks[:_MOST]), *found.benchmarks[_MOST:]]
     return Survey(programs=tuple(programs), benchmarks=tuple(benchmarks))
@@ -58,9 +67,11 @@ def try_out(found: Survey, directory: Path, go: Toolchain, cache: Path, say: Say
 
 class _Tester:
     def __init__(
-        self, directory: Path, go: Toolchain, cache: Path, supervisor: Path, say: Say
-    ) -> None:
-        self._directory = directory
+        self, places: tuple[Path, Path], go: Toolchain, cache: Path, supervisor: Path, say: Say, *,
+        as_asked: bool,
+    ) -> None:  # fmt: skip
+        self._directory, self._here = places
+        self._as_asked = as_asked
         self._go = go
         self._cache = cache
         self._supervisor = supervisor
@@ -81,10 +92,25 @@ class _Tester:
         while attempt is not None and len(tried) < _ATTEMPTS:
             tried.append(attempt)
             seen, port = self._run(workload, record, attempt, paths_of(program))
-            attempt = next_attempt(seen, tried)
+            attempt = self._next(program, seen, tried)
         concluded = conclude(program, tried[-1], seen, port)
         trial = _SERVED if concluded.server else seen.seconds if seen.exit is not None else None
         return concluded.model_copy(update={"build": self._took(request), "trial": _with(trial)})
+
+    def _next(self, program: Program, seen: Seen, tried: Sequence[Attempt]) -> Attempt | None:
+        """Another way to run a program: with files that are beside it, or with other arguments."""
+        last = tried[-1]
+        named = {Path(said).name for said in last.files}
+        places = [self._here, self._directory.resolve() / program.directory]
+        found = [
+            str(path.relative_to(self._here))
+            for name in wanted(seen, last) if name not in named
+            for path in [place / name for place in places if (place / name).exists()][:1]
+            if path.is_relative_to(self._here)
+        ]  # fmt: skip
+        if found:
+            return last.model_copy(update={"files": (*last.files, *found)})
+        return None if self._as_asked else next_attempt(seen, tried)
 
     def benchmarks(self, found: Benchmarks) -> Benchmarks:
         """The benchmarks, with the reason where one iteration of each does not end well."""
@@ -132,14 +158,17 @@ class _Tester:
     ) -> tuple[Seen, int]:
         """Run a program; what was seen, and the port that it was told."""
         ports = free_ports(["http"])
+        workload = workload.model_copy(update={"files": list(attempt.files)})
         with tempfile.TemporaryDirectory() as scratch:
             directory = Path(scratch) / "trial"
             directory.mkdir()
             request = TrialRequest(
                 supervisor=self._supervisor, workload=workload, build=record, env=attempt.env,
-                directory=directory, here=self._directory,
+                directory=directory, here=self._here,
             )  # fmt: skip
-            told: Mapping[str, str] = values(ports, directory, self._directory)
+            told: Mapping[str, str] = values(ports, directory, self._here)
+            if problem := prepare(request, told):
+                return Seen(exit=1, seconds=0.0, log=problem), ports["http"]
             seen = observe(
                 self._supervisor, Path(record.binary),
                 [fill(word, told) for word in (*attempt.args, *request.args)],

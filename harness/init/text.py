@@ -118,6 +118,8 @@ def _entry(workload: Workload) -> Iterator[str]:
     yield f"  package: {_scalar(workload.directory)}"
     if workload.doubt:
         yield f"  # {_comment(workload.doubt)}"
+    if workload.files:
+        yield f"  files: {_json(list(workload.files))} # copied to where each trial runs"
     if workload.server is not None:
         yield from _server_entry(workload.server)
     else:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 from projects import Project
 from waiting import wait_until
@@ -23,6 +24,30 @@ pytestmark = pytest.mark.toolchain
 SETTING = ("explain", "./go_fixtures/livemap", "--from", "go1.24.3+noswissmap", "--to", "go1.24.3",
            "--seed", "3")  # fmt: skip
 PROGRAM = ("--", "-entries=100000")
+READING = """\
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+)
+
+func main() {
+	if len(os.Args) == 1 {
+		return
+	}
+	for _, name := range []string{os.Args[1], "data/rows.txt"} {
+		if _, err := os.Open(name); err != nil {
+			fmt.Println(err)
+			os.Exit(3)
+		}
+	}
+	if err := exec.Command(os.Args[0]).Run(); err != nil {
+		panic(err)
+	}
+}
+"""
 
 
 @pytest.fixture
@@ -219,6 +244,27 @@ def test_a_module_that_needs_a_newer_go_than_both_versions_says_so(bare: Project
     assert done.stderr == (
         "gomatrix: go.mod asks for go 1.99, newer than go1.24.3; name a newer one\n"
     )
+
+
+def test_a_program_finds_the_files_beside_it_and_itself(bare: Project) -> None:
+    own = bare.root / "reading"
+    (own / "data").mkdir(parents=True)
+    (own / "data" / "rows.txt").write_text("a row\n", encoding="utf-8")
+    (bare.root / "more.txt").write_text("more\n", encoding="utf-8")
+    (own / "go.mod").write_text("module example.com/reading\n\ngo 1.21\n", encoding="utf-8")
+    (own / "main.go").write_text(READING, encoding="utf-8")
+    arguments = ("--from", "go1.24.3+noswissmap", "--to", "go1.24.3", "--within", "1ms")
+    done = bare.gomatrix("explain", "./reading", *arguments, "--", "more.txt")
+    assert done.returncode == 1, done.stderr
+    workload = yaml.safe_load(_found(bare).request.matrix_text)["workloads"][0]
+    assert workload["args"] == ["more.txt"]
+    assert workload["files"] == ["more.txt", "reading/data"]
+
+
+def test_a_flag_that_a_program_does_not_know_is_not_left_out(bare: Project) -> None:
+    done = bare.gomatrix(*SETTING, "--", "-entriez=100000")
+    assert done.returncode == 2
+    assert "status 2: flag provided but not defined: -entriez;" in done.stderr
 
 
 def test_a_program_that_fails_is_refused_with_the_version_that_it_was_tried_with(

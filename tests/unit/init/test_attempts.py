@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from harness.init.attempts import Attempt, conclude, first_attempt, next_attempt, paths_of
+from harness.init.attempts import (
+    Attempt,
+    conclude,
+    first_attempt,
+    next_attempt,
+    paths_of,
+    wanted,
+)
 from harness.init.observe import Seen
 from harness.init.programs import Program, Server
 
@@ -58,6 +65,29 @@ def test_what_is_said_leads_to_another_attempt(
     assert next_attempt(seen(**what), tried) == expected
 
 
+@pytest.mark.parametrize(
+    ("what", "args", "expected"),
+    [
+        ({"exit": 1, "log": "x: open data/a.txt: no such file or directory"}, (), ["data"]),
+        ({"exit": 2, "log": "panic: open ./b: no such file or directory"}, ("a",), ["b", "a"]),
+        ({"exit": 1}, ("-v", "-in=c/d.txt", "e", "c/f"), ["c", "e"]),
+        ({"exit": 1, "log": "open /etc/x: no such file or directory"}, ("../g", "~/h", "."), []),
+        ({"exit": 0, "log": "open a: no such file or directory"}, ("a",), []),
+        ({"log": "open a: no such file or directory"}, ("a",), []),
+    ],
+)
+def test_what_a_program_that_failed_may_have_missed(
+    what: dict[str, Any], args: tuple[str, ...], expected: list[str]
+) -> None:
+    assert wanted(seen(**what), Attempt(args=args)) == expected
+
+
+def test_files_and_failure_are_kept() -> None:
+    found = conclude(program(), Attempt(files=("a",)), seen(exit=1), 4000)
+    assert (found.files, found.failed) == (("a",), True)
+    assert conclude(program(), Attempt(files=("a",)), seen(ports=(80,)), 80).files == ("a",)
+
+
 def test_a_server_is_served_as_it_was_seen() -> None:
     guess = program(Server(args=FLAG.args, ready="/healthz", path="/orders"), endless=True)
     good = conclude(guess, FLAG, seen(ports=(9, 4000), answers={"/healthz": 200, "/": 404}), 4000)
@@ -81,6 +111,11 @@ def test_a_server_is_served_as_it_was_seen() -> None:
         ({"exit": 0, "cpu": 0.004}, "it ended at once, without work (4 ms of CPU)"),
         ({"exit": 3, "cpu": 2.0, "log": "a\nno luck\n\n"}, "it ended with status 3: no luck"),
         ({"exit": 2, "log": "panic: oh\n\ngoroutine 1"}, "it ended with status 2: panic: oh"),
+        ({"exit": 1, "log": "open a: no such file or directory"},
+         ("it ended with status 1: open a: no such file or directory; it runs in an empty "
+         "directory: name files as {here}/FILE, or list them under files: in a matrix.yaml")),
+        ({"exit": 2, "log": "flag provided but not defined: -x\nUsage of p:\n  -y int\n"},
+         "it ended with status 2: flag provided but not defined: -x"),
         ({"exit": -1}, "a signal ended it"),
         ({"exit": 1, "log": "--- FAIL: BenchmarkX\n    x_test.go:3: no luck\nok: 1\nFAIL\n"},
          "it ended with status 1: x_test.go:3: no luck"),
