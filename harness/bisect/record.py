@@ -9,6 +9,8 @@ from harness.bisect.points import Finding
 from harness.models import Frozen
 
 RECORD = "bisect.json"
+INTERRUPTED = "the time was up"
+"""Why a stage was stopped that tells what was known by then."""
 
 StageKind = Literal[
     "ends", "survey", "releases", "revisions", "requirements", "toggles", "sites", "source",

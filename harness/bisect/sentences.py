@@ -12,6 +12,7 @@ from harness.metrics.words import both
 from harness.report import wording
 from harness.text.words import LARGE_RATIO, amount, ends, listed, percent, span, times
 
+NOT_ALL_TOLD = "not all toggles are told apart yet"
 _REASON_LINES = 6
 
 

@@ -1,6 +1,7 @@
 """The stages of a bisection: ends, survey, releases, toggles, sites, source, commits."""
 
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ from harness.bisect.points import Effect, Finding, Point, Span, State, point_of
 from harness.bisect.prepare import Setup
 from harness.bisect.program.requirements import Blamed, screen_requirements
 from harness.bisect.program.revisions import Found, search_revisions
-from harness.bisect.record import Bisection, Stage, StageKind, Step
+from harness.bisect.record import INTERRUPTED, Bisection, Stage, StageKind, Step
 from harness.bisect.releases import between, first_of_each_minor, search_releases
 from harness.bisect.sites.search import narrow_toggles
 from harness.bisect.source.search import search_source
-from harness.bisect.toggles import Toggled, screen_toggles
+from harness.bisect.toggles import Toggled, Toggles
 from harness.errors import HarnessError
 from harness.golang.toolchains.releases import ask_providers, at_hand, every_release
 from harness.golang.toolchains.resolve import parse_toolchain, resolve
@@ -40,6 +41,8 @@ class Descent:
     """What screening the requirements between them told."""
     toggled: Toggled | None = None
     """What screening the toggles told; ``None`` before it, and where there are none."""
+    _screening: Toggles | None = None
+    """The toggles while they are screened."""
     _classifiers: dict[tuple[str, str], Classifier] = field(default_factory=dict)
     """By the names of the good and the bad point."""
 
@@ -196,16 +199,31 @@ class Descent:
     def _toggles(self) -> Iterator[Stage]:
         """Of all by which both points differ, and of what the matrix asks about: what matters."""
         effect = self._told_apart(self.span).effect
-        self.toggled = found = screen_toggles(self.span, self.setup, effect)
-        if found is None:
+        screening = Toggles(self.span, self.setup, effect)
+        if not screening.plan.suspects:
             return
+        self._screening = screening
+        self.toggled = screening.run()
+        self._screening = None
+        yield self._of_toggles(self.toggled)
+
+    def under_way(self) -> Stage | None:
+        """The stage that was interrupted, with what it has told by then, if it tells anything."""
+        if self._screening is None:
+            return None
+        with suppress(HarnessError):
+            return self._of_toggles(self._screening.so_far(), stopped=INTERRUPTED)
+        return None
+
+    def _of_toggles(self, found: Toggled, stopped: str | None = None) -> Stage:
         excluded = found.explanation.screening and found.explanation.screening.excluded
-        yield self._stage(
+        return self._stage(
             "toggles",
             found.findings,
-            found.explanation.attribution.sentence,
+            sentences.NOT_ALL_TOLD if stopped else found.explanation.attribution.sentence,
             suspects=found.explanation.suspects,
             confirmed=(f"excluded of what is ruled out: {excluded}",) if excluded else (),
+            stopped=stopped,
         )
 
     def _sites(self) -> Iterator[Stage]:

@@ -9,7 +9,7 @@ from harness.analysis.attribution import Explanation
 from harness.analysis.comparisons import compare_primary
 from harness.analysis.models import Comparison, ScreeningStep
 from harness.analysis.samples import tables
-from harness.analysis.screened import screened
+from harness.analysis.screened import Screened, screened
 from harness.analysis.screening.models import Ask, Culprit, Decision
 from harness.analysis.screening_verdicts import attribute_screened
 from harness.bisect.compare import EndsEffect
@@ -63,20 +63,15 @@ class Toggled:
     """
 
 
-def screen_toggles(span: Span, setup: Setup, effect: EndsEffect) -> Toggled | None:
-    """Screen what differs between two points, and what the matrix asks about; ``None`` if nothing.
-
-    Raises:
-        HarnessError: a suspect of the matrix names what no toolchain has.
-    """
-    screening = _Toggles(span, setup, effect)
-    return screening.run() if screening.plan.suspects else None
-
-
-class _Toggles:
-    """The toggles between two points, under way."""
+class Toggles:
+    """The toggles between two points, and those that the matrix asks about, under way."""
 
     def __init__(self, span: Span, setup: Setup, effect: EndsEffect) -> None:
+        """Find out which there are.
+
+        Raises:
+            HarnessError: a suspect of the matrix names what no toolchain has.
+        """
         self._span, self._runner = span, setup.runner
         self._effect, self._say = effect, setup.say
         points = (span.older, span.newer)
@@ -107,9 +102,16 @@ class _Toggles:
         """Measure until the search is at its end."""
         self._sets.begin()
         comparison = self._comparison()
-        found = self._sets.finish(
-            lambda: screened(self._run, comparison, self._question.limit), self._progress
-        )
+        return self._told(self._sets.finish(lambda: self._look(comparison), self._progress))
+
+    def so_far(self) -> Toggled:
+        """What an unfinished search has told."""
+        return self._told(self._look(self._comparison()))
+
+    def _look(self, comparison: Comparison) -> Screened:
+        return screened(self._run, comparison, self._question.limit)
+
+    def _told(self, found: Screened) -> Toggled:
         run = self._run
         table = tables(run)[self._workload]
         explanation = attribute_screened(

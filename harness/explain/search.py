@@ -168,15 +168,21 @@ class Search:
         self.causes.append(
             Cause(workload=change.workload, metric=change.metric, bisection=descent.record)
         )
-        for stage in descent.run():
-            descent.stages.append(stage)
-            self._update(descent.record)
-            self._note(setup)
-            if stage.kind == "ends" and not descent.changed:
-                return
-            self.doing = f"following {what}, after the step {stage.title!r}"
-            if stage.kind != "ends":
-                yield f"{stage.title}: {stage.answer}"
+        try:
+            for stage in descent.run():
+                descent.stages.append(stage)
+                self._update(descent.record)
+                self._note(setup)
+                if stage.kind == "ends" and not descent.changed:
+                    return
+                self.doing = f"following {what}, after the step {stage.title!r}"
+                if stage.kind != "ends":
+                    yield f"{stage.title}: {stage.answer}"
+        except OutOfTime:
+            if begun := descent.under_way():
+                descent.stages.append(begun)
+                self._update(descent.record)
+            raise
         yield from self._check(descent)
         self._note(setup)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from harness.bisect.page import interval_of
-from harness.bisect.record import Bisection, Stage, StageKind
+from harness.bisect.record import INTERRUPTED, Bisection, Stage, StageKind
 from harness.bisect.sentences import against
 from harness.explain.record import Cause, Change, Explanation
 from harness.metrics import words
@@ -113,9 +113,9 @@ def _left(known: Explanation) -> str:
     """The steps of the last cause that may still come; empty where no change is followed."""
     if not known.causes:
         return ""
-    done = {stage.kind for stage in known.causes[-1].bisection.stages}
-    last = max((n for n, kind in enumerate(_STEPS) if kind in done), default=-1)
-    titles = [_TITLES[kind] for kind in _STEPS[last + 1 :]]
+    done = {stage.kind: stage.stopped != INTERRUPTED for stage in known.causes[-1].bisection.stages}
+    first = max((n + done[kind] for n, kind in enumerate(_STEPS) if kind in done), default=0)
+    titles = [_TITLES[kind] for kind in _STEPS[first:]]
     return f"what may still come: {listed([title.lower() for title in (*titles, 'The cure')])}"
 
 

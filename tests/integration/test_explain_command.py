@@ -16,7 +16,10 @@ from projects import Project
 from waiting import wait_until
 
 from harness.cli.schema import json_schema
+from harness.explain.budget import OutOfTime
+from harness.explain.prepare import Arguments, begin
 from harness.explain.record import Explanation
+from harness.explain.run import explain
 from harness.run.store import Run, read_trials
 
 pytestmark = pytest.mark.toolchain
@@ -205,6 +208,35 @@ def test_a_budget_is_kept_and_the_rest_is_done_later(bare: Project) -> None:
     again = bare.gomatrix(*SETTING, "--resume", str(bare.latest), *PROGRAM)
     assert again.returncode == 0, again.stderr
     assert _found(bare).finished
+
+
+def test_a_screening_that_is_cut_off_tells_what_it_knew(
+    bare: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bare.root)
+    arguments = Arguments(
+        subject="./go_fixtures/livemap", args=("-entries=100000",), newer="go1.24.3", seed=3,
+        older="go1.24.3+noaliastypeparams,nospinbitmutex,noswissmap",
+    )  # fmt: skip
+    told: list[str] = []
+
+    def say(line: str) -> None:  # the alarm, at a known place
+        told.append(line)
+        if sum("toggles turned back, round" in line for line in told) > 2:
+            raise OutOfTime
+
+    found = explain(begin(arguments, reports=bare.root / "reports", command=(), say=say), None)
+    assert found.out_of_time
+    (cause,) = found.causes
+    stage = cause.bisection.stages[-1]
+    assert (stage.kind, stage.stopped) == ("toggles", "the time was up")
+    assert {name for s in stage.suspects for name in s.toggles} <= {
+        "aliastypeparams", "spinbitmutex", "swissmap"
+    }  # fmt: skip
+    assert stage.suspects
+    page = (bare.latest / "report.html").read_text(encoding="utf-8")
+    assert "Stopped there: the time was up" in page
+    assert "What may still come: what can be turned on and off" in page
 
 
 @pytest.mark.parametrize(
