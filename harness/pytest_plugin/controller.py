@@ -60,6 +60,8 @@ class Controller:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
         self._session = session
         config = self._config
+        # in workers, a mistake in -k or -m would end them without a word
+        config.pluginmanager.get_plugin("mark").pytest_collection_modifyitems([], config)
         for path in self._files:
             with user_errors():
                 self.runs[path.resolve()] = Invocation.open(
