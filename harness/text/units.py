@@ -40,9 +40,13 @@ def parse_seconds(value: object) -> object:
 
 
 def parse_fraction(value: object) -> object:
-    """A share, as ``5%`` or ``0.05``."""
-    what = "a share; write it as 5% or 0.05"
-    return _scaled(value, _SHARES, what) if isinstance(value, str) else value
+    """A share, as ``5%`` or ``0.05``; a plain number above 1 would hardly be meant so."""
+    if not isinstance(value, str):
+        return value
+    share = _scaled(value, _SHARES, "a share; write it as 5% or 0.05")
+    if share > 1 and not value.endswith("%"):
+        raise ValueError(f"{value!r} would be {share * 100:g} %; write it as {value}%")
+    return share
 
 
 def split_margin(value: str) -> tuple[str, str | None]:
