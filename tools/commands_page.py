@@ -11,8 +11,9 @@ _PAGE = """\
 
 Made from the commands' own help by `tools/reference.py`.
 
-Mistakes end a command with one message and exit status 2. `NO_COLOR` turns colours off. Commands
-whose output scripts may read have `--json`. For shell completion see `gomatrix completion`.
+Mistakes end a command with one message and exit status 2 or above. `NO_COLOR` turns colours off.
+Commands whose output scripts may read have `--json`. For shell completion see
+`gomatrix completion`.
 
 {sections}"""
 

@@ -51,8 +51,9 @@ def _why_not(
     cells = {c.variant: c for c in verdict.cells if c.workload == workload}
     sampled = {v for v in chosen & cells.keys() if cells[v].status in ("measured", "partial")}
     if not sampled:
-        said = dict.fromkeys(cells[v].reason or "" for v in sorted(chosen & cells.keys()))
-        return f"{workload}: no trial ended well ({'; '.join(said)})"
+        known = sorted(chosen & cells.keys())
+        said = "; ".join(dict.fromkeys(why for v in known if (why := cells[v].reason)))
+        return f"{workload}: no trial ended well" + (f" ({said})" if said else "")
     sides = {"baseline": question.baseline, "candidate": question.candidate or question.baseline}
     if not any(set(sides.values()) <= variants for variants in rounds):
         return None

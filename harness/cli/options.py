@@ -24,7 +24,8 @@ class _MatrixFile(click.Path):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
-            self.fail(f"{error.message} gomatrix init writes one.", param, ctx)
+            hint = "" if Path(value).exists() else " gomatrix init writes one."
+            self.fail(f"{error.message}{hint}", param, ctx)
 
 
 matrix_argument = click.argument(

@@ -22,6 +22,7 @@ def runs() -> None:
 @json_option
 def list_command(reports: Path, *, as_json: bool) -> None:
     """List runs, oldest first."""
+    _tell_if_missing(reports)
     found = list_runs(reports, _say)
     if as_json:
         rows = [{"path": str(run.path), "created": run.created.isoformat(),
@@ -44,8 +45,14 @@ def list_command(reports: Path, *, as_json: bool) -> None:
 def prune_command(reports: Path, keep: int, older_than: int) -> None:
     """Remove old runs and keep the newest."""
     age = timedelta(days=older_than)
+    _tell_if_missing(reports)
     for run in prune_runs(reports, datetime.now(UTC), _say, keep=keep, older_than=age):
         say(f"removed {run.path.name}")
+
+
+def _tell_if_missing(reports: Path) -> None:
+    if not reports.is_dir():
+        _say(f"there is no directory {reports}")
 
 
 def _say(line: str) -> None:

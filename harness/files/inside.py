@@ -209,7 +209,12 @@ def _open(root: Path, name: str, flags: int) -> int:
 @contextmanager
 def _opened(root: Path, parents: list[str], *, create: bool) -> Iterator[int]:
     """Open a directory below a root."""
-    current = os.open(root, _DIRECTORY)
+    try:
+        current = os.open(root, _DIRECTORY)
+    except FileNotFoundError:
+        if create:
+            raise
+        raise MissingError(f"{root} is not there") from None
     place = root
     try:
         for part in parents:

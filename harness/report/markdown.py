@@ -61,7 +61,7 @@ def render_markdown(run: Run, verdict: Verdict) -> str:
         count = min(room, _EACH)
         room -= len(rows[:count])
         shown.append((title, head, rows[:count]))
-        folded.append(more or (f"All of: {title.lower()}", head, rows if rows[count:] else []))
+        folded.append(more or (f"All {title.lower()}", head, rows if rows[count:] else []))
     for beneath in shown:
         text = table(text, *beneath)
     for beneath in folded:

@@ -59,12 +59,12 @@ def _gate_word(gate: GateResult) -> str:
 
 
 def full_summary(verdict: Verdict) -> list[str]:
-    """The summary, with the reasons for suspects' verdicts and all evidence before it."""
+    """The summary; before it, why suspects of changes are judged as they are, and all evidence."""
     better = credited(verdict)
     lines = [
         f"suspect {' with '.join(s.toggles)} on {s.workload} {s.metric}: "
         f"{verdict_words(s, better)}; {s.reason}"
-        for s in verdict.suspects
+        for s in told.suspects_of_changes(verdict)
     ]
     lines += [f"evidence: {d.workload}: {d.signature}: {d.evidence}" for d in verdict.diagnosis]
     return [" ".join(visible(line).split()) for line in lines] + terminal_summary(verdict)

@@ -20,6 +20,7 @@ from harness.matrix.models import MatrixSpec
 from harness.models import Frozen
 from harness.plan.plan import Plan, Trial
 from harness.run.records import MOST_ROUNDS, Manifest, Numbers, TrialRecord
+from harness.text.suggestions import did_you_mean
 
 MANIFEST = "run.json"
 TRIALS = "trials.jsonl"
@@ -84,6 +85,10 @@ class Run:
         Raises:
             HarnessError: there are none, or one lies outside the run.
         """
+        names = [spec.name for spec in self.manifest.matrix.workloads]
+        if workload not in names:
+            hint = did_you_mean(workload, names)
+            raise HarnessError(f"{self.path}: there is no workload {workload!r}{hint}")
         found = [
             path_inside(self.path, trial.profile)
             for trial in self.trials

@@ -78,3 +78,35 @@ def test_an_empty_directory_of_runs_is_an_empty_list(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["runs", "list", "--reports", str(tmp_path), "--json"])
 
     assert result.output == '{\n "schema": 1,\n "runs": []\n}\n'
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("verdict . --margin 5", "'5' would be 500 %; write it as 5%"),
+        ("run .", "File '.' is a directory.\n"),
+        ("run gone.yaml", "gomatrix init writes one."),
+        ("runs list --reports gone", "there is no directory gone"),
+        ("runs prune --reports gone", "there is no directory gone"),
+    ],
+)
+def test_what_a_newcomer_mistypes_is_told(
+    words: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert told in CliRunner().invoke(main, words.split()).output
+
+
+@pytest.mark.parametrize("option", ["-k", "-m"])
+def test_workers_do_not_hide_a_mistake_in_an_expression(tmp_path: Path, option: str) -> None:
+    matrix = tmp_path / "matrix.yaml"
+    matrix.write_text("go: [go1.24.3]\nworkloads: [{name: a, package: .}]\n")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", matrix, "-n", "1", option, "a b ("],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert f"Wrong expression passed to '{option}': a b (" in done.stderr
+    assert not (tmp_path / "reports").exists()

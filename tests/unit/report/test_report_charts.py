@@ -121,3 +121,9 @@ def test_the_legend_says_what_its_colours_mean(metric: str, better: str, worse: 
     assert f'<span class="key worse s3">{worse}</span>' in page
     tone = "worse" if worse.startswith("more") else "better"
     assert f'<td class="heat {tone} s4"><span class="change" title="1.99' in page
+
+
+def test_suspects_of_changes_alone_are_told() -> None:
+    told = str(maps(grown=160.0, shrunk=2.0)["told"])
+    assert "suspect swissmap on large-buffers rss.peak" in told
+    assert "suspect swissmap on large-buffers cpu.user" not in told

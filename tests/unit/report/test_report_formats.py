@@ -256,6 +256,8 @@ def test_commands(tmp_path: Path) -> None:
     for trial in run.trials:
         append_trial(run.path, trial)
     runner = CliRunner()
+    wrong = runner.invoke(main, ["profile", str(run.path), "larg-buffers", "go1.24.3"])
+    assert "there is no workload 'larg-buffers'; did you mean" in wrong.output
     target = tmp_path / "out.csv"
     done = runner.invoke(main, ["report", str(run.path), "--format", "csv", "-o", str(target)])
     assert done.exit_code == 0, done.output
