@@ -61,7 +61,8 @@ class Controller:
         self._session = session
         config = self._config
         # in workers, a mistake in -k or -m would end them without a word
-        config.pluginmanager.get_plugin("mark").pytest_collection_modifyitems([], config)
+        mark: Any = config.pluginmanager.get_plugin("mark")
+        mark.pytest_collection_modifyitems([], config)
         for path in self._files:
             with user_errors():
                 self.runs[path.resolve()] = Invocation.open(
