@@ -62,6 +62,7 @@ def change(differences: Sequence[float], bound: float) -> Literal["changed", "un
     beyond = max(found.p_below(bound), found.p_above(-bound))
     if adjust(2 * beyond, rounds, FIRST_LOOK, LAST_LOOK) / 2 <= _EQUIVALENCE:
         return "unchanged"
-    if adjust(found.p_different(0.0), rounds, FIRST_LOOK, LAST_LOOK) <= ERROR_OF_ENDS:
+    different = adjust(found.p_different(0.0), rounds, FIRST_LOOK, LAST_LOOK) <= ERROR_OF_ENDS
+    if different and abs(found.centre) > bound:  # a smaller one counts for nothing, however sure
         return "changed"
     return None

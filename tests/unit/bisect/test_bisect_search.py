@@ -120,6 +120,15 @@ def test_no_change_is_said_before_any_search(noise: float) -> None:
         assert set(decisions) == {"unchanged"}
 
 
+@pytest.mark.parametrize("noise", [0.001, 0.003, 0.01])
+def test_a_change_that_is_too_small_to_count_starts_no_search(noise: float) -> None:
+    """However surely it is there: half of what counts is as far from nothing as from the bound."""
+    for seed in range(20):
+        points = line(2)
+        runner = Simulation(lambda p: 1e8 if p.name == "v00" else 1.005e8, noise=noise, seed=seed)
+        assert classifier(runner, points).compare_ends().decision != "changed"
+
+
 @pytest.mark.parametrize(("ends", "noise"), [(3, 0.2), (12, 0.5), (40, 1.0)])
 def test_a_wrong_end_is_named_as_rarely_as_promised(ends: int, noise: float) -> None:
     """As often as searches begin: ends just known to differ by one, trials with that noise."""
