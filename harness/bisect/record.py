@@ -85,7 +85,8 @@ class Site(Frozen):
     toggle: str
     kind: SiteKind
     at: Frame
-    """The innermost line that is not of the standard library, if there is one."""
+    """The innermost line that is not of the standard library, if there is one; else where the
+    goroutine began."""
     stack: tuple[Frame, ...] = ()
     """The innermost call first; of a source line, calls that were inlined, if any."""
     share: float

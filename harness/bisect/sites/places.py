@@ -19,6 +19,8 @@ from harness.plan.suspects import Suspected
 
 OUTSIDE = "outside of the module"
 """Stands for all places of a compiler switch in packages of other modules."""
+_GOROUTINE = "runtime.goexit"
+"""The outermost function of each goroutine's call stack."""
 OWN = "./..."
 """The go command's pattern for the packages of the main module."""
 _MOST = 1000
@@ -207,5 +209,11 @@ def shown(frame: Frame, source: Source) -> Frame:
 
 
 def innermost(frames: tuple[Frame, ...], source: Source) -> Frame:
-    """The innermost line of a call stack that is not of the standard library, if there is one."""
-    return next((f for f in frames if not is_library(f, source)), frames[0])
+    """The innermost line of a call stack that is not of the standard library, if there is one.
+
+    Else, of a goroutine, the call that it began with; of a source line, the line.
+    """
+    own = next((f for f in frames if not is_library(f, source)), None)
+    if own is not None or frames[-1].function != _GOROUTINE:
+        return own or frames[0]
+    return next((f for f in reversed(frames) if not f.function.startswith("runtime.")), frames[0])

@@ -86,6 +86,15 @@ def test_call_stacks_are_read_from_what_a_program_says() -> None:
     assert shown(found[2][0], SOURCE).file == "other.go"  # no path of this machine
 
 
+def test_a_goroutine_of_the_library_alone_is_named_by_its_first_call() -> None:
+    calls = ["internal/godebug.(*Setting).Value", "crypto/tls.(*Conn).Handshake"]
+    frames = tuple(Frame(function=name, file="x/x.go", line=1) for name in calls)
+    end = Frame(function="runtime.goexit", file="runtime/asm_amd64.s", line=9)
+    assert innermost((*frames, end), SOURCE).function == "crypto/tls.(*Conn).Handshake"
+    assert innermost((end,), SOURCE) == end
+    assert innermost(frames, SOURCE) == frames[0]  # of a source line, with what was inlined
+
+
 COMPILER = """\
 # example.test/app/cmd
 example.test/app/cmd/main.go:29:16 [DISABLED] [bisect-match 0xebb0d5ee99f27c23]
