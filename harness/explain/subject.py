@@ -10,6 +10,7 @@ import yaml
 
 from harness.errors import HarnessError
 from harness.golang.sources.locate import locate
+from harness.golang.sources.revisions import base_of
 from harness.golang.toolchains.resolve import Say, Toolchain, parse_toolchain, resolve
 from harness.init import look_at_package, usual_version
 from harness.init.survey import Survey
@@ -67,14 +68,26 @@ def subject_of(asked: Asked, cache: Path, say: Say) -> tuple[Matrix, str, str]:
         file = Path(asked.subject)
         if asked.args:
             raise HarnessError(f"{file} says how its programs are run; write args: there")
+    sources = _sources(asked.refs or (), (file or here).resolve().parent, cache)
     ends = _ends(asked, load(file) if file else None, cache, say)
     matrix = load(file) if file else _drafted(asked, ends, here, cache, say)
     if asked.refs is None:
         return matrix, *ends
-    sources = [SourceSpec.model_validate(expand_source(ref)) for ref in asked.refs]
     spec = matrix.spec.model_copy(update={"source": sources})
     older, newer = (f"{ends[1]} source={quoted(source.text)}" for source in sources)
     return replace(matrix, spec=spec), older, newer
+
+
+def _sources(refs: Sequence[str], base: Path, cache: Path) -> list[SourceSpec]:
+    """Both commits, which must not be the same one."""
+    sources = [SourceSpec.model_validate(expand_source(ref)) for ref in refs]
+    places = {base_of(source.text, base, cache) for source in sources}
+    if len(places) == 1:
+        raise HarnessError(
+            f"--from-ref {refs[0]} and --to-ref {refs[1]} are the same commit; name another one "
+            "(what is not committed is not measured)"
+        )
+    return sources
 
 
 def _ends(asked: Asked, matrix: Matrix | None, cache: Path, say: Say) -> tuple[str, str]:

@@ -145,6 +145,12 @@ def test_what_the_newer_branch_lacks_is_named(repository: Repository) -> None:
     assert answer == f"the change is that {GO} source=feature lacks {saving}, “keep less”"
 
 
+def test_a_commit_is_not_compared_with_itself(repository: Repository) -> None:
+    done = Project(repository.root).gomatrix("explain", "--to", GO, "--from-ref", "main")
+    assert done.returncode == 2
+    assert "--from-ref main and --to-ref HEAD are the same commit; name another" in done.stderr
+
+
 def test_commits_and_directories_are_an_axis_of_a_matrix(repository: Repository) -> None:
     other = repository.root.parent / "other"
     shutil.copytree(repository.root, other)
