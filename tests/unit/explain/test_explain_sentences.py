@@ -171,6 +171,21 @@ def test_what_got_worse_is_followed_first_and_nothing_within_its_margin(
     assert most_telling(found, ("rss.avg", "cpu.user")) == followed
 
 
+@pytest.mark.parametrize(
+    ("metric", "difference", "telling"),
+    [
+        ("allocs.objects", 88, False), ("allocs.objects", -20_000, True),
+        ("cpu.user", -0.002, False), ("cpu.user", 0.02, True), ("wall", None, True),
+        ("heap.live", 5_000, True), ("BenchmarkX allocs/op", 88, True),
+    ],
+)  # fmt: skip
+def test_what_only_the_start_of_a_program_takes_is_not_followed(
+    metric: str, difference: float | None, *, telling: bool
+) -> None:
+    found = _compared(metric, 1.5).model_copy(update={"difference": difference})
+    assert most_telling([found], (metric,)) == (metric if telling else None)
+
+
 def test_other_metrics_that_moved_are_told_but_not_what_was_asked() -> None:
     def measure(_workload: str, variant: str, number: int) -> dict[str, float | None]:
         grown = {"go1.23.9": 1.0, "go1.24.3": 1.5}.get(variant, 4.0)
