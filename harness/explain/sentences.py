@@ -36,14 +36,16 @@ def change_of(request: Request, span: Span, effect: EndsEffect) -> Change:
         worse = is_worse(request.metric, effect)
     what, unit = f"{request.metric} of {request.workload}", metric.unit
     good, bad = span.good.name, span.bad.name
-    visible = None
+    step = f"with {bad} {told.of_step(request, effect, unit)} than with {good}"
+    least = percent(request.smallest)
+    visible = None if effect.decision == "changed" else _farthest(effect)
     if effect.decision == "changed":
-        answer = f"with {bad} {told.of_step(request, effect, unit)} than with {good}"
+        answer = step
+    elif effect.decision == "unchanged" and effect.ci and not effect.ci[0] <= 1 <= effect.ci[1]:
+        answer = f"{step}, less than the {least} that would count"
     else:
-        visible = _farthest(effect)
         seen = "" if visible is None else f"; a change of {percent(visible)} would have been seen"
         if effect.decision == "unchanged":
-            least = percent(request.smallest)
             if effect.ratio is None:
                 least = amount(request.smallest * effect.size, unit)
             answer = f"{what} does not change by {least} or more from {good} to {bad}{seen}"

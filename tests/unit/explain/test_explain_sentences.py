@@ -75,6 +75,18 @@ def test_where_nothing_changed_it_says_how_much_would_have_been_seen(
     assert change.visible == pytest.approx(0.008)
 
 
+def test_a_change_that_is_seen_but_too_small_to_count_is_told() -> None:
+    effect = EndsEffect(ratio=1.004, ci=(1.003, 1.005), rounds=12, size=100.0 * MIB,
+                        decision="unchanged")  # fmt: skip
+    change = change_of(_request(), SPAN, effect)
+    assert not change.changed
+    assert change.visible == pytest.approx(0.005)
+    assert change.answer == (
+        "with go1.24.3 rss.peak of orders is 0.4 % higher (99.6 → 100 MiB; 0.3 to 0.5 %, 12 "
+        "rounds) than with go1.23.9, less than the 1 % that would count"
+    )
+
+
 def test_without_a_ratio_the_limit_is_an_amount() -> None:
     effect = EndsEffect(difference=0.0, difference_ci=(-0.1 * MIB, 0.1 * MIB), rounds=5,
                         decision="unchanged", size=50.0 * MIB)  # fmt: skip
