@@ -163,6 +163,9 @@ def _published(
 
 def _draft(found: Survey, args: Sequence[str], what: str) -> dict[str, Any]:
     """What a drafted matrix says of all that runs as it is."""
+    if len(found.programs) == 1 and found.programs[0].idle:  # a short one was named all the same
+        only = found.programs[0].model_copy(update={"reason": None})
+        found = Survey(programs=(only,), benchmarks=())
     if args:  # whoever gives arguments knows what the program does with them, unless it fails
         known = {"reason": None, "needs_arguments": False, "endless": False}
         sure = [p if p.failed else p.model_copy(update=known) for p in found.programs]

@@ -31,6 +31,7 @@ _USAGE = re.compile(
 _SERVING = ("serve", "server", "run", "start", "daemon", "up")
 """Commands of programs that do their work only when told to, the most telling first."""
 _HTTP_ERROR = 400
+_AT_ONCE = "it ended at once, without work"
 _ELSEWHERE = (
     "; it runs in an empty directory: name files as {here}/FILE, or list them under files: in a "
     "matrix.yaml"
@@ -88,6 +89,7 @@ def conclude(program: Program, attempt: Attempt, seen: Seen, port: int) -> Progr
     reason = _reason(seen)
     tried = {"server": None, "args": attempt.args, "needs_arguments": False, "endless": False}
     learnt = {"reason": reason, "files": attempt.files, "failed": bool(seen.exit)}
+    learnt["idle"] = reason is not None and reason.startswith(_AT_ONCE)
     return program.model_copy(update=tried | learnt)
 
 
@@ -131,7 +133,10 @@ def _reason(seen: Seen) -> str | None:
     if seen.exit is None and seen.cpu >= _LONG * seen.seconds:
         return None
     if seen.reads_input:
-        return "it reads its standard input; write stdin: with a text or {file: PATH}"
+        return (
+            "it reads its standard input; write stdin: with a text or {file: PATH} in its entry of "
+            "a matrix.yaml"
+        )
     if seen.exit is None:
         return f"it waits for something, though it is no server{told}"
     unknown = seen.exit and next((s for s in seen.log.splitlines() if _UNKNOWN.search(s)), None)
@@ -145,5 +150,5 @@ def _reason(seen: Seen) -> str | None:
         how = "a signal ended it" if seen.exit < 0 else f"it ended with status {seen.exit}"
         return f"{how}{told}{_ELSEWHERE if _MISSING.search(seen.log) else ''}"
     if idle:
-        return f"it ended at once, without work ({1e3 * seen.cpu:.0f} ms of CPU){told}"
+        return f"{_AT_ONCE} ({1e3 * seen.cpu:.0f} ms of CPU){told}"
     return None

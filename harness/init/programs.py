@@ -71,6 +71,8 @@ class Program(Frozen):
     """Why it does not run as it is, where it was tried."""
     failed: bool = False
     """Whether it ended with an error, where it was tried."""
+    idle: bool = False
+    """Whether it ended well, but at once, where it was tried."""
     build: float | None = None
     """Seconds that its build took with the newest Go, where it was tried."""
     trial: float | None = None

@@ -15,6 +15,14 @@ def test_a_program_that_does_no_work_is_refused_with_the_reason_alone() -> None:
     assert str(caught.value) == f"goawk@v1.29.1: {USAGE}; a program's arguments stand after --"
 
 
+def test_a_short_program_is_measured_where_it_is_the_only_one() -> None:
+    short = Program(name="short", directory="./short", reason="it ended at once", idle=True)
+    draft = _draft(Survey(programs=(short,), benchmarks=()), (), "short")
+    assert [workload["name"] for workload in draft["workloads"]] == ["short"]
+    with pytest.raises(HarnessError, match="it ended at once"):
+        _draft(Survey(programs=(short, short), benchmarks=()), (), "both")
+
+
 def test_several_are_refused_with_their_places() -> None:
     programs = (
         Program(name="one", directory="./one", needs_arguments=True),

@@ -88,6 +88,12 @@ def test_files_and_failure_are_kept() -> None:
     assert conclude(program(), Attempt(files=("a",)), seen(ports=(80,)), 80).files == ("a",)
 
 
+def test_what_ends_well_at_once_is_idle() -> None:
+    assert conclude(program(), Attempt(), seen(exit=0), 80).idle
+    assert not conclude(program(), Attempt(), seen(exit=1), 80).idle
+    assert not conclude(program(), Attempt(), seen(exit=0, cpu=9.0), 80).idle
+
+
 def test_a_server_is_served_as_it_was_seen() -> None:
     guess = program(Server(args=FLAG.args, ready="/healthz", path="/orders"), endless=True)
     good = conclude(guess, FLAG, seen(ports=(9, 4000), answers={"/healthz": 200, "/": 404}), 4000)
@@ -125,7 +131,8 @@ def test_a_server_is_served_as_it_was_seen() -> None:
          "it only tells how to use it (Usage: p FILE); give it arguments"),
         ({"seconds": 10.0, "cpu": 9.0}, None),
         ({"seconds": 10.0, "reads_input": True},
-         "it reads its standard input; write stdin: with a text or {file: PATH}"),
+         ("it reads its standard input; write stdin: with a text or {file: PATH} in its entry of "
+          "a matrix.yaml")),
         ({"seconds": 10.0}, "it waits for something, though it is no server"),
     ],
 )  # fmt: skip
