@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -42,9 +43,10 @@ def connected(place: Place, say: Say) -> Iterator[Cluster]:
         client = stack.enter_context(_client(address, security))
         cluster = Cluster(client, directory, place.exclude, say)
         stack.callback(cluster.close)
-        seen = "dashboard" in client.scheduler_info()["services"]
-        where = f"Dask's dashboard: {client.dashboard_link}" if seen else "without a dashboard"
-        say(f"cluster {address}; {where}")
+        # what a scheduler elsewhere serves over HTTP it tells also where that is no dashboard
+        seen = count is not None and find_spec("bokeh") is not None
+        where = f"; Dask's dashboard: {client.dashboard_link}" if seen else ""
+        say(f"cluster {address}{where}")
         yield cluster
 
 

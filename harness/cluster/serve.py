@@ -15,17 +15,19 @@ from distributed import Nanny, Security
 from harness.cluster.address import Place, check, local_workers, read_config
 from harness.cluster.worker import DIRECTORY, NAME
 from harness.doctor import gather_worker, judge_machine
-from harness.errors import HarnessError, writing
+from harness.errors import HarnessError, reading, writing
 from harness.files.locks import try_lock
 from harness.golang.cache import default_cache
 from harness.session.dispositions import see_children_end
 from harness.session.lanes import available_lanes
+from harness.text.visible import first_unseen
 
 LANE = "lane"
 """The resource of a worker: one for each CPU that trials may use."""
 _SPARE = 2
 """Threads that take files and answer questions while all lanes measure."""
 _LOCK = "worker.lock"
+_LONGEST_NAME = 100
 _PATIENCE = 60
 """Seconds that a worker waits for its scheduler to answer."""
 
@@ -49,6 +51,11 @@ def serve(post: Post) -> None:
     """
     check(post.place)
     quieten()
+    if not 0 < len(post.name) <= _LONGEST_NAME or first_unseen(post.name) is not None:
+        raise HarnessError(
+            f"{post.name!a} cannot be the name of a host; write up to {_LONGEST_NAME} "
+            "characters that can be seen"
+        )
     if local_workers(post.place.address) is not None:
         raise HarnessError(f"{post.place.address} starts its own workers; name a scheduler")
     see_children_end()
@@ -76,10 +83,17 @@ def configure(place: Place) -> Security:
     encrypted = not place.address.startswith("tcp://")
     try:
         security = Security(require_encryption=encrypted)
+        for file in (security.tls_ca_file, security.tls_worker_cert, security.tls_worker_key):
+            if encrypted and file and "\n" not in file:  # it may be the certificate itself
+                with reading(Path(file)), Path(file).open("rb"):
+                    pass
         if encrypted:
             security.get_connection_args("worker")
     except (ValueError, TypeError, OSError) as error:
-        raise HarnessError(f"{place.config or place.address}: {error}") from None
+        raise HarnessError(
+            f"{place.config or place.address}: these certificates cannot be used: {error}; "
+            "see docs/cluster.md"
+        ) from None
     if encrypted and not (security.tls_ca_file and security.tls_worker_cert):
         raise HarnessError(
             f"{place.address} needs certificates; name a file of Dask configuration that has them "
@@ -132,7 +146,8 @@ async def _serve(post: Post) -> None:
         env={NAME: post.name, DIRECTORY: str(post.directory.absolute())},
         death_timeout=_PATIENCE,
         silence_logs=logging.WARNING,
-        dashboard=False,  # it is never encrypted
+        dashboard=False,
+        dashboard_address="127.0.0.1:0",  # also without it, facts are served, and never encrypted
     )
     try:
         async with asyncio.timeout(_PATIENCE):
