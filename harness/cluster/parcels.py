@@ -4,6 +4,7 @@ A host fetches a file once, by its sha256, and never a path of the driver's mach
 """
 
 import hashlib
+import os
 import re
 import tarfile
 from collections.abc import Callable, Iterator
@@ -98,7 +99,7 @@ class Packer:
                             f"get {_MOST_FILES:,} files of {_MOST_BYTES >> 30} GiB at most"
                         )
                     with reading(file):
-                        archive.add(file, inner, recursive=False, filter=_anonymous)
+                        _add(archive, file, inner)
         return self._digest(path)
 
 
@@ -163,11 +164,34 @@ def _tree(name: str, source: Path) -> Iterator[tuple[str, Path]]:
             yield from _tree(f"{name}/{path.name}", path)
 
 
-def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """An entry without owner; nothing but files, directories and links travels."""
+def _add(archive: tarfile.TarFile, file: Path, name: str) -> None:
+    """Add an entry without owner; nothing but files, directories and links travels.
+
+    Raises:
+        HarnessError: it is a link to what no host has.
+    """
+    entry: tarfile.TarInfo | None = archive.gettarinfo(file, name)
+    if entry is None:  # a socket
+        return
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
-    return entry if entry.isfile() or entry.isdir() or entry.issym() else None
+    if entry.issym() and _leads_out(name, entry.linkname):
+        raise HarnessError(
+            f"{file} is a symbolic link to {entry.linkname}, which hosts of a cluster do not have; "
+            "put a copy in its place"
+        )
+    if entry.islnk():  # another name of a file that is in the archive: it travels as a copy
+        entry.type, entry.linkname, entry.size = tarfile.REGTYPE, "", file.stat().st_size
+    if entry.isfile():
+        with file.open("rb") as data:
+            archive.addfile(entry, data)
+    elif entry.isdir() or entry.issym():
+        archive.addfile(entry)
+
+
+def _leads_out(name: str, target: str) -> bool:
+    found = os.path.normpath(os.path.join(os.path.dirname(name), target))  # noqa: PTH118, PTH120 - of names in an archive
+    return os.path.isabs(target) or found.split("/")[0] == ".."  # noqa: PTH117 - as above
 
 
 def _refuse_here(job: Job) -> None:

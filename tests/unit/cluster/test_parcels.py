@@ -82,6 +82,24 @@ def test_a_program_finds_its_inputs_on_a_host(here: Path, tmp_path: Path) -> Non
     assert Path(found.supervisor).read_bytes() == b"\x7fELFsupervisor"
 
 
+def test_a_file_of_two_names_travels_as_two(here: Path, tmp_path: Path) -> None:
+    (here / "data" / "other.txt").hardlink_to(here / "data" / "deep" / "a.txt")
+    packer = Packer(tmp_path)
+
+    found = sent(packer, packer.pack(job(here, files=["data"])), tmp_path / "host")
+
+    (data,) = (Path(found.here, name) for name in found.workload.files)
+    assert [(data / name).read_text() for name in ("other.txt", "deep/a.txt")] == ["a", "a"]
+
+
+@pytest.mark.parametrize("target", ["/etc/hosts", "../../../../hosts", "deep/../../../../../x"])
+def test_a_link_to_what_no_host_has_is_refused(here: Path, tmp_path: Path, target: str) -> None:
+    (here / "data" / "out").symlink_to(target)
+
+    with pytest.raises(HarnessError, match="which hosts of a cluster do not have; put a copy"):
+        Packer(tmp_path).pack(job(here, files=["data"]))
+
+
 def test_a_benchmark_finds_its_package_and_its_data_alone(here: Path, tmp_path: Path) -> None:
     (here / "testdata").mkdir()
     (here / "testdata" / "in.json").write_text("{}")
