@@ -9,6 +9,7 @@ import click
 from harness.cli.options import examples, json_option, matrix_argument
 from harness.cli.output import say, say_json
 from harness.matrix.load import load
+from harness.plan.suspects import Suspected
 from harness.session.prepare import prepare
 from harness.session.preview import Estimate, Preview, preview
 
@@ -48,7 +49,8 @@ def _plan_lines(found: Preview) -> Iterator[str]:
     least, most = found.rounds
     rounds = f"{least}" if least == most else f"{least} to {most}"
     lanes = f"{found.lanes} lane{'' if found.lanes == 1 else 's'}"
-    yield f"rounds: {rounds}, so {least * len(run)} to {most * len(run)} trials, on {lanes}"
+    trials = " to ".join(dict.fromkeys(f"{count * len(run)}" for count in found.rounds))
+    yield f"rounds: {rounds}, so {trials} trials, on {lanes}"
     yield from _time_lines(found.estimate)
     if found.suspects:
         yield from _suspect_lines(found)
@@ -61,9 +63,19 @@ def _suspect_lines(found: Preview) -> Iterator[str]:
         f"suspects: {len(found.suspects)}; where a change is shown, {len(open_)} of them are "
         f"turned back in groups in {found.varied}, in further builds and trials:"
     )
-    for suspect in found.suspects:
+    alike = [s for s in found.suspects if s not in open_ and _is_alike(s)]
+    for suspect in (s for s in found.suspects if s not in alike):
         known = dict.fromkeys(s.reason for s in suspect.settled.values())
         yield f"  {suspect.label}" + (f"  needs no trial: {'; '.join(known)}" if known else "")
+    if alike:
+        yield (
+            f"  {', '.join(s.label for s in alike)}  need no trial: all programs have them in "
+            f"{found.varied} anyway"
+        )
+
+
+def _is_alike(suspect: Suspected) -> bool:
+    return all(settled.certainty == "same value" for settled in suspect.settled.values())
 
 
 def _time_lines(estimate: Estimate) -> Iterator[str]:

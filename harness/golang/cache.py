@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -85,19 +85,16 @@ def in_use(cache: Path) -> Iterator[None]:
 
 
 def list_entries(cache: Path) -> list[Entry]:
-    """List complete entries, least recently used first."""
-    found = [
-        Entry(
-            kind=kind.name,
-            key=path.name,
-            path=path,
-            size=_size(path),
-            used=datetime.fromtimestamp(path.stat().st_mtime, UTC),
-        )
-        for kind in _directories(cache)
-        for path in _directories(kind)
-        if not path.name.startswith(".")
-    ]
+    """List complete entries, least recently used first; none where there is no cache yet."""
+    found = []
+    for kind in _directories(cache) if cache.is_dir() else []:
+        for path in _directories(kind):
+            with suppress(FileNotFoundError):  # removed meanwhile
+                used = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+                if not path.name.startswith("."):
+                    found.append(
+                        Entry(kind=kind.name, key=path.name, path=path, size=_size(path), used=used)
+                    )
     return sorted(found, key=lambda entry: (entry.used, entry.kind, entry.key))
 
 
@@ -177,4 +174,8 @@ def _touch(entry: Path) -> bool:
 
 
 def _size(path: Path) -> int:
-    return sum(f.lstat().st_blocks * 512 for f in path.rglob("*"))  # units of 512 bytes (stat(2))
+    size = 0
+    for file in path.rglob("*"):
+        with suppress(FileNotFoundError):  # removed meanwhile
+            size += file.lstat().st_blocks * 512  # units of 512 bytes (stat(2))
+    return size

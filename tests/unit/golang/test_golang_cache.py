@@ -159,3 +159,7 @@ def test_prune_spares_a_cache_in_use_and_an_entry_in_the_making(tmp_path: Path) 
 def test_the_cache_can_be_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GOMATRIX_CACHE", str(tmp_path))
     assert default_cache() == tmp_path
+
+
+def test_a_cache_that_is_not_there_yet_has_no_entries(tmp_path: Path) -> None:
+    assert list_entries(tmp_path / "cache") == []
