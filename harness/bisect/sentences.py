@@ -14,6 +14,8 @@ from harness.text.words import LARGE_RATIO, amount, ends, listed, percent, span,
 
 NOT_ALL_TOLD = "not all toggles are told apart yet"
 _REASON_LINES = 6
+_NAMED = 8
+"""Declarations that a sentence names one by one."""
 
 
 def of_step(request: Request, change: EndsEffect, unit: str) -> str:
@@ -119,10 +121,17 @@ def of_source(found: SourceAnswer, ends: Span) -> str:
 
 
 def _by_file(culprits: Sequence[ChangedDeclaration]) -> str:
-    files: dict[str, list[str]] = {}
+    """Declarations by file; of many, how many there are in which packages."""
+    if len(culprits) > _NAMED:
+        count = len({culprit.path for culprit in culprits})
+        packages = list(dict.fromkeys(culprit.package for culprit in culprits))
+        where = few(packages, 3, "other packages")
+        files = "one file" if count == 1 else f"{count} files"
+        return f"{len(culprits)} declarations in {files} of {where}"
+    names: dict[str, list[str]] = {}
     for culprit in culprits:
-        files.setdefault(culprit.path.removeprefix("src/"), []).append(culprit.name)
-    return listed([f"{', '.join(names)} in {path}" for path, names in files.items()])
+        names.setdefault(culprit.path.removeprefix("src/"), []).append(culprit.name)
+    return listed([f"{', '.join(own)} in {path}" for path, own in names.items()])
 
 
 def of_sites(found: Sequence[Narrowed]) -> str:

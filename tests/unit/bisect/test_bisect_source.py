@@ -18,7 +18,7 @@ from harness.bisect.source.hybrids import Ends, Hybrids
 from harness.bisect.source.imports import fit_imports
 from harness.bisect.source.minimise import Answer, ddmin, halve
 from harness.bisect.source.needs import Needs
-from harness.bisect.source.patch import changed_declarations, unified_diff
+from harness.bisect.source.patch import ChangedDeclaration, changed_declarations, unified_diff
 from harness.bisect.source.search import _Search
 from harness.bisect.source.split import Import, Segment, Split, Splitter, split_other
 from harness.bisect.source.used import out_of_reach
@@ -600,6 +600,23 @@ def test_what_was_not_tried_is_told_in_headline_page_and_markdown() -> None:
     assert "24 of 24 differences could not be tried" in found.headline
     for text in (render_bisection(found), bisection_markdown(found)):
         assert "Not tried are 24 differences in p0, p1, p2 and p3" in text
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (("a", "a", "b"), "p.F0, p.F1 in p/a.go and p.F2 in p/b.go"),
+        (("a",) * 9, "9 declarations in one file of p"),
+        (("a", "b", "c") * 30, "90 declarations in 3 files of p"),
+    ],
+)
+def test_many_declarations_are_counted_not_named(files: Sequence[str], said: str) -> None:
+    culprits = tuple(
+        ChangedDeclaration(path=f"src/p/{file}.go", package="p", symbol=f"F{number}")
+        for number, file in enumerate(files)
+    )
+    answer = SourceAnswer(outcome="found", elsewhere=0, edits=99, culprits=culprits)
+    assert of_source(answer, ENDS).startswith(f"the difference is made by {said}, as far as")
 
 
 def test_that_no_part_makes_it_bad_is_said_only_where_all_were_tried() -> None:
