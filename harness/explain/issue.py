@@ -3,6 +3,7 @@
 Paths of this machine are left out, and so are the values of arguments that look like secrets.
 """
 
+import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,10 @@ from harness.text.words import amount
 _PATCH_LINES = 400
 """Lines of a patch that are shown; the file has all."""
 _SECRET = re.compile(r"token|secret|passw|passphrase|credential|key|private|auth", re.IGNORECASE)
+_NAMED = re.compile(r"(.*?)(=|:\s)", re.DOTALL)
+"""The name of a value in an argument, as in ``-token=x`` or ``Authorization: x``."""
+_LOGIN = re.compile(r"(://)[^/@\s]+@")
+"""Name and password in a URL."""
 _ABSOLUTE = re.compile(r"(?<![\w.:/~-])(~|/[\w.@+~-]+)(?:/[\w.@+~-]+)+/?")
 """What may be a path from the root of a file system, or of a home directory."""
 _EVERYWHERE = ("/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr")
@@ -71,7 +76,8 @@ def _last_part(match: re.Match[str]) -> str:
 
     That is what only looks like a path, as ``/memory/classes/total:bytes``, and ``/dev/null``.
     """
-    if match[0] not in _EVERYWHERE and (match[1] == "~" or Path(match[1]).exists()):
+    # Path.exists raises an error where a name is too long, as in encoded data
+    if match[0] not in _EVERYWHERE and (match[1] == "~" or os.path.exists(match[1])):  # noqa: PTH110 - as said
         return f"…/{Path(match[0]).name}"
     return match[0]
 
@@ -81,14 +87,15 @@ def without_secrets(words: Sequence[str]) -> list[str]:
     shown: list[str] = []
     hide = False
     for word in words:
-        name, mark, _ = word.partition("=")
+        named = _NAMED.match(word)
+        name, mark = named.groups() if named else (word, "")
         if hide and not word.startswith("-"):
             shown.append("…")
             hide = False
             continue
         secret = bool(_SECRET.search(name))
         hide = secret and not mark and word.startswith("-")
-        shown.append(f"{name}=…" if secret and mark else word)
+        shown.append(f"{name}{mark}…" if secret and mark else _LOGIN.sub(r"\1…@", word))
     return shown
 
 

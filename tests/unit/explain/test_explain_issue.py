@@ -23,6 +23,9 @@ from harness.golang.patches import apply_patches, reverse
         (["-password", "-n", "3"], ["-password", "-n", "3"]),
         (["DB_PASSWORD=hunter2"], ["DB_PASSWORD=…"]),
         (["-retain-mib=256"], ["-retain-mib=256"]),
+        (["-H", "Authorization: Bearer a=b"], ["-H", "Authorization: …"]),
+        (["-db=postgres://me:hunter2@db/x"], ["-db=postgres://…@db/x"]),
+        (["auth.example.com:443", "a@b"], ["auth.example.com:443", "a@b"]),
     ],
 )
 def test_values_of_secrets_are_left_out(words: list[str], shown: list[str]) -> None:
@@ -33,9 +36,10 @@ def test_places_of_this_machine_are_left_out(tmp_path: Path) -> None:
     assert without_places(f"see {tmp_path}/secret/go.mod:3") == "see …/go.mod:3"
     assert without_places("~/src/customer/main.go") == "…/main.go"
     assert without_places("--outfile=/dev/shm/customer/main.js") == "--outfile=…/main.js"
+    encoded = f"/{'a' * 300}/b"  # a name that is too long for a file system
     for text in (
-        "/memory/classes/profiling/buckets:bytes", "https://go.dev/issue/72991", "./cmd/api",
-        "runtime/malloc.go", "137 → 118 MiB, 3/4", "--outfile=/dev/null",
+        encoded, "/memory/classes/profiling/buckets:bytes", "https://go.dev/issue/72991",
+        "./cmd/api", "runtime/malloc.go", "137 → 118 MiB, 3/4", "--outfile=/dev/null",
     ):  # fmt: skip
         assert without_places(text) == text
 
