@@ -40,7 +40,7 @@ class Suspected(Frozen):
             case "patch":
                 return f"patch {self.name}"
             case "env" if not self.back:
-                return f"without {self.name}"
+                return self.name
             case "gcflags" | "ldflags" if self.name != self.kind:
                 return self.name
             case _:

@@ -181,7 +181,7 @@ def test_settings_of_the_toolchain_stay_when_others_are_turned_back() -> None:
 def test_a_variable_is_turned_back_to_not_set() -> None:
     candidate = Variant(name="go1.24.3 GOGC=50", toolchain="go1.24.3", env={"GOGC": "50"})
     (found,) = labels([{"env": "GOGC="}], OLDER, side("go1.24.3", NEW, variant=candidate)).values()
-    assert found.label == "without GOGC"
+    assert found.label == "GOGC"  # as in "turning back GOGC"
     back = turned_back(candidate, [found], NEW)
     assert (back.env, back.name) == ({}, "go1.24.3")
 
