@@ -94,7 +94,8 @@ def amount(value: float, unit: str) -> str:
     for factor, prefix in _COUNTS:
         if abs(value) >= factor * 9.9995:
             return f"{significant(value / factor)}{prefix}{suffix}"
-    text = f"{value:,.0f}" if value == round(value) else significant(value)
+    whole = math.isclose(value, round(value), rel_tol=1e-9)  # as 10 / (10 / 11) is
+    text = f"{value:,.0f}" if whole else significant(value)
     return f"{text}{suffix}"
 
 

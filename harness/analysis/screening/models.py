@@ -93,4 +93,4 @@ class Outcome:
     explained: Share | None
     """The share of all toggles together, if that could be measured."""
     excluded: str
-    """What exactly is excluded of the toggles that were ruled out; empty if none was."""
+    """What exactly is excluded of several toggles that were ruled out; else empty."""

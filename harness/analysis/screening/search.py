@@ -387,10 +387,8 @@ class _Search:
         return "alone" if size == 1 else f"in a group of {size}"
 
     def _excluded(self, ruled_out: int) -> str:
-        if ruled_out == 0:
+        if ruled_out <= 1:  # of one toggle its verdict says all
             return ""
-        if ruled_out == 1:
-            return "the toggle alone"
         other = "other " if self._culprits or self._open else ""
         return (
             f"no {other}toggle alone, no two that cancel each other, and no set of them, "

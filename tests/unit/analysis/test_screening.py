@@ -58,6 +58,11 @@ def test_no_culprit_of_four_takes_three_sets() -> None:
     assert "no toggle alone, no two that cancel each other, and no set" in found.excluded
 
 
+def test_of_one_toggle_that_is_ruled_out_nothing_more_is_excluded() -> None:
+    found = screened(effects(), ("swissmap",))
+    assert (set(found.ruled_out), found.excluded) == ({"swissmap"}, "")
+
+
 def test_the_number_of_sets_grows_as_the_logarithm() -> None:
     many = tuple(f"t{number:03}" for number in range(128))
     found = drive(screen(many), Bench(lambda back: float("t077" in back)).answer)

@@ -135,7 +135,7 @@ def test_a_step_that_stopped_says_why() -> None:
 def test_an_excluded_combination_that_the_answer_does_not_name_is_told() -> None:
     stage = Stage(kind="toggles", title="Toggles", older=OLDER, newer=NEWER,
                   answer="swissmap explains 98 % of the increase",
-                  confirmed=("excluded of what is ruled out: the toggle alone",))  # fmt: skip
+                  confirmed=("excluded of what is ruled out: no toggle alone",))  # fmt: skip
     assert stage.confirmed[0] in _with((stage,))[0].sentences
 
 
