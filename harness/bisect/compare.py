@@ -1,7 +1,7 @@
 """Measures points against both ends, round by round, until a sequential test decides."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, NamedTuple, Protocol
@@ -69,10 +69,16 @@ class _Row(NamedTuple):
 class Classifier:
     """Tells which of two ends a point is like."""
 
-    def __init__(self, runner: Runner, good: Point, bad: Point, smallest: float) -> None:
-        """Take two ends, and the smallest relative change that counts."""
+    def __init__(
+        self, runner: Runner, good: Point, bad: Point, smallest: float,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:  # fmt: skip
+        """Take two ends, and the smallest relative change that counts.
+
+        ``say`` is told where the comparison of both ends takes long.
+        """
         self.good, self.bad = good, bad
-        self._runner, self._smallest = runner, smallest
+        self._runner, self._smallest, self._say = runner, smallest, say
         self._ends: list[Pair] = []
         self._rows: dict[str, list[_Row]] = {}
         self._sorted: list[str] = []
@@ -90,7 +96,7 @@ class Classifier:
         """
         pair = (self.good, self.bad)
         build_ends(self._runner, pair)
-        failures, decision = 0, None
+        failures, decision, told = 0, None, _PATIENCE
         while decision is None and len(self._ends) < decide.LAST_LOOK:
             count = decide.FIRST_LOOK if not self._ends else 2
             for found in self._rounds(pair, count):
@@ -106,6 +112,10 @@ class Classifier:
             scale = scale_of(self._ends)
             differences = [scale.difference(row) for row in self._ends]
             decision = decide.change(differences, scale.bound(self._smallest))
+            count = len(self._ends)
+            if decision is None and count >= told * 2:
+                told = count
+                self._say(f"not decided after {count} rounds of both, {decide.LAST_LOOK} at most")
         effect = effect_of(self._ends).model_dump()
         size = typical_size(self._ends)
         self.effect = EndsEffect(decision=decision or "undecided", size=size, **effect)

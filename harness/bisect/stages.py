@@ -113,7 +113,9 @@ class Descent:
         names = span.good.name, span.bad.name
         if names not in self._classifiers:
             setup = self.setup
-            classifier = Classifier(setup.runner, span.good, span.bad, setup.request.smallest)
+            classifier = Classifier(
+                setup.runner, span.good, span.bad, setup.request.smallest, setup.say
+            )
             classifier.compare_ends()
             self._classifiers[names] = classifier
         return self._classifiers[names]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis.stats.likelihood import Spread, log_odds
+from harness.bisect.compare import Classifier
 from harness.bisect.decide import change, side, spread_of_ends
 from harness.bisect.points import Finding
 from harness.bisect.releases import between, first_of_each_minor
@@ -118,6 +119,14 @@ def test_no_change_is_said_before_any_search(noise: float) -> None:
     assert decisions.count("changed") <= 1
     if noise < 0.01:
         assert set(decisions) == {"unchanged"}
+
+
+def test_a_long_comparison_of_both_ends_is_told() -> None:
+    points, told = line(2), list[str]()
+    runner = Simulation(lambda _: 1e8, noise=0.2)
+    Classifier(runner, points[0], points[-1], 0.01, told.append).compare_ends()
+    assert told[0].startswith("not decided after 13 rounds")
+    assert 2 <= len(told) <= 3
 
 
 @pytest.mark.parametrize("noise", [0.001, 0.003, 0.01])
