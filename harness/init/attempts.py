@@ -70,14 +70,14 @@ def next_attempt(seen: Seen, tried: Sequence[Attempt]) -> Attempt | None:
 
 
 def wanted(seen: Seen, attempt: Attempt) -> list[str]:
-    """What a program that failed may have missed in its directory, which was empty.
+    """What a program may have missed in its directory, which was empty.
 
-    That is what it says that it could not open, and each argument and value of a flag; of a path
-    its first part. What has a place of its own (``/etc/hosts``, ``../data``) is not among them.
+    That is what it says that it could not open, and if it failed each argument and value of a flag;
+    of a path its first part. What has a place of its own (``/etc/hosts``, ``../data``) is not among
+    them.
     """
-    if not seen.exit:
-        return []
-    said = [*_MISSING.findall(seen.log), *(word.rpartition("=")[2] for word in attempt.args)]
+    words = attempt.args if seen.exit else ()
+    said = [*_MISSING.findall(seen.log), *(word.rpartition("=")[2] for word in words)]
     first = [Path(name).parts[:1] for name in said if not name.startswith(("-", "~"))]
     return list(dict.fromkeys(part[0] for part in first if part and part[0] not in ("/", "..")))
 
