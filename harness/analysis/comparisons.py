@@ -221,7 +221,8 @@ def _comparison(
         decision=decision,
         margin=margin,
         floor=floor,
-        method=_method(found, margin) + _below_floor(found, decision, adjusted, floor),
+        method=_method(found)
+        + (_below_floor(found, decision, adjusted, floor) or _within_margin(found, margin, floor)),
         exact=found.estimate is not None and found.estimate.exact,
         p=test.p,
         p_adjusted=adjusted,
@@ -277,7 +278,7 @@ def p_within(found: Estimate, margin: float) -> float:
     return max(found.p_below(bound), found.p_above(-bound))
 
 
-def _method(found: Pair, margin: float) -> str:
+def _method(found: Pair) -> str:
     if found.n == 0 and None in (found.baseline, found.candidate):
         return "no round has a value of both"
     if found.n == 0:
@@ -285,7 +286,7 @@ def _method(found: Pair, margin: float) -> str:
     if found.estimate is None:
         return "the values are too large to be compared"
     if found.estimate.exact:
-        return f"{found.estimate.method}{_within_margin(found, found.estimate, margin)}"
+        return found.estimate.method
     if found.logarithmic:
         return f"{found.estimate.method}, on log ratios"
     return (
@@ -305,13 +306,17 @@ def _below_floor(
     return f"; {difference(found.difference, 'bytes')} is real, but below {least}"
 
 
-def _within_margin(found: Pair, estimate: Estimate, margin: float) -> str:
+def _within_margin(found: Pair, margin: float, floor: float | None) -> str:
     """Say of an exact difference that it is real, though within the margin."""
-    if estimate.centre == 0 or abs(estimate.centre) > math.log1p(margin):
+    estimate = found.estimate
+    if estimate is None or not estimate.exact or estimate.centre == 0:
+        return ""
+    if abs(estimate.centre) > math.log1p(margin):
         return ""
     change = math.expm1(estimate.centre) if found.logarithmic else estimate.centre
     sign = "+" if change > 0 else ""
-    return f"; {sign}{percent(change)} is within the margin of {percent(margin)}, and real"
+    allowed = percent(margin) if floor is None else amount(floor, "bytes")
+    return f"; {sign}{percent(change)} is within the margin of {allowed}, and real"
 
 
 def more_rounds(found: Pair, margin: float) -> int | None:

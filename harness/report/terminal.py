@@ -158,6 +158,6 @@ def _row(c: Comparison) -> tuple[str, ...]:
             interval = "exact" if low == high else told_ends
     cells = (
         c.workload, c.metric, value(c.baseline_value), value(c.candidate_value), effect,
-        interval, str(c.n), _p(c.p), _p(c.p_adjusted), c.decision,
+        interval, str(c.n), _p(c.p), _p(c.p_adjusted), wording.decision_word(c),
     )  # fmt: skip
     return tuple(visible(cell) for cell in cells)

@@ -630,6 +630,14 @@ def test_rounds_that_agree_are_judged_by_the_margin_as_those_that_do_not(metric:
         assert (found.decision, found.exact) == ("equivalent", not noise)
 
 
+@pytest.mark.parametrize("rounds", [4, 20])
+def test_a_margin_that_is_an_amount_is_told_as_one(rounds: int) -> None:
+    found, _ = sides("runtime.buckets", [3656.0] * rounds, [2944.0] * rounds)
+    assert "real" in found.method
+    assert "512 KiB" in found.method
+    assert "same within 512 KiB" in comparison_lines([found])[1]
+
+
 def test_an_exact_difference_is_never_told_as_nothing() -> None:
     _, verdict = sides("binary.size", [1e6] * 5, [1e6 + 4] * 5, max_increase="0%")
     assert verdict.headlines[0].sentence.startswith("binary.size is 0.0004 % higher with go1.24.3")
