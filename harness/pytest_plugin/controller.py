@@ -129,9 +129,8 @@ class Controller:
                         with user_errors():
                             verdict = run.conclude(self._take_judging())
                         self._report_gates(path, verdict)
-                if not isinstance(
-                    sys.exception(), KeyboardInterrupt
-                ):  # it has an exit status of its own
+                # an interruption has an exit status of its own, and a mistake is told instead
+                if not isinstance(sys.exception(), KeyboardInterrupt | pytest.UsageError):
                     self._require_answers()
 
     @pytest.hookimpl(trylast=True)

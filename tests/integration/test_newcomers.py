@@ -177,6 +177,9 @@ CASES = {
         "sed -i s/hello,/hallo,/ matrix.yaml && gomatrix run --resume",
         "cannot be resumed: it was made from other inputs", "start a new run", measured=True,
     ),
+    "a run file that cannot be written": Case(
+        "gomatrix run -n 1 --run-file /proc/x", "/proc/x cannot be written", "name another file"
+    ),
     "nothing to resume": Case("gomatrix run --resume", "reports/latest", "gomatrix run"),
     "a corrupt manifest": Case(
         "gomatrix verdict run", "run.json:1: is cut short", "measure again",
