@@ -28,4 +28,5 @@ def merge(runs: tuple[Path, ...], output: Path) -> None:
     verdict = merge_and_judge(runs, output)
     for line in terminal_summary(verdict):
         say(line)
+    say(f"report: {output / 'report.html'}")
     sys.exit(exit_status(Run.load(output), verdict))

@@ -57,3 +57,4 @@ def test_commands_exit_as_the_run_did(
     assert done.exit_code == status, done.output
     assert said in done.output or "--json" in command
     assert (out / "report.html").exists() == (command[0] == "merge")
+    assert (f"report: {out / 'report.html'}\n" in done.output) == (command[0] == "merge")
