@@ -211,6 +211,7 @@ def test_a_budget_is_kept_and_the_rest_is_done_later(bare: Project) -> None:
     assert _found(bare).finished
 
 
+@pytest.mark.soak
 def test_a_screening_that_is_cut_off_tells_what_it_knew(
     bare: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
