@@ -9,6 +9,9 @@ from harness.text.units import parse_bytes, split_margin
 from harness.text.units import parse_fraction as parse_share
 from harness.text.units import parse_seconds as parse_duration
 
+_LONGEST = 3.6e9
+"""Seconds; threads cannot wait for three times as long (``threading.TIMEOUT_MAX``)."""
+
 
 def examples(*lines: str) -> str:
     """Format command lines for ``epilog=``, so that click does not wrap them."""
@@ -66,8 +69,8 @@ def parse_seconds(
         seconds = None if value is None else float(str(parse_duration(value)))
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
-    if seconds == 0:
-        raise click.BadParameter("it must be longer than 0 s")
+    if seconds is not None and not 0 < seconds <= _LONGEST:
+        raise click.BadParameter("it must be longer than 0 s, and shorter than a million hours")
     return seconds
 
 

@@ -256,6 +256,7 @@ def test_a_screening_that_is_cut_off_tells_what_it_knew(
         (["--from", "go1.24.3", "--to", "go1.24.3+noswissmap", "--metric", "rss.peek"],
          "there is no metric 'rss.peek'; did you mean 'rss.peak'"),
         (["./go_fixtures/short", "--within", "soon"], "is not a duration; write it as 500ms"),
+        (["./go_fixtures/short", "--within", "9999999999h"], "shorter than a million hours"),
         (["--resume", "go_fixtures"], "is no explanation"),
     ],
 )  # fmt: skip
