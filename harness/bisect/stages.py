@@ -42,7 +42,7 @@ class Descent:
     toggled: Toggled | None = None
     """What screening the toggles told; ``None`` before it, and where there are none."""
     _screening: Toggles | None = None
-    """The toggles while they are screened."""
+    """The toggles, once they are screened."""
     _classifiers: dict[tuple[str, str], Classifier] = field(default_factory=dict)
     """By the names of the good and the bad point."""
 
@@ -206,12 +206,11 @@ class Descent:
             return
         self._screening = screening
         self.toggled = screening.run()
-        self._screening = None
         yield self._of_toggles(self.toggled)
 
     def under_way(self) -> Stage | None:
         """The stage that was interrupted, with what it has told by then, if it tells anything."""
-        if self._screening is None:
+        if self._screening is None or any(stage.kind == "toggles" for stage in self.stages):
             return None
         with suppress(HarnessError):
             return self._of_toggles(self._screening.so_far(), stopped=INTERRUPTED)
