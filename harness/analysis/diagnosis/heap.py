@@ -71,17 +71,16 @@ def garbage(change: MemoryChange) -> Found:
     )
     if change.material(change.metric(change.live)) or not change.material(heap):
         return
-    goal, cycles = change.metric("heap.goal"), change.metric("gc.cycles")
+    goal = change.metric("heap.goal")
+    fewer = change.shown(-change.metric("gc.cycles"))
     later = change.makes_most(goal, heap)
-    fewer = change.shown(-cycles) and change.makes_most(change.between_collections, heap)
-    if later or fewer:
+    if later or (fewer and change.makes_most(change.between_collections, heap)):
         # Either shows the pacing; which of them does can hang on one trial, so both are told.
-        counts = f"gc.cycles went from {change.level('gc.cycles', 'count')}"
-        goals = f"heap.goal went from {change.level('heap.goal')}"
-        shown = [counts] * change.shown(-cycles) + [goals] * change.shown(goal)
+        counts = f"gc.cycles went from {change.level('gc.cycles', 'count')}" if fewer else ""
+        goals = f"heap.goal went from {change.level('heap.goal')}" if change.shown(goal) else ""
         told = (
             f"the live heap explains little of it ({change.level(change.live)}), "
-            f"but {'; '.join(shown)}: the collector runs "
+            f"but {'; '.join(filter(None, (counts, goals)))}: the collector runs "
             f"{'less' if change.sign > 0 else 'more'} often and lets {change.more} garbage "
             "accumulate"
         )
