@@ -26,8 +26,8 @@ class Looks:
     """An unfinished run, as the stopping rule sees it after each complete round.
 
     What a look finds follows from the rounds and ``trials.min`` alone, and ``conclude`` corrects
-    for the same looks. Only a workload that has new rounds is arranged anew, so that a look takes
-    as long in a run of a hundred workloads as in one of two.
+    for the same looks. Only workloads that have new rounds are arranged anew; all are compared, as
+    they share a correction.
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -45,8 +45,8 @@ class Looks:
     def decided(self, workload: str) -> bool:
         """Whether a workload needs no more rounds.
 
-        It does with fewer than ``trials.min`` of them, and with fewer than ``trials.max`` where a
-        primary comparison, one of its suspects, or a strict gate is still open. If baseline and
+        More are needed below ``trials.min``, and below ``trials.max`` while a primary comparison,
+        one of its suspects, or a strict gate is still open. If baseline and
         candidate cannot be compared at all (one of them never ends well), ``trials.min`` rounds
         are enough: further ones would not help.
         """
