@@ -6,12 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from golang_support import get
 from projects import FIXTURES, Project
+from waiting import wait_until
 
 from harness.bisect.record import Bisection
 from harness.bisect.source.patch import unified_diff
@@ -94,9 +94,10 @@ def test_the_experiment_is_found_and_told(maps: Project) -> None:
 def test_a_killed_bisection_goes_on_and_measures_each_trial_once(maps: Project) -> None:
     program = str(Path(sys.executable).with_name("gomatrix"))
     process = subprocess.Popen([program, *SETTING], cwd=maps.root, stdout=subprocess.DEVNULL)
-    trials = _await_trials(maps.root, 3)
+    wait_until(lambda: maps.recorded("*-bisect-*") > 2, process=process)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
+    (trials,) = maps.root.glob("reports/*-bisect-*/trials.jsonl")
     before = trials.read_bytes()
     with trials.open("ab") as file:
         file.write(b'{"schema": 1, "workl')  # a line cut short
@@ -108,16 +109,6 @@ def test_a_killed_bisection_goes_on_and_measures_each_trial_once(maps: Project) 
     again = maps.gomatrix("bisect", "--resume", str(trials.parent))
     assert again.returncode == 0
     assert [trial.id for trial in Run.load(maps.latest).trials] == ids
-
-
-def _await_trials(root: Path, count: int) -> Path:
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline:
-        for path in root.glob("reports/*-bisect-*/trials.jsonl"):
-            if path.read_bytes().count(b"\n") >= count:
-                return path
-        time.sleep(0.02)
-    raise AssertionError("no trial was measured")
 
 
 def test_where_nothing_differs_nothing_is_searched(original: tuple[Project, str]) -> None:

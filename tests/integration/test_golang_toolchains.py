@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from golang_support import (
     start_build,
     write_module,
 )
+from waiting import wait_until
 
 from harness.errors import HarnessError
 from harness.golang.toolchains.releases import at_hand
@@ -69,15 +71,6 @@ def unfinished(cache: Path) -> list[str]:
     return [p.name for p in cache.glob("*/.*~*")]
 
 
-def wait_until(condition: object, process: subprocess.Popen[str]) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 @pytest.mark.usefixtures("nothing_at_hand")
 def test_four_processes_at_once_make_one_download_and_one_build(
     tmp_path: Path, module: Path
@@ -110,7 +103,7 @@ def test_killed_in_mid_download_and_in_mid_build_then_correct(tmp_path: Path, mo
 
     for stage in (downloading, building):
         process = start_build(cache, module, SMALL)
-        wait_until(lambda stage=stage: _quietly(stage), process)
+        wait_until(partial(_quietly, stage), process=process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert unfinished(cache) != []
@@ -124,10 +117,9 @@ def test_killed_in_mid_download_and_in_mid_build_then_correct(tmp_path: Path, mo
     assert unfinished(cache) == []
 
 
-def _quietly(stage: object) -> bool:
-    assert callable(stage)
+def _quietly(stage: Callable[[], bool]) -> bool:
     try:
-        return bool(stage())
+        return stage()
     except FileNotFoundError:  # it moved on while we looked
         return False
 

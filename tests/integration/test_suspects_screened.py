@@ -5,12 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from projects import Project
+from waiting import wait_until
 
 from harness.run.store import Run
 
@@ -148,17 +148,14 @@ def test_a_killed_screening_is_resumed_and_measures_nothing_twice(project: Proje
         command, cwd=project.root, env=environment, stdout=subprocess.DEVNULL,
         start_new_session=True,
     ) as process:  # fmt: skip
-        lines: list[Path] = []
-        while not lines or lines[0].read_text().count("\n") < 4:
-            assert process.poll() is None, "it ended before it could be killed"
-            lines = list(project.root.glob("reports/2*/screening/trials.jsonl"))
-            time.sleep(0.02)
+        wait_until(lambda: project.recorded("2*/screening") > 3, process=process)
         os.killpg(process.pid, signal.SIGKILL)
-    directory = lines[0].parents[1]
-    before = lines[0].read_text().splitlines()
+    (lines,) = project.root.glob("reports/2*/screening/trials.jsonl")
+    directory = lines.parents[1]
+    before = lines.read_text().splitlines()
     done = project.gomatrix("run", "-n", "2", "--resume", str(directory))
     assert done.returncode == 0, done.stdout + done.stderr
-    after = lines[0].read_text().splitlines()
+    after = lines.read_text().splitlines()
     whole = [line for line in before if line.endswith("}")]
     assert after[: len(whole)] == whole
     places = [(t["variant"], t["round"]) for t in map(json.loads, (li for li in after if li))]

@@ -58,3 +58,8 @@ class Project:
     @property
     def latest(self) -> Path:
         return (self.root / "reports" / "latest").resolve()
+
+    def recorded(self, directories: str) -> int:
+        """How many trials the run directories of a pattern below ``reports/`` hold."""
+        found = (self.root / "reports").glob(f"{directories}/trials.jsonl")
+        return sum(path.read_bytes().count(b"\n") for path in found)
