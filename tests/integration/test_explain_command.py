@@ -163,7 +163,7 @@ def test_killed_again_and_again_it_comes_to_the_same_answer(bare: Project) -> No
     while True:
         command = [program, *words, *resumed, *PROGRAM]
         process = subprocess.Popen(command, cwd=bare.root, stdout=subprocess.DEVNULL)
-        _await_trials(process, bare, 14)
+        _await_trials(process, bare, 10)
         if process.poll() is not None:
             break
         os.kill(process.pid, signal.SIGKILL)
