@@ -119,6 +119,7 @@ def test_two_lines_that_a_compiler_switch_keeps_on_the_stack_are_found(project: 
     assert {site.kind for site in stages["sites"].sites} == {"source line"}
 
 
+@pytest.mark.soak
 def test_the_loop_whose_variables_are_allocated_is_found(project: Project) -> None:
     project.write(LOOPS)
     assert to_blame(project) == [("loopvar",)]
