@@ -26,6 +26,8 @@ class MatrixItem(pytest.Function):
     """Whether it measures; else it stands for a cell that is not applicable."""
     record: TrialRecord | None = None
     """The trial's record, once it has run."""
+    left = False
+    """Whether it was ended, as nobody needed its trial any more."""
     place: tuple[str, int] = ("", 0)
     """Matrix file and position in the plan."""
 
@@ -70,13 +72,16 @@ class MatrixFile(pytest.File):
         def run_trial() -> None:
             failure = None
             try:
-                item.record = record = assignment.run(trial)
-                if not record.ok:
+                item.record = record = assignment.run(trial, item.needed)
+                if record is not None and not record.ok:
                     failure = assignment.explain_failure(record)
             except HarnessError as error:
                 failure = str(error)
             if failure is not None:  # outside the handler, so that pytest shows no exception chain
                 pytest.fail(visible(failure), pytrace=False)
+            if item.record is None:
+                item.left = True
+                pytest.skip("not needed any more: its workload was decided while it ran")
 
         item: MatrixItem = MatrixItem.from_parent(self, name=trial.id, callobj=run_trial)
         item.is_trial = True
@@ -137,7 +142,9 @@ class Collection:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Attach a trial's record to its report, as text: execnet carries plain types only."""
         report = yield
-        if isinstance(item, MatrixItem) and item.record is not None and call.when == "call":
-            record = [str(item.path.resolve()), item.record.model_dump_json()]
-            report.__dict__["gomatrix"] = record
+        if isinstance(item, MatrixItem) and call.when == "call":
+            if item.record is not None:
+                record = [str(item.path.resolve()), item.record.model_dump_json()]
+                report.__dict__["gomatrix"] = record
+            report.__dict__["gomatrix_left"] = item.left
         return report

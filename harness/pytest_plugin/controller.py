@@ -163,7 +163,9 @@ class Controller:
     def pytest_report_teststatus(
         self, report: pytest.TestReport | pytest.CollectReport
     ) -> tuple[str, str, str] | None:
-        """Show no dots where progress lines are shown."""
+        """Show no dots where progress lines are shown, and nothing of a trial that was left."""
+        if getattr(report, "gomatrix_left", False):
+            return "", "", ""
         if self._config.option.verbose != 0 or self._run_of(report.nodeid) is None:
             return None
         shown = report.when == "call" or not report.passed

@@ -1,6 +1,6 @@
 """Execute trials: what a worker does for one trial at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +17,7 @@ from harness.run.records import Manifest, TrialRecord
 from harness.run.store import read_manifest, stem_of
 from harness.session.job import Observed, job_of, observe, request_of
 from harness.text.visible import visible
+from harness.trial.observe.monitor import NOT_NEEDED
 from harness.trial.trial import run_trial
 
 TEMPORARY = "tmp"
@@ -52,14 +53,17 @@ class Assignment:
         """The run's; it exists once everything is built."""
         return read_manifest(self.directory)
 
-    def run(self, trial: Trial) -> TrialRecord:
-        """Run a trial and write its files.
+    def run(self, trial: Trial, needed: Callable[[], bool]) -> TrialRecord | None:
+        """Run a trial and write its files; ``None`` where it was not ``needed`` until its end.
 
         Raises:
             HarnessError: the run directory cannot be written.
         """
         with writing(self.directory, ELSEWHERE):
-            return measure(self.directory, self.manifest, trial)
+            observed = _observe(self.directory, self.manifest, trial, needed)
+            if observed.record.outcome == NOT_NEEDED:
+                return None
+            return keep(self.directory, self.manifest, observed)
 
     def explain_failure(self, record: TrialRecord) -> str:
         """Why a trial is not a sample: its outcome, its last output, what to do."""
@@ -73,9 +77,7 @@ class Assignment:
 
 def measure(directory: Path, manifest: Manifest, trial: Trial) -> TrialRecord:
     """Run one trial on the first free lane, and write its files into the run directory."""
-    shared = temporary_directory(directory)
-    observed = observe(shared, job_of(manifest, trial), manifest.memory_budget)
-    return keep(directory, manifest, observed)
+    return keep(directory, manifest, _observe(directory, manifest, trial, lambda: True))
 
 
 def keep(directory: Path, manifest: Manifest, observed: Observed) -> TrialRecord:
@@ -101,6 +103,13 @@ def keep(directory: Path, manifest: Manifest, observed: Observed) -> TrialRecord
             why = told(error) if isinstance(error, OSError) else error
             notes[what] = f"it could not be written: {why}"
     return record.model_copy(update={**written, "notes": notes})
+
+
+def _observe(
+    directory: Path, manifest: Manifest, trial: Trial, needed: Callable[[], bool]
+) -> Observed:
+    shared = temporary_directory(directory)
+    return observe(shared, job_of(manifest, trial), manifest.memory_budget, needed)
 
 
 def temporary_directory(directory: Path) -> Path:

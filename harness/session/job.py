@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,13 +70,16 @@ def job_of(manifest: Manifest, trial: Trial, variant: Variant | None = None) -> 
     )
 
 
-def observe(shared: Path, job: Job, budget: int) -> Observed:
+def observe(
+    shared: Path, job: Job, budget: int, needed: Callable[[], bool] = lambda: True
+) -> Observed:
     """Execute a trial on the first free lane of this machine.
 
     Args:
         shared: a directory that all processes share whose trials must not share lanes and memory.
         job: the trial.
         budget: bytes that their trials may use together.
+        needed: whether the trial is still wanted; see ``run_trial``.
     """
     if job.build.error is not None:
         return Observed(record_of(job.trial, outcome="build failed", log=job.build.error))
@@ -87,7 +90,7 @@ def observe(shared: Path, job: Job, budget: int) -> Observed:
         claim_lane(shared, len(lanes)) as lane,
         ledger.claim(workload, lane, limits.memory_limit),
     ):
-        observed = _execute(shared, job, lane, lanes[lane])
+        observed = _execute(shared, job, lane, lanes[lane], needed)
     ledger.observe(workload, observed.record.metrics.get("tree.rss.peak"))
     return observed
 
@@ -122,10 +125,12 @@ def request_of(shared: Path, job: Job, cpus: tuple[int, ...] = ()) -> Iterator[T
         profile.unlink(missing_ok=True)
 
 
-def _execute(shared: Path, job: Job, lane: int, cpus: tuple[int, ...]) -> Observed:
+def _execute(
+    shared: Path, job: Job, lane: int, cpus: tuple[int, ...], needed: Callable[[], bool]
+) -> Observed:
     started = datetime.now(UTC).timestamp()
     with request_of(shared, job, cpus) as request:
-        result = run_trial(request)
+        result = run_trial(request, needed)
         notes, profile = dict(result.notes), None
         if request.profile is not None and request.profile.exists():
             try:

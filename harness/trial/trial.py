@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 
 from harness.errors import HarnessError
@@ -54,10 +54,11 @@ class TrialResult(Measurement):
     """``runtime.Version()``, as the probe said."""
 
 
-def run_trial(request: TrialRequest) -> TrialResult:
+def run_trial(request: TrialRequest, needed: Callable[[], bool] = lambda: True) -> TrialResult:
     """Run one program to its end, or a server through its phases; kill whatever is left.
 
-    Whatever the program does is an outcome, never an exception.
+    Whatever the program does is an outcome, never an exception. Once the trial is not ``needed``
+    any more the program is killed, and the outcome is ``NOT_NEEDED``.
     """
     workload, limits = request.workload, request.limits
     ports = free_ports(workload.server.ports if workload.server else ["http"])
@@ -76,6 +77,7 @@ def run_trial(request: TrialRequest) -> TrialResult:
     with given or nullcontext() as opened, Monitor(
         _program(request, placeholders, opened.fileno() if opened else -1), output,
         timeout=timeout, memory_limit=limits.memory_limit, sample_every=limits.sample_every,
+        needed=needed,
     ) as monitor:  # fmt: skip
         served = server.run(monitor) if server else _run_to_end(monitor, request.moments)
     observed = monitor.observation()

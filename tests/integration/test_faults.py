@@ -290,3 +290,43 @@ def test_shards_merge_into_the_whole(sleeper: Callable[..., Project]) -> None:
         for number in range(1, 3)
     )
     assert (project.root / "reports" / "2whole" / "report.html").exists()
+
+
+COUNTING = """\
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+// Main takes the next free number: the last of three rounds of two is slow, what follows endless.
+func main() {
+	for number := 1; number <= 6; number++ {
+		if os.Mkdir(fmt.Sprint(os.Args[1], number), 0o700) == nil {
+			time.Sleep(time.Duration(number/6) * time.Second)
+			return
+		}
+	}
+	time.Sleep(time.Hour)
+}
+"""
+
+
+def test_the_trial_of_a_decided_workload_is_ended(project: Project) -> None:
+    """While the sixth trial runs, the other worker begins the seventh."""
+    (project.root / "go.mod").write_text("module counting\n\ngo 1.21\n")
+    (project.root / "counting").mkdir()
+    (project.root / "counting" / "main.go").write_text(COUNTING)
+    project.write(
+        "go: [go1.24.3]\nexperiments: [[], [noswissmap]]\n"
+        "question: {baseline: go1.24.3+noswissmap, candidate: go1.24.3, metrics: [binary.size]}\n"
+        f"workloads: [{{name: counting, package: ./counting, args: [{project.root}/run-]}}]\n"
+        "trials: {min: 3, max: 9, timeout: 60s}\n"
+    )
+    done = project.pytest("matrix.yaml", "-n", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(finished(project)) == 6
+    assert "6 passed in" in done.stdout
+    assert_clean(project)

@@ -706,6 +706,13 @@ run_trial(TrialRequest.model_validate_json(sys.argv[1]))
 """
 
 
+def test_a_trial_that_nobody_needs_any_more_is_ended(lab: Lab) -> None:
+    answers = iter([True, True])
+    result = run_trial(lab.request(lab.fixture("awkward"), "forever"), lambda: next(answers, False))
+    assert result.outcome == "not needed"
+    assert result.metrics["wall"] is not None
+
+
 def test_nothing_survives_the_harness(lab: Lab) -> None:
     """A worker that is killed takes its trial with it."""
     endless = lab.request(lab.fixture("awkward"), "forever").model_dump_json()

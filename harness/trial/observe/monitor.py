@@ -27,6 +27,10 @@ from harness.trial.process import (
     Supervised,
 )
 
+NOT_NEEDED = "not needed"
+"""The outcome of a program that was ended because nobody wants its trial any more."""
+_ASK_EVERY = 0.1
+"""Seconds between two questions whether it is still wanted."""
 _MOST_PAGES = 16 << 30
 """Bytes of resident pages that are read in a snapshot at most, some seconds' worth."""
 
@@ -103,8 +107,13 @@ class Monitor:
         timeout: float,
         memory_limit: int | None,
         sample_every: float,
+        needed: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Start a program; the kernel keeps the limit on memory (bytes) too, where it can."""
+        """Start a program; the kernel keeps the limit on memory (bytes) too, where it can.
+
+        It is ended once it is not ``needed`` any more.
+        """
+        self._needed, self._next_question = needed, 0.0
         self._memory_limit = memory_limit or math.inf
         self._group = memory_group(memory_limit) if memory_limit else None
         self._output = output
@@ -171,9 +180,13 @@ class Monitor:
                 return False
             if now >= self._deadline:
                 self.give_up("timeout")
+            if now >= self._next_question:
+                self._next_question = now + _ASK_EVERY
+                if not self._needed():
+                    self.give_up(NOT_NEEDED)
             if now >= self._sampler.due:
                 self._sample(now)
-            end = min(self._deadline, limit)
+            end = min(self._deadline, limit, self._next_question)
             if until is None and not (self._output_paused or self._memory_limit < math.inf):
                 self._sampler.sample_alone(self._poll.poll, end)
             wait = min(self._sampler.due, end) - time.monotonic()
