@@ -16,34 +16,43 @@ if TYPE_CHECKING:
 
 
 class Start(NamedTuple):
-    """Where and when a trial began."""
+    """Where and when a trial began, and how long its program ran."""
 
     workload: str
     host: str
     lane: int
     started: float
+    wall: float | None = None
+    """Seconds."""
 
     @classmethod
     def of(cls, record: "TrialRecord") -> Self:
         """That of a trial's record."""
-        return cls(record.workload, record.host, record.lane, record.started)
+        wall = record.metrics.get("wall")
+        return cls(record.workload, record.host, record.lane, record.started, wall)
 
 
 def seconds_per_trial(starts: Iterable[Start]) -> dict[str, float]:
     """By workload: the median time from the start of a trial to that of the next on its lane.
 
-    It includes everything that belongs to a trial, not only the program's own time.
+    It includes everything that belongs to a trial, not only the program's own time, which stands
+    for it where no trial followed another.
     """
     lanes: dict[tuple[str, int], list[Start]] = {}
     for start in starts:
         if start.started:
             lanes.setdefault((start.host, start.lane), []).append(start)
     gaps: dict[str, list[float]] = {}
+    walls: dict[str, list[float]] = {}
     for lane in lanes.values():
         ordered = sorted(lane, key=lambda start: start.started)
         for start, following in pairwise(ordered):
             gaps.setdefault(start.workload, []).append(following.started - start.started)
-    return {workload: round(statistics.median(found), 3) for workload, found in gaps.items()}
+        for start in ordered:
+            if start.wall is not None:
+                walls.setdefault(start.workload, []).append(start.wall)
+    found = walls | gaps
+    return {workload: round(statistics.median(seconds), 3) for workload, seconds in found.items()}
 
 
 def note_trials(starts: Iterable[Start], spec: MatrixSpec, cache: Path) -> None:

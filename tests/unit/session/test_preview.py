@@ -23,3 +23,8 @@ def test_trials_that_never_started_and_other_hosts_lanes_are_told_apart() -> Non
                record("a", 0, 4.0, "b"), record("a", 0, 9.0, "b")]  # fmt: skip
 
     assert seconds_per_trial(records) == {"a": 5.0}
+
+
+def test_where_no_trial_followed_another_the_programs_own_time_counts() -> None:
+    starts = [Start("a", "h", 0, 10.0, 2.0), Start("a", "h", 1, 10.0, 4.0), record("b", 2, 10.0)]
+    assert seconds_per_trial(starts) == {"a": 3.0}
