@@ -141,12 +141,12 @@ def of_sites(found: Sequence[Narrowed]) -> str:
 
 def _of_places(found: Narrowed) -> str:
     if found.problem:
-        return f"{found.toggle} cannot be narrowed to places in the program"
+        return f"the toggle {found.toggle} cannot be narrowed to places in the program"
     if not found.sites:
         return f"no place in the program is shown to need {found.toggle}"
     joint = "only together " if found.sites[0].joint else ""
     places = [f"{place(s.at)} ({wording.share(s.share)} of the change)" for s in found.sites]
-    return f"{found.toggle} matters {joint}at {listed(places)}"
+    return f"the toggle {found.toggle} matters {joint}at {listed(places)}"
 
 
 def place(at: Frame) -> str:
