@@ -6,10 +6,18 @@ from pathlib import Path
 
 import pytest
 from golang_support import NEW, get
+from hypothesis import HealthCheck, settings
 from projects import FIXTURES, MATRIX, Project
 
 from harness.golang.builds.build import build_tool
 from harness.golang.cache import default_cache
+
+# Neither a busy machine nor a new draw of examples makes a test fail: --hypothesis-profile=default
+# draws new ones.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -22,11 +22,15 @@ from harness.analysis.stats.intervals import (
 from harness.analysis.stats.sequential import _boundaries, adjust, spent, stopped_error
 from harness.text.words import span
 
-ROOT = np.random.default_rng(7)
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Each test's own, so that its draws are the same whatever else runs in this process."""
+    return np.random.default_rng(7)
 
 
-def test_many_rounds_have_nearly_students_interval() -> None:
-    sample = ROOT.normal(0.1, 0.02, 400)
+def test_many_rounds_have_nearly_students_interval(rng: np.random.Generator) -> None:
+    sample = rng.normal(0.1, 0.02, 400)
     found = estimate(sample, plain=True)
     assert found is not None
     oracle = stats.ttest_1samp(sample, 0.1).confidence_interval(0.95)
@@ -43,8 +47,10 @@ def test_what_is_shrunk_is_stretched_again(skew: float, n: int) -> None:
 
 @pytest.mark.parametrize("n", [2, 5, 40])
 @pytest.mark.parametrize("distance", [0.0, 3.0])
-def test_one_more_round_is_in_the_statistic_of_all(n: int, distance: float) -> None:
-    sample = ROOT.normal(1, 1, n)
+def test_one_more_round_is_in_the_statistic_of_all(
+    rng: np.random.Generator, n: int, distance: float
+) -> None:
+    sample = rng.normal(1, 1, n)
     mean, spread = sample.mean(), sample.std(ddof=1)
     oracle = stats.ttest_1samp(np.append(sample, mean - distance * spread), 0.0)
     t = mean / spread * math.sqrt(n)
@@ -72,8 +78,8 @@ def test_what_others_show_of_the_noise_counts_for_all() -> None:
     assert beside.p_different(0.0) > 0.5
 
 
-def test_outliers_on_both_sides_bring_the_trimmed_mean() -> None:
-    sample = np.concatenate([ROOT.normal(0, 0.01, 13), [3.0, -2.5]])
+def test_outliers_on_both_sides_bring_the_trimmed_mean(rng: np.random.Generator) -> None:
+    sample = np.concatenate([rng.normal(0, 0.01, 13), [3.0, -2.5]])
     found = estimate(sample)
     assert found is not None
     assert "trimmed" in found.method
@@ -84,8 +90,8 @@ def test_outliers_on_both_sides_bring_the_trimmed_mean() -> None:
     assert found.df == 8
 
 
-def test_an_outlier_on_one_side_may_be_skew() -> None:
-    found = estimate(np.append(ROOT.normal(0, 0.01, 14), 3.0))
+def test_an_outlier_on_one_side_may_be_skew(rng: np.random.Generator) -> None:
+    found = estimate(np.append(rng.normal(0, 0.01, 14), 3.0))
     assert found is not None
     assert "trimmed" not in found.method
 
@@ -140,8 +146,8 @@ def test_any_sample_gives_an_estimate_or_none(values: list[float]) -> None:
 
 @pytest.mark.parametrize("n", [5, 12, 60])
 @pytest.mark.parametrize("tied", [False, True])
-def test_kendalls_tau_is_that_of_scipy(n: int, *, tied: bool) -> None:
-    values = ROOT.normal(0, 1, n) + np.arange(n) / 10
+def test_kendalls_tau_is_that_of_scipy(rng: np.random.Generator, n: int, *, tied: bool) -> None:
+    values = rng.normal(0, 1, n) + np.arange(n) / 10
     if tied:
         values = np.round(values)
     oracle = stats.kendalltau(np.arange(n), values, method="asymptotic" if tied else "exact")
@@ -149,8 +155,8 @@ def test_kendalls_tau_is_that_of_scipy(n: int, *, tied: bool) -> None:
     assert kendall(np.ones(n)) == (0.0, 1.0)
 
 
-def test_welchs_test_is_that_of_scipy() -> None:
-    x, y = ROOT.normal(0, 1, 6), ROOT.normal(0.5, 3, 9)
+def test_welchs_test_is_that_of_scipy(rng: np.random.Generator) -> None:
+    x, y = rng.normal(0, 1, 6), rng.normal(0.5, 3, 9)
     assert welch(x, y) == pytest.approx(stats.ttest_ind(x, y, equal_var=False).pvalue)
     assert welch(np.ones(4), np.ones(4)) == 1
     assert welch(np.ones(4), np.zeros(4)) == 0
@@ -169,9 +175,11 @@ def test_one_look_needs_no_correction() -> None:
 
 
 @pytest.mark.parametrize(("first", "last"), [(5, 20), (3, 10)])
-def test_boundaries_spend_the_error_over_the_looks(first: int, last: int) -> None:
+def test_boundaries_spend_the_error_over_the_looks(
+    rng: np.random.Generator, first: int, last: int
+) -> None:
     n = np.arange(1, last + 1)
-    draws: Sample = ROOT.normal(size=(40_000, last))
+    draws: Sample = rng.normal(size=(40_000, last))
     mean = draws.cumsum(axis=1) / n
     squares: Sample = np.cumsum(draws * draws, axis=1) - n * mean * mean
     variance = squares[:, 1:] / (n - 1)[1:]
@@ -184,10 +192,10 @@ def test_boundaries_spend_the_error_over_the_looks(first: int, last: int) -> Non
         assert reached == pytest.approx(0.05 * spent((first + look) / last), abs=0.003)
 
 
-def test_decisions_keep_their_error_over_all_looks() -> None:
+def test_decisions_keep_their_error_over_all_looks(rng: np.random.Generator) -> None:
     wrong = {"increase": 0, "decrease": 0, "equivalent": 0}
     for _ in range(400):
-        same, beyond = ROOT.normal(0, 0.05, 12), ROOT.normal(math.log(1.03), 0.02, 12)
+        same, beyond = rng.normal(0, 0.05, 12), rng.normal(math.log(1.03), 0.02, 12)
         for sample, lies in ((same, ("increase", "decrease")), (beyond, ("equivalent",))):
             answers = (decide(sample[:n], margin=0.03, first=4, last=12) for n in range(4, 13))
             found = next((a for a in answers if a != "inconclusive"), None)
@@ -197,10 +205,10 @@ def test_decisions_keep_their_error_over_all_looks() -> None:
     assert wrong["equivalent"] <= 34
 
 
-def test_intervals_of_stopped_runs_keep_their_coverage() -> None:
+def test_intervals_of_stopped_runs_keep_their_coverage(rng: np.random.Generator) -> None:
     first, last, truth, hits, plain = 5, 20, 0.12, 0, 0
     for _ in range(1500):
-        sample = ROOT.normal(truth, 0.15, last)
+        sample = rng.normal(truth, 0.15, last)
         n = next(
             (n for n in range(first, last)
              if decide(sample[:n], margin=0.03, first=first, last=last) != "inconclusive"),
