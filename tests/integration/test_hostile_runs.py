@@ -1,8 +1,8 @@
-"""Mutated run directories through every command that reads one, from a seed that is printed.
+"""Mutated run directories through every command that reads one.
 
-CI tries 100. By hand, 2,000 and more, in pieces if need be; ``GOMATRIX_FUZZ_SEED`` repeats a run::
+CI tries the same 100 always. By hand, 2,000 and more of another seed, in pieces if need be::
 
-    GOMATRIX_FUZZ=2000 pytest tests/integration/test_hostile_runs.py -s
+    GOMATRIX_FUZZ=2000 GOMATRIX_FUZZ_SEED=$RANDOM pytest tests/integration/test_hostile_runs.py -s
     GOMATRIX_FUZZ=200 GOMATRIX_FUZZ_FIRST=400 GOMATRIX_FUZZ_SEED=7 pytest … -s
 
 Asked of each case: exit status 0, 1 or 2, no traceback, 10 CPU seconds a command and no waiting for
@@ -14,7 +14,6 @@ in the kernel (``--seccomp-bpf``) keeps it to the calls that matter, so that it 
 import json
 import os
 import re
-import secrets
 import shutil
 import subprocess
 import sys
@@ -31,7 +30,7 @@ pytestmark = pytest.mark.soak
 TESTS = Path(__file__).parents[1] / "support"
 COUNT = int(os.environ.get("GOMATRIX_FUZZ", "100"))
 FIRST = int(os.environ.get("GOMATRIX_FUZZ_FIRST", "0"))
-SEED = int(os.environ.get("GOMATRIX_FUZZ_SEED", "0")) or secrets.randbelow(1 << 31)
+SEED = int(os.environ.get("GOMATRIX_FUZZ_SEED", "1"))
 BATCH = 50
 
 
