@@ -92,8 +92,8 @@ func main() {
 		fmt.Println("child ended by", status.Signal())
 	case "deadlock": // at once
 		select {}
-	case "deadlock-late": // when all that is the probe's has long been waiting
-		time.Sleep(50 * time.Millisecond)
+	case "deadlock-late": // when all that is the probe's has long been waiting, and has been asked
+		time.Sleep(500 * time.Millisecond)
 		make(chan int) <- 1
 	case "goexit":
 		runtime.Goexit()

@@ -16,7 +16,7 @@ from faults import (
     write_buffers,
 )
 from projects import Project
-from rack import Rack, ready_rack
+from rack import Machine, Rack, ready_rack
 from waiting import wait_until
 
 from harness.run.store import Run
@@ -90,10 +90,17 @@ def test_a_run_survives_its_worker_its_driver_and_its_scheduler(
     rounds = 16
     write_buffers(project, rounds, 100)
     with rack.started(project, "run", *rack.options) as driver:
-        wait_until(lambda: finished(project) > 4)
-        (busy := next(m for m in rack.machines if m.trials())).worker().kill()
-        gone, output = f"{busy.name}: it has gone", project.root / "output.txt"
-        wait_until(lambda: finished(project) > 12 and gone in output.read_text())
+        wait_until(lambda: finished(project) > 4, process=driver)
+        busy: list[Machine] = []
+
+        def one_measures() -> bool:  # none does for a moment, where all have just ended a trial
+            busy[:] = [m for m in rack.machines if m.trials()][:1]
+            return bool(busy)
+
+        wait_until(one_measures, process=driver)
+        busy[0].worker().kill()
+        gone, output = f"{busy[0].name}: it has gone", project.root / "output.txt"
+        wait_until(lambda: finished(project) > 12 and gone in output.read_text(), process=driver)
         driver.kill()
     directory = directory_of(project)
     assert directory is not None
@@ -101,7 +108,7 @@ def test_a_run_survives_its_worker_its_driver_and_its_scheduler(
     again = ["run", "--resume", str(directory)]
     before = finished(project)
     with rack.started(project, *again, *rack.options) as driver:
-        wait_until(lambda: finished(project) > before + 6)
+        wait_until(lambda: finished(project) > before + 6, process=driver)
         rack.kill_scheduler()
         assert driver.wait(60) > 1
     said = (project.root / "output.txt").read_text()

@@ -110,6 +110,18 @@ def workers(controller: psutil.Popen) -> list[psutil.Process]:
     return _python(controller, judging=False)
 
 
+def both_workers(controller: psutil.Popen) -> list[psutil.Process]:
+    """Also where one was killed just now: another takes its place."""
+    found: list[psutil.Process] = []
+
+    def both() -> bool:
+        found[:] = workers(controller)
+        return len(found) == 2
+
+    wait_until(both)
+    return found
+
+
 def judges(controller: psutil.Popen) -> list[psutil.Process]:
     """The child that waits for the run's end, to judge it."""
     return _python(controller, judging=True)
@@ -138,7 +150,7 @@ def left_behind(project: Project) -> list[psutil.Process]:
 
 
 def assert_clean(project: Project) -> None:
-    wait_until(lambda: not left_behind(project), 20)
+    wait_until(lambda: not left_behind(project), 60)
     assert not (run_directory(project) / "tmp").exists()
 
 
@@ -147,7 +159,7 @@ def test_killed_workers_lose_nothing(sleeper: Callable[..., Project]) -> None:
     with started(project) as controller:
         for kill in range(8):  # beyond four for each worker pytest-xdist gives up
             wait_for_trials(project, 4 * (kill + 1))
-            workers(controller)[kill % 2].kill()
+            both_workers(controller)[kill % 2].kill()
         (judge,) = judges(controller)
         judge.kill()
         assert controller.wait(120) == 0, (project.root / "output.txt").read_text()
@@ -180,13 +192,13 @@ def test_a_killed_controller_resumes_with_what_it_has(sleeper: Callable[..., Pro
 
 
 def test_a_stopped_run_is_clean_and_resumes(sleeper: Callable[..., Project]) -> None:
-    project = sleeper(10, '"sleep"')
+    project = sleeper(20, '"sleep"')
     for number, arguments in ((signal.SIGINT, []), (signal.SIGTERM, ["--resume"])):
         before = len(finished(project))
         with started(project, *arguments) as controller:
             wait_for_trials(project, before + 4)
             controller.send_signal(number)
-            assert controller.wait(30) == 2
+            assert controller.wait(120) == 2
         assert_clean(project)
         verdict = run_directory(project) / "verdict.json"
         assert verdict.exists()
@@ -194,10 +206,10 @@ def test_a_stopped_run_is_clean_and_resumes(sleeper: Callable[..., Project]) -> 
         directory = run_directory(project).relative_to(project.root)
         last = (project.root / "output.txt").read_text().splitlines()[-1]
         assert last == f"interrupted; to continue: gomatrix run matrix.yaml --resume {directory}"
-        assert len(finished(project)) < 20
+        assert len(finished(project)) < 40
     with started(project, "--resume") as controller:
-        assert controller.wait(60) == 0
-    assert len(set(finished(project))) == len(finished(project)) == 20
+        assert controller.wait(120) == 0
+    assert len(set(finished(project))) == len(finished(project)) == 40
 
 
 SLOW = """\
@@ -229,7 +241,7 @@ def test_a_run_stopped_in_its_builds_resumes(sleeper: Callable[..., Project]) ->
     with started(project) as controller:
         wait_until(lambda: _compiles(controller))
         os.killpg(controller.pid, signal.SIGINT)
-        assert controller.wait(30) == 2
+        assert controller.wait(120) == 2
     output = (project.root / "output.txt").read_text()
     directory = run_directory(project).relative_to(project.root)
     command = f"gomatrix run matrix.yaml --resume {directory}"
