@@ -288,15 +288,18 @@ def test_children_are_part_of_the_tree(lab: Lab) -> None:
 
 
 def test_children_have_shares_at_a_snapshot(lab: Lab) -> None:
-    result = lab.run(lab.fixture("family"), "-linger=2s", snapshots=(1.5,))
+    result = lab.run(lab.fixture("family"), "-linger=2s", snapshots=(1.1, 1.2, 1.3, 1.4, 1.5))
     mark = result.marks["1.5s"]
     (child,) = result.processes
     assert (child.pss or 0) >= (child.uss or 0) >= 50 << 20  # more than the parent has
     assert max(child.account, key=lambda part: child.account[part]) == "go heap"
     assert sum(child.account.values()) >= (child.pss or 0)
-    assert result.children == {"1.5s": child.account}
+    assert result.children.keys() == result.marks.keys()
+    assert result.children["1.5s"] == child.account
     assert sum(result.accounts["1.5s"].values()) == mark["rss.end"]
-    assert mark["heap.zero"] is not None  # as the parent waits
+    # The parent waits; but while a thread of its runtime waits for a processor, as on a busy
+    # machine, it is about to run, and its pages are not read: 1 snapshot of 10 beside busy loops.
+    assert [at for at in result.marks.values() if at["heap.zero"] is not None]
     assert (mark["tree.pss"] or 0) == (mark["pss"] or 0) + (child.pss or 0)
     assert (result.metrics["tree.pss"] or 0) < 100 << 20  # the child has gone
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from golang_support import NEW, get
 from trials import trial_request
+from waiting import wait_until
 
 from harness.golang.builds.build import build_all
 from harness.golang.builds.request import BuildRequest
@@ -78,7 +79,7 @@ def test_the_supervisor_tells_pages_apart(supervisor: Path, tmp_path: Path) -> N
         kinds = [pages.resident(start + number * MIB, MIB) for number in range(5)]
         assert kinds == [(MIB, 0), (MIB, MIB), (0, 0), (0, 0), (MIB, 0)]
         assert look(3 * MIB, whole).error.startswith("more is resident")
-        assert look(16 * MIB, whole, at_rest=True) == found
+        wait_until(lambda: look(16 * MIB, whole, at_rest=True) == found)  # once it sleeps
         supervised.signal(signal.SIGUSR1)  # from now on it does not rest
         ran_on = "the program ran on meanwhile"
         assert any(look(16 * MIB, whole, at_rest=True).error == ran_on for _ in range(1000))
