@@ -116,8 +116,9 @@ def test_where_a_time_is_asked_about_too_toggles_are_built_as_both_versions(
 
 
 def test_where_nothing_changed_it_says_how_much_it_would_have_seen(bare: Project) -> None:
+    # One metric: of all others, one may seem to move by chance, and would be followed.
     words = ("explain", "go_fixtures/largebuffers", "--from", "go1.24.3+noswissmap", "--to",
-             "go1.24.3", "--json")  # fmt: skip
+             "go1.24.3", "--metric", "rss.peak", "--json")  # fmt: skip
     done = bare.gomatrix(*words, "--", "-retain-mib=96")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -192,7 +193,7 @@ def _await_trials(process: subprocess.Popen[bytes], project: Project, count: int
 def test_a_budget_is_kept_and_the_rest_is_done_later(bare: Project) -> None:
     started = time.monotonic()
     done = bare.gomatrix(*SETTING, "--within", "100ms", *PROGRAM)  # a fraction of one build
-    assert time.monotonic() - started < 30  # not a measurement: it came to an end
+    assert time.monotonic() - started < 120  # not a measurement: it came to an end
     assert done.returncode == 1, done.stderr
     found = _found(bare)
     assert found.out_of_time
