@@ -59,7 +59,7 @@ func main() {
 		fmt.Println("Usage: daemon COMMAND\\n\\nCommands:\\n  serve  serves\\n  help   helps")
 		return
 	}
-	http.ListenAndServe("127.0.0.1:38127", nil)
+	http.ListenAndServe("127.0.0.1:18127", nil)
 }
 """,
     "bad/bad_test.go": 'package bad\n\nimport "testing"\n\n'
@@ -126,7 +126,7 @@ def test_what_does_not_run_as_it_is_is_a_comment_with_the_reason(empty_project: 
     assert half.benchmark.run == "^BenchmarkGood$"
     assert (daemon.name, daemon.args, spec.trials.lanes) == ("daemon", ["serve"], 1)
     assert daemon.server is not None
-    assert daemon.server.ready.url == "tcp://127.0.0.1:38127"
+    assert daemon.server.ready.url == "tcp://127.0.0.1:18127"
     assert "#   # it ended at once, without work" in text
     assert "#   # it reads its standard input" in text
     assert "#   # one round of them ended with status 2: panic: oh no" in text
