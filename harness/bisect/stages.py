@@ -41,6 +41,8 @@ class Descent:
     """What screening the requirements between them told."""
     toggled: Toggled | None = None
     """What screening the toggles told; ``None`` before it, and where there are none."""
+    _ended: bool = False
+    """Whether the two points that are left are too alike to search between them."""
     _screening: Toggles | None = None
     """The toggles, once they are screened."""
     _classifiers: dict[tuple[str, str], Classifier] = field(default_factory=dict)
@@ -75,21 +77,21 @@ class Descent:
         if searched is None:
             return
         yield from self._releases(searched)
-        yield from self._unless_stopped(
-            "revisions", self._revisions(), "the program's commits were not searched"
+        steps: tuple[tuple[StageKind, Iterator[Stage], str], ...] = (
+            ("revisions", self._revisions(), "the program's commits were not searched"),
+            ("requirements", self._requirements(), "the requirements were not told apart"),
+            ("toggles", self._toggles(), "the toggles were not told apart"),
+            ("sites", self._sites(), "the places were not searched"),
+            ("source", self._source(), "the standard library was not searched"),
+            ("commits", self._commits(), "the commits were not searched"),
         )
-        yield from self._unless_stopped(
-            "requirements", self._requirements(), "the requirements were not told apart"
-        )
-        yield from self._unless_stopped(
-            "toggles", self._toggles(), "the toggles were not told apart"
-        )
-        yield from self._unless_stopped("sites", self._sites(), "the places were not searched")
-        if self.toggled is None or not self.toggled.explains_all:
-            yield from self._unless_stopped(
-                "source", self._source(), "the standard library was not searched"
-            )
-        yield from self._unless_stopped("commits", self._commits(), "the commits were not searched")
+        for kind, stages, otherwise in steps:
+            if self._ended:
+                return
+            try:
+                yield from stages
+            except HarnessError as error:
+                yield self._stage(kind, (), otherwise, stopped=str(error))
 
     def _choose(self) -> str:
         """Take the metric that moved most of those that the request stands for; says so."""
@@ -99,14 +101,6 @@ class Descent:
         setup.runner.metric = metric
         self.setup = replace(setup, request=setup.request.model_copy(update={"metric": metric}))
         return f"; of {count} metrics of its benchmarks it moved most in {ROUNDS} rounds before"
-
-    def _unless_stopped(
-        self, kind: StageKind, stages: Iterator[Stage], otherwise: str
-    ) -> Iterator[Stage]:
-        try:
-            yield from stages
-        except HarnessError as error:
-            yield self._stage(kind, (), otherwise, stopped=str(error))
 
     def compare(self, span: Span) -> Classifier:
         """Compare two points, once."""
@@ -175,7 +169,8 @@ class Descent:
         before, after = self.span.older.name, self.span.newer.name
         answer = f"the first {span.last} release is {after}, after {before}"
         answer += ", of those that can be had" if unlisted else ""
-        yield self._stage("releases", (older, *findings, newer), answer, span, stopped=why,
+        stopped = "; ".join(filter(None, (why, self._why_ended()))) or None
+        yield self._stage("releases", (older, *findings, newer), answer, span, stopped=stopped,
                           passed_over=unlisted)  # fmt: skip
 
     def _revisions(self) -> Iterator[Stage]:
@@ -187,7 +182,9 @@ class Descent:
             return
         if found.before is not None and found.after is not None:
             self.span = Span(older=found.before, newer=found.after, regression=span.regression)
-        yield found.stage.model_copy(update={"steps": self._steps(found.findings)})
+        stopped = "; ".join(filter(None, (found.stage.stopped, self._why_ended()))) or None
+        steps = self._steps(found.findings)
+        yield found.stage.model_copy(update={"steps": steps, "stopped": stopped})
 
     def _requirements(self) -> Iterator[Stage]:
         """Of two neighbouring commits: which changed requirement of go.mod."""
@@ -244,6 +241,8 @@ class Descent:
     def _source(self) -> Iterator[Stage]:
         """Which declarations of the standard library."""
         span, setup, runner = self.span, self.setup, self.setup.runner
+        if self.toggled is not None and self.toggled.explains_all:
+            return
         if span.good.toolchain.identity == span.bad.toolchain.identity:
             return  # not a question of source
         if span.good.settings != span.bad.settings:
@@ -277,10 +276,22 @@ class Descent:
         )  # fmt: skip
         yield stage.model_copy(update={"steps": self._steps(findings)})
 
+    def _why_ended(self) -> str | None:
+        """Compare the two points that are left; say why nothing can be searched between them."""
+        try:
+            self._told_apart(self.span)
+        except HarnessError as error:
+            self._ended = True
+            return str(error)
+        return None
+
     def _told_apart(self, span: Span) -> Classifier:
         classifier = self.compare(span)
         if classifier.effect.decision != "changed":
-            raise HarnessError("the two remaining points do not differ clearly enough")
+            raise HarnessError(
+                f"{span.older.name} and {span.newer.name} by themselves do not differ clearly "
+                "enough to search between them"
+            )
         return classifier
 
     def _between(self, span: Span) -> tuple[list[str], tuple[str, ...]]:
