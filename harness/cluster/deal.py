@@ -83,7 +83,10 @@ class Cluster:
         self._members.close()
 
     def deal(
-        self, manifest: Manifest, take: Callable[[], Round | None]
+        self,
+        manifest: Manifest,
+        take: Callable[[], Round | None],
+        needed: Callable[[Trial], bool] = lambda _: True,
     ) -> Iterator[Observed | Lost]:
         """See ``harness.session.bench.Dealer``.
 
@@ -107,6 +110,7 @@ class Cluster:
                     if lost[workload] >= _MOST_LOST * len(self.hosts):
                         raise _endless(workload, lost[workload], event)
                     yield event
+                self._drop_unneeded(needed)
                 offered = offered or self._offered(manifest, take())
                 while offered is not None and (host := self._free_host(offered, limits)):
                     self._send(host, offered, limits)
@@ -217,6 +221,14 @@ class Cluster:
             _forget(hand)
             self._lost.append(Lost(hand.round, host.host.name, why))
         host.hands.clear()
+
+    def _drop_unneeded(self, needed: Callable[[Trial], bool]) -> None:
+        """Wait no more for rounds that nobody needs; hosts begin none of them."""
+        for host in self._known.values():
+            for hand in list(host.hands):
+                if not any(needed(trial) for trial in hand.round if trial.id in hand.waiting):
+                    _forget(hand)
+                    host.hands.remove(hand)
 
     def _taken(self) -> list[Lost]:
         """The rounds that were lost since it was last asked."""

@@ -38,10 +38,14 @@ class Dealer(Protocol):
         """All hosts that took part so far."""
 
     def deal(
-        self, manifest: Manifest, take: Callable[[], Round | None]
+        self,
+        manifest: Manifest,
+        take: Callable[[], Round | None],
+        needed: Callable[[Trial], bool] = lambda _: True,
     ) -> Iterator[Observed | Lost]:
         """Measure what ``take`` gives, which is asked whenever a host is free.
 
+        What waits at a host and is not ``needed`` any more is dropped.
         Trials are given as they end; of a lost round no more come, and ``take`` may give another
         in its place. The end is when ``take`` has none and no host has any left.
 

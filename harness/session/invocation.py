@@ -220,7 +220,7 @@ class Invocation:
         self._hosts = tuple(
             host for host in manifest.hosts or (manifest.host,) if host.id in before
         )
-        for event in dealer.deal(manifest, take):
+        for event in dealer.deal(manifest, take, lambda trial: self.needed(trial.id)):
             if isinstance(event, Lost):
                 waiting.appendleft(self._replaced(event.round))
             else:

@@ -1,13 +1,14 @@
 """A run on real hosts of a rack, beside the same run on this machine's lanes."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from faults import (
+    VARIANTS,
     directory_of,
     finished,
     require_answer,
@@ -120,3 +121,17 @@ def test_a_run_survives_its_worker_its_driver_and_its_scheduler(
     require_whole(directory, rounds)
     require_answer(directory)
     require_nothing_left(rack)
+
+
+@pytest.mark.soak
+def test_what_waits_at_hosts_is_dropped_once_the_workload_is_decided(
+    rack: Rack, project: Project
+) -> None:
+    """Three hosts measure three rounds, and each has another by the end of its own."""
+    rack.start()
+    write_buffers(project, "{min: 3, max: 60}", 2000)
+    done = rack.gomatrix(project, "run", *rack.options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    whole = Counter(trial.round for trial in Run.load(project.latest).trials)
+    assert 3 <= sum(count == VARIANTS for count in whole.values()) < 6
+    require_answer(project.latest)

@@ -46,7 +46,7 @@ VARIANTS = 3
 """go1.23.9 knows no swissmap."""
 
 
-def write_buffers(project: Project, rounds: int, milliseconds: int) -> None:
+def write_buffers(project: Project, rounds: int | str, milliseconds: int) -> None:
     """A matrix of ``rounds`` rounds of three short trials."""
     (project.root / "go.mod").write_text("module buffers\n\ngo 1.21\n")
     (project.root / "buffers").mkdir()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from synthetic import ORIGIN, make_run
 
+from harness.plan.plan import Trial
 from harness.run.host import Host
 from harness.run.records import Manifest
 from harness.run.store import write_json
@@ -26,7 +27,10 @@ class Losing:
         self.dealt: list[Round] = []
 
     def deal(
-        self, _manifest: Manifest, take: Callable[[], Round | None]
+        self,
+        _manifest: Manifest,
+        take: Callable[[], Round | None],
+        _needed: Callable[[Trial], bool] = lambda _: True,
     ) -> Iterator[Observed | Lost]:
         while (trials := take()) is not None:
             self.dealt.append(trials)
