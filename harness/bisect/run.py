@@ -20,18 +20,20 @@ def run_bisection(setup: Setup) -> Bisection:
     """
     descent = Descent(setup, setup.span)
     _keep(descent)
-    with in_use(setup.cache):
-        for stage in descent.run():
-            descent.stages.append(stage)
-            _keep(descent)
-            setup.say(f"{stage.title}: {stage.answer}")
-            if stage.stopped:
-                setup.say(f"Stopped there: {stage.stopped}")
+    try:
+        with in_use(setup.cache):
+            for stage in descent.run():
+                descent.stages.append(stage)
+                _keep(descent)
+                setup.say(f"{stage.title}: {stage.answer}")
+                if stage.stopped:
+                    setup.say(f"Stopped there: {stage.stopped}")
+    finally:
+        clean(setup.directory)
     finished = descent.record.model_copy(update={"finished": True})
     with writing(setup.directory, _OTHERWISE):
         write_json(setup.directory / RECORD, finished)
         write_bisection(setup.directory, finished)
-        clean(setup.directory)
         point_latest(setup.directory)
     return finished
 

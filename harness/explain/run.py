@@ -28,6 +28,8 @@ def explain(inquiry: Inquiry, seconds: float | None) -> Explanation:
                 inquiry.say(sentence)
     except OutOfTime:
         out_of_time = True
+    finally:
+        clean(inquiry.directory)
     found = search.record.model_copy(update={"out_of_time": out_of_time})
     _keep(inquiry, found)
     with writing(inquiry.directory, _OTHERWISE):
@@ -35,7 +37,6 @@ def explain(inquiry: Inquiry, seconds: float | None) -> Explanation:
         write_explanation(
             inquiry.directory, found, read_manifest(inquiry.directory) if begun else None
         )
-        clean(inquiry.directory)
         point_latest(inquiry.directory)
     return found
 

@@ -26,6 +26,7 @@ from harness.run.question import question_of
 from harness.run.records import Manifest
 from harness.run.store import SCREENING, NoRunError, Run, read_manifest
 from harness.session.bench import Bench
+from harness.session.execute import clean
 from harness.session.growing import GrowingRun
 from harness.session.prepare import Prepared, Say, build_request
 from harness.session.suspecting import patched
@@ -59,15 +60,18 @@ def screen_suspects(prepared: Prepared, directory: Path, say: Say, bench: Bench)
     question = question_of(run)
     sides = [plan.variant(name) for name in (question.baseline, question.candidate) if name]
     screenings: dict[str, Screening] = {}
-    for comparison in changes:
-        workload = comparison.workload
-        if workload not in screenings:
-            screenings[workload] = Screening(prepared, growing, plan, sides, workload, say)
-            screenings[workload].begin()
-        screenings[workload].finish(
-            partial(_look, growing, run, comparison, question.limit),
-            partial(_progress, comparison, plan),
-        )
+    try:
+        for comparison in changes:
+            workload = comparison.workload
+            if workload not in screenings:
+                screenings[workload] = Screening(prepared, growing, plan, sides, workload, say)
+                screenings[workload].begin()
+            screenings[workload].finish(
+                partial(_look, growing, run, comparison, question.limit),
+                partial(_progress, comparison, plan),
+            )
+    finally:
+        clean(place)
 
 
 def _look(growing: GrowingRun, run: Run, comparison: Comparison, limit: float) -> Screened:

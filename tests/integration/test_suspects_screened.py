@@ -87,6 +87,7 @@ def test_everything_that_an_upgrade_changes_is_ruled_out_in_few_builds(project: 
     assert {found[name]["certainty"] for name in settings} == {"same value"}
     assert found["aliastypeparams"]["certainty"] == "identical code"
     assert "all 11 suspects are ruled out" in done.stdout
+    assert not (project.latest / "screening" / "tmp").exists()
     run = Run.load(project.latest)
     assert run.screening is not None
     manifest = run.screening.manifest
