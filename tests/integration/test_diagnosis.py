@@ -22,7 +22,7 @@ env: {BEHAVIOUR: ["off", "on"]}
 include: [{go: go1.24.3, env: {BEHAVIOUR: "off", TWIN: "2"}}]
 question: {baseline: go1.24.3 BEHAVIOUR=off, candidate: go1.24.3 BEHAVIOUR=on}
 workloads:
-  - {name: leak, package: ./go_fixtures/leak}
+  - {name: leak, package: ./go_fixtures/leak, args: ["-pause=25ms"]} # a stall of 0.1 s is a tenth
   - {name: churn, package: ./go_fixtures/churn, args: ["-noise=0"]}
   - {name: stacks, package: ./go_fixtures/stacks, args: ["-linger=100ms"]}
   - {name: mapped, package: ./go_fixtures/mapped, args: ["-linger=100ms"]}
