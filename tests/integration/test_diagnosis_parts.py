@@ -93,7 +93,8 @@ def test_what_the_runtime_keeps_has_a_name(parts: Project) -> None:
         r"\((\d+) to 1,(\d+) of them", told["goroutines"]["number of goroutines grew"]
     )
     assert waiting is not None
-    assert abs(int(waiting[1]) - int(waiting[2])) <= 2  # the runtime's own come and go
+    # Beside the program's there are those of the runtime, fewer than ten, which wait or do not.
+    assert max(int(waiting[1]), int(waiting[2])) < 10
 
     profile = parts.gomatrix(
         "profile", "reports/latest", "goroutines", "go1.27.3 BEHAVIOUR=on"
