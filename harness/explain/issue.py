@@ -16,7 +16,7 @@ from harness.matrix.models import WorkloadSpec
 from harness.report.markdown import code, plain
 from harness.report.wording import sentence
 from harness.run.records import Manifest
-from harness.text.words import amount
+from harness.text.words import amount, listed
 
 _PATCH_LINES = 400
 """Lines of a patch that are shown; the file has all."""
@@ -44,6 +44,7 @@ def render_issue(known: Explanation, manifest: Manifest) -> str:
     ]
     for part in parts(known):
         blocks += [f"### {part.title}", _listed(map(sentence, part.sentences))]
+        blocks.append(_declarations(part.stage))
         for name, text in _patches(part.stage):
             blocks += [f"`{name}`:", _fenced(text, "diff")]
     blocks += ["### Again", _fenced(shlex.join(_public(command_of(request))), "sh")]
@@ -165,6 +166,13 @@ def _table(known: Explanation) -> str:
 
 def _listed(texts: Iterable[str]) -> str:
     return "\n".join(f"- {plain(without_places(text))}" for text in texts)
+
+
+def _declarations(stage: Stage | None) -> str:
+    """The names of declarations, where the answer is only how many they are."""
+    if stage is None or all(name.rpartition(".")[2] in stage.answer for name in stage.functions):
+        return ""
+    return f"They are {listed([code(name) for name in stage.functions])}."
 
 
 def _patches(stage: Stage | None) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ import pytest
 from explained import PATCH, explanation
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import make_run
+from synthetic import ORIGIN, make_run
 
 from harness.bisect.source.patch import unified_diff
 from harness.explain.issue import command_of, render_issue, without_places, without_secrets
@@ -89,6 +89,27 @@ def test_what_a_maintainer_asks_for_is_told_and_nothing_of_the_machine_s_own(
         "### Which release brought it", "### What can be turned on and off",
         "### Which code of the standard library", "### The cure", "### Again",
     ]  # fmt: skip
+
+
+def test_declarations_that_are_only_counted_are_named_too() -> None:
+    known = explanation()
+    (cause,) = known.causes
+    names = ("runtime.mallocgcLarge", "runtime.(*mspan).initHeapBits")
+    stages = tuple(
+        stage.model_copy(
+            update={"answer": "the difference is made by 25 declarations", "functions": names}
+        )
+        if stage.kind == "source" else stage
+        for stage in cause.bisection.stages
+    )  # fmt: skip
+    bisection = cause.bisection.model_copy(update={"stages": stages})
+    counted = known.model_copy(
+        update={"causes": (cause.model_copy(update={"bisection": bisection}),)}
+    )
+    manifest = make_run(lambda *_: {"rss.peak": 1.0}, ORIGIN).manifest
+    line = "They are `runtime.mallocgcLarge` and `runtime.(*mspan).initHeapBits`."
+    assert line in render_issue(counted, manifest).splitlines()
+    assert "They are" not in render_issue(known, manifest)
 
 
 def test_what_ended_before_a_comparison_did_says_what_was_measured() -> None:
