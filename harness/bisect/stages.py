@@ -169,9 +169,8 @@ class Descent:
         before, after = self.span.older.name, self.span.newer.name
         answer = f"the first {span.last} release is {after}, after {before}"
         answer += ", of those that can be had" if unlisted else ""
-        stopped = "; ".join(filter(None, (why, self._why_ended()))) or None
-        yield self._stage("releases", (older, *findings, newer), answer, span, stopped=stopped,
-                          passed_over=unlisted)  # fmt: skip
+        yield self._stage("releases", (older, *findings, newer), answer, span,
+                          stopped=self._why_stopped(why), passed_over=unlisted)  # fmt: skip
 
     def _revisions(self) -> Iterator[Stage]:
         """Of a program that is built from two commits: which commit between them."""
@@ -182,7 +181,7 @@ class Descent:
             return
         if found.before is not None and found.after is not None:
             self.span = Span(older=found.before, newer=found.after, regression=span.regression)
-        stopped = "; ".join(filter(None, (found.stage.stopped, self._why_ended()))) or None
+        stopped = self._why_stopped(found.stage.stopped)
         steps = self._steps(found.findings)
         yield found.stage.model_copy(update={"steps": steps, "stopped": stopped})
 
@@ -276,14 +275,14 @@ class Descent:
         )  # fmt: skip
         yield stage.model_copy(update={"steps": self._steps(findings)})
 
-    def _why_ended(self) -> str | None:
-        """Compare the two points that are left; say why nothing can be searched between them."""
+    def _why_stopped(self, why: str | None) -> str | None:
+        """Why a search ended early, and why nothing can be searched between what it has left."""
         try:
             self._told_apart(self.span)
         except HarnessError as error:
             self._ended = True
-            return str(error)
-        return None
+            return f"{why}; {error}" if why else str(error)
+        return why
 
     def _told_apart(self, span: Span) -> Classifier:
         classifier = self.compare(span)

@@ -146,5 +146,6 @@ class Collection:
             if item.record is not None:
                 record = [str(item.path.resolve()), item.record.model_dump_json()]
                 report.__dict__["gomatrix"] = record
-            report.__dict__["gomatrix_left"] = item.left
+            elif item.left:
+                report.__dict__["gomatrix_left"] = True
         return report

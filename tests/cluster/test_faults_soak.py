@@ -11,7 +11,6 @@ import pytest
 from faults import (
     VARIANTS,
     directory_of,
-    finished,
     require_answer,
     require_nothing_left,
     require_whole,
@@ -94,7 +93,7 @@ def test_twenty_faults_cost_no_trial_and_add_none(rack: Rack, project: Project) 
         while driver.poll() is None:
             breaker.mend()
             time.sleep(0.1)
-            if not faults or finished(project) < 8 * (len(FAULTS) - len(faults) + 1):
+            if not faults or project.recorded("2*") < 8 * (len(FAULTS) - len(faults) + 1):
                 continue
             if faults[0] == "driver":
                 driver.kill()
@@ -109,7 +108,7 @@ def test_twenty_faults_cost_no_trial_and_add_none(rack: Rack, project: Project) 
             else:
                 continue
             faults.pop(0)
-            note(log, f"{what} after {finished(project)} trials")
+            note(log, f"{what} after {project.recorded('2*')} trials")
         status = driver.poll()
         breaker.mend(now=True)
     said = (project.root / "output.txt").read_text()

@@ -10,7 +10,6 @@ import pytest
 from faults import (
     VARIANTS,
     directory_of,
-    finished,
     require_answer,
     require_nothing_left,
     require_whole,
@@ -91,7 +90,7 @@ def test_a_run_survives_its_worker_its_driver_and_its_scheduler(
     rounds = 16
     write_buffers(project, rounds, 100)
     with rack.started(project, "run", *rack.options) as driver:
-        wait_until(lambda: finished(project) > 4, process=driver)
+        wait_until(lambda: project.recorded("2*") > 4, process=driver)
         busy: list[Machine] = []
 
         def one_measures() -> bool:  # none does for a moment, where all have just ended a trial
@@ -101,15 +100,17 @@ def test_a_run_survives_its_worker_its_driver_and_its_scheduler(
         wait_until(one_measures, process=driver)
         busy[0].worker().kill()
         gone, output = f"{busy[0].name}: it has gone", project.root / "output.txt"
-        wait_until(lambda: finished(project) > 12 and gone in output.read_text(), process=driver)
+        wait_until(
+            lambda: project.recorded("2*") > 12 and gone in output.read_text(), process=driver
+        )
         driver.kill()
     directory = directory_of(project)
     assert directory is not None
 
     again = ["run", "--resume", str(directory)]
-    before = finished(project)
+    before = project.recorded("2*")
     with rack.started(project, *again, *rack.options) as driver:
-        wait_until(lambda: finished(project) > before + 6, process=driver)
+        wait_until(lambda: project.recorded("2*") > before + 6, process=driver)
         rack.kill_scheduler()
         assert driver.wait(60) > 1
     said = (project.root / "output.txt").read_text()

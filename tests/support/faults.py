@@ -61,13 +61,6 @@ def directory_of(project: Project) -> Path | None:
     return made[0] if made else None
 
 
-def finished(project: Project) -> int:
-    """How many trials its run has."""
-    directory = directory_of(project)
-    file = directory / "trials.jsonl" if directory else None
-    return file.read_bytes().count(b"\n") if file and file.exists() else 0
-
-
 def require_whole(directory: Path, rounds: int) -> Run:
     """The run has every planned trial, each once, and each round is of one host."""
     run = Run.load(directory)
