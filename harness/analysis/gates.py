@@ -103,8 +103,8 @@ def _judge(
     What was not run leaves the gate undecided.
 
     An interval that includes the limit is undecided, and passes unless the gate is strict: on noisy
-    metrics a gate on the estimate alone would fail by chance, and people would switch it off. With
-    one round there is only the estimate.
+    metrics a gate on the estimate alone would fail by chance, and people would switch it off. So is
+    a noisy metric's single round, on either side of the limit.
     """
     outcomes, increase = [], gate.increase
     if absent:
@@ -192,9 +192,11 @@ def _outcome(
         return _Outcome("failed", "could not be judged: no round has a value of both")
     above = limit + _ROUNDING * abs(limit)
     interval = observed.interval
-    state: GateState = "failed"
-    if (interval[0] if interval else observed.centre) <= above:
-        state = "undecided" if interval is None or interval[1] > above else "held"
+    state: GateState = "undecided"
+    if interval and interval[0] > above:
+        state = "failed"
+    elif interval and interval[1] <= above:
+        state = "held"
     doubt = words.interval(interval, show) if interval else "no interval"
     message = f"limit {allowed}, observed {show(observed.centre)} ({doubt}, n = {observed.n})"
     if state == "undecided":

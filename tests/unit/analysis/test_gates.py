@@ -81,8 +81,13 @@ def test_a_limit_and_an_undecided_one_are_undecided_together() -> None:
     assert gate.state == "undecided"
 
 
-def test_one_round_below_the_limit_shows_nothing() -> None:
-    assert judged(run_of("rss.peak", [1e8], [1e8], max_increase="5%"))[0].state == "undecided"
+@pytest.mark.parametrize("after", [1e8, 2e8])
+def test_one_round_of_a_noisy_metric_shows_nothing(after: float) -> None:
+    assert judged(run_of("rss.peak", [1e8], [after], max_increase="5%"))[0].state == "undecided"
+
+
+def test_one_round_of_an_exact_metric_is_enough() -> None:
+    assert judged(run_of("binary.size", [1e8], [2e8], max_increase="5%"))[0].state == "failed"
 
 
 @pytest.mark.parametrize(
