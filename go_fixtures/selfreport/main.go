@@ -1,4 +1,4 @@
-// Selfreport keeps memory and then prints, last of all, what the kernel and the Go runtime say of
+// Selfreport keeps memory for a moment and then prints, last of all, what the kernel and the Go runtime say of
 // it: {"status": {"VmHWM": bytes, …}, "metrics": {"/memory/classes/total:bytes": bytes, …}}.
 package main
 
@@ -9,12 +9,14 @@ import (
 	"regexp"
 	"runtime/metrics"
 	"strconv"
+	"time"
 )
 
 var keep [][]byte
 
 func main() {
 	mib := flag.Int("mib", 64, "MiB to keep")
+	pause := flag.Duration("pause", 0, "how long to keep them")
 	flag.Parse()
 	for i := 0; i < *mib; i++ {
 		block := make([]byte, 1<<20)
@@ -23,6 +25,7 @@ func main() {
 		}
 		keep = append(keep, block)
 	}
+	time.Sleep(*pause)
 	report := struct {
 		Status  map[string]int64   `json:"status"`
 		Metrics map[string]float64 `json:"metrics"`

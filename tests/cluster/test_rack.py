@@ -23,15 +23,6 @@ from harness.run.store import Run
 
 pytestmark = pytest.mark.toolchain
 
-MATRIX = """\
-go: [go1.23.9, go1.24.3]
-experiments: [[], [noswissmap]]
-question: {baseline: go1.23.9, candidate: go1.24.3, metrics: [rss.peak]}
-workloads:
-  - {name: large-buffers, package: ./go_fixtures/largebuffers, args: ["-retain-mib=32"]}
-trials: 6
-"""
-
 
 @pytest.fixture(scope="module")
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rack]:
@@ -51,11 +42,12 @@ def answers(run: Path) -> Any:
 
 @pytest.mark.soak
 def test_hosts_without_go_give_the_verdicts_of_a_local_run(rack: Rack, project: Project) -> None:
-    project.write(MATRIX)
+    write_buffers(project, 6, 500)  # long against what one host may come later than another
     local = project.gomatrix("run", "--seed", "1")
     assert local.returncode == 0, local.stdout + local.stderr
     expected = answers(project.latest)
 
+    wait_until(lambda: all("serving" in machine.said for machine in rack.machines))
     dealt = rack.gomatrix(project, "run", "--seed", "1", *rack.options)
     assert dealt.returncode == 0, dealt.stdout + dealt.stderr
     assert answers(project.latest) == expected
@@ -77,7 +69,7 @@ def test_hosts_without_go_give_the_verdicts_of_a_local_run(rack: Rack, project: 
                    for kind in ("toolchains", "go-build"))  # fmt: skip
 
     before = [m.shipped for m in used]
-    project.write(MATRIX.replace("trials: 6", "trials: 2"))
+    project.write((project.root / "matrix.yaml").read_text().replace("trials: 6", "trials: 2"))
     again = rack.gomatrix(project, "run", *rack.options, "--exclude", "nowhere")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "--exclude nowhere: no host of that name came" in again.stdout

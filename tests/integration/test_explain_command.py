@@ -186,7 +186,7 @@ def _await_trials(process: subprocess.Popen[bytes], project: Project, count: int
     """Wait until so many more trials are recorded, or the process has ended."""
     wanted = project.recorded("*-explain-*") + count
     wait_until(
-        lambda: process.poll() is not None or project.recorded("*-explain-*") >= wanted, seconds=300
+        lambda: process.poll() is not None or project.recorded("*-explain-*") >= wanted, seconds=900
     )
 
 

@@ -39,7 +39,7 @@ AUTO = """\
 go: [go1.23.9, go1.24.3]
 question: {suspects: auto}
 workloads: [{name: large-buffers, package: ./buffers}]
-trials: 3
+trials: {min: 3, max: 10}
 probe: "off"
 """
 LISTED = """\
@@ -51,7 +51,7 @@ question:
     - {patch: go_fixtures/patches/needzero.diff}
     - {godebug: madvdontneed=0}
 workloads: [{name: large-buffers, package: ./buffers}]
-trials: 3
+trials: {min: 3, max: 10}
 probe: "off"
 """
 
@@ -142,7 +142,7 @@ def test_a_suspect_that_means_nothing_is_an_error_with_its_place(
 
 @pytest.mark.soak
 def test_a_killed_screening_is_resumed_and_measures_nothing_twice(project: Project) -> None:
-    project.write(AUTO.replace("trials: 3", "trials: {min: 3, max: 3, seed: 7}"))
+    project.write(AUTO.replace("max: 10}", "max: 10, seed: 7}"))
     command = [str(Path(sys.executable).with_name("gomatrix")), "run", "-n", "2"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "COV_"))}
     with subprocess.Popen(
