@@ -116,12 +116,12 @@ func main() {
 		time.Sleep(time.Hour)
 	case "forever":
 		time.Sleep(time.Hour)
-	case "let-go": // of 128 MiB, after a second
+	case "let-go": // of 128 MiB, after three seconds
 		var keep [][]byte
 		for i := 0; i < 128; i++ {
 			keep = append(keep, make([]byte, 1<<20))
 		}
-		time.Sleep(time.Second)
+		time.Sleep(3 * time.Second)
 		runtime.KeepAlive(keep)
 		keep = nil
 		runtime.GC()

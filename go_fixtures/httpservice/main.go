@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -26,9 +27,12 @@ func main() {
 	flag.Parse()
 
 	if *child {
-		command := exec.Command("/bin/sh", "-c", "echo $$ > child; exec sleep 1000")
+		command := exec.Command("sleep", "1000")
 		command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		if err := command.Start(); err != nil {
+			panic(err)
+		}
+		if err := os.WriteFile("child", []byte(strconv.Itoa(command.Process.Pid)), 0o600); err != nil {
 			panic(err)
 		}
 	}

@@ -58,7 +58,7 @@ func reserve(on bool) {
 	blocks := make([][]byte, 64<<10)
 	for i := range blocks {
 		if i%(len(blocks)/batches) == 0 {
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(50 * time.Millisecond)
 		}
 		if on {
 			blocks[i] = make([]byte, block)

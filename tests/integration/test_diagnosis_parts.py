@@ -19,7 +19,8 @@ build: {cgo: false} # of threads, which has a file of C
 question: {baseline: go1.27.3 BEHAVIOUR=off, candidate: go1.27.3 BEHAVIOUR=on}
 workloads:
   - {name: threads, package: ./go_fixtures/threads}
-  - {name: finalized, package: ./go_fixtures/finalized, snapshots: [200ms, 300ms, 400ms, 700ms]}
+  - {name: finalized, package: ./go_fixtures/finalized, args: ["-pause=50ms"],
+     snapshots: [400ms, 600ms, 800ms, 1400ms]}
   - {name: finalizers, package: ./go_fixtures/held, args: ["-by=finalizers"]}
   - {name: goroutines, package: ./go_fixtures/held, args: ["-by=goroutines"]}
   - {name: cleanups, package: ./go_fixtures/held, args: ["-by=cleanups"]}
@@ -29,7 +30,7 @@ workloads:
   - {name: limit, package: ./go_fixtures/pacing, args: ["-by=limit"]}
   - {name: garbage, package: ./go_fixtures/pacing, args: ["-by=garbage"]}
   - {name: spans, package: ./go_fixtures/pacing, args: ["-by=spans"],
-     snapshots: [200ms, 300ms, 400ms, 700ms]}
+     snapshots: [400ms, 600ms, 800ms, 1400ms]}
 trials: 8 # of five, one collection that comes late is enough to leave a rule undecided
 """
 C_THREADS = """\

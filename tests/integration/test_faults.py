@@ -314,9 +314,16 @@ import (
 )
 
 // Main takes the next free number: the last of three rounds of two is slow, what follows endless.
+// The first of each round waits for the second to begin, so that no worker is ahead of the other.
 func main() {
 	for number := 1; number <= 6; number++ {
 		if os.Mkdir(fmt.Sprint(os.Args[1], number), 0o700) == nil {
+			for number%2 == 1 {
+				if _, err := os.Stat(fmt.Sprint(os.Args[1], number+1)); err == nil {
+					break
+				}
+				time.Sleep(time.Millisecond)
+			}
 			time.Sleep(time.Duration(number/6) * time.Second)
 			return
 		}

@@ -250,7 +250,7 @@ def test_trace_of_the_collector(lab: Lab, version: str) -> None:
 
 def test_a_heap_profile_in_mid_run(lab: Lab) -> None:
     """It holds what the program had then, and the end does not write over it."""
-    request = lab.request(lab.fixture("awkward"), "let-go", profile_at=0.4)
+    request = lab.request(lab.fixture("awkward"), "let-go", profile_at=1.5)
     result = run_trial(request)
     assert result.outcome == "ok"
     assert "profile" not in result.notes
@@ -691,7 +691,7 @@ def test_server_that_leaves_a_child(lab: Lab) -> None:
     [
         ({"command": ["sh", "-c", "echo kept {port}; exit 3"]}, "load failed"),
         ({"command": ["sh", "-c", "echo kept {port}"]}, "ok"),
-        ({"command": ["sh", "-c", "echo kept {port}; sleep 60"], "duration": 0.3}, "ok"),
+        ({"command": ["sh", "-c", "echo kept {port}; sleep 60"], "duration": 2}, "ok"),
         ({"command": ["no-such-program"]}, "load failed"),
         ({"url": "http://127.0.0.1:{port}/absent", "rate": 50, "duration": 0.2}, "load failed"),
         ({"requests": [{"url": "http://127.0.0.1:{port}/absent"}], "duration": 0.2}, "load failed"),

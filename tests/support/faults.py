@@ -94,8 +94,8 @@ def require_answer(directory: Path) -> None:
 
 def require_nothing_left(rack: Rack) -> None:
     """No trial outlives the run, and nothing the workers."""
-    wait_until(lambda: not any(machine.trials() for machine in rack.machines), 20)
+    wait_until(lambda: not any(machine.trials() for machine in rack.machines), 60)
     for machine in rack.machines:
         if machine.nanny is not None:
             machine.nanny.terminate()
-    wait_until(lambda: not any(machine.processes() for machine in rack.machines), 30)
+    wait_until(lambda: not any(machine.processes() for machine in rack.machines), 120)
