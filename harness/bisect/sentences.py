@@ -145,7 +145,7 @@ def _of_places(found: Narrowed) -> str:
     if not found.sites:
         return f"no place in the program is shown to need {found.toggle}"
     joint = "only together " if found.sites[0].joint else ""
-    places = [f"{place(s.at)} ({wording.share(s.share)} of the change)" for s in found.sites]
+    places = [f"{place(s.at)} ({wording.of_change(s.share)})" for s in found.sites]
     return f"the toggle {found.toggle} matters {joint}at {listed(places)}"
 
 

@@ -12,6 +12,8 @@ NOTHING = "–"
 """Printed where there is no number."""
 
 _UNITS = ("bytes", "seconds")
+_MORE = 1.005
+"""From this share on a change is told as the whole and more: below it, it is 100 %."""
 
 
 def quantity(value: float | None, unit: str) -> str:
@@ -103,6 +105,13 @@ def share(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return NOTHING
     return _minus(f"{value * 100:.0f} %").replace("\u22120 %", "0 %")
+
+
+def of_change(value: float) -> str:
+    """A part of a change: 0.97 is ``97 % of the change``, 1.23 the whole ``and 23 % more``."""
+    if value < _MORE:
+        return f"{share(value)} of the change"
+    return f"the whole change and {share(value - 1)} more"
 
 
 def shares(ci: tuple[float, float] | None) -> str:

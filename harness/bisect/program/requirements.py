@@ -89,8 +89,7 @@ class _Requirements:
         ]
         together = " together" if culprit.joint and len(names) > 1 else ""
         makes = "make" if len(names) > 1 else "makes"
-        share = wording.share(culprit.share.value)
-        return f"{listed(names)}{together} {makes} {share} of the change"
+        return f"{listed(names)}{together} {makes} {wording.of_change(culprit.share.value)}"
 
 
 def turned_back(point: Point, versions: Mapping[str, str], sums: str, setup: Setup) -> Point:

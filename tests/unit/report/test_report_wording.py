@@ -84,3 +84,16 @@ def test_tone(decision: Decision, metric: str, tone: str) -> None:
 def test_strength_grows_with_the_effect_in_both_directions() -> None:
     assert [wording.strength(r) for r in (1.01, 1.06, 1.2, 1.6)] == [1, 2, 3, 4]
     assert wording.strength(1 / 1.6) == 4
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        (0.974, "97 % of the change"),
+        (1.004, "100 % of the change"),
+        (1.23, "the whole change and 23 % more"),
+        (-0.02, "−2 % of the change"),
+    ],
+)
+def test_a_part_of_a_change_may_be_more_than_the_whole(share: float, told: str) -> None:
+    assert wording.of_change(share) == told
