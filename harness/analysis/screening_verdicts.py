@@ -148,9 +148,12 @@ class _Verdicts:
         if culprits:
             gone = {step.back for step in self._steps() if step.decision == "all"}
             whole = any(c.toggles in gone for c in culprits)
-            names = listed([listed(self._ordered(c.toggles)) for c in culprits])
-            part = "" if whole else f"{percent(sum(c.share.value for c in culprits))} of "
-            rest = "" if whole else f"; what is left is {self._rest()}"
+            between = " with " if len(culprits) > 1 else " and "
+            names = listed([between.join(self._ordered(c.toggles)) for c in culprits])
+            total = 1.0 if whole else sum(c.share.value for c in culprits)
+            part = f"{percent(total)} of " if total < 1 else ""
+            rest = f"; what is left is {self._rest()}" if total < 1 else ""
+            rest = rest or (f", and {percent(total - 1)} more" if total > 1 else "")
             change = change_of(self.comparison)
             return f"turning back {names} takes {part}the {change} away{rest}{doubt}"
         if outcome is not None and outcome.open:

@@ -98,7 +98,7 @@ class Classifier:
         build_ends(self._runner, pair)
         failures, decision, told = 0, None, _PATIENCE
         while decision is None and len(self._ends) < decide.LAST_LOOK:
-            count = decide.FIRST_LOOK if not self._ends else 2
+            count = min(2, decide.LAST_LOOK - len(self._ends)) if self._ends else decide.FIRST_LOOK
             for found in self._rounds(pair, count):
                 good, bad = (found[point.name].value for point in pair)
                 if good is None or bad is None:

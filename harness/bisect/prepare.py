@@ -364,7 +364,10 @@ def workload_of(matrix: Matrix, name: str | None) -> WorkloadSpec:
         )
     name = name or next(iter(workloads))
     if name not in workloads:
-        raise HarnessError(f"{matrix.path} has no workload {name!r}{did_you_mean(name, workloads)}")
+        raise HarnessError(
+            f"there is no workload {name!r}{did_you_mean(name, workloads)}; there are "
+            f"{', '.join(workloads)}"
+        )
     return workloads[name]
 
 

@@ -90,6 +90,8 @@ def rounds(change: EndsEffect, unit: str, sign: int = 1) -> str:
 def of_survey(findings: Sequence[Finding]) -> str:
     """That no version between is worse, as far as is known."""
     versions = f"none of the {len(findings)} minor versions that begin between them"
+    if len(findings) == 1:
+        versions = "the one minor version that begins between them, is not"
     open_ones = [f.point for f in findings if f.state in ("doubtful", "unresolved")]
     if not open_ones:
         return f"{versions} is worse"

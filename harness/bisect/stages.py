@@ -219,7 +219,7 @@ class Descent:
             found.findings,
             sentences.NOT_ALL_TOLD if stopped else found.explanation.attribution.sentence,
             suspects=found.explanation.suspects,
-            confirmed=(f"excluded of what is ruled out: {excluded}",) if excluded else (),
+            confirmed=(f"of what is ruled out it is shown that {excluded}",) if excluded else (),
             stopped=stopped,
         )
 

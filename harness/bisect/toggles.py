@@ -180,7 +180,7 @@ def finding_of(
     state: State = "unresolved" if decision == "failed" else "doubtful"
     if decision in states:
         state = "good" if states[decision] is span.good else "bad"
-    taken = None if share is None else f"{wording.of_change(share)} goes away"
+    taken = None if share is None else wording.taken(share)
     return Finding(point=point, state=state, reason=reason or taken, **effect.model_dump())
 
 

@@ -9,9 +9,8 @@ import click
 from harness.bisect.prepare import Arguments, begin, request_of, resume, resuming
 from harness.bisect.run import run_bisection
 from harness.cli.cluster import bench_of, cluster_options
-from harness.cli.options import examples, parse_fraction
+from harness.cli.options import examples, matrix_argument, parse_fraction
 from harness.cli.output import say, say_json
-from harness.errors import HarnessError
 from harness.matrix.load import load
 
 
@@ -22,7 +21,7 @@ from harness.matrix.load import load
         "gomatrix bisect --good go1.23.9 --bad go1.24.3 --repo ~/src/go",
     )
 )
-@click.argument("matrix", default="matrix.yaml", type=click.Path(dir_okay=False, path_type=Path))
+@matrix_argument
 @click.option("--good", help="The good toolchain; by default the question's baseline.")
 @click.option("--bad", help="The bad toolchain; by default the question's candidate.")
 @click.option("--workload", help="The workload; needed if the matrix has several.")
@@ -85,7 +84,8 @@ def bisect(  # noqa: PLR0913 - one for each option
         try:
             bisection = run_bisection(setup)
         except KeyboardInterrupt:
-            raise HarnessError(f"interrupted; to continue: {resuming(setup)}") from None
+            say(f"gomatrix: interrupted; to continue: {resuming(setup)}", err=True)
+            sys.exit(130)
     if as_json:
         say_json(bisection.model_dump_json(indent=1))
     else:

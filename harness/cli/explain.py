@@ -90,7 +90,7 @@ def explain(  # noqa: PLR0913 - one for each option
     library, and checks the cure.
 
     Exit with 0 if the cause is found or nothing changed, with 1 if the question stays open, and
-    with 2 if nothing could be measured.
+    with 2 if nothing could be measured. Ctrl-C ends it with 130 and the command that goes on.
     """
     started, command = time.monotonic(), ("gomatrix", *sys.argv[1:])
 
@@ -112,7 +112,8 @@ def explain(  # noqa: PLR0913 - one for each option
             left = None if seconds is None else max(0.0, seconds - time.monotonic() + started)
             found = run_explanation(inquiry, left)
         except KeyboardInterrupt:
-            raise HarnessError(f"interrupted; to continue: {again}") from None
+            say(f"gomatrix: interrupted; to continue: {again}", err=True)
+            sys.exit(130)
         except HarnessError:
             forget(inquiry)
             raise

@@ -13,7 +13,7 @@ from harness.bisect.record import Stage
 from harness.explain.record import Explanation, Request
 from harness.explain.story import cost, parts, rows, title
 from harness.matrix.models import WorkloadSpec
-from harness.report.markdown import code, plain
+from harness.report.markdown import code, plain, span
 from harness.report.wording import sentence
 from harness.run.records import Manifest
 from harness.text.words import amount, listed
@@ -144,14 +144,18 @@ def _program(workload: WorkloadSpec, manifest: Manifest) -> str:
     module = manifest.module_of(workload.name)
     args = shlex.join(_public(workload.args))
     if workload.module is not None:
-        return code(f"go run {workload.module} {args}".rstrip())
+        return span(f"go run {workload.module} {args}".rstrip())
     if workload.benchmark is not None:
         bench = workload.benchmark
-        what = f"benchmarks {code(bench.run)} in {code(bench.package)} of {code(module)}"
+        what = f"benchmarks {span(bench.run)} in {span(bench.package)} of {span(module)}"
     else:
-        place = code(without_places(str(workload.package)))
-        what = f"package {place} of {code(module) or 'no module'}"
-    return f"{what}, run with {code(args)}" if args else what
+        place = span(without_places(str(workload.package)))
+        what = f"package {place} of {span(module) or 'no module'}"
+    what += f", run with {span(args)}" if args else ""
+    if workload.server is None:
+        return what
+    load = " ".join(_public(workload.server.load.told.split()))
+    return f"{what}, under a load of {plain(load)}"
 
 
 def _table(known: Explanation) -> str:
@@ -172,7 +176,7 @@ def _declarations(stage: Stage | None) -> str:
     """The names of declarations, where the answer is only how many they are."""
     if stage is None or all(name.rpartition(".")[2] in stage.answer for name in stage.functions):
         return ""
-    return f"They are {listed([code(name) for name in stage.functions])}."
+    return f"They are {listed([span(name) for name in stage.functions])}."
 
 
 def _patches(stage: Stage | None) -> Iterator[tuple[str, str]]:

@@ -70,17 +70,18 @@ class Search:
         Raises:
             HarnessError: an end does not build or does not run.
         """
-        refused: list[HarnessError] = []
+        refused: dict[str, HarnessError] = {}
         for workload in self.inquiry.workloads:
             try:
                 for metric in self._metrics(workload):
                     yield self._compare(workload, metric).answer
             except HarnessError as error:
-                refused.append(error)
-                yield f"{workload} could not be compared: {error}"
+                refused[workload] = error
         if not self.changes:
-            raise refused[0]
-        self.refused = tuple(map(str, refused))
+            raise next(iter(refused.values()))
+        for name, why in refused.items():
+            yield f"{name} could not be compared: {why}"
+        self.refused = tuple(map(str, refused.values()))
         yield from self._look_around()
         for change in sorted(self._changed(), key=sentences.weight, reverse=True):
             yield from self._follow(change)
@@ -162,8 +163,8 @@ class Search:
             if self._is_cured(descent, remedy):
                 told = change.model_copy(update={"same_as": cause.workload})
                 self.changes[self.changes.index(change)] = told
-                yield f"{what} has the same cause: {remedy.what}, the change is gone"
                 self._note(setup)
+                yield f"{what} has the same cause: {remedy.what}, the change is gone"
                 return
         self.causes.append(
             Cause(workload=change.workload, metric=change.metric, bisection=descent.record)
@@ -183,6 +184,8 @@ class Search:
                 descent.stages.append(begun)
                 self._update(descent.record)
             raise
+        finally:
+            self._note(setup)
         yield from self._check(descent)
         self._note(setup)
 

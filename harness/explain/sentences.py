@@ -44,13 +44,14 @@ def change_of(request: Request, span: Span, effect: EndsEffect) -> Change:
     elif effect.decision == "unchanged" and effect.ci and not effect.ci[0] <= 1 <= effect.ci[1]:
         answer = f"{step}, less than the {least} that would count"
     else:
-        seen = "" if visible is None else f"; a change of {percent(visible)} would have been seen"
         if effect.decision == "unchanged":
+            seen = f"; a change of {percent(visible)} would have been seen" if visible else ""
             if effect.ratio is None:
                 least = amount(request.smallest * effect.size, unit)
             answer = f"{what} does not change by {least} or more from {good} to {bad}{seen}"
         else:
-            answer = f"no change of {what} from {good} to {bad} could be shown{seen}"
+            at_most = f"; it is {percent(visible)} at most" if visible else ""
+            answer = f"whether {what} changes from {good} to {bad} stays open{at_most}"
         answer += f" ({told.rounds(effect, unit)})"
     return Change(workload=request.workload, metric=request.metric, unit=unit, effect=effect,
                   worse=worse, answer=answer, visible=visible)  # fmt: skip

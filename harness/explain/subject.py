@@ -118,8 +118,15 @@ def _drafted(asked: Asked, ends: Sequence[str], here: Path, cache: Path, say: Sa
     if "@" in subject and not Path(subject).exists():
         draft = _published(subject, asked.args, newer, cache, say)
     else:
-        draft = _own(Path(subject), asked.args, newer, cache, say)
-    return parse(here, _text(specs, [pairs for _, pairs in named], draft))
+        draft = _own(Path(subject), asked.args, newer, cache, say, named=asked.subject is not None)
+    matrix = parse(here, _text(specs, [pairs for _, pairs in named], draft))
+    for workload in matrix.spec.workloads:
+        if workload.server is not None:
+            say(
+                f"{workload.name} serves: it is measured under {workload.server.load.told}, which "
+                "is a guess; write a matrix.yaml with the requests that matter"
+            )
+    return matrix
 
 
 def _named(end: str) -> tuple[ToolchainSpec, dict[str, str]]:
@@ -127,11 +134,14 @@ def _named(end: str) -> tuple[ToolchainSpec, dict[str, str]]:
     name, pairs = split_pairs(end)
     if pairs is None:
         raise HarnessError(f"{end!r} is no variant: each KEY=VALUE once, and in quotes as in JSON")
-    return parse_toolchain(name.partition("+")[0]), pairs
+    release, _, settings = name.partition("+")
+    if "=" in settings:
+        raise HarnessError(f"{end!r} is no variant; a setting is written as '{release} GODEBUG=…'")
+    return parse_toolchain(release), pairs
 
 
 def _own(
-    directory: Path, args: Sequence[str], go: Toolchain, cache: Path, say: Say
+    directory: Path, args: Sequence[str], go: Toolchain, cache: Path, say: Say, *, named: bool
 ) -> dict[str, Any]:
     if directory.is_file():
         raise HarnessError(f"{directory} is a file; name the directory of its package")
@@ -139,7 +149,7 @@ def _own(
         raise HarnessError(
             f"there is no directory {directory}; name that of a package, or MODULE@VERSION"
         )
-    found = look_at_package(directory, args, go, cache, say, here=Path())
+    found = look_at_package(directory, args, go, cache, say, here=Path(), inside=named)
     draft = _draft(found, args, f"{directory}, tried with {go.name}")
     for entry in draft["workloads"]:
         place = entry.get("benchmark") or entry
@@ -155,7 +165,9 @@ def _published(
     path = module.partition("@")[0].split("/")
     name = next(part for part in reversed(path) if not re.fullmatch(r"v\d+", part))
     source = locate(WorkloadSpec(name=name, module=module), Path(), go, cache)
-    found = look_at_package(source.directory, args, go, cache, say, alone=True, here=Path())
+    found = look_at_package(
+        source.directory, args, go, cache, say, alone=True, inside=True, here=Path()
+    )
     draft = _draft(found, args, f"{module}, tried with {go.name}")
     own = {k: v for k, v in draft["workloads"][0].items() if k not in ("name", "package")}
     return draft | {"workloads": [{"name": name, "module": module, **own}]}
@@ -174,7 +186,9 @@ def _draft(found: Survey, args: Sequence[str], what: str) -> dict[str, Any]:
     draft: dict[str, Any] = Document.of(Path(MATRIX), matrix_text(found, versions)).data()
     draft["question"] = {"metrics": metrics_of(found)}
     if not draft["workloads"]:
-        raise HarnessError(f"{what}: {_doubts(found)}; a program's arguments stand after --")
+        wanting = any(p.needs_arguments or p.idle or p.failed for p in found.programs)
+        hint = "; a program's arguments stand after --" if wanting else ""
+        raise HarnessError(f"{what}: {_doubts(found)}{hint}")
     return draft
 
 
@@ -207,5 +221,5 @@ def _text(
         "workloads": draft["workloads"],
         "trials": {k: int(v) if v.isdecimal() else v for k, v in draft["trials"].items()},
     }
-    head = "# Drafted by gomatrix explain.\n"
+    head = "# Drafted by gomatrix explain. Its paths begin where that was called: copy it there.\n"
     return head + str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100))

@@ -79,12 +79,13 @@ def usual_version(directory: Path, cache: Path, say: Callable[[str], None]) -> s
 
 def look_at_package(
     directory: Path, args: Sequence[str], go: Toolchain, cache: Path, say: Callable[[str], None], *,
-    alone: bool = False, here: Path,
+    alone: bool = False, inside: bool, here: Path,
 ) -> Survey:  # fmt: skip
     """What there is to measure in a directory of a Go module, tried with a toolchain.
 
-    With arguments, or ``alone``, it is the program in that directory, run with these. ``here`` is
-    where the matrix is.
+    With arguments, or ``alone``, it is the program in that directory, run with these. ``inside``
+    leaves out the rest of the module, which counts otherwise where there is nothing in or below the
+    directory. ``here`` is where the matrix is.
 
     Raises:
         HarnessError: as of ``draft``; the toolchain must be new enough for the module.
@@ -94,6 +95,12 @@ def look_at_package(
     if line is not None and GoVersion.parse(go.version) < GoVersion.parse(f"go{line}"):
         raise HarnessError(f"go.mod asks for go {line}, newer than {go.version}; name a newer one")
     found = survey(directory, modules, go, cache)
+    places = [p.directory for p in found.programs] + [b.directory for b in found.benchmarks]
+    if inside and any(place.startswith("..") for place in places):
+        raise HarnessError(
+            f"there is no main package and no benchmark in {directory} or below it; name the "
+            "directory of a program"
+        )
     if args or alone:
         own = [program for program in found.programs if program.directory in _HERE]
         own = [_with(program, args) for program in own] if args else own

@@ -32,6 +32,7 @@ _SERVING = ("serve", "server", "run", "start", "daemon", "up")
 """Commands of programs that do their work only when told to, the most telling first."""
 _HTTP_ERROR = 400
 _AT_ONCE = "it ended at once, without work"
+_ONLY_TELLS = "it only tells how to use it"
 _ELSEWHERE = (
     "; it runs in an empty directory: name files as {here}/FILE, or list them under files: in a "
     "matrix.yaml"
@@ -90,6 +91,7 @@ def conclude(program: Program, attempt: Attempt, seen: Seen, port: int) -> Progr
     tried = {"server": None, "args": attempt.args, "needs_arguments": False, "endless": False}
     learnt = {"reason": reason, "files": attempt.files, "failed": bool(seen.exit)}
     learnt["idle"] = reason is not None and reason.startswith(_AT_ONCE)
+    learnt["needs_arguments"] = reason is not None and reason.startswith(_ONLY_TELLS)
     return program.model_copy(update=tried | learnt)
 
 
@@ -138,14 +140,17 @@ def _reason(seen: Seen) -> str | None:
             "a matrix.yaml"
         )
     if seen.exit is None:
-        return f"it waits for something, though it is no server{told}"
+        return (
+            f"it did not end in {seen.seconds:.0f} s, did little meanwhile and is no server{told}; "
+            "if it ends by itself, name it in a matrix.yaml"
+        )
     unknown = seen.exit and next((s for s in seen.log.splitlines() if _UNKNOWN.search(s)), None)
     if unknown:
         return f"it ended with status {seen.exit}: {unknown.strip()[:120]}"
     idle = seen.cpu < _CPU and seen.peak < _PEAK
     if usage and (seen.exit or seen.cpu < _CPU):
         words = " ".join(usage[0].split())[:120]
-        return f"it only tells how to use it ({words}); give it arguments"
+        return f"{_ONLY_TELLS} ({words}); give it arguments"
     if seen.exit:
         how = "a signal ended it" if seen.exit < 0 else f"it ended with status {seen.exit}"
         return f"{how}{told}{_ELSEWHERE if _MISSING.search(seen.log) else ''}"

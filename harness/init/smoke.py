@@ -85,7 +85,7 @@ class _Tester:
         record = self._build(request)
         if record.error is not None:
             return program.model_copy(
-                update={"reason": _first(f"it does not build: {record.error}")}
+                update={"reason": f"it does not build: {_complaint(record.error)}"}
             )
         attempt: Attempt | None = first_attempt(program)
         tried: list[Attempt] = []
@@ -120,7 +120,8 @@ class _Tester:
         request = self._request(workload)
         record = self._build(request)
         if record.error is not None:
-            return found.model_copy(update={"reason": _first(f"they do not build: {record.error}")})
+            reason = f"they do not build: {_complaint(record.error)}"
+            return found.model_copy(update={"reason": reason})
         seen, _ = self._run(workload, record, Attempt(), ())
         count = seen.log.count("\nBenchmark") + 1
         trial = _with(seen.seconds + count * _PER_BENCHMARK)
@@ -191,3 +192,9 @@ def _went_well(seen: Seen) -> bool:
 def _first(text: str) -> str:
     """The first line of a message, cut to a comment's length."""
     return text.splitlines()[0][:200]
+
+
+def _complaint(error: str) -> str:
+    """What the compiler says first; the go command's line before it only names the package."""
+    lines = [line for line in error.splitlines() if not line.startswith("# ")]
+    return _first("\n".join(lines) or error)

@@ -118,13 +118,18 @@ def plain(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Format foreign text as a code span, also within a table."""
+    """Format foreign text as a code span of a table, where each ``|`` is escaped."""
+    return span(text).replace("|", "\\|")
+
+
+def span(text: str) -> str:
+    """Format foreign text as a code span, where there is no table."""
     line = " ".join(visible(text).split())
     if not line:
         return ""
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     inner = f" {line} " if "`" in (line[0], line[-1]) else line
-    return fence + inner.replace("|", "\\|") + fence
+    return fence + inner + fence
 
 
 _Rows = list[tuple[str, ...]]

@@ -12,8 +12,8 @@ NOTHING = "–"
 """Printed where there is no number."""
 
 _UNITS = ("bytes", "seconds")
-_MORE = 1.005
-"""From this share on a change is told as the whole and more: below it, it is 100 %."""
+_LITTLE = 0.005
+"""A part of a change that reads as 0 % of it."""
 
 
 def quantity(value: float | None, unit: str) -> str:
@@ -109,9 +109,16 @@ def share(value: float | None) -> str:
 
 def of_change(value: float) -> str:
     """A part of a change: 0.97 is ``97 % of the change``, 1.23 the whole ``and 23 % more``."""
-    if value < _MORE:
+    if value < 1 + _LITTLE:
         return f"{share(value)} of the change"
     return f"the whole change and {share(value - 1)} more"
+
+
+def taken(value: float) -> str:
+    """How much of a change goes away; it may also grow."""
+    if value < -_LITTLE:
+        return f"the change gets {share(-value)} larger"
+    return f"{of_change(value)} goes away"
 
 
 def shares(ci: tuple[float, float] | None) -> str:

@@ -252,6 +252,8 @@ def test_a_screening_that_is_cut_off_tells_what_it_knew(
         (["./go_fixtures/short", "--within", "soon"], "is not a duration; write it as 500ms"),
         (["./go_fixtures/short", "--within", "9999999999h"], "shorter than a million hours"),
         (["--resume", "go_fixtures"], "is no explanation"),
+        (["./go_fixtures/short", "--from", "go1.24.3+asynctimerchan=1", "--to", "go1.24.3"],
+         "a setting is written as 'go1.24.3 GODEBUG=…'"),
     ],
 )  # fmt: skip
 def test_mistakes_end_with_one_message(
@@ -273,6 +275,24 @@ def test_a_module_that_needs_a_newer_go_than_both_versions_says_so(bare: Project
     assert done.stderr == (
         "gomatrix: go.mod asks for go 1.99, newer than go1.24.3; name a newer one\n"
     )
+
+
+def test_a_library_that_is_named_is_not_taken_for_the_programs_beside_it(bare: Project) -> None:
+    (bare.root / "lib").mkdir()
+    (bare.root / "go.mod").write_text("module example.com/m\n\ngo 1.21\n", encoding="utf-8")
+    (bare.root / "main.go").write_text("package main\n\nfunc main() {}\n", encoding="utf-8")
+    (bare.root / "lib" / "lib.go").write_text("package lib\n", encoding="utf-8")
+    done = bare.gomatrix("explain", "./lib", "--from", "go1.23.9", "--to", "go1.24.3")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no main package and no benchmark in lib or below it; name" in done.stderr
+
+
+def test_what_does_not_build_is_told_with_its_place(bare: Project) -> None:
+    (bare.root / "go.mod").write_text("module example.com/m\n\ngo 1.21\n", encoding="utf-8")
+    (bare.root / "main.go").write_text("package main\n\nfunc main() { no() }\n", encoding="utf-8")
+    done = bare.gomatrix("explain", ".", "--from", "go1.23.9", "--to", "go1.24.3")
+    assert done.returncode == 2
+    assert done.stderr.endswith("does not build: ./main.go:3:15: undefined: no\n"), done.stderr
 
 
 def test_a_program_finds_the_files_beside_it_and_itself(bare: Project) -> None:

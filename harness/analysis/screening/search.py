@@ -391,7 +391,7 @@ class _Search:
             return ""
         other = "other " if self._culprits or self._open else ""
         return (
-            f"no {other}toggle alone, no two that cancel each other, and no set of them, "
+            f"no {other}toggle alone, no two that cancel each other, and no set of them matters, "
             "unless the effects of three or more cancel each other in each set measured"
         )
 

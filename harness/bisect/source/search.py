@@ -49,8 +49,8 @@ def search_source(
     used = [used_files(end, source, settings, build, cache) for end in (good, bad)]
     found = differences(good, bad, used[0] | used[1])
     say(
-        f"the workload is made of {len(used[0] | used[1])} files of the standard library: "
-        f"{len(found.good)} of them differ, and {found.elsewhere} that it does not use"
+        f"the workload is made of {len(used[0] | used[1])} files of the standard library, of which "
+        f"{len(found.good)} differ; so do {found.elsewhere} files that it does not use"
     )
     moved = moved_packages(*used)
     sides = [

@@ -1,6 +1,7 @@
 """``server:``: how a workload is served under load."""
 
 import re
+import shlex
 import warnings
 from signal import Signals
 from typing import Annotated, Any, Self
@@ -139,6 +140,14 @@ class LoadSpec(Frozen):
         if not self.command and self.duration is None:
             raise ValueError("a load by url or requests needs a duration, as 10s")
         return self
+
+    @property
+    def told(self) -> str:
+        """What it does, in words."""
+        if self.command:
+            return shlex.join(self.command)
+        urls = ", ".join(str(kind.url) for kind in self.kinds)
+        return f"{self.rate:g} requests/s of {urls} for {self.duration:g} s"
 
     @property
     def kinds(self) -> list[RequestSpec]:

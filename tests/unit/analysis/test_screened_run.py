@@ -147,6 +147,17 @@ def test_one_culprit_is_named_and_the_others_are_ruled_out() -> None:
     assert "swissmap is implicated" in verdict.headlines[0].sentence
 
 
+def test_what_takes_more_than_the_change_away_leaves_nothing() -> None:
+    def effect(back: Back) -> float:
+        return 0.2 - 0.12 * ("swissmap" in back) - 0.15 * ({"spinbitmutex", "loopvar"} <= back)
+
+    (attribution,) = conclude(screening_of(question(), effect)).attributions
+    assert attribution.sentence == (
+        "turning back swissmap and spinbitmutex with loopvar takes the increase of 20.8 MiB away, "
+        "and 36 % more"
+    )
+
+
 def test_none_is_ruled_out_together_in_few_sets() -> None:
     run = screening_of(question(), lambda _: 0.2)
     assert {s.verdict for s in suspects(run).values()} == {"ruled out"}

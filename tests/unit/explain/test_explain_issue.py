@@ -75,10 +75,17 @@ def test_what_a_maintainer_asks_for_is_told_and_nothing_of_the_machine_s_own(
     ):
         assert line in told.splitlines()
     assert re.search(r"measured by gomatrix 0: 249 trials of 188 builds, .* GOMAXPROCS=1;", told)
-    published = {"name": "orders", "module": "example.com/orders@v1.2.0", "args": ["-x", "a b"]}
+    published = {"name": "orders", "module": "example.com/orders@v1.2.0", "args": [".a | b"]}
     run = make_run(lambda *_: {"rss.peak": 1.0}, matrix | {"workloads": [published]})
-    assert "`go run example.com/orders@v1.2.0 -x 'a b'`" in render_issue(
+    assert "`go run example.com/orders@v1.2.0 '.a | b'`" in render_issue(
         explanation(), run.manifest
+    )
+    load = {"url": "http://127.0.0.1:80/?token=hunter2", "rate": 5, "duration": "2s"}
+    served = {"name": "orders", "package": "./o", "server": {"ready": "tcp://:80", "load": load}}
+    run = make_run(lambda *_: {"rss.loaded": 1.0}, matrix | {"workloads": [served]})
+    issue = render_issue(explanation(), run.manifest)
+    assert (
+        "no module, under a load of 5 requests/s of http://127.0.0.1:80/?token=… for 2 s" in issue
     )
     for secret in ("hunter2", str(tmp_path), host.name, host.id):
         assert secret not in told

@@ -61,8 +61,8 @@ def test_a_change_is_told_from_the_newer_version_s_side() -> None:
     [
         ("unchanged", ("rss.peak of orders does not change by 1 % or more from go1.23.9 to "
          "go1.24.3; a change of 0.8 % would have been seen (−0.2 to 0.8 %, 12 rounds)")),
-        ("undecided", ("no change of rss.peak of orders from go1.23.9 to go1.24.3 could be shown; "
-         "a change of 0.8 % would have been seen (−0.2 to 0.8 %, 12 rounds)")),
+        ("undecided", ("whether rss.peak of orders changes from go1.23.9 to go1.24.3 stays open; "
+         "it is 0.8 % at most (−0.2 to 0.8 %, 12 rounds)")),
     ],
 )  # fmt: skip
 def test_where_nothing_changed_it_says_how_much_would_have_been_seen(

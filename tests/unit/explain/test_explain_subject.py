@@ -9,7 +9,7 @@ USAGE = "it only tells how to use it (usage: goawk [file ...]); give it argument
 
 
 def test_a_program_that_does_no_work_is_refused_with_the_reason_alone() -> None:
-    goawk = Program(name="goawk", directory=".", reason=USAGE)
+    goawk = Program(name="goawk", directory=".", reason=USAGE, needs_arguments=True)
     with pytest.raises(HarnessError) as caught:
         _draft(Survey(programs=(goawk,), benchmarks=()), (), "goawk@v1.29.1")
     assert str(caught.value) == f"goawk@v1.29.1: {USAGE}; a program's arguments stand after --"

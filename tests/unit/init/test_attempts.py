@@ -134,7 +134,9 @@ def test_a_server_is_served_as_it_was_seen() -> None:
         ({"seconds": 10.0, "reads_input": True},
          ("it reads its standard input; write stdin: with a text or {file: PATH} in its entry of "
           "a matrix.yaml")),
-        ({"seconds": 10.0}, "it waits for something, though it is no server"),
+        ({"seconds": 10.0},
+         ("it did not end in 10 s, did little meanwhile and is no server; if it ends by itself, "
+          "name it in a matrix.yaml")),
     ],
 )  # fmt: skip
 def test_what_does_no_work_has_a_reason(what: dict[str, Any], reason: str | None) -> None:

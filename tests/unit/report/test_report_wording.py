@@ -97,3 +97,9 @@ def test_strength_grows_with_the_effect_in_both_directions() -> None:
 )
 def test_a_part_of_a_change_may_be_more_than_the_whole(share: float, told: str) -> None:
     assert wording.of_change(share) == told
+
+
+def test_what_is_turned_back_may_make_a_change_larger() -> None:
+    assert wording.taken(-0.2) == "the change gets 20 % larger"
+    assert wording.taken(-0.002) == "0 % of the change goes away"
+    assert wording.taken(1.23) == "the whole change and 23 % more goes away"
