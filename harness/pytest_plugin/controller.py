@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal
 
 import pytest
@@ -129,8 +130,8 @@ class Controller:
                         with user_errors():
                             verdict = run.conclude(self._take_judging())
                         self._report_gates(path, verdict)
-                # an interruption has an exit status of its own, and a mistake is told instead
-                if not isinstance(sys.exception(), KeyboardInterrupt | pytest.UsageError):
+                # whatever else ended the session is told instead: --exitfirst does not say more
+                if isinstance(sys.exception(), NoneType | pytest.Session.Failed):
                     self._require_answers()
 
     @pytest.hookimpl(trylast=True)
