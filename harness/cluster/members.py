@@ -8,15 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from distributed import Client
+from pydantic import ValidationError
 
 import harness
 from harness.cluster.hosts import FRESH, SILENT, HostState
 from harness.cluster.serve import LANE
 from harness.cluster.worker import Introduction, introduce, lacking, receive
 from harness.errors import HarnessError
+from harness.files.document import parse_json
 from harness.golang.toolchains.resolve import Say
 from harness.run.host import Host, describe_host
 from harness.text.suggestions import closest
+from harness.text.visible import visible
 from harness.text.words import listed
 
 _LOOK = 1.0
@@ -25,6 +28,9 @@ _PATIENCE = 120.0
 """Seconds without any host that can measure, after which a run gives up."""
 ANSWER = 30.0
 """Seconds in which the scheduler answers, and a worker a short question."""
+_INTRODUCTION_BYTES, _INTRODUCTION_VALUES = 64 << 10, 1000
+_SHOWN = 300
+"""Characters that are shown of what a worker says."""
 _CHUNK = 4 << 20
 """Bytes of a file that are sent at a time; Dask warns of tasks with more than 10 MB."""
 _REPORT = 15.0
@@ -140,8 +146,7 @@ class Members:
             self._welcoming[address] = self._threads.submit(self._meet, address)
 
     def _meet(self, address: str) -> Introduction:
-        text = self._ask(address, introduce)
-        return Introduction.model_validate_json(text)
+        return _introduced(self._ask(address, introduce))
 
     def _ask(self, address: str, function: Callable[..., object], *words: object) -> str:
         """Have a worker call a function, and wait for what it returns."""
@@ -157,10 +162,7 @@ class Members:
         for address in [a for a, promise in self._welcoming.items() if promise.done()]:
             promise = self._welcoming.pop(address)
             error = promise.exception()
-            if error is None:
-                reason = self._objection(promise.result())
-            else:
-                reason = str(error) or type(error).__name__
+            reason = one_line(error) if error else self._objection(promise.result())
             if reason:
                 self._turned_away[address] = reason
                 self._say(f"{address} takes no part: {reason}")
@@ -179,7 +181,7 @@ class Members:
                 host.files |= fetched.result()
             else:
                 host.rest(now)
-                departures.append((host, str(error) or type(error).__name__))
+                departures.append((host, one_line(error)))
         return departures
 
     def _require_one(self, now: float) -> None:
@@ -204,8 +206,6 @@ class Members:
     def _objection(self, found: Introduction) -> str:
         """Why a worker cannot take part; empty if it can."""
         host, here = found.host, describe_host()
-        if found.harness != harness.__version__:
-            return f"it has harness {found.harness}, and this is {harness.__version__}"
         if host.machine != here.machine:
             return f"it is {host.machine}, and programs are built for {here.machine}"
         if named := {host.name, host.id}.intersection(self._exclude):
@@ -240,6 +240,36 @@ class Members:
             f"{host.host.name} {host.trials} trials, {host.waiting} in hand"
             for host in sorted(self.hosts.values(), key=lambda host: host.host.name)
         )
+
+
+def one_line(said: BaseException | str) -> str:
+    """What a worker says, to be shown: CI systems execute commands at the beginning of a line."""
+    text = " ".join(visible(str(said)).split()) or type(said).__name__
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _introduced(text: str) -> Introduction:
+    """What a worker says of itself.
+
+    Raises:
+        HarnessError: it has another version of gomatrix, or is nothing that can measure.
+    """
+    data = str(text)[:_INTRODUCTION_BYTES].encode(errors="replace")
+    said = parse_json(
+        data, "its introduction", values=_INTRODUCTION_VALUES, instead="install the same version"
+    )
+    version = said.get("harness") if isinstance(said, dict) else None
+    if version != harness.__version__:
+        raise HarnessError(
+            f"it has another version of gomatrix ({one_line(str(version))}), and this is "
+            f"{harness.__version__}"
+        )
+    try:
+        return Introduction.model_validate(said)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise HarnessError(f"it cannot be as it says: {field}: {first['msg']}") from None
 
 
 def _gone(client: Client) -> str:

@@ -6,28 +6,29 @@ import shutil
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dask
 from distributed import Nanny, Security
 
 from harness.cluster.address import Place, check, local_workers, read_config
-from harness.cluster.worker import DIRECTORY, NAME
+from harness.cluster.worker import DIRECTORY, LONGEST_NAME, NAME, is_name
 from harness.doctor import gather_worker, judge_machine
 from harness.errors import HarnessError, reading, writing
+from harness.files.inside import directory_inside
 from harness.files.locks import try_lock
 from harness.golang.cache import default_cache
 from harness.session.dispositions import see_children_end
 from harness.session.lanes import available_lanes
-from harness.text.visible import first_unseen
 
 LANE = "lane"
 """The resource of a worker: one for each CPU that trials may use."""
 _SPARE = 2
 """Threads that take files and answer questions while all lanes measure."""
+_OWN = "gomatrix-worker"
+"""The subdirectory with all that a worker makes: whatever else is there is its user's."""
 _LOCK = "worker.lock"
-_LONGEST_NAME = 100
 _PATIENCE = 60
 """Seconds that a worker waits for its scheduler to answer."""
 
@@ -51,9 +52,9 @@ def serve(post: Post) -> None:
     """
     check(post.place)
     quieten()
-    if not 0 < len(post.name) <= _LONGEST_NAME or first_unseen(post.name) is not None:
+    if not is_name(post.name):
         raise HarnessError(
-            f"{post.name!a} cannot be the name of a host; write up to {_LONGEST_NAME} "
+            f"{post.name!a} cannot be the name of a host; write up to {LONGEST_NAME} "
             "characters that can be seen"
         )
     if local_workers(post.place.address) is not None:
@@ -62,14 +63,15 @@ def serve(post: Post) -> None:
     _require_fitness(post.directory)
     with writing(post.directory, "name another with --directory"):
         post.directory.mkdir(parents=True, exist_ok=True)
-        with try_lock(post.directory / _LOCK) as held:
+        own = directory_inside(post.directory, _OWN)
+        with try_lock(own / _LOCK) as held:
             if not held:
                 raise HarnessError(
                     f"another worker serves in {post.directory}; its trials and those of this one "
                     "would share lanes"
                 )
-            _clear(post.directory)
-            asyncio.run(_serve(post))
+            _clear(own)
+            asyncio.run(_serve(replace(post, directory=own)))
 
 
 def configure(place: Place) -> Security:

@@ -10,6 +10,9 @@ import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
 
 import harness
 from harness.cluster.parcels import DIGEST, Parcel, localised, unpack
@@ -22,6 +25,7 @@ from harness.session.execute import TEMPORARY
 from harness.session.job import observe
 from harness.session.lanes import available_lanes
 from harness.session.memory import memory_budget
+from harness.text.visible import first_unseen
 
 NAME, DIRECTORY = "GOMATRIX_WORKER_NAME", "GOMATRIX_WORKER_DIRECTORY"
 """Variables by which ``gomatrix worker`` tells its worker process the host's name, and where
@@ -31,16 +35,29 @@ _KIND = "shipped"
 _ROOM = 16 << 20
 """Bytes of free disk beside a program's binary: series, heap profile, output."""
 _FILE, _TREE = "file", "tree"
+LONGEST_NAME = 100
+
+
+def is_name(text: str) -> bool:
+    """Whether a host can have that name: all of it is seen, on one line."""
+    return 0 < len(text) <= LONGEST_NAME and first_unseen(text) is None
 
 
 class Introduction(Frozen):
     """What a worker says of itself."""
 
     host: Host
-    cpus: int
-    """CPUs that trials may use together, which its control groups may limit."""
+    cpus: Annotated[int, Field(ge=1, le=8192)]
+    """CPUs that trials may use together, which its control groups may limit; no Linux has more."""
     harness: str
     """The harness's version."""
+
+    @field_validator("host")
+    @classmethod
+    def _can_be_named(cls, host: Host) -> Host:
+        if not (is_name(host.name) and is_name(host.id)):
+            raise ValueError("its name or id cannot be that of a host")
+        return host
 
 
 def introduce() -> str:

@@ -75,3 +75,20 @@ def test_what_is_not_encrypted_is_served_to_this_machine_alone(tmp_path: Path) -
         )
 
     assert serving == "127.0.0.1"
+
+
+def test_a_worker_removes_nothing_of_a_directory_but_what_workers_made(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for file in (tmp_path / "photos" / "a", tmp_path / "film.part"):
+        file.touch()
+    left = tmp_path / "gomatrix-worker"
+    (left / "tmp").mkdir(parents=True)
+    (left / "0.part").touch()
+
+    with pytest.raises(HarnessError, match="needs certificates"):
+        serve(Post(Place(ADDRESS), "name", tmp_path))
+
+    assert (tmp_path / "photos" / "a").exists()
+    assert (tmp_path / "film.part").exists()
+    assert [path.name for path in left.iterdir()] == ["worker.lock"]
+    assert len(list(tmp_path.iterdir())) == 3
