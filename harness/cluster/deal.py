@@ -18,7 +18,7 @@ from distributed import Client, Future
 from pydantic import ValidationError
 
 from harness.cluster.hosts import FRESH, Hand, HostState
-from harness.cluster.members import ANSWER, Members
+from harness.cluster.members import ANSWER, Members, one_line
 from harness.cluster.parcels import Packer
 from harness.cluster.serve import LANE
 from harness.cluster.worker import execute
@@ -26,10 +26,15 @@ from harness.errors import HarnessError
 from harness.golang.toolchains.resolve import Say
 from harness.matrix.models import TrialsSpec
 from harness.plan.plan import Trial
+from harness.profiles.pprof import COMPRESSED
 from harness.run.host import Host
 from harness.run.records import Manifest, TrialRecord
+from harness.run.series import is_readable
+from harness.run.store import require_readable
 from harness.session.bench import Lost, Round
 from harness.session.job import Observed, job_of
+from harness.text.visible import first_unseen
+from harness.trial.observe.monitor import NOT_NEEDED
 
 _TICK, _IDLE = 0.02, 0.2
 """Seconds between two looks at what has ended, while something is measured and while nothing is."""
@@ -242,8 +247,7 @@ _GOOD = ("pending", "finished")
 
 def _why(future: Future) -> str:
     if future.status == "error":
-        error = future.exception(timeout=ANSWER)
-        return str(error) or type(error).__name__
+        return one_line(future.exception(timeout=ANSWER))
     return f"a trial of it is {future.status}"
 
 
@@ -276,5 +280,14 @@ def _checked(result: Any, trial: Trial, host: Host) -> Observed:
     files = all(isinstance(data, bytes | None) for data in (series, profile))
     if (record.workload, record.variant, record.round) != asked or not files:
         raise HarnessError("it sent another trial than it was asked for")
+    if record.outcome == NOT_NEEDED or first_unseen(record.outcome) is not None:
+        raise HarnessError("it sent an outcome that no trial has")
+    if not is_readable(series or b"") or len(profile or b"") > COMPRESSED:
+        raise HarnessError("it sent a larger file than is read of a trial")
     own = {"host": host.id, "series": None, "profile": None}
-    return Observed(record.model_copy(update=own), series, profile)
+    record = record.model_copy(update=own)
+    try:
+        require_readable(record)
+    except HarnessError as error:
+        raise HarnessError(f"it sent what could not be read again: {one_line(error)}") from None
+    return Observed(record, series, profile)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.files.document import parse_json
+from harness.files.document import count_values, parse_json
 from harness.files.inside import read_inside, write_inside
 from harness.files.unpack import Allowance
 
@@ -32,6 +32,11 @@ def read_series(path: Path, name: str, allowance: Allowance) -> list[tuple[float
         return thinned([(float(seconds), float(rss)) for seconds, rss in points], _POINTS)
     except (ValueError, KeyError, TypeError):
         raise HarnessError(f"{path / name} is not a series") from None
+
+
+def is_readable(data: bytes) -> bool:
+    """Whether a file of a series is within the limits of ``read_series``."""
+    return len(data) <= _SERIES_BYTES and count_values(data) <= _SERIES_VALUES
 
 
 def thinned(points: list[tuple[float, float]], most: int) -> list[tuple[float, float]]:

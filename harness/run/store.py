@@ -36,6 +36,8 @@ _LINE_BYTES, _LINE_VALUES = 8 << 20, 100_000
 """The most that is read of a file: 100,000 trials as this version writes them, twice as many as are
 planned for one run, fit into a gigabyte of memory. Of numbers whose names other trials have too,
 a tenth is counted, for they take less."""
+_NAMES_BYTES = 8 << 10
+"""More than what a line grows by when a trial's files are named in it."""
 _MOST_SUSPECTS = 500
 _MOST_COMPARISONS = 600_000
 """The most that are compared: 10,000 cells, the most that are planned, with 60 metrics each."""
@@ -224,16 +226,29 @@ def _each_file_once(records: list[TrialRecord]) -> list[TrialRecord]:
 
 def _trial_of(place: Path, number: int, line: bytes) -> list[TrialRecord]:
     """The trial of a line; empty for a truncated line."""
-    content = line.rstrip(b"\r\n")
     try:
-        return [
-            parse_model(
-                TrialRecord, content, str(place), values=_LINE_VALUES, first_line=number,
-                instead="remove the line, or read the run with the version that wrote it",
-            )
-        ]  # fmt: skip
+        return [_parse_trial(line.rstrip(b"\r\n"), str(place), number)]
     except CutShortError:
         return []
+
+
+def _parse_trial(line: bytes, place: str, number: int) -> TrialRecord:
+    return parse_model(
+        TrialRecord, line, place, values=_LINE_VALUES, first_line=number,
+        instead="remove the line, or read the run with the version that wrote it",
+    )  # fmt: skip
+
+
+def require_readable(record: TrialRecord) -> None:
+    """Refuse a record that could not be read again, once it has got the names of its files.
+
+    Raises:
+        HarnessError: it is beyond a limit.
+    """
+    line = record.model_dump_json().encode()
+    if len(line) + _NAMES_BYTES > _LINE_BYTES:
+        raise HarnessError(f"it is longer than {_LINE_BYTES >> 20} MiB")
+    _parse_trial(line, "its trial", 1)
 
 
 def append_trial(
