@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,12 +113,12 @@ def _ends(asked: Asked, matrix: Matrix | None, cache: Path, say: Say) -> tuple[s
 def _drafted(asked: Asked, ends: Sequence[str], here: Path, cache: Path, say: Say) -> Matrix:
     named = [_named(end) for end in ends]
     specs = [spec for spec, _ in named]
-    newer = resolve([specs[1]], cache, say)[specs[1].name]
+    look = _Look(asked.args, specs[0], resolve([specs[1]], cache, say)[specs[1].name], cache, say)
     subject = asked.subject or "."
     if "@" in subject and not Path(subject).exists():
-        draft = _published(subject, asked.args, newer, cache, say)
+        draft = _published(subject, look)
     else:
-        draft = _own(Path(subject), asked.args, newer, cache, say, named=asked.subject is not None)
+        draft = _own(Path(subject), look, named=asked.subject is not None)
     matrix = parse(here, _text(specs, [pairs for _, pairs in named], draft))
     for workload in matrix.spec.workloads:
         if workload.server is not None:
@@ -140,17 +140,49 @@ def _named(end: str) -> tuple[ToolchainSpec, dict[str, str]]:
     return parse_toolchain(release), pairs
 
 
-def _own(
-    directory: Path, args: Sequence[str], go: Toolchain, cache: Path, say: Say, *, named: bool
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Look:
+    """Drafts what is said of a directory, by what is seen there with the newer version."""
+
+    args: Sequence[str]
+    older: ToolchainSpec
+    newer: Toolchain
+    cache: Path
+    say: Say
+
+    def at(
+        self, directory: Path, what: str, *, alone: bool = False, inside: bool
+    ) -> dict[str, Any]:
+        """The draft, or why there is none."""
+
+        def seen(go: Toolchain) -> Survey:
+            return look_at_package(
+                directory, self.args, go, self.cache, self.say, alone=alone, inside=inside,
+                here=Path(),
+            )  # fmt: skip
+
+        found, newer = seen(self.newer), self.newer.name
+        if _fails(found):
+            older = resolve([self.older], self.cache, self.say)[self.older.name]
+            if older.name != newer and not _fails(seen(older)):
+                doubts = _doubts(found)
+                raise HarnessError(f"{what} runs with {older.name}, but with {newer} {doubts}")
+        return _draft(found, self.args, f"{what}, tried with {newer}")
+
+
+def _fails(found: Survey) -> bool:
+    """Whether all that there is ends with an error."""
+    return not found.benchmarks and bool(found.programs) and all(p.failed for p in found.programs)
+
+
+def _own(directory: Path, look: _Look, *, named: bool) -> dict[str, Any]:
     if directory.is_file():
         raise HarnessError(f"{directory} is a file; name the directory of its package")
     if not directory.is_dir():
         raise HarnessError(
             f"there is no directory {directory}; name that of a package, or MODULE@VERSION"
         )
-    found = look_at_package(directory, args, go, cache, say, here=Path(), inside=named)
-    draft = _draft(found, args, f"{directory}, tried with {go.name}")
+    draft = look.at(directory, str(directory), inside=named)
     for entry in draft["workloads"]:
         place = entry.get("benchmark") or entry
         package = Path(directory, place["package"])
@@ -159,16 +191,11 @@ def _own(
     return draft
 
 
-def _published(
-    module: str, args: Sequence[str], go: Toolchain, cache: Path, say: Say
-) -> dict[str, Any]:
+def _published(module: str, look: _Look) -> dict[str, Any]:
     path = module.partition("@")[0].split("/")
     name = next(part for part in reversed(path) if not re.fullmatch(r"v\d+", part))
-    source = locate(WorkloadSpec(name=name, module=module), Path(), go, cache)
-    found = look_at_package(
-        source.directory, args, go, cache, say, alone=True, inside=True, here=Path()
-    )
-    draft = _draft(found, args, f"{module}, tried with {go.name}")
+    source = locate(WorkloadSpec(name=name, module=module), Path(), look.newer, look.cache)
+    draft = look.at(source.directory, module, alone=True, inside=True)
     own = {k: v for k, v in draft["workloads"][0].items() if k not in ("name", "package")}
     return draft | {"workloads": [{"name": name, "module": module, **own}]}
 

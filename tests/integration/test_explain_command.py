@@ -326,3 +326,11 @@ def test_a_program_that_fails_is_refused_with_the_version_that_it_was_tried_with
     done = bare.gomatrix("explain", "./failing", "--from", "go1.23.9", "--to", "go1.24.3")
     assert done.returncode == 2
     assert "gomatrix: failing, tried with go1.24.3: it ended with status 2: panic" in done.stderr
+    (own / "main.go").write_text("package main\n\nfunc main() { newer() }\n", encoding="utf-8")
+    for tag, body in (("!go1.24", ""), ("go1.24", 'panic("no")')):
+        text = f"//go:build {tag}\n\npackage main\n\nfunc newer() {{ {body} }}\n"
+        (own / f"{len(body)}.go").write_text(text, encoding="utf-8")
+    done = bare.gomatrix("explain", "./failing", "--from", "go1.23.9", "--to", "go1.24.3")
+    assert done.returncode == 2
+    told = "gomatrix: failing runs with go1.23.9, but with go1.24.3 it ended with status 2: panic"
+    assert told in done.stderr
