@@ -147,7 +147,9 @@ def of_cure(span: Span, found: Finding, what: str, metric: Metric) -> str:
     good = found.state == "good"
     like = older if good == span.regression else newer
     size = told.against(found, metric.unit)
-    against = f"{size} against {span.good.name}, {found.rounds} rounds"
+    against = f"{size} against {span.good.name}"
+    against += f", as {older} is" if like == older and not span.regression else ""
+    against += f", {found.rounds} rounds"
     if like == older:
         return f"{newer} with {what} is like {older} again ({against})"
     return f"{newer} with {what} is still like {newer} ({against}): something else adds to it"

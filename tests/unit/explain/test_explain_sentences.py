@@ -125,7 +125,7 @@ def test_a_cure_of_what_got_better_is_like_the_older_version_too() -> None:
     better = SPAN.model_copy(update={"regression": False})
     found = Finding(point="x", state="bad", ratio=1.2, rounds=2)
     told = of_cure(better, found, "swissmap turned back", describe("rss.peak"))
-    assert "is like go1.23.9 again (+20.0 % against go1.24.3, 2 rounds)" in told
+    assert "is like go1.23.9 again (+20.0 % against go1.24.3, as go1.23.9 is, 2 rounds)" in told
 
 
 def test_the_headline_goes_from_the_change_to_the_cure() -> None:
