@@ -179,7 +179,9 @@ def _decide(
         tested = [id(t) for t in family if id(t) in known and not t.pair.certain]
         values = (holm if primary else benjamini_hochberg)([known[key] for key in tested])
         name = "Holm" if primary else "Benjamini and Hochberg"
-        words[primary] = f"{name} over {len(tested)} {'primary' if primary else 'secondary'}"
+        noun = "comparison" if len(tested) == 1 else "comparisons"
+        kind = "primary" if primary else "secondary"
+        words[primary] = f"{name} over {len(tested)} {kind} {noun}"
         corrected = {key: min(1.0, p / part) for key, p in zip(tested, values, strict=True)}
         adjusted |= known | corrected
     return tuple(

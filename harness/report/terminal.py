@@ -125,7 +125,7 @@ def comparison_lines(comparisons: Sequence[Comparison]) -> list[str]:
         names = listed(tuple(dict.fromkeys(metrics)))
         lines.append(f"interval of {visible(names)}: {visible(method)}")
     lines += [
-        f"corrected p: for repeated looks, then {name} comparisons"
+        f"corrected p: for repeated looks, then {name}"
         for name in dict.fromkeys(c.correction for c in comparisons if c.correction)
     ]
     return lines

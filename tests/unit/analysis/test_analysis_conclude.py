@@ -82,7 +82,7 @@ def test_a_culprit_is_implicated_and_the_other_ruled_out() -> None:
 
 def test_both_corrections_are_told() -> None:
     found = {c.primary: c for c in conclude(make_run(origin)).comparisons}
-    assert found[True].correction == "Holm over 1 primary"
+    assert found[True].correction == "Holm over 1 primary comparison"
     assert found[False].correction.startswith("Benjamini and Hochberg over ")
 
 
@@ -657,7 +657,7 @@ def test_what_cannot_err_costs_other_comparisons_nothing() -> None:
     }  # fmt: skip
     verdict = conclude(make_run(measure, {**ORIGIN, "question": question}))
     (found,) = (c for c in verdict.comparisons if c.primary and c.metric == "rss.peak")
-    assert found.correction == "Holm over 1 primary"
+    assert found.correction == "Holm over 1 primary comparison"
 
 
 def test_what_trials_inherited_is_told_where_it_bears_on_what_is_measured() -> None:

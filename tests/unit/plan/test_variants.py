@@ -631,7 +631,7 @@ def test_mirrored_comparisons_are_judged_once_in_the_questions_direction() -> No
     pairs = [(c.baseline, c.candidate) for c in verdict.comparisons if c.metric == "rss.peak"]
     assert len({frozenset(pair) for pair in pairs}) == len(pairs)
     assert pairs[0] == ("go1.24.3+noswissmap", "go1.24.3")
-    assert primary(verdict).correction == "Holm over 1 primary"
+    assert primary(verdict).correction == "Holm over 1 primary comparison"
     assert len(verdict.headlines[0].sentence.split("rss.peak")) == 2
     assert undecided(run) == set()
 
