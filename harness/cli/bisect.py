@@ -1,6 +1,7 @@
 """The command that finds what made a workload worse between two toolchains."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from harness.cli.cluster import bench_of, cluster_options
 from harness.cli.options import examples, matrix_argument, parse_fraction
 from harness.cli.output import say, say_json
 from harness.matrix.load import load
+from harness.run.lock import measuring_into
 
 
 @click.command(
@@ -73,14 +75,16 @@ def bisect(  # noqa: PLR0913 - one for each option
         good=good, bad=bad, workload=workload, metric=metric, repository=repository, fix=fix,
         smallest=smallest, seed=seed,
     )  # fmt: skip
-    with bench_of(tell, **cluster) as bench:
+    with bench_of(tell, **cluster) as bench, ExitStack() as held:
         if directory is not None:
+            held.enter_context(measuring_into(directory.resolve()))
             setup = resume(
                 directory, load(matrix), arguments, command=command, say=tell, bench=bench
             )
         else:
             request = request_of(load(matrix), arguments)
             setup = begin(request, reports=reports, command=command, say=tell, bench=bench)
+            held.enter_context(measuring_into(setup.directory))
         try:
             bisection = run_bisection(setup)
         except KeyboardInterrupt:

@@ -13,6 +13,7 @@ from harness.cli.output import say, say_json
 from harness.errors import HarnessError
 from harness.explain.prepare import Arguments, begin, forget, going_on, resume
 from harness.explain.run import explain as run_explanation
+from harness.run.lock import measuring_into
 
 _PROGRAM = "program"
 """Where a context keeps what stands after ``--``."""
@@ -110,7 +111,8 @@ def explain(  # noqa: PLR0913 - one for each option
         again = going_on(command, inquiry.directory)
         try:
             left = None if seconds is None else max(0.0, seconds - time.monotonic() + started)
-            found = run_explanation(inquiry, left)
+            with measuring_into(inquiry.directory):
+                found = run_explanation(inquiry, left)
         except KeyboardInterrupt:
             say(f"gomatrix: interrupted; to continue: {again}", err=True)
             sys.exit(130)

@@ -146,19 +146,31 @@ def append_line(root: Path, name: str, line: str) -> None:
         OutsideError: the name may lead elsewhere, or the file has another name too.
         OSError: it cannot be written.
     """
-    descriptor = _open(root, name, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    descriptor = open_own(root, name, os.O_APPEND)
     with os.fdopen(descriptor, "rb+", buffering=0) as file:
-        state = os.fstat(descriptor)
-        if state.st_nlink > 1:
-            raise OutsideError(
-                f"{root / name} has another name too (it is a hard link), and what is added to it "
-                "would be added there; copy the run, and go on with the copy"
-            )
+        size = os.fstat(descriptor).st_size
         data = f"{line}\n".encode()
-        if state.st_size > 0 and os.pread(descriptor, 1, state.st_size - 1) != b"\n":
+        if size > 0 and os.pread(descriptor, 1, size - 1) != b"\n":
             data = b"\n" + data
         while data:
             data = data[file.write(data) :]
+
+
+def open_own(root: Path, name: str, flags: int = 0) -> int:
+    """Open a file to read and write it in place; it is made if it is not there.
+
+    Raises:
+        OutsideError: the name may lead elsewhere, or the file has another name too.
+        OSError: it cannot be opened.
+    """
+    descriptor = _open(root, name, os.O_RDWR | os.O_CREAT | flags)
+    if os.fstat(descriptor).st_nlink > 1:
+        os.close(descriptor)
+        raise OutsideError(
+            f"{root / name} has another name too (it is a hard link), and what is added to it "
+            "would be added there; copy the run, and go on with the copy"
+        )
+    return descriptor
 
 
 def directory_inside(root: Path, *names: str) -> Path:

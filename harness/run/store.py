@@ -199,7 +199,7 @@ def read_trials(path: Path, plan: Plan | None = None, within: str = "") -> list[
                 values -= 0.9 * _shared(record, shapes)
     except MissingError:
         return []
-    return _each_file_once(records)
+    return _last_of_each(records)
 
 
 def _shared(record: TrialRecord, shapes: set[int]) -> int:
@@ -212,11 +212,20 @@ def _shared(record: TrialRecord, shapes: set[int]) -> int:
     return shared
 
 
-def _each_file_once(records: list[TrialRecord]) -> list[TrialRecord]:
-    """Drop file names that a later record has too: a file belongs to the last that wrote it."""
+def _last_of_each(records: list[TrialRecord]) -> list[TrialRecord]:
+    """Drop what a later record replaces: a trial that was measured anew, and names of files.
+
+    A search that is resumed elsewhere measures a round anew of which it has a part; a file belongs
+    to the last that wrote it.
+    """
     taken: set[str] = set()
+    seen: set[tuple[str, str, int]] = set()
     result = []
     for record in reversed(records):
+        place = (record.workload, record.variant, record.round)
+        if place in seen:
+            continue
+        seen.add(place)
         names = {"series": record.series, "profile": record.profile}
         lost = {field: None for field, name in names.items() if name in taken}
         taken |= {name for name in names.values() if name}

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -18,6 +18,7 @@ from harness.plan.plan import Trial
 from harness.plan.question import resolve_question
 from harness.run.directory import ELSEWHERE, reserve
 from harness.run.host import Host, host_id
+from harness.run.lock import measuring_into
 from harness.run.records import Manifest, TrialRecord
 from harness.run.resume import continued
 from harness.run.store import (
@@ -58,7 +59,7 @@ class Invocation:
     _stopping: Stopping | None = None
 
     def __init__(
-        self, prepared: Prepared, directory: Path, *, resumed: bool, done: frozenset[str]
+        self, prepared: Prepared, directory: Path, *, resumed: bool, host: str = ""
     ) -> None:
         """Use ``open`` instead.
 
@@ -66,13 +67,15 @@ class Invocation:
             prepared: the matrix, with its plan.
             directory: the run directory; before ``reserve``, a new run's is the directory of runs.
             resumed: whether the run exists.
-            done: ids of the trials that it has.
+            host: see ``open``.
         """
         self.prepared = prepared
         self.directory = directory
         self._resumed = resumed
         self._reserved = False
-        self._done = done
+        self._host = host
+        self._done: frozenset[str] = frozenset()
+        self._held = ExitStack()
         self._starts: list[Start] = []
 
     @classmethod
@@ -97,27 +100,35 @@ class Invocation:
         if resume is None:
             prepared = prepare(matrix, seed=seed, shard=shard, say=say)
             _require_cells(prepared)
-            return cls(prepared, reports, resumed=False, done=frozenset())
-        from harness.session.resuming import rounds_to_leave  # noqa: PLC0415 - imports numpy
-
+            return cls(prepared, reports, resumed=False)
         run = Run.load(resume.resolve())
         plan = run.manifest.plan
         prepared = prepare(matrix, seed=plan.seed, shard=plan.shard, say=say)
-        left = rounds_to_leave(run, host)
-        prepared = replace(prepared, plan=prepared.plan.model_copy(update={"left": left}))
-        done = frozenset(record.id for record in run.trials)
-        return cls(prepared, run.path, resumed=True, done=done)
+        invocation = cls(prepared, run.path, resumed=True, host=host)
+        invocation._look(run)
+        return invocation
+
+    def _look(self, run: Run) -> None:
+        """See what a run to resume has."""
+        from harness.session.resuming import rounds_to_leave  # noqa: PLC0415 - imports numpy
+
+        plan = self.prepared.plan.model_copy(update={"left": rounds_to_leave(run, self._host)})
+        self.prepared = replace(self.prepared, plan=plan)
+        self._done = frozenset(record.id for record in run.trials)
 
     def reserve(self) -> None:
-        """Create the run directory of a new run.
+        """Create the run directory of a new run; let no other process measure until ``close``.
 
         Raises:
-            HarnessError: it cannot be created.
+            HarnessError: it cannot be created, or another process measures into it.
         """
         if not self._resumed:
             name = self.prepared.matrix.name
             self.directory = reserve(self.directory, name, datetime.now(UTC))
             self._reserved = True
+        self._held.enter_context(measuring_into(self.directory))
+        if self._resumed:  # others may have measured since it was opened
+            self._look(Run.load(self.directory))
 
     @property
     def assignment(self) -> Assignment:
@@ -333,6 +344,7 @@ class Invocation:
         """Remove temporary files, and the directory of a new run that did not start."""
         if self.begun or self._reserved:
             clean(self.directory)
+        self._held.close()
         if self._reserved and not self.resumable:
             with suppress(OSError):  # it is not empty
                 self.directory.rmdir()

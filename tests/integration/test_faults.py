@@ -212,6 +212,20 @@ def test_a_stopped_run_is_clean_and_resumes(sleeper: Callable[..., Project]) -> 
     assert len(set(finished(project))) == len(finished(project)) == 40
 
 
+def test_a_run_is_not_resumed_while_it_runs(sleeper: Callable[..., Project]) -> None:
+    project = sleeper(8, '"sleep"')
+    with started(project) as controller:
+        wait_for_trials(project, 2)
+        for lanes in ("0", "2"):
+            done = project.gomatrix("run", "-n", lanes, "--resume")
+            assert done.returncode == 4
+            told = f"is measuring into {run_directory(project)} (pid {controller.pid}): wait for it"
+            assert told in done.stdout + done.stderr
+        assert controller.wait(120) == 0, (project.root / "output.txt").read_text()
+    assert len(set(finished(project))) == len(finished(project)) == 16
+    assert_clean(project)
+
+
 SLOW = """\
 package main
 

@@ -142,6 +142,13 @@ def test_a_file_belongs_to_the_last_trial_that_names_it(tmp_path: Path) -> None:
     assert series[-2:] == [None, "series/x.json"]
 
 
+def test_a_trial_that_was_measured_twice_counts_once(tmp_path: Path) -> None:
+    run = stored(tmp_path / "run")
+    again = run.trials[0].model_copy(update={"started": run.trials[0].started + 1})
+    append_trial(tmp_path / "run", again)
+    assert Run.load(tmp_path / "run").trials == (*run.trials[1:], again)
+
+
 def test_an_unknown_metric_in_a_stored_gate_is_one_line(tmp_path: Path) -> None:
     run = stored(tmp_path / "run")
     gate = GateSpec.model_validate({"metric": "unheard.of", "max_increase": "5%"})
