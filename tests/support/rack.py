@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from documents import ROOT
 from golang_support import NEW, OLD, get
 from projects import Project
 from waiting import wait_until
@@ -29,8 +30,6 @@ HERE = "10.77.0.1"
 _PREFIX = "gomatrix"
 _DISK = "400m"
 """A worker wants room as for a toolchain."""
-_NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
-_SIGNED = "-CA ca.pem -CAkey ca.key -CAcreateserial"
 _NAMESPACES = Path("/run/netns")
 _SCRIPTS = Path(sys.executable).parent
 
@@ -53,14 +52,12 @@ def refusal() -> str | None:
 
 
 def make_certificates(directory: Path) -> Path:
-    """An authority and a certificate by it; the Dask configuration that names them."""
-    commands = (
-        f"openssl req -x509 {_NEW_KEY} -days 30 -subj /CN=authority -keyout ca.key -out ca.pem",
-        f"openssl req {_NEW_KEY} -subj /CN=gomatrix -keyout host.key -out host.csr",
-        f"openssl x509 -req -in host.csr {_SIGNED} -days 30 -out host.pem",
-    )
-    for command in commands:
-        subprocess.run(command.split(), cwd=directory, check=True, capture_output=True)
+    """An authority and a certificate by it, as documented; the configuration that names them."""
+    documented = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    commands = documented.partition("## Certificates")[2].partition("```console\n")[2]
+    script = commands.partition("```")[0]
+    assert script.startswith("openssl req -x509")
+    subprocess.run(["/bin/sh", "-ec", script], cwd=directory, check=True, capture_output=True)
     lines = ["distributed:", "  comm:", "    require-encryption: true", "    tls:",
              f"      ca-file: {directory}/ca.pem"]  # fmt: skip
     for role in ("scheduler", "worker", "client"):
