@@ -29,10 +29,15 @@ def cluster_room() -> Iterator[None]:
 
 
 def require_address(address: str | None, *others: object) -> None:
-    """Refuse options of a cluster without the one that names it.
+    """Refuse an address that is empty, and options of a cluster without the one that names it.
 
     Raises:
-        HarnessError: some of the others were given, but no address.
+        HarnessError: it is empty, or some of the others were given, but no address.
     """
+    if address is not None and not address.strip():
+        raise HarnessError(
+            "--cluster is empty, as of a variable that is not set: name a cluster, or leave the "
+            "option out to measure here"
+        )
     if address is None and any(others):
         raise HarnessError("options of a cluster need --cluster ADDRESS, which names it")

@@ -1,25 +1,41 @@
 """Connect to a cluster, or start one on this machine."""
 
+import asyncio
 import logging
 import os
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from distributed import Client, LocalCluster, Security
+from distributed.comm import connect
+from distributed.core import send_recv
 
 from harness.cluster.address import Place, check, local_workers
 from harness.cluster.deal import Cluster
-from harness.cluster.serve import configure, no_scheduler, quieten
+from harness.cluster.serve import configure, no_scheduler, quieten, reason
+from harness.errors import HarnessError
 from harness.golang.toolchains.resolve import Say
 
 _CONNECT = 30
 """Seconds in which a scheduler answers."""
+_REACH = 10
+"""Seconds of these in which it can be reached: it may be starting just now."""
+_TRY = 2
+"""Seconds in which a port accepts a connection, to say why nothing answers."""
+_START = 60
+"""Seconds in which a local worker begins to serve."""
+_LOOK = 0.1
+"""Seconds between two looks whether it does."""
 _END = 10
 """Seconds in which a local worker ends."""
 
@@ -36,7 +52,7 @@ def connected(place: Place, say: Say) -> Iterator[Cluster]:
     quieten()
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gomatrix-")))
-        security = configure(place) if count is None else Security.temporary()
+        security = configure(place, "client") if count is None else Security.temporary()
         address = place.address
         if count is not None:
             address = stack.enter_context(_local(count, security, directory, say))
@@ -53,13 +69,44 @@ def connected(place: Place, say: Say) -> Iterator[Cluster]:
 @contextmanager
 def _client(address: str, security: Security) -> Iterator[Client]:
     try:
+        asyncio.run(_require_scheduler(address, security))
         client = Client(address, security=security, timeout=_CONNECT, set_as_default=False)
-    except (OSError, TimeoutError, ValueError, TypeError) as error:
-        raise no_scheduler(address, error) from None
+    except Exception as error:  # noqa: BLE001 - whatever Dask makes of what a stranger sends
+        raise _no_answer(address, error) from None
     try:
         yield client
     finally:
         client.close(timeout=_END)
+
+
+async def _require_scheduler(address: str, security: Security) -> None:
+    """Ask who is there, within a time.
+
+    Dask's own client waits for ever for some answers, and is not closed where it fails half made.
+    """
+    secured = security.get_connection_args("client")
+    async with asyncio.timeout(_CONNECT):
+        comm = await connect(address, timeout=_REACH, **secured)
+        try:
+            found = await send_recv(comm, op="identity")
+        finally:
+            comm.abort()
+    if "workers" not in found:
+        raise ValueError(f"it is a {found.get('type')} of Dask")
+
+
+def _no_answer(address: str, error: Exception) -> HarnessError:
+    """Say why there is no scheduler: nothing is there, or something else."""
+    place = urlsplit(address)
+    try:
+        socket.create_connection((place.hostname or "", place.port or 0), _TRY).close()
+    except OSError as why:
+        return no_scheduler(address, why)
+    return HarnessError(
+        f"{address} accepts connections but does not answer as a Dask scheduler: {reason(error)}; "
+        "see whether it is a scheduler's port, and whether both sides use TLS, with certificates "
+        "by one authority (docs/cluster.md)"
+    )
 
 
 @contextmanager
@@ -84,17 +131,38 @@ def _local(count: int, security: Security, directory: Path, say: Say) -> Iterato
         ExitStack() as stack,
     ):  # fmt: skip
         address: str = scheduler.scheduler_address
+        started = {}
         for number, own in enumerate(parts, 1):
             words = [sys.executable, "-P", "-m", "harness", "worker", address,
                      "--name", f"local-{number}", "--directory", str(directory / f"{number}"),
                      "--cluster-config", str(config)]  # fmt: skip
-            process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, process_group=0,
-            )  # fmt: skip
+            said = directory / f"local-{number}"
+            with said.open("wb") as errors:
+                process = subprocess.Popen(
+                    words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+                    process_group=0,
+                )  # fmt: skip
             os.sched_setaffinity(process.pid, own)
             stack.callback(_end, process)
+            started[said] = process
+        _require_workers(scheduler.scheduler, started)
         yield address
+
+
+def _require_workers(scheduler: Any, started: Mapping[Path, subprocess.Popen[bytes]]) -> None:
+    """Wait until local workers serve, each given with the file that has what it says.
+
+    Raises:
+        HarnessError: one has ended instead.
+    """
+    end = time.monotonic() + _START
+    while len(scheduler.workers) < len(started) and time.monotonic() < end:
+        for said, process in started.items():
+            if process.poll() is not None:
+                lines = said.read_text(encoding="utf-8", errors="replace").split("\n")
+                last = next((line for line in reversed(lines) if line.strip()), "without a word")
+                raise HarnessError(f"the worker {said.name} ended as it began: {last.strip()}")
+        time.sleep(_LOOK)
 
 
 def _tls(security: Security) -> dict[str, object]:

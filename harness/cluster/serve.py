@@ -74,8 +74,8 @@ def serve(post: Post) -> None:
             asyncio.run(_serve(replace(post, directory=own)))
 
 
-def configure(place: Place) -> Security:
-    """Apply a file of Dask configuration; how connections are secured.
+def configure(place: Place, role: str = "worker") -> Security:
+    """Apply a file of Dask configuration; how a ``worker``'s or ``client``'s are secured.
 
     Raises:
         HarnessError: it cannot be read, or lacks the certificates that the address needs.
@@ -85,21 +85,22 @@ def configure(place: Place) -> Security:
     encrypted = not place.address.startswith("tcp://")
     try:
         security = Security(require_encryption=encrypted)
-        for file in (security.tls_ca_file, security.tls_worker_cert, security.tls_worker_key):
+        own = getattr(security, f"tls_{role}_cert"), getattr(security, f"tls_{role}_key")
+        for file in (security.tls_ca_file, *own):
             if encrypted and file and "\n" not in file:  # it may be the certificate itself
                 with reading(Path(file)), Path(file).open("rb"):
                     pass
         if encrypted:
-            security.get_connection_args("worker")
+            security.get_connection_args(role)
     except (ValueError, TypeError, OSError) as error:
         raise HarnessError(
             f"{place.config or place.address}: these certificates cannot be used: {error}; "
             "see docs/cluster.md"
         ) from None
-    if encrypted and not (security.tls_ca_file and security.tls_worker_cert):
+    if encrypted and not (security.tls_ca_file and own[0]):
         raise HarnessError(
             f"{place.address} needs certificates; name a file of Dask configuration that has them "
-            "with --cluster-config (docs/cluster.md)"
+            f"(ca-file, and cert and key of {role}) with --cluster-config (docs/cluster.md)"
         )
     return security
 
@@ -110,13 +111,20 @@ def quieten() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def no_scheduler(address: str, error: BaseException) -> HarnessError:
-    """Say that a scheduler does not answer, in the words of whatever noticed that first."""
+def reason(error: BaseException) -> str:
+    """Why a connection failed, in the words of whatever noticed that first."""
     while error.__cause__ is not None:
         error = error.__cause__
+    if isinstance(error, TimeoutError | asyncio.CancelledError):
+        return "nothing came in time"
+    return str(error) or type(error).__name__
+
+
+def no_scheduler(address: str, error: BaseException) -> HarnessError:
+    """Say that no scheduler answers."""
     return HarnessError(
-        f"no scheduler answers at {address}: {str(error) or type(error).__name__}; start one with "
-        "dask scheduler, and see whether certificates and address are right"
+        f"no scheduler answers at {address}: {reason(error)}; start one with dask scheduler, and "
+        "see whether certificates and address are right"
     )
 
 

@@ -78,7 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
     sent = (worker_input or {}).get("gomatrix")
     option = config.option
     others = option.cluster_config, option.cluster_insecure, option.cluster_exclude
-    if any(others):
+    if option.cluster is not None or any(others):
         from harness.cluster import require_address  # noqa: PLC0415 - see the module's docstring
 
         with user_errors():
