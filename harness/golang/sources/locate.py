@@ -196,8 +196,8 @@ class _Search:
             return Source(**common, package=said, directory=start, module=start, go=needed)
         if found["Name"] != "main" and not test:
             raise HarnessError(
-                f"package {said!r} is package {found['Name']}, not package main; name a directory "
-                "that has a func main, or write benchmark: for its benchmarks"
+                f"package {said!r} is package {found['Name']}, not package main; "
+                + self._program_near(Path(found["Dir"]))
             )
         directory = Path(found["Dir"])
         if directory.is_relative_to(module_cache()):
@@ -218,6 +218,15 @@ class _Search:
             path=module.get("Path", ""),
             mains=neighbours.mains,
         )
+
+    def _program_near(self, directory: Path) -> str:
+        """What to name in place of a library."""
+        if self.workload.module is None:
+            return "name a directory that has a func main, or write benchmark: for its benchmarks"
+        path, _, version = self.workload.module.partition("@")
+        commands = sorted(p.name for p in (directory / "cmd").glob("*") if p.is_dir())
+        place = f"cmd/{commands[0]}" if commands else "DIRECTORY"
+        return f"name the directory of a program of it, as {path}/{place}@{version}"
 
     def _list(self, start: Path, argument: str) -> dict[str, Any]:
         """List a package with the first tags that work; raise the first error if none do."""
