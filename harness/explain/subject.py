@@ -12,6 +12,7 @@ from harness.errors import HarnessError
 from harness.golang.sources.locate import locate
 from harness.golang.sources.revisions import base_of
 from harness.golang.toolchains.resolve import Say, Toolchain, parse_toolchain, resolve
+from harness.golang.versions import GoVersion
 from harness.init import look_at_package, usual_version
 from harness.init.survey import Survey
 from harness.init.text import matrix_text, metrics_of
@@ -107,7 +108,19 @@ def _ends(asked: Asked, matrix: Matrix | None, cache: Path, say: Say) -> tuple[s
         raise HarnessError("name both versions, as --from go1.23.9 --to go1.24.3")
     if older == newer:
         raise HarnessError(f"{newer} is both versions; give another one with --from or --to")
+    first, second = map(_release, (older, newer))
+    if first is not None and second is not None and first > second:
+        say(f"{newer} is the older release, so it is taken for the version before")
+        return newer, older
     return older, newer
+
+
+def _release(end: str) -> GoVersion | None:
+    """The release of an end; ``None`` where its name does not tell."""
+    try:
+        return GoVersion.parse(re.split("[+ ]", end)[0])
+    except ValueError:
+        return None
 
 
 def _drafted(asked: Asked, ends: Sequence[str], here: Path, cache: Path, say: Say) -> Matrix:

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from harness.errors import HarnessError
-from harness.explain.subject import _draft
+from harness.explain.subject import Asked, _draft, _ends
 from harness.init.programs import Program
 from harness.init.survey import Survey
 
@@ -36,3 +38,22 @@ def test_with_arguments_a_program_is_measured_as_it_is() -> None:
     goawk = Program(name="goawk", directory=".", reason=USAGE, args=("BEGIN {}",))
     draft = _draft(Survey(programs=(goawk,), benchmarks=()), ("BEGIN {}",), "goawk@v1.29.1")
     assert draft["workloads"][0]["args"] == ["BEGIN {}"]
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "turned"),
+    [
+        ("go1.24.0", "go1.23.9", True),
+        ("go1.24.3+noswissmap", "go1.23.9 GOGC=50", True),
+        ("go1.24rc1", "go1.24.0", False),
+        ("go1.24.3", "go1.24.3+noswissmap", False),
+        ("stable", "go1.23.9", False),
+    ],
+)
+def test_the_older_release_is_the_version_before(
+    older: str, newer: str, *, turned: bool, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    ends = _ends(Asked(older=older, newer=newer), None, tmp_path, said.append)
+    assert ends == ((newer, older) if turned else (older, newer))
+    assert bool(said) == turned
