@@ -5,12 +5,13 @@ again by Dask, whose own retries would tear rounds apart. A host that dies, is c
 loses its rounds, and whoever asked for them decides what takes their place.
 """
 
+import asyncio
 import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future as Promise
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,16 @@ from harness.run.records import Manifest, TrialRecord
 from harness.run.series import is_readable
 from harness.run.store import require_readable
 from harness.session.bench import Lost, Round
-from harness.session.job import Observed, job_of
+from harness.session.job import Job, Observed, job_of
 from harness.text.visible import first_unseen
 from harness.trial.observe.monitor import NOT_NEEDED
 
 _TICK, _IDLE = 0.02, 0.2
 """Seconds between two looks at what has ended, while something is measured and while nothing is."""
+_RESULT = 60.0
+"""Seconds in which the result of a trial that has ended comes home."""
+_SLACK = 120.0
+"""Seconds for what a trial does beside set-up and program: copies, profiles, pages of its heap."""
 _MOST_LOST = 10
 """Rounds of a workload lost in a row, for each host, after which it is likely the workload's doing.
 """
@@ -55,6 +60,8 @@ class Offered:
     """Its trials, packed, as JSON."""
     files: frozenset[str]
     """Digests of what its host needs."""
+    longest: float
+    """See ``Hand``."""
 
 
 class Cluster:
@@ -123,9 +130,7 @@ class Cluster:
                 time.sleep(_TICK if self._busy else _IDLE)
         finally:
             for host in self._known.values():
-                for hand in host.hands:
-                    _forget(hand)
-                host.hands.clear()
+                host.empty()
             self._lost.clear()
 
     @property
@@ -141,9 +146,11 @@ class Cluster:
         """A round, packed."""
         if trials is None:
             return None
-        parcels = [self._packer.pack(job_of(manifest, trial)) for trial in trials]
+        jobs = [job_of(manifest, trial) for trial in trials]
+        parcels = [self._packer.pack(job) for job in jobs]
         needed = frozenset(digest for parcel in parcels for digest in parcel.digests)
-        return Offered(trials, tuple(parcel.model_dump_json() for parcel in parcels), needed)
+        texts = tuple(parcel.model_dump_json() for parcel in parcels)
+        return Offered(trials, texts, needed, max(map(_longest, jobs)))
 
     def _free_host(self, offered: Offered, limits: TrialsSpec) -> HostState | None:
         """The least busy host that may take a round; those that lack files are sent them."""
@@ -169,49 +176,58 @@ class Cluster:
             resources={LANE: host.share(limits)},
         )
         ids = (trial.id for trial in offered.round)
-        host.hands.append(Hand(offered.round, dict(zip(ids, futures, strict=True))))
+        if not host.hands:
+            host.moved = time.monotonic()
+        waiting = dict(zip(ids, futures, strict=True))
+        host.hands.append(Hand(offered.round, waiting, offered.longest))
 
     def _arrived(self) -> Iterator[Observed]:
-        """Results of trials that have ended; a trial that ended in an error loses its round."""
-        ended = [entry for host in list(self._known.values()) for entry in self._ended(host)]
-        results = self._gather([hand.waiting[name] for _, hand, name in ended]) if ended else []
-        for (host, hand, name), result in zip(ended, results, strict=False):
-            if hand not in host.hands:
-                continue  # the host has failed meanwhile
-            trial = next(trial for trial in hand.round if trial.id == name)
-            try:
-                observed = _checked(result, trial, host.host)
-            except HarnessError as error:
-                self._fail(host, str(error))
-                continue
-            del hand.waiting[name]
-            if not hand.waiting:
-                host.hands.remove(hand)
-            host.failures, host.trials = 0, host.trials + 1
-            yield observed
+        """Results of trials that have ended; a trial that ended in an error loses its round.
 
-    def _ended(self, host: HostState) -> list[tuple[HostState, Hand, str]]:
-        """The trials of a host that have ended; none of one that is not heard of.
-
-        A result that cannot be fetched would hold up those of all others.
+        Each host is asked for its own beside what else happens, so that one that is slow holds up
+        no other; none that is not heard of.
         """
-        if time.monotonic() - host.heard > FRESH:
-            return []
-        states = [(h, n, future.status) for h in host.hands for n, future in h.waiting.items()]
-        bad = next((hand.waiting[n] for hand, n, state in states if state not in _GOOD), None)
-        if bad is not None:
-            self._fail(host, _why(bad))
-            return []
-        return [(host, hand, name) for hand, name, state in states if state == "finished"]
+        for host in list(self._known.values()):
+            now = time.monotonic()
+            if now - host.heard > FRESH:
+                continue
+            if why := _fault(host, now):
+                self._fail(host, why)
+                continue
+            waiting = ((f, hand, name) for hand in host.hands for name, f in hand.waiting.items())
+            ended = {f.key: (hand, name) for f, hand, name in waiting if f.status == "finished"}
+            for key, result in self._results(host, list(ended), now).items():
+                if key not in ended:
+                    continue  # nobody needs it any more
+                hand, name = ended[key]
+                trial = next(trial for trial in hand.round if trial.id == name)
+                try:
+                    observed = _checked(result, trial, host.host)
+                except HarnessError as error:
+                    self._fail(host, str(error))
+                    break
+                del hand.waiting[name]
+                if not hand.waiting:
+                    host.hands.remove(hand)
+                host.failures, host.trials, host.moved = 0, host.trials + 1, now
+                yield observed
 
-    def _gather(self, futures: Sequence[Future]) -> list[Any]:
-        """Fetch results; none where that takes too long, as from a host that is cut off."""
-        fetch = partial(self._client.gather, list(futures), errors="skip", asynchronous=True)
-        try:
-            results: list[Any] = self._client.sync(fetch, callback_timeout=FRESH)
-        except (TimeoutError, OSError):
-            return []
-        return results if len(results) == len(futures) else []
+    def _results(self, host: HostState, keys: Sequence[str], now: float) -> Mapping[str, Any]:
+        """What has come of a host's results, by key; the others are asked for."""
+        came: dict[str, Any] = {}
+        if host.coming is not None and host.coming.done():
+            came, host.coming = _data(host.coming), None
+        missing = [key for key in keys if key not in came]
+        if came or not missing:
+            host.owing = None
+        if missing and host.coming is None:
+            host.owing = host.owing or now
+            asking = self._client.scheduler.gather(keys=missing)
+            loop = self._client.loop.asyncio_loop
+            host.coming = asyncio.run_coroutine_threadsafe(asking, loop)
+        if host.owing is not None and now - host.owing > _RESULT:
+            self._fail(host, f"its results did not come within {_RESULT:.0f} s")
+        return came
 
     def _fail(self, host: HostState, why: str) -> None:
         """Lose a host's rounds, and give it none for a while."""
@@ -222,17 +238,15 @@ class Cluster:
         """Lose a host's rounds."""
         rounds = f"; {len(host.hands)} of its rounds are dealt anew" if host.hands else ""
         self._say(f"{host.host.name}: {why}{rounds}")
-        for hand in host.hands:
-            _forget(hand)
-            self._lost.append(Lost(hand.round, host.host.name, why))
-        host.hands.clear()
+        self._lost += [Lost(hand.round, host.host.name, why) for hand in host.hands]
+        host.empty()
 
     def _drop_unneeded(self, needed: Callable[[Trial], bool]) -> None:
         """Wait no more for rounds that nobody needs; hosts begin none of them."""
         for host in self._known.values():
             for hand in list(host.hands):
                 if not any(needed(trial) for trial in hand.round if trial.id in hand.waiting):
-                    _forget(hand)
+                    hand.forget()
                     host.hands.remove(hand)
 
     def _taken(self) -> list[Lost]:
@@ -243,6 +257,16 @@ class Cluster:
 
 _GOOD = ("pending", "finished")
 """States of a trial of which nothing is wrong. One that is lost or cancelled is not run again."""
+
+
+def _fault(host: HostState, now: float) -> str:
+    """Why a host loses what it has in hand; empty where it does not."""
+    futures = [future for hand in host.hands for future in hand.waiting.values()]
+    bad = next((future for future in futures if future.status not in _GOOD), None)
+    if bad is not None:
+        return _why(bad)
+    hangs = host.overdue(now) and all(future.status == "pending" for future in futures)
+    return "its trials do not end, timeout or not" if hangs else ""
 
 
 def _why(future: Future) -> str:
@@ -258,11 +282,21 @@ def _endless(workload: str, count: int, event: Lost) -> HarnessError:
     )
 
 
-def _forget(hand: Hand) -> None:
-    """Let Dask drop trials; what a host still runs of them is not taken home."""
-    for future in hand.waiting.values():
-        future.release()
-    hand.waiting.clear()
+def _data(answer: Promise[dict[str, Any]]) -> dict[str, Any]:
+    """Results by key; none where the scheduler could not get at them."""
+    if answer.cancelled() or answer.exception() is not None or answer.result()["status"] != "OK":
+        return {}
+    data: dict[str, Any] = answer.result()["data"]
+    return data
+
+
+def _longest(job: Job) -> float:
+    """Seconds in which a trial has ended, or never will.
+
+    Set-up and program have a timeout each. Twice that, as another run's trial may be before it.
+    """
+    server = job.workload.server
+    return 2 * (2 * job.limits.timeout + (server.seconds if server else 0.0)) + _SLACK
 
 
 def _checked(result: Any, trial: Trial, host: Host) -> Observed:

@@ -1,6 +1,8 @@
 """The hosts of a cluster as the driver sees them: who they are, what they have, what they hold."""
 
+from concurrent.futures import Future as Promise
 from dataclasses import dataclass, field
+from typing import Any
 
 from distributed import Future
 
@@ -25,6 +27,14 @@ class Hand:
     round: Round
     waiting: dict[str, Future]
     """By trial: those that have not ended."""
+    longest: float
+    """Seconds in which a trial of it has ended, or never will."""
+
+    def forget(self) -> None:
+        """Let Dask drop its trials; what a host still runs of them is not taken home."""
+        for future in self.waiting.values():
+            future.release()
+        self.waiting.clear()
 
 
 @dataclass(eq=False)
@@ -49,6 +59,12 @@ class HostState:
     failures: int = 0
     """How often it has failed in a row."""
     hands: list[Hand] = field(default_factory=list)
+    moved: float = 0.0
+    """This process's clock when a trial of it came home last, or it got one while it had none."""
+    coming: Promise[dict[str, Any]] | None = None
+    """The scheduler's answer with results of it."""
+    owing: float | None = None
+    """This process's clock since when there are results that have not come."""
     trials: int = 0
     """How many of its trials have come home."""
 
@@ -70,6 +86,19 @@ class HostState:
     def share(self, limits: TrialsSpec) -> int:
         """How much of the worker's resource a trial takes."""
         return max(1, self.cpus // self.lanes(limits))
+
+    def overdue(self, now: float) -> bool:
+        """Whether none of its trials has ended for longer than any of them may take."""
+        return bool(self.hands) and now - self.moved > max(hand.longest for hand in self.hands)
+
+    def empty(self) -> None:
+        """Wait for nothing of it any more."""
+        for hand in self.hands:
+            hand.forget()
+        self.hands.clear()
+        if self.coming is not None:
+            self.coming.cancel()
+        self.coming = self.owing = None
 
     @property
     def waiting(self) -> int:

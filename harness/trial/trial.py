@@ -69,7 +69,7 @@ def run_trial(request: TrialRequest, needed: Callable[[], bool] = lambda: True) 
     trace = GCTrace() if workload.gctrace else None
     keep = max(request.keep, BENCHMARK_OUTPUT) if workload.benchmark else request.keep
     output = OutputTail(keep, trace)
-    timeout = limits.timeout + (server.seconds if server else 0.0)
+    timeout = limits.timeout + (server.spec.seconds if server else 0.0)
     try:
         given = open_input(workload, placeholders, request.here)
     except (OSError, HarnessError) as error:

@@ -192,3 +192,8 @@ class ServerSpec(Frozen):
         """How long the load runs before it is measured."""
         requests = 0 if self.load.command else self.warmup_requests
         return max(self.warmup, requests / self.load.rate)
+
+    @property
+    def seconds(self) -> float:
+        """How long the phases take at least."""
+        return self.idle + self.warmup_seconds + (self.load.duration or 0.0) + self.settle

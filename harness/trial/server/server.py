@@ -43,12 +43,6 @@ class Server:
     cpus: Sequence[int]
     here: Path
 
-    @property
-    def seconds(self) -> float:
-        """How long the phases take at least."""
-        spec = self.spec
-        return spec.idle + spec.warmup_seconds + (spec.load.duration or 0.0) + spec.settle
-
     def run(self, monitor: Monitor) -> Served:
         """Take a server through its phases; stop early where it ends or fails."""
         served = Served()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.cluster.hosts import FRESH, HostState
+from harness.cluster.hosts import FRESH, Hand, HostState
 from harness.matrix.models import TrialsSpec
 from harness.run.host import describe_host
 from harness.session.lanes import cut_lanes
@@ -39,3 +39,14 @@ def test_a_host_gets_rounds_while_it_is_heard_of_and_does_not_rest() -> None:
     assert rests == [30.0 * 2 ** min(n, 5) for n in range(8)]
     assert not host.files
     assert not host.takes(limits, 106.0)
+
+
+def test_a_host_is_overdue_once_no_trial_ends_for_longer_than_any_may_take() -> None:
+    host = state(2)
+    assert not host.overdue(1e9)
+    host.hands = [Hand((), {}, longest) for longest in (10.0, 50.0)]
+    host.moved = 100.0
+    assert not host.overdue(150.0)
+    assert host.overdue(151.0)
+    host.moved = 101.0
+    assert not host.overdue(151.0)
