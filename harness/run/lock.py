@@ -25,6 +25,9 @@ def measuring_into(directory: Path) -> Iterator[None]:
     with writing(directory, ELSEWHERE):
         descriptor = _held(directory)
     try:
+        with writing(directory, ELSEWHERE):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield
     finally:
         with suppress(OSError):  # the run is removed
@@ -38,8 +41,6 @@ def _held(directory: Path) -> int:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(descriptor).st_nlink:  # else who held it has removed it since
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
                 return descriptor
         except BlockingIOError:
             holder = os.pread(descriptor, _DIGITS, 0)

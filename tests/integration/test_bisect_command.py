@@ -104,11 +104,11 @@ def test_a_killed_bisection_goes_on_and_measures_each_trial_once(maps: Project) 
     done = maps.gomatrix("bisect", "--resume", str(trials.parent))
     assert done.returncode == 0, done.stderr
     assert trials.read_bytes().startswith(before)
-    ids = [trial.id for trial in Run.load(maps.latest).trials]
+    ids = maps.trials("latest")
     assert len(ids) == len(set(ids)) == _found(maps).trials
     again = maps.gomatrix("bisect", "--resume", str(trials.parent))
     assert again.returncode == 0
-    assert [trial.id for trial in Run.load(maps.latest).trials] == ids
+    assert maps.trials("latest") == ids
 
 
 def test_where_nothing_differs_nothing_is_searched(original: tuple[Project, str]) -> None:

@@ -20,7 +20,7 @@ from harness.explain.budget import OutOfTime
 from harness.explain.prepare import Arguments, begin
 from harness.explain.record import Explanation
 from harness.explain.run import explain
-from harness.run.store import Run, read_trials
+from harness.run.store import Run
 
 pytestmark = pytest.mark.toolchain
 
@@ -89,8 +89,8 @@ def test_an_experiment_is_found_and_its_cure_checked(bare: Project) -> None:
     assert str(bare.root) not in told
     assert "package `./go_fixtures/livemap` of `gomatrix.test/fixtures`, run with `-en" in told
     assert re.search(r"\| livemap \| `rss.peak` \| [\d.]+ MiB \| [\d.]+ MiB \| −", told)
-    run = Run.load(bare.latest)  # any other command can read it
-    ids = [trial.id for trial in run.trials]
+    Run.load(bare.latest)  # any other command can read it
+    ids = bare.trials("latest")
     assert len(ids) == len(set(ids)) == found.trials
     compared = bare.gomatrix("compare", "reports/latest", "go1.24.3", "go1.24.3+noswissmap")
     assert compared.returncode == 0
@@ -137,10 +137,14 @@ def test_killed_it_goes_on_and_measures_each_trial_once(bare: Project) -> None:
 
     try:  # where three rounds decide, it measures eight trials in all
         wait_until(lambda: bare.recorded("*-explain-*") > 4, process=process)
+        (trials,) = bare.root.glob("reports/*-explain-*/trials.jsonl")
+        process.send_signal(signal.SIGSTOP)
+        busy = bare.gomatrix(*SETTING, "--resume", str(trials.parent), *PROGRAM)
+        assert busy.returncode == 2
+        assert f"is measuring into {trials.parent} (pid {process.pid})" in busy.stderr
     finally:
         process.kill()
         process.wait()
-    (trials,) = bare.root.glob("reports/*-explain-*/trials.jsonl")
     before = trials.read_bytes()
     other = bare.gomatrix(*SETTING, "--resume", str(trials.parent), "--", "-entries=90000")
     assert other.returncode == 2
@@ -148,7 +152,7 @@ def test_killed_it_goes_on_and_measures_each_trial_once(bare: Project) -> None:
     done = bare.gomatrix(*SETTING, "--resume", str(trials.parent), *PROGRAM)
     assert done.returncode == 0, done.stderr
     assert trials.read_bytes().startswith(before[: before.rindex(b"\n")])
-    ids = [trial.id for trial in read_trials(trials.parent)]
+    ids = bare.trials("latest")
     assert len(ids) == len(set(ids))
     assert "with swissmap turned back is" in _found(bare).headline
 
@@ -178,7 +182,7 @@ def test_killed_again_and_again_it_comes_to_the_same_answer(bare: Project) -> No
     assert found.finished
     assert "with swissmap turned back is like go1.23.9 again" in found.headline
     assert "the first good release is go1.24.0, after go1.23.12" in found.headline
-    ids = [trial.id for trial in read_trials(bare.latest)]
+    ids = bare.trials("latest")
     assert len(ids) == len(set(ids)) == found.trials
 
 

@@ -30,6 +30,7 @@ from harness.cli import main
 from harness.errors import HarnessError
 from harness.plan.suspects import Suspected
 from harness.run.directory import newest_run
+from harness.run.lock import measuring_into
 from harness.run.resume import continued
 from harness.run.series import write_series
 from harness.run.store import (
@@ -159,11 +160,12 @@ def functions(run: Path, good: Path) -> dict[str, Callable[[], object]]:
         found = Run.load(run)
         continued(found.manifest, manifest)
         rounds_to_leave(found, "host-1")
-        clean(run)
-        temporary_directory(run)
-        append_trial(run, found.trials[0] if found.trials else Run.load(good).trials[0])
-        read_trials(run)
-        clean(run)
+        with measuring_into(run):
+            clean(run)
+            temporary_directory(run)
+            append_trial(run, found.trials[0] if found.trials else Run.load(good).trials[0])
+            read_trials(run)
+            clean(run)
 
     return {
         "resume": resume,

@@ -1,8 +1,10 @@
 """Small real projects that tests run the harness on, as a user would: by command."""
 
+import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +60,16 @@ class Project:
     @property
     def latest(self) -> Path:
         return (self.root / "reports" / "latest").resolve()
+
+    def trials(self, directories: str) -> list[tuple[str, str, int]]:
+        """Which trials these run directories hold: one that is stored twice, twice."""
+        found = []
+        for path in (self.root / "reports").glob(f"{directories}/trials.jsonl"):
+            for line in path.read_bytes().splitlines():
+                with suppress(ValueError):  # it was cut short
+                    trial = json.loads(line)
+                    found.append((trial["workload"], trial["variant"], trial["round"]))
+        return found
 
     def recorded(self, directories: str) -> int:
         """How many trials the run directories of a pattern below ``reports/`` hold."""

@@ -12,6 +12,7 @@ from typing import Any
 from profiles import field as pb
 from profiles import profile, varint
 
+from harness.run.lock import LOCK
 from harness.run.store import MANIFEST, SCREENING, TRIALS
 
 ODD: tuple[Any, ...] = (
@@ -205,7 +206,7 @@ def _put_traps(path: Path) -> None:
 def _special_file(path: Path, dice: random.Random) -> str:
     """A link, a FIFO, a directory where a file or directory should be."""
     names = [MANIFEST, TRIALS, "verdict.json", "bisect.json", "tmp", "report.html", "series",
-             "profiles", "culprit.diff"]  # fmt: skip
+             "profiles", "culprit.diff", LOCK, LOCK]  # fmt: skip
     names += [p.relative_to(path).as_posix() for p in _files(path)[:9]]
     target = path / dice.choice(names)
     outside = path.parent.parent / "outside"
