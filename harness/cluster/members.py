@@ -268,8 +268,8 @@ def _introduced(text: str) -> Introduction:
         return Introduction.model_validate(said)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise HarnessError(f"it cannot be as it says: {field}: {first['msg']}") from None
+        field, why = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        raise HarnessError(f"it cannot be as it says: {field}: {why}") from None
 
 
 def _gone(client: Client) -> str:

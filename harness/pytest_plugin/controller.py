@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from itertools import chain, islice
 from pathlib import Path
 from types import NoneType
@@ -30,6 +30,8 @@ from harness.text.visible import visible
 
 _COLORS = {"worse": {"red": True}, "better": {"green": True}, "unclear": {"yellow": True}}
 """By tone of a line; pytest leaves them out where a terminal has none, or ``NO_COLOR`` is set."""
+_ORDINARY = NoneType | KeyboardInterrupt | pytest.UsageError | pytest.Session.Failed
+"""What ends the trials of a session where nothing is wrong with the harness."""
 
 
 class Controller:
@@ -124,15 +126,22 @@ class Controller:
                 self._screen(session)
                 return result
             finally:
-                self._take_complete(session)
-                for path, run in self.runs.items():
-                    if run.begun:
-                        with user_errors():
-                            verdict = run.conclude(self._take_judging())
-                        self._report_gates(path, verdict)
+                error = sys.exception()
+                # a mistake that is noticed now is told, unless a fault of the harness is
+                with nullcontext() if isinstance(error, _ORDINARY) else suppress(pytest.UsageError):
+                    self._conclude(session)
                 # whatever else ended the session is told instead: --exitfirst does not say more
-                if isinstance(sys.exception(), NoneType | pytest.Session.Failed):
+                if isinstance(error, NoneType | pytest.Session.Failed):
                     self._require_answers()
+
+    def _conclude(self, session: pytest.Session) -> None:
+        """Judge all runs that have begun."""
+        self._take_complete(session)
+        for path, run in self.runs.items():
+            if run.begun:
+                with user_errors():
+                    verdict = run.conclude(self._take_judging())
+                self._report_gates(path, verdict)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:

@@ -37,6 +37,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     thread = Thread(target=made.run_forever)
     thread.start()
     yield made
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0.01), made).result()  # what was cancelled ends
     made.call_soon_threadsafe(made.stop)
     thread.join()
     made.close()

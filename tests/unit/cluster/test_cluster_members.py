@@ -67,7 +67,10 @@ def members(**says: str | Exception) -> Iterator[tuple[Members, list[str]]]:
         (introduction(cpus=0), "cpus: Input should be greater than or equal to 1"),
         (introduction(cpus=-3), "cpus: Input should be greater than or equal to 1"),
         (introduction(cpus=10**6), "cpus: Input should be less than or equal to 8192"),
-        (introduction(host={"name": ""}), "its name or id cannot be that of a host"),
+        (
+            introduction(host={"name": ""}),
+            "as it says: host: its name or id cannot be that of a host",
+        ),
         (introduction(host={"name": "a" * 101}), "its name or id cannot be that of a host"),
         (introduction(host={"name": "a\n::error::b"}), "its name or id cannot be that of a host"),
         (introduction(host={"id": "\x1b[31m"}), "its name or id cannot be that of a host"),
