@@ -1,7 +1,7 @@
 import compileall
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,15 @@ def pytest_configure(config: pytest.Config) -> None:
     bare = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if bare and not config.option.markexpr and not config.option.keyword:
         config.option.markexpr = "not soak"
+
+
+@pytest.fixture(autouse=True)
+def _environment_stays() -> Iterator[None]:
+    """A variable that a test leaves behind fails those that start processes after it, by chance."""
+    before = dict(os.environ)
+    yield
+    names = {name for name, _ in before.items() ^ os.environ.items()}
+    assert names <= {"PYTEST_CURRENT_TEST"}
 
 
 @pytest.fixture
