@@ -213,16 +213,18 @@ def test_a_stopped_run_is_clean_and_resumes(sleeper: Callable[..., Project]) -> 
 
 
 def test_a_run_is_not_resumed_while_it_runs(sleeper: Callable[..., Project]) -> None:
-    project = sleeper(8, '"sleep"')
+    project = sleeper(40, '"sleep"')
     with started(project) as controller:
         wait_for_trials(project, 2)
+        controller.suspend()  # it is not at its end before it was tried
         for lanes in ("0", "2"):
             done = project.gomatrix("run", "-n", lanes, "--resume")
             assert done.returncode == 4
             told = f"is measuring into {run_directory(project)} (pid {controller.pid}): wait for it"
             assert told in done.stdout + done.stderr
+        controller.resume()
         assert controller.wait(120) == 0, (project.root / "output.txt").read_text()
-    assert len(set(finished(project))) == len(finished(project)) == 16
+    assert len(set(finished(project))) == len(finished(project)) == 80
     assert_clean(project)
 
 
