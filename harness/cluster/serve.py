@@ -155,7 +155,7 @@ async def _serve(post: Post) -> None:
         security=configure(post.place),
         env={NAME: post.name, DIRECTORY: str(post.directory.absolute())},
         death_timeout=_PATIENCE,
-        silence_logs=logging.WARNING,
+        silence_logs=logging.ERROR,  # a warning of a lost trial has all of it, its environment too
         dashboard=False,
         dashboard_address="127.0.0.1:0",  # also without it, facts are served, and never encrypted
     )
