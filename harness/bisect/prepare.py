@@ -199,7 +199,8 @@ def read_record(model: type[Record], directory: Path, name: str, otherwise: str)
 
 def open_setup(
     request: Request, matrix: Matrix, directory: Path, *, command: tuple[str, ...], say: Say,
-    metrics: Sequence[str] = (), candidate: Literal["good", "bad"] = "bad", bench: Bench = HERE,
+    metrics: Sequence[str] = (), candidate: Literal["good", "bad"] | None = None,
+    bench: Bench = HERE,
 ) -> Setup:  # fmt: skip
     """Prepare to measure into a run directory that exists, and may hold an earlier invocation's.
 
@@ -211,7 +212,7 @@ def open_setup(
         say: told of downloads and builds.
         metrics: those of the run's question; the request's alone if there are none.
         candidate: which end is the candidate of the run's question, and so the newer one of two
-            that are of one age.
+            of one release; not given, it is the bad one, unless it seems to be the older.
         bench: where rounds are measured.
 
     Raises:
@@ -236,7 +237,7 @@ def open_setup(
     texts = dict.fromkeys(end.toolchain.build.applied_to(end.build).source for end in ends)
     find = partial(_locate, workload, newest, cache, ends[0].build.tags)
     sources = {text: find(base_of(text, base, cache)) for text in texts}
-    sides = (good, bad) if candidate == "bad" else (bad, good)
+    sides = (bad, good) if candidate == "good" else (good, bad)
     asked = metrics or request.patterns or [request.metric]
     question = QuestionSpec(baseline=sides[0].name, candidate=sides[1].name,
                             metrics=list(asked), suspects=[])  # fmt: skip
@@ -247,7 +248,7 @@ def open_setup(
         directory, manifest, sources, metric=request.metric, build=ends[0].build, env=ends[0].env,
         cache=cache, say=say, bench=bench,
     )  # fmt: skip
-    span = _span(good, bad, sources, repository, newer=candidate)
+    span = _span(good, bad, sources, repository, candidate)
     return Setup(request, matrix, directory, span, runner, cache, say, find)
 
 
@@ -267,16 +268,18 @@ def _toolchains(
 
 
 def _span(
-    good: Point, bad: Point, sources: Mapping[str, Source], repository: Path | None, *,
-    newer: Literal["good", "bad"],
+    good: Point, bad: Point, sources: Mapping[str, Source], repository: Path | None,
+    newer: Literal["good", "bad"] | None,
 ) -> Span:  # fmt: skip
     """Which end is the newer one.
 
-    Of one release, the one with the newer go line, or else with fewer compiler switches turned off;
-    and of ends that are alike in all this, ``newer``.
+    Of one release it is ``newer``; if that is not given the one with the newer go line, or else
+    with fewer compiler switches turned off, or else the bad one.
     """
     one, other = (_age(point, sources) for point in (good, bad))
-    mended = one > other or (one == other and newer == "good")
+    mended = one > other
+    if newer is not None and one[0] == other[0]:
+        mended = newer == "good"
     if one == other and repository is not None:
         mended = comes_after(repository, good, bad)
     return Span(older=bad if mended else good, newer=good if mended else bad, regression=not mended)

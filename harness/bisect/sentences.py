@@ -147,8 +147,15 @@ def _of_places(found: Narrowed) -> str:
     if not found.sites:
         return f"no place in the program is shown to need {found.toggle}"
     joint = "only together " if found.sites[0].joint else ""
-    places = [f"{place(s.at)} ({wording.of_change(s.share)})" for s in found.sites]
+    places = [f"{place(s.at)} ({_weight(s.share)})" for s in found.sites]
     return f"the toggle {found.toggle} matters {joint}at {listed(places)}"
+
+
+def _weight(share: float) -> str:
+    """A place's part of the change, which it may also be against."""
+    if share < 0:
+        return f"it makes the change {wording.share(-share)} smaller"
+    return wording.of_change(share)
 
 
 def place(at: Frame) -> str:

@@ -1,12 +1,16 @@
 """What a command line may call an end."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from bisecting import point
 
 from harness.bisect.ends import End, check_conditions, parse_end
+from harness.bisect.prepare import _span
 from harness.errors import HarnessError
-from harness.matrix.models import MatrixSpec
+from harness.golang.sources.locate import Source
+from harness.matrix.models import BuildSpec, MatrixSpec
 
 MATRIX = MatrixSpec.model_validate(
     {
@@ -107,3 +111,21 @@ def test_ends_run_in_different_ways_are_refused() -> None:
     check_conditions(ran("go1.24.3"), ran("go1.24.3 race=true"))
     with pytest.raises(HarnessError, match=r"with race=true.*name the same for both ends"):
         check_conditions(ran("go1.23.9"), ran("go1.24.3 race=true"))
+
+
+@pytest.mark.parametrize(
+    ("newer", "older"), [(None, "bad"), ("bad", "good"), ("good", "bad")]
+)  # fmt: skip
+def test_of_one_release_the_newer_end_is_as_asked_or_by_its_go_line(
+    newer: Literal["good", "bad"] | None, older: str, tmp_path: Path
+) -> None:
+    lines = {"good": "1.23", "bad": "1.22"}
+    good, bad = (
+        point(name).model_copy(update={"build": BuildSpec(go_line=line)})
+        for name, line in lines.items()
+    )
+    source = Source(
+        workload="a", package="a", directory=tmp_path, module=tmp_path, go="1.21", base=tmp_path
+    )
+    span = _span(good, bad, {"": source}, None, newer)
+    assert (span.older.name, span.good.name) == (older, "good")
