@@ -89,13 +89,13 @@ def rounds(change: EndsEffect, unit: str, sign: int = 1) -> str:
 
 def of_survey(findings: Sequence[Finding]) -> str:
     """That no version between is worse, as far as is known."""
-    versions = f"none of the {len(findings)} minor versions that begin between them"
+    versions = f"none of the {len(findings)} minor versions that begin between them is"
     if len(findings) == 1:
-        versions = "the one minor version that begins between them, is not"
+        versions = "the one minor version that begins between them is not"
     open_ones = [f.point for f in findings if f.state in ("doubtful", "unresolved")]
     if not open_ones:
-        return f"{versions} is worse"
-    return f"{versions} is shown to be worse; {listed(open_ones)} could not be decided"
+        return f"{versions} worse"
+    return f"{versions} shown to be worse; {listed(open_ones)} could not be decided"
 
 
 def of_source(found: SourceAnswer, ends: Span) -> str:

@@ -7,7 +7,9 @@ import pytest
 from bisecting import point
 
 from harness.bisect.ends import End, check_conditions, parse_end
+from harness.bisect.points import Finding, State
 from harness.bisect.prepare import _span
+from harness.bisect.sentences import of_survey
 from harness.errors import HarnessError
 from harness.golang.sources.locate import Source
 from harness.matrix.models import BuildSpec, MatrixSpec
@@ -129,3 +131,19 @@ def test_of_one_release_the_newer_end_is_as_asked_or_by_its_go_line(
     )
     span = _span(good, bad, {"": source}, None, newer)
     assert (span.older.name, span.good.name) == (older, "good")
+
+
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        (("good",), "the one minor version that begins between them is not worse"),
+        (("good", "good"), "none of the 2 minor versions that begin between them is worse"),
+        (("doubtful",), ("the one minor version that begins between them is not shown to be worse; "
+         "v0 could not be decided")),
+    ],
+)  # fmt: skip
+def test_versions_between_that_are_not_worse_are_counted(
+    states: tuple[State, ...], told: str
+) -> None:
+    findings = [Finding(point=f"v{i}", state=state) for i, state in enumerate(states)]
+    assert of_survey(findings) == told
