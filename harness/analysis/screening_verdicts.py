@@ -151,9 +151,11 @@ class _Verdicts:
             between = " with " if len(culprits) > 1 else " and "
             names = listed([between.join(self._ordered(c.toggles)) for c in culprits])
             total = 1.0 if whole else sum(c.share.value for c in culprits)
-            part = f"{percent(total)} of " if total < 1 else ""
-            rest = f"; what is left is {self._rest()}" if total < 1 else ""
-            rest = rest or (f", and {percent(total - 1)} more" if total > 1 else "")
+            part = rest = ""
+            if total < 1:
+                part, rest = f"{percent(total)} of ", f"; what is left is {self._rest()}"
+            elif total > 1:
+                rest = f", and {percent(total - 1)} more"
             change = change_of(self.comparison)
             return f"turning back {names} takes {part}the {change} away{rest}{doubt}"
         if outcome is not None and outcome.open:

@@ -93,7 +93,10 @@ class Commands(click.Group):
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; exit with 2 and one message on a user's mistake, with 130 on Ctrl-C."""
+        """Run a command; exit with 2 and one message on a user's mistake, with 130 on Ctrl-C.
+
+        What a ``KeyboardInterrupt`` is raised with is told too.
+        """
         try:
             with _seen_mistakes():
                 return super().invoke(ctx)
@@ -105,8 +108,8 @@ class Commands(click.Group):
                 raise
             say(f"gomatrix: {told(error)}", err=True)
             sys.exit(2)
-        except KeyboardInterrupt:  # click's own status, 1, means that a gate failed
-            say("gomatrix: interrupted", err=True)
+        except KeyboardInterrupt as stop:  # click's own status, 1, means that a gate failed
+            say(f"gomatrix: {'; '.join(('interrupted', *map(str, stop.args)))}", err=True)
             sys.exit(130)
 
 

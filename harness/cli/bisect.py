@@ -88,8 +88,7 @@ def bisect(  # noqa: PLR0913 - one for each option
         try:
             bisection = run_bisection(setup)
         except KeyboardInterrupt:
-            say(f"gomatrix: interrupted; to continue: {resuming(setup)}", err=True)
-            sys.exit(130)
+            raise KeyboardInterrupt(f"to continue: {resuming(setup)}") from None
     if as_json:
         say_json(bisection.model_dump_json(indent=1))
     else:

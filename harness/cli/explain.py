@@ -114,8 +114,7 @@ def explain(  # noqa: PLR0913 - one for each option
             with measuring_into(inquiry.directory):
                 found = run_explanation(inquiry, left)
         except KeyboardInterrupt:
-            say(f"gomatrix: interrupted; to continue: {again}", err=True)
-            sys.exit(130)
+            raise KeyboardInterrupt(f"to continue: {again}") from None
         except HarnessError:
             forget(inquiry)
             raise

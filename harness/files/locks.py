@@ -19,12 +19,16 @@ def hold_lock(path: Path, *, shared: bool = False) -> Iterator[None]:
 def try_lock(path: Path) -> Iterator[bool]:
     """Hold a lock if it is free; yields whether it is held."""
     with _opened(path) as descriptor:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield take(descriptor)
+
+
+def take(descriptor: int) -> bool:
+    """Lock an open file until it is closed, if it is free; returns whether it was."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def conclude(program: Program, attempt: Attempt, seen: Seen, port: int) -> Progr
     if seen.ports:
         return _served(program, attempt, seen, port)
     reason = _reason(seen)
-    tried = {"server": None, "args": attempt.args, "needs_arguments": False, "endless": False}
+    tried = {"server": None, "args": attempt.args, "endless": False}
     learnt = {"reason": reason, "files": attempt.files, "failed": bool(seen.exit)}
     learnt["idle"] = reason is not None and reason.startswith(_AT_ONCE)
     learnt["needs_arguments"] = reason is not None and reason.startswith(_ONLY_TELLS)

@@ -1,13 +1,13 @@
 """One process at a time measures into a run directory: two would measure its trials twice."""
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from harness.errors import HarnessError, writing
 from harness.files.inside import open_own
+from harness.files.locks import take
 from harness.run.directory import ELSEWHERE
 
 LOCK = "run.lock"
@@ -37,19 +37,15 @@ def measuring_into(directory: Path) -> Iterator[None]:
 
 def _held(directory: Path) -> int:
     while True:
-        descriptor = open_own(directory, LOCK)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with ExitStack() as unless_held:
+            descriptor = open_own(directory, LOCK)
+            unless_held.callback(os.close, descriptor)
+            if not take(descriptor):
+                holder = os.pread(descriptor, _DIGITS, 0)
+                pid = f" (pid {holder.decode()})" if holder.isdigit() else ""
+                raise HarnessError(
+                    f"another gomatrix is measuring into {directory}{pid}: wait for it, or stop it"
+                )
             if os.fstat(descriptor).st_nlink:  # else who held it has removed it since
+                unless_held.pop_all()
                 return descriptor
-        except BlockingIOError:
-            holder = os.pread(descriptor, _DIGITS, 0)
-            os.close(descriptor)
-            pid = f" (pid {holder.decode()})" if holder.isdigit() else ""
-            raise HarnessError(
-                f"another gomatrix is measuring into {directory}{pid}: wait for it, or stop it"
-            ) from None
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)

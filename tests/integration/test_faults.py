@@ -87,18 +87,7 @@ def run_directory(project: Project) -> Path:
 
 def finished(project: Project) -> list[str]:
     """The trials in the one run of a project, so far."""
-    files = list((project.root / "reports").glob("2*/trials.jsonl"))
-    if not files:
-        return []
-    lines = files[0].read_bytes().splitlines()
-    trials = []
-    for line in lines:
-        try:
-            trial = json.loads(line)
-        except ValueError:
-            continue
-        trials.append(f"{trial['variant']}-r{trial['round']}")
-    return trials
+    return [f"{variant}-r{number}" for _, variant, number in project.trials("2*")]
 
 
 def wait_for_trials(project: Project, count: int) -> None:

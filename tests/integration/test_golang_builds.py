@@ -341,7 +341,9 @@ def test_a_program_out_of_the_module_proxy(tmp_path: Path, cache: Path, new: Too
     assert again.package == "golang.org/x/example/hello"
     with pytest.raises(HarnessError, match=r"module rsc\.io/absent/x@v9\.9\.9"):
         find(new, tmp_path, cache, module="rsc.io/absent/x@v9.9.9")
-    with pytest.raises(HarnessError, match=r"not package main; .* as rsc\.io/quote/DIR"):
+    with pytest.raises(
+        HarnessError, match=r"is package quote, not package main; .* rsc\.io/quote/DIR"
+    ):
         find(new, tmp_path, cache, module="rsc.io/quote@v1.5.2")
 
 
