@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _COUNTS = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
+_IN_FULL = 1000.0
+"""Counts from here on are rounded to whole ones, not to three digits: a median may be 1,234.5."""
 _ROUNDS_TO_THOUSAND = 999.5
 """1023 B is shown as 0.999 KiB: four digits never stand before a unit."""
 _ROUNDING = 1e-9
@@ -95,7 +97,7 @@ def amount(value: float, unit: str) -> str:
         if abs(value) >= factor * 9.9995:
             return f"{significant(value / factor)}{prefix}{suffix}"
     whole = math.isclose(value, round(value), rel_tol=1e-9)  # as 10 / (10 / 11) is
-    text = f"{value:,.0f}" if whole else significant(value)
+    text = f"{value:,.0f}" if whole or abs(value) >= _IN_FULL else significant(value)
     return f"{text}{suffix}"
 
 

@@ -90,12 +90,12 @@ def test_what_the_runtime_keeps_has_a_name(parts: Project) -> None:
     assert list(told["finalizers"]) == ["live heap grew", "queue of finalizers grew"]
     assert "from 0 to 1,000" in told["finalizers"]["queue of finalizers grew"]
     assert "queue of finalizers grew" not in told["goroutines"]
-    waiting = re.search(
-        r"\((\d+) to 1,(\d+) of them", told["goroutines"]["number of goroutines grew"]
-    )
-    assert waiting is not None
-    # Beside the program's there are those of the runtime, fewer than ten, which wait or do not.
-    assert max(int(waiting[1]), int(waiting[2])) < 10
+    evidence = told["goroutines"]["number of goroutines grew"]
+    waiting = re.search(r"\(([\d.]+) to 1,(\d+) of them", evidence)
+    assert waiting is not None, evidence
+    # Beside the program's there are those of the runtime, fewer than ten, which wait or do not;
+    # the median of 8 trials may lie between two numbers.
+    assert max(float(waiting[1]), float(waiting[2])) < 10
 
     profile = parts.gomatrix(
         "profile", "reports/latest", "goroutines", "go1.27.3 BEHAVIOUR=on"

@@ -24,6 +24,7 @@ def test_both_sides_have_one_unit() -> None:
     assert both("rss.peak", 2.0**20, 2.0**20 + 1, "bytes") == "1.00 MiB"
     assert both("heap.resident", 0.613, 0.986, "ratio") == "0.613 → 0.986"
     assert both("gc.cycles", 4, 12, "count") == "4 → 12"
+    assert both("goroutines", 1.5, 1234.5, "count") == "1.50 → 1,234"  # medians of even numbers
     assert both("x", 10 / (10 / 11) * (1 + 1e-15), 10, "count") == "11 → 10"
 
 
