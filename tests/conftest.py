@@ -24,11 +24,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Leave long tests to ``pytest -m soak``, unless a file or a test is named.
 
     Hundreds of processes import the harness: they find it compiled, also where Python is told to
-    write no bytecode, and need no threads for small matrices.
+    write no bytecode, and need no threads for small matrices. Both variables are what a command
+    sets for itself (harness/cli): here from the start, so that none is left by the first test
+    that calls one.
     """
     if not hasattr(config, "workerinput"):
         compileall.compile_dir(FIXTURES.parent / "harness", quiet=1)
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     bare = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if bare and not config.option.markexpr and not config.option.keyword:
         config.option.markexpr = "not soak"
