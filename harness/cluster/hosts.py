@@ -100,6 +100,10 @@ class HostState:
             self.coming.cancel()
         self.coming = self.owing = None
 
+    def able(self, now: float) -> bool:
+        """Whether it is there, and has not failed just now."""
+        return now - self.heard < FRESH and now >= self.resting
+
     @property
     def waiting(self) -> int:
         """Trials that it has in hand."""
@@ -110,5 +114,4 @@ class HostState:
 
         A lane that waited for the next round to arrive would be idle.
         """
-        usable = not self.fetching and now >= self.resting and now - self.heard < FRESH
-        return usable and self.waiting <= self.lanes(limits)
+        return self.able(now) and not self.fetching and self.waiting <= self.lanes(limits)

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future as Promise
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +11,7 @@ from distributed import Client
 from pydantic import ValidationError
 
 import harness
-from harness.cluster.hosts import FRESH, SILENT, HostState
+from harness.cluster.hosts import SILENT, HostState
 from harness.cluster.serve import LANE
 from harness.cluster.worker import Introduction, introduce, lacking, receive
 from harness.errors import HarnessError
@@ -26,6 +26,8 @@ _LOOK = 1.0
 """Seconds between two looks at who takes part."""
 _PATIENCE = 120.0
 """Seconds without any host that can measure, after which a run gives up."""
+_SAY = 3.0
+"""Seconds without one after which it is said what a run waits for."""
 ANSWER = 30.0
 """Seconds in which the scheduler answers, and a worker a short question."""
 _INTRODUCTION_BYTES, _INTRODUCTION_VALUES = 64 << 10, 1000
@@ -66,14 +68,16 @@ class Members:
         self._seen: dict[str, float] = {}
         self._fetching: dict[str, Promise[frozenset[str]]] = {}
         self._own = secrets.token_hex(32)
+        self._strangers = 0
         self._looked = self._reported = 0.0
         self._able = time.monotonic()
+        self._waiting = self._warned = False
 
     def close(self) -> None:
         """Stop what prepares hosts; say which hosts were to be left out and never came."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for line in self._unmet():
-            self._say(line)
+        if self._looked:
+            self._warn_of_unmet("came")
 
     def begin(self) -> None:
         """Wait for a host from now on, as long as is reasonable."""
@@ -103,6 +107,9 @@ class Members:
             (host, silent) for host in self.hosts.values()
             if now - host.heard > SILENT and host.hands
         ]  # fmt: skip
+        if (self.hosts or self._turned_away) and not (self._welcoming or self._warned):
+            self._warned = True
+            self._warn_of_unmet("is there yet")
         self._require_one(now)
         return departures
 
@@ -130,11 +137,13 @@ class Members:
             found = self._client.sync(self._client.scheduler.identity, callback_timeout=ANSWER)
         except (OSError, TimeoutError, ValueError):
             raise HarnessError(_gone(self._client)) from None
-        return {
+        seen = {
             address: float(worker["last_seen"])
             for address, worker in found["workers"].items()
             if LANE in worker["resources"]
         }
+        self._strangers = len(found["workers"]) - len(seen)
+        return seen
 
     def _notice(self, address: str, seen: float, now: float) -> None:
         """Hear of a worker; ask one that is new what it is."""
@@ -186,10 +195,16 @@ class Members:
 
     def _require_one(self, now: float) -> None:
         """Give up where for long no host could measure; say in between how far each is."""
-        if any(now - host.heard < FRESH and now >= host.resting for host in self.hosts.values()):
-            self._able = now
+        able = [host.host.name for host in self.hosts.values() if host.able(now)]
+        if able:
+            if self._waiting:
+                self._say(f"going on with {listed(able)}")
+            self._able, self._waiting = now, False
         elif now - self._able > _PATIENCE:
-            raise HarnessError(self._why_none())
+            raise HarnessError(self._why_none(now))
+        elif now - self._able > _SAY and not self._waiting and not self._welcoming:
+            self._waiting = True
+            self._say(self._what_is_waited_for(now))
         if self.hosts and now - self._reported > _REPORT:
             self._reported = now
             self._say(f"hosts: {self._progress()}")
@@ -215,24 +230,41 @@ class Members:
             return f"{host.name} takes part already; give each worker a --name of its own"
         return ""
 
-    def _why_none(self) -> str:
-        reasons = [*self._turned_away.values(), *(
-            f"{host.host.name} failed" for host in self.hosts.values()
-        )]  # fmt: skip
-        why = f" ({listed(reasons)})" if reasons else ""
+    def _what_is_waited_for(self, now: float) -> str:
+        left = self._able + _PATIENCE - now
+        until = time.strftime("%H:%M:%S", time.localtime(time.time() + left))
+        address = self._client.scheduler.address
+        why = listed(self._reasons(now))
+        none = f"no host can measure ({why})" if why else f"no worker is connected to {address}"
+        how = "" if self.hosts else f" (start one with gomatrix worker {address})"
+        return f"{none}; waiting for one until {until}{how}"
+
+    def _why_none(self, now: float) -> str:
+        reasons = listed(self._reasons(now))
+        why = f" ({reasons})" if reasons else ""
         return (
             f"no host of the cluster could measure for {_PATIENCE:.0f} s{why}; "
             f"start one with gomatrix worker {self._client.scheduler.address}, and go on with "
             "--resume"
         )
 
-    def _unmet(self) -> Iterator[str]:
-        """Of hosts to exclude that never came; their names may be misspelt."""
+    def _reasons(self, now: float) -> list[str]:
+        """Why each worker that is there cannot measure."""
+        known = [
+            f"{host.host.name} failed" if now < host.resting
+            else f"nothing is heard of {host.host.name}"
+            for host in self.hosts.values()
+        ]  # fmt: skip
+        others = [f"workers not started with gomatrix worker: {self._strangers}"]
+        return [*self._turned_away.values(), *known, *(others if self._strangers else [])]
+
+    def _warn_of_unmet(self, what: str) -> None:
+        """Tell which hosts to exclude are none; their names may be misspelt."""
         for name in self._exclude:
-            if self._looked and name not in self._excluded:
+            if name not in self._excluded:
                 near = closest(name, [host.name for host in self.met])
                 hint = f"; did you mean {near}?" if near else ""
-                yield f"--exclude {name}: no host of that name came{hint}"
+                self._say(f"--exclude {name}: no host of that name {what}{hint}")
 
     def _progress(self) -> str:
         """How far each host is."""

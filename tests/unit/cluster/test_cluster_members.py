@@ -1,9 +1,11 @@
 """Who takes part in a cluster, by what each worker says of itself."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,6 +13,7 @@ import pytest
 from waiting import wait_until
 
 import harness
+from harness.cluster import members as module
 from harness.cluster.members import Members, one_line
 from harness.cluster.serve import LANE
 from harness.run.host import describe_host
@@ -30,14 +33,15 @@ class Workers:
     status, scheduler = "running", SimpleNamespace(address="tls://here:1", identity=None)
 
     def __init__(self, **says: str | Exception) -> None:
-        self._says = {f"tls://{name}:1": said for name, said in says.items()}
+        self.resources = {LANE: 1}
+        self.says = {f"tls://{name}:1": said for name, said in says.items()}
 
     def sync(self, *_: object, **__: object) -> dict[str, object]:
-        workers = {a: {"last_seen": time.time(), "resources": {LANE: 1}} for a in self._says}
+        workers = {a: {"last_seen": time.time(), "resources": self.resources} for a in self.says}
         return {"workers": workers}
 
     def submit(self, _: Callable[..., object], *, workers: list[str], **__: object) -> Any:
-        said = self._says[workers[0]]
+        said = self.says[workers[0]]
 
         def result(**_: object) -> str:
             if isinstance(said, Exception):
@@ -97,3 +101,95 @@ def test_what_a_worker_says_is_one_line_that_is_seen() -> None:
     assert one_line(ValueError(" a\r\n\t::error::\x1b[1mb\n")) == r"a ::error::\x1b[1mb"
     assert one_line(TimeoutError()) == "TimeoutError"
     assert one_line("x" * 1000) == "x" * 300 + "…"
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at once, and wait for 100 s."""
+    monkeypatch.setattr(module, "_LOOK", 0.0)
+    monkeypatch.setattr(module, "_SAY", 0.2)
+    monkeypatch.setattr(module, "_PATIENCE", 100.0)
+    monkeypatch.setattr(module, "_REPORT", 1e9)
+
+
+def until_told(there: Members, told: list[str], beginning: str) -> None:
+    def heard() -> bool:
+        there.look()
+        return any(line.startswith(beginning) for line in told)
+
+    wait_until(heard, 20)
+    for _ in range(3):  # it is said once
+        there.look()
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_is_waited_for_is_said_once_and_that_it_came(told: list[str]) -> None:
+    workers = Workers()
+    there = Members(cast("Any", workers), {}, (), told.append)
+    until_told(there, told, "no worker")
+    end = datetime.now().astimezone() + timedelta(seconds=100)
+    (line,) = told
+    start = "no worker is connected to tls://here:1; waiting for one until "
+    said = re.fullmatch(f"{start}(.*) \\(start one with gomatrix worker tls://here:1\\)", line)
+    assert said is not None
+    until = datetime.combine(end, datetime.strptime(said[1], "%H:%M:%S").time())  # noqa: DTZ007 - a time of day
+    assert abs((until - end.replace(tzinfo=None)).total_seconds()) < 30
+
+    workers.says[WELL] = introduction(host={"name": "well"})
+    until_told(there, told, "going on")
+    assert told[2] == "going on with well"
+    assert len(told) == 3
+    told.clear()
+    workers.says.clear()
+    until_told(there, told, "no worker")
+    assert len(told) == 1
+    there.close()
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_is_waited_for_names_workers_that_are_of_no_use(told: list[str]) -> None:
+    workers = Workers(other=introduction(harness="0.0"))
+    there = Members(cast("Any", workers), {}, (), told.append)
+    until_told(there, told, "no host can measure (it has another version")
+    there.close()
+    workers.resources = {}
+    there = Members(cast("Any", workers), {}, (), told.append)
+    until_told(there, told, "no host can measure (workers not started with gomatrix worker: 1)")
+    there.close()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_host_that_failed_is_waited_for(told: list[str]) -> None:
+    there = Members(cast("Any", Workers(well=introduction())), {}, (), told.append)
+    until_told(there, told, describe_host().name)
+    (host,) = there.hosts.values()
+    host.resting = time.monotonic() + 1
+    until_told(there, told, "no host can measure")
+    assert f"({host.host.name} failed); waiting for one until" in told[-1]
+    assert "start one" not in told[-1]
+    until_told(there, told, f"going on with {host.host.name}")
+    there.close()
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_unknown_host_to_exclude_is_told_as_soon_as_hosts_are_known(told: list[str]) -> None:
+    workers = Workers(well=introduction(host={"name": "well"}))
+    there = Members(cast("Any", workers), {}, ("wel", "well"), told.append)
+    until_told(there, told, "--exclude wel: no host of that name is there yet")
+    there.close()
+    assert told[0] == "tls://well:1 takes no part: well is excluded"
+    assert told[2:] == ["--exclude wel: no host of that name came"]
+
+    told.clear()
+    there = Members(cast("Any", workers), {}, ("wel",), told.append)
+    until_told(there, told, "--exclude wel: no host of that name is there yet")
+    there.close()
+    assert told[1:] == [
+        "--exclude wel: no host of that name is there yet; did you mean well?",
+        "--exclude wel: no host of that name came; did you mean well?",
+    ]
