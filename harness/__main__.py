@@ -1,5 +1,5 @@
 """``python -m harness`` is the command ``gomatrix``."""
 
-from harness.cli import main
+from harness.cli import run_as_program
 
-main()
+run_as_program()

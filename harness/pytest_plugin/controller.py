@@ -140,8 +140,14 @@ class Controller:
         for path, run in self.runs.items():
             if run.begun:
                 with user_errors():
-                    verdict = run.conclude(self._take_judging())
+                    verdict = run.conclude(self._take_judging(), meanwhile=self._end_workers)
                 self._report_gates(path, verdict)
+
+    def _end_workers(self) -> None:
+        """Let pytest-xdist end its workers, which it does itself only once all is judged."""
+        session = self._config.pluginmanager.get_plugin("dsession")
+        if session is not None:
+            session.nodemanager.teardown_nodes()
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:

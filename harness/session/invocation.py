@@ -1,7 +1,7 @@
 """One matrix file from opening to verdict; pytest or a script decides when each step is taken."""
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -309,14 +309,19 @@ class Invocation:
 
             screen_suspects(self.prepared, self.directory, say, bench)
 
-    def conclude(self, judging: Judging) -> Verdict:
+    def conclude(self, judging: Judging, meanwhile: Callable[[], None]) -> Verdict:
         """Let a process judge the run, and make it the latest; its reports are written meanwhile.
+
+        Args:
+            judging: the process.
+            meanwhile: what can be done until the verdict is there.
 
         Raises:
             HarnessError: it cannot be judged.
         """
         self._judging = judging
         judging.judge(self.directory)
+        meanwhile()
         note_trials(self._starts, self.prepared.matrix.spec, self.prepared.cache)
         self.verdict = judging.verdict()
         with writing(self.directory, ELSEWHERE):

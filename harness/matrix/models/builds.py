@@ -26,8 +26,10 @@ def read_cgo(value: Any) -> Any:
 _TRUTH = TypeAdapter(bool)
 Cgo = Annotated[Literal["auto"] | bool, BeforeValidator(read_cgo)]
 GoAmd64 = Annotated[str, StringConstraints(pattern=r"^(v[1-4])?$")]
-GoArm64 = Annotated[str, StringConstraints(pattern=r"^(v[89]\.\d[a-z0-9,]*)?$")]
-GoLine = Annotated[str, StringConstraints(pattern=r"^(1\.\d{1,4}(\.\d{1,4}|(rc|beta)\d{1,4})?)?$")]
+GoArm64 = Annotated[str, StringConstraints(pattern=r"^(v[89]\.[0-9][a-z0-9,]*)?$")]
+GoLine = Annotated[
+    str, StringConstraints(pattern=r"^(1\.[0-9]{1,4}(\.[0-9]{1,4}|(rc|beta)[0-9]{1,4})?)?$")
+]
 
 
 class BuildSpec(Frozen):

@@ -44,3 +44,17 @@ def test_a_build_that_failed_is_seen_where_the_caller_ignores_the_death_of_child
     assert status("pass") == "0", "what Python says of a child that nobody could wait for"
     main = "from click.testing import CliRunner; from harness.cli import main"
     assert status(f"{main}; CliRunner().invoke(main, ['experiments', '--help'])") == "1"
+
+
+def test_what_was_to_be_done_at_the_end_is_done_although_nothing_is_taken_apart() -> None:
+    program = (
+        "import atexit, sys; from harness.cli import run_as_program; atexit.register(print, 'end');"
+        "sys.argv[1:] = ['verdict', 'nowhere']; print('begin'); run_as_program()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-E", "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert done.stdout == "begin\nend\n"
+    assert "nowhere" in done.stderr

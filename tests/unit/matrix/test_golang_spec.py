@@ -65,7 +65,7 @@ def test_a_go_line_is_called_as_it_is_written() -> None:
     build = BuildAxesSpec.model_validate({"go_line": ["1.20", "1.22.3", "1.23rc1"]})
     labels = [names for names, _ in build.choices()]
     assert labels == [{"go_line": "1.20"}, {"go_line": "1.22.3"}, {"go_line": "1.23rc1"}]
-    for wrong in ("go1.22", "1", "1.22.", "2.0", "1.22\n"):
+    for wrong in ("go1.22", "1", "1.22.", "2.0", "1.22\n", "1.٢٢"):
         with pytest.raises(ValidationError):
             BuildAxesSpec.model_validate({"go_line": wrong})
 

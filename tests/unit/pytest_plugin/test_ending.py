@@ -34,7 +34,7 @@ def end_with(
 ) -> None:  # fmt: skip
     monkeypatch.setenv("GOMATRIX_CACHE", str(tmp_path))
 
-    def conclude(_: object) -> None:
+    def conclude(_: object, meanwhile: object) -> None:  # noqa: ARG001 - as Invocation.conclude
         raise HarnessError("it cannot be judged")
 
     run = SimpleNamespace(
