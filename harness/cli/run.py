@@ -18,8 +18,8 @@ _NEWEST = "@newest"
 """The value of ``--resume`` without an argument."""
 
 
-def _parse_lanes(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
-    if value != "auto" and not value.isdecimal():
+def _parse_lanes(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value not in (None, "auto") and not value.isdecimal():
         raise click.BadParameter(f"{value!r} is neither a number nor auto")
     return value
 
@@ -33,7 +33,6 @@ def _parse_lanes(_ctx: click.Context, _parameter: click.Parameter, value: str) -
 @click.option(
     "-n",
     "--lanes",
-    default="auto",
     callback=_parse_lanes,
     help="Run this many trials at a time, or auto.",
 )
@@ -59,7 +58,7 @@ def _parse_lanes(_ctx: click.Context, _parameter: click.Parameter, value: str) -
 def run(  # noqa: PLR0913 - one for each option
     *,
     matrix: Path,
-    lanes: str,
+    lanes: str | None,
     select: str | None,
     seed: int | None,
     shard: str | None,
@@ -91,7 +90,9 @@ def run(  # noqa: PLR0913 - one for each option
              for word in (flag, value)]  # fmt: skip
     given += [word for host in exclude for word in ("--cluster-exclude", host)]
     given += ["--cluster-insecure"] if insecure else []
-    where = ["-n", lanes] if cluster is None else []
+    # beside a cluster, pytest is given what the user gave, and refuses it
+    lanes = lanes or ("auto" if cluster is None else None)
+    where = ["-n", lanes] if lanes else []
     try:
         status = _isolated_pytest([str(matrix), "--matrix-any-name", *where, *given])
     except KeyboardInterrupt:  # while reports were written

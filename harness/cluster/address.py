@@ -32,12 +32,17 @@ class Place:
 
 
 def check(place: Place) -> None:
-    """Refuse an address that is none, or that would be spoken to in the clear.
+    """Refuse an address that is none, that would be spoken to in the clear, or needs no options.
 
     Raises:
         HarnessError: it is one of these.
     """
     if local_workers(place.address) is not None:
+        if place.config is not None or place.insecure:
+            raise HarnessError(
+                f"{place.address} makes certificates of its own for each run; leave out "
+                "--cluster-config and --insecure"
+            )
         return
     match = _ADDRESS.fullmatch(place.address)
     if match is None or not 0 < int(match[3]) < 1 << 16:

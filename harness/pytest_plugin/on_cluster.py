@@ -32,7 +32,10 @@ class OnCluster:
         """Connect before anything is prepared."""
         option = self._config.option
         if getattr(option, "tx", []):
-            raise pytest.UsageError("--cluster and -n exclude each other: hosts have lanes")
+            raise pytest.UsageError(
+                "--cluster and -n exclude each other, as each host uses all of its own lanes; "
+                "leave out -n, or give -n 0 where addopts has another"
+            )
         if option.collectonly:
             return
         place = Place(

@@ -38,6 +38,14 @@ def test_local_clusters_have_a_size(address: str) -> None:
         local_workers(address)
 
 
+@pytest.mark.parametrize(
+    "place", [Place("local:2", config=Path("dask.yaml")), Place("local:2", insecure=True)]
+)
+def test_local_clusters_need_no_certificates(place: Place) -> None:
+    with pytest.raises(HarnessError, match="leave out --cluster-config and --insecure"):
+        check(place)
+
+
 @pytest.mark.parametrize("text", ["- a", "a: [", "", "\x00"])
 def test_a_configuration_is_a_mapping(tmp_path: Path, text: str) -> None:
     path = tmp_path / "dask.yaml"

@@ -172,13 +172,29 @@ def test_local_workers_serve_when_the_cluster_is_there() -> None:
         assert [line for line in lines if line.startswith("cluster tls://127.0.0.1:")]
 
 
-@pytest.mark.parametrize("command", ["run", "bisect", "explain"])
-@pytest.mark.parametrize("address", ["", " "])
-def test_an_empty_address_is_refused(command: str, address: str, tmp_path: Path) -> None:
+def _ask(tmp_path: Path, *words: str) -> str:
+    """What a command says that ends before it measures."""
     (tmp_path / "matrix.yaml").write_text(
         "go: [go1.24.3]\nworkloads: [{name: a, package: ./a}]\ntrials: 1\n"
     )
-    words = [sys.executable, "-m", "harness", command, "--cluster", address]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "harness", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode > 1
-    assert "--cluster is empty" in done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "bisect", "explain"])
+@pytest.mark.parametrize("address", ["", " "])
+def test_an_empty_address_is_refused(command: str, address: str, tmp_path: Path) -> None:
+    assert "--cluster is empty" in _ask(tmp_path, command, "--cluster", address)
+
+
+@pytest.mark.parametrize("lanes", ["2", "auto"])
+def test_lanes_here_are_refused_beside_a_cluster(lanes: str, tmp_path: Path) -> None:
+    told = _ask(tmp_path, "run", "--cluster", "local:1", "-n", lanes)
+    assert "--cluster and -n exclude each other" in told
+    assert "cluster tls://" not in told
+
+
+def test_no_lanes_here_are_no_contradiction(tmp_path: Path) -> None:
+    assert "write local:1 to local:256" in _ask(tmp_path, "run", "--cluster", "local:0", "-n", "0")
