@@ -103,7 +103,7 @@ def run(lanes: int, trials: int) -> Figures:
         client = stack.enter_context(Client(address, set_as_default=False))
         client.wait_for_workers(lanes, timeout=120)
         manifest = _manifest(directory, trials // VARIANTS)
-        cluster = Cluster(client, directory, (), lambda _line: None, execute)
+        cluster = Cluster(client, directory, (), lambda _line: None, run=execute)
         stack.callback(cluster.close)
         return _measure(cluster, manifest, directory)
 

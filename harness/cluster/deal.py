@@ -19,6 +19,7 @@ from distributed import Client, Future
 from pydantic import ValidationError
 
 from harness.cluster.hosts import FRESH, Hand, HostState
+from harness.cluster.local import LocalWorkers
 from harness.cluster.members import ANSWER, Members, one_line
 from harness.cluster.parcels import Packer
 from harness.cluster.serve import LANE
@@ -69,7 +70,7 @@ class Cluster:
 
     def __init__(
         self, client: Client, directory: Path, exclude: Sequence[str], say: Say,
-        run: Execute = execute,
+        *, local: LocalWorkers | None = None, run: Execute = execute,
     ) -> None:  # fmt: skip
         """Deal by a client.
 
@@ -78,11 +79,12 @@ class Cluster:
             directory: where archives of inputs are made.
             exclude: names or ids of hosts that get no rounds.
             say: told who comes and goes.
+            local: the workers, where this process has started them.
             run: what a worker does for a trial.
         """
         self._client, self._say, self._run = client, say, run
         self._packer = Packer(directory)
-        self._members = Members(client, self._packer.files, exclude, say)
+        self._members = Members(client, self._packer.files, exclude, say, local)
         self._lost: list[Lost] = []
 
     @property

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 import harness
 from harness.cluster.hosts import SILENT, HostState
+from harness.cluster.local import LocalWorkers
 from harness.cluster.serve import LANE
 from harness.cluster.worker import Introduction, introduce, lacking, receive
 from harness.errors import HarnessError
@@ -46,8 +47,9 @@ class Members:
     """The workers of a cluster."""
 
     def __init__(
-        self, client: Client, files: Mapping[str, Path], exclude: Sequence[str], say: Say
-    ) -> None:
+        self, client: Client, files: Mapping[str, Path], exclude: Sequence[str], say: Say,
+        local: LocalWorkers | None = None,
+    ) -> None:  # fmt: skip
         """Know none yet.
 
         Args:
@@ -55,12 +57,14 @@ class Members:
             files: what may be sent to hosts, by sha256.
             exclude: names or ids of hosts that take no part.
             say: told who comes and goes.
+            local: the workers, where this process has started them.
         """
         self.hosts: dict[str, HostState] = {}
         """Those that take part now, by Dask's address."""
         self.met: list[Host] = []
         """All that took part so far."""
         self._client, self._files, self._exclude, self._say = client, files, exclude, say
+        self._local = local
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="gomatrix-cluster")
         self._excluded: set[str] = set()
         self._turned_away: dict[str, str] = {}
@@ -95,6 +99,7 @@ class Members:
         if now - self._looked < _LOOK:
             return departures
         self._looked = now
+        self._look_at_own()
         workers = self._identity()
         for address, seen in workers.items():
             self._notice(address, seen, now)
@@ -128,6 +133,14 @@ class Members:
                     self._ask(address, receive, self._own, digest, offset, size, chunk)
                     offset += len(chunk)
         return digests
+
+    def _look_at_own(self) -> None:
+        """Say which of this process's own workers have ended; give up once all have."""
+        over = self._local.ended() if self._local is not None else []
+        if over and not self._local:
+            raise HarnessError(f"{'; '.join(over)}; no worker is left: go on with --resume")
+        for line in over:
+            self._say(line)
 
     def _identity(self) -> dict[str, float]:
         """When each worker was last heard of, by the scheduler's clock, by address."""
