@@ -19,7 +19,7 @@ from click.shell_completion import CompletionItem
 
 from harness.cli.output import say
 from harness.errors import HarnessError, told
-from harness.session.dispositions import see_children_end
+from harness.session.dispositions import see_children_end, stop_as_for_ctrl_c
 from harness.text.suggestions import closest
 from harness.text.visible import visible
 
@@ -162,6 +162,7 @@ def run_as_program() -> None:
 
     That would be 15 ms of ``gomatrix plan``, and 0.1 s at the end of a run.
     """
+    stop_as_for_ctrl_c()
     try:
         main()
     except SystemExit as end:

@@ -2,7 +2,6 @@
 
 import shlex
 import shutil
-import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import nullcontext, suppress
@@ -60,7 +59,6 @@ class Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Prepare before pytest-xdist starts its workers."""
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as for Ctrl-C
         self._session = session
         config = self._config
         # in workers, a mistake in -k or -m would end them without a word

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import HarnessError
-from harness.session.dispositions import see_children_end
+from harness.session.dispositions import see_children_end, stop_as_for_ctrl_c
 from harness.text.visible import visible
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def pytest_configure(config: pytest.Config) -> None:
     collection = Collection.from_json(sent) if sent else Collection()
     config.pluginmanager.register(collection, "gomatrix-collection")
     if files:
+        stop_as_for_ctrl_c()
         from harness.pytest_plugin.controller import Controller  # noqa: PLC0415 - as above
 
         controller = Controller(config, collection, files, judging)

@@ -1,10 +1,12 @@
 """Workers and controllers that die, on real processes."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import termios
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -196,6 +198,35 @@ def test_a_stopped_run_is_clean_and_resumes(sleeper: Callable[..., Project]) -> 
         last = (project.root / "output.txt").read_text().splitlines()[-1]
         assert last == f"interrupted; to continue: gomatrix run matrix.yaml --resume {directory}"
         assert len(finished(project)) < 40
+    with started(project, "--resume") as controller:
+        assert controller.wait(120) == 0
+    assert len(set(finished(project))) == len(finished(project)) == 40
+
+
+def _own_terminal() -> None:
+    _heed_interrupts()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def test_a_run_whose_terminal_is_closed_is_clean_and_resumes(
+    sleeper: Callable[..., Project],
+) -> None:
+    project = sleeper(20, '"sleep"')
+    ours, its = os.openpty()
+    command = [str(Path(sys.executable).with_name("gomatrix")), "run", "-n", "2"]
+    with psutil.Popen(
+        command, cwd=project.root, stdin=its, stdout=its, stderr=its, start_new_session=True,
+        preexec_fn=_own_terminal,
+    ) as controller:  # fmt: skip
+        os.close(its)
+        wait_for_trials(project, 4)
+        os.close(ours)
+        assert controller.wait(120) == 2
+    assert_clean(project)
+    assert (run_directory(project) / "verdict.json").exists()
+    assert (run_directory(project) / "report.html").exists()
+    assert len(finished(project)) < 40
     with started(project, "--resume") as controller:
         assert controller.wait(120) == 0
     assert len(set(finished(project))) == len(finished(project)) == 40
