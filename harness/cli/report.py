@@ -14,6 +14,7 @@ from harness.errors import HarnessError
 from harness.files.inside import write_chosen
 from harness.report.formats import FORMATS
 from harness.report.history import history_markdown, render_history
+from harness.run.directory import is_search, where_its_answer_is
 from harness.run.hosts import without_hosts
 from harness.run.store import MEASURED, Run
 
@@ -44,6 +45,8 @@ def report(runs: tuple[Path, ...], output: Path, style: str, excluded: tuple[str
             raise HarnessError(f"a history of runs is html or md, not {style}; name one run")
         text = _HISTORIES[style](list(_judged(runs)))
     else:
+        if is_search(runs[0]):
+            say(where_its_answer_is(runs[0]), err=True)
         stored = without_hosts(Run.load(runs[0]), excluded)
         text = FORMATS[style](stored, conclude(stored, evidence=read_evidence(stored)))
     if str(output) == "-":

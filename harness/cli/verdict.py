@@ -11,6 +11,7 @@ from harness.analysis.unanswered import exit_status
 from harness.cli.options import examples, exclude_option, parse_margin, run_argument
 from harness.cli.output import say, say_json
 from harness.report.terminal import full_summary
+from harness.run.directory import is_search, where_its_answer_is
 from harness.run.hosts import without_hosts
 from harness.run.store import Run
 
@@ -39,6 +40,8 @@ def verdict(
     Nothing is measured or written. Exit as gomatrix run does: with 1 if a gate or a trial failed,
     and with 2 if nothing could be measured.
     """
+    if is_search(run):
+        say(where_its_answer_is(run), err=True)
     stored = without_hosts(Run.load(run), excluded)
     share, floor = margin or (None, None)
     found = conclude(stored, margin=share, floor=floor, evidence=read_evidence(stored))

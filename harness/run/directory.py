@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from harness.errors import HarnessError, reading, told, writing
 from harness.files.names import file_name
-from harness.run.store import NoRunError, Run, point_latest, read_manifest
+from harness.run.store import SEARCHES, NoRunError, Run, point_latest, read_manifest
 
 _Read = TypeVar("_Read")
 Say = Callable[[str], None]
@@ -22,8 +22,6 @@ STAMP = "%Y%m%dT%H%M%SZ"
 """The beginning of a run directory's name, in UTC."""
 ELSEWHERE = "name another place with --reports"
 """The remedy where a run directory cannot be written."""
-_SEARCHES = ("bisect.json", "explain.json")
-"""Files that only directories of searches have, which gomatrix run cannot continue."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,22 @@ def reserve(reports: Path, name: str, now: datetime) -> Path:
     raise AssertionError("numbers do not end")
 
 
+def is_search(path: Path) -> bool:
+    """Whether a run directory is of a bisection or an explanation.
+
+    ``gomatrix run`` cannot continue it, and the verdict on its trials is not what it was for.
+    """
+    return any((path / name).exists() for name in SEARCHES)
+
+
+def where_its_answer_is(search: Path) -> str:
+    """What to say where the trials of a search are judged as if they were a run's."""
+    return (
+        f"{search} is of a search: all that it measured is judged here as one run; what it found "
+        f"is in {search / 'report.html'}"
+    )
+
+
 def newest_run(reports: Path, matrix: Path, text: str, say: Say) -> Path:
     """The newest run of a matrix file, preferably of its present text.
 
@@ -70,7 +84,7 @@ def newest_run(reports: Path, matrix: Path, text: str, say: Say) -> Path:
         for path, manifest in _readable(_directories(reports), read_manifest, say)
         if "\0" not in manifest.matrix_path
         and Path(manifest.matrix_path).resolve() == matrix.resolve()
-        and not any((path / name).exists() for name in _SEARCHES)
+        and not is_search(path)
     ]
     if not found:
         raise HarnessError(

@@ -27,7 +27,9 @@ TRIALS = "trials.jsonl"
 VERDICT = "verdict.json"
 SCREENING = "screening"
 """A run directory within a run's: variants in which suspects are turned back."""
-MEASURED = frozenset({MANIFEST, TRIALS, "bisect.json", "series", "profiles", SCREENING})
+SEARCHES = ("bisect.json", "explain.json")
+"""Files that only directories of searches have."""
+MEASURED = frozenset({MANIFEST, TRIALS, *SEARCHES, "series", "profiles", SCREENING})
 """What a run directory holds that no command can make again from the rest."""
 
 _MANIFEST_BYTES, _MANIFEST_VALUES = 32 << 20, 1_000_000

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from synthetic import ORIGIN, make_run
 
 from harness.cli import main
-from harness.run.store import MANIFEST, append_trial, write_json
+from harness.run.store import MANIFEST, SEARCHES, append_trial, write_json
 
 Outcome = Callable[[str, str, int], str]
 
@@ -58,3 +58,20 @@ def test_commands_exit_as_the_run_did(
     assert said in done.output or "--json" in command
     assert (out / "report.html").exists() == (command[0] == "merge")
     assert (f"report: {out / 'report.html'}\n" in done.output) == (command[0] == "merge")
+
+
+@pytest.mark.parametrize("record", SEARCHES)
+@pytest.mark.parametrize("command", ["verdict", "report"])
+def test_of_a_search_it_is_said_where_its_answer_is(
+    tmp_path: Path, record: str, command: str
+) -> None:
+    run = stored(tmp_path / "run", lambda *_: "ok")
+    told = f"what it found is in {run / 'report.html'}\n"
+    assert told not in CliRunner().invoke(main, [command, str(run)]).stderr
+
+    (run / record).write_text("{}")
+
+    assert told in CliRunner().invoke(main, [command, str(run)]).stderr
+    over = CliRunner().invoke(main, ["report", str(run), "-o", str(run / record)])
+    assert "holds what was measured; name another file" in over.stderr
+    assert (run / record).read_text() == "{}"
