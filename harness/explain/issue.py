@@ -55,11 +55,11 @@ def command_of(request: Request) -> list[str]:
     """The command that repeats an explanation, in the same order."""
     own = [] if request.subject == "matrix.yaml" else [request.subject]
     words = ["gomatrix", "explain", *own]
-    if request.refs is None:
+    if request.commits is None:
         words += ["--from", request.older, "--to", request.newer]
     else:
         go = request.older.partition(" source=")[0]
-        words += ["--to", go, "--from-ref", request.refs[0], "--to-ref", request.refs[1]]
+        words += ["--to", go, "--from-ref", request.commits[0], "--to-ref", request.commits[1]]
     for flag, value in (("--workload", request.workload), ("--metric", request.metric),
                         ("--repo", request.repository)):  # fmt: skip
         words += [flag, value] if value is not None else []

@@ -12,7 +12,7 @@ from harness.bisect.prepare import Setup, metric_of, open_setup, read_record, wo
 from harness.bisect.record import Request as BisectRequest
 from harness.errors import HarnessError
 from harness.explain.record import RECORD, Explanation, Request
-from harness.explain.subject import MATRIX, Asked, subject_of
+from harness.explain.subject import MATRIX, Asked, commits_of, subject_of
 from harness.golang.cache import default_cache
 from harness.golang.toolchains.resolve import Say
 from harness.matrix.load import Matrix
@@ -156,6 +156,7 @@ def _request(arguments: Arguments, cache: Path, say: Say) -> tuple[Request, Matr
         metric_of(matrix, arguments.metric)
     request = Request(
         subject=arguments.subject or MATRIX, args=arguments.args, refs=arguments.refs,
+        commits=commits_of(arguments),
         matrix_text=matrix.text, older=older, newer=newer, workload=arguments.workload,
         metric=arguments.metric,
         repository=str(arguments.repository.resolve()) if arguments.repository else None,

@@ -23,6 +23,8 @@ class Request(Frozen):
     """The matrix file, or what was drafted in its place."""
     refs: tuple[str, str] | None = None
     """Commits of the user's own repository, if these are compared."""
+    commits: tuple[str, str] | None = None
+    """The same by names that last: ``HEAD~1`` is another commit tomorrow."""
     older: str
     """The version before, ``--from``: a toolchain, with settings after a ``+``."""
     newer: str

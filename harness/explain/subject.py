@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 
 from harness.errors import HarnessError
+from harness.golang.git import lasting_name
 from harness.golang.sources.locate import locate
-from harness.golang.sources.revisions import base_of
+from harness.golang.sources.revisions import base_of, top_of
 from harness.golang.toolchains.resolve import Say, Toolchain, parse_toolchain, resolve
 from harness.golang.versions import GoVersion
 from harness.init import look_at_package, usual_version
@@ -27,7 +28,7 @@ from harness.matrix.models import (
     WorkloadSpec,
 )
 from harness.matrix.models.builds import called
-from harness.matrix.models.sources import SourceSpec, expand_source
+from harness.matrix.models.sources import SourceSpec, expand_source, is_path
 from harness.matrix.names import quoted, split_pairs
 from harness.models import Frozen
 
@@ -63,13 +64,10 @@ def subject_of(asked: Asked, cache: Path, say: Say) -> tuple[Matrix, str, str]:
     Raises:
         HarnessError: there is nothing to measure, it does not run as it is, or an end is missing.
     """
-    here = Path(MATRIX)
-    file = here if asked.subject is None and not asked.args and here.is_file() else None
-    if asked.subject is not None and asked.subject.endswith((".yaml", ".yml")):
-        file = Path(asked.subject)
-        if asked.args:
-            raise HarnessError(f"{file} says how its programs are run; write args: there")
-    sources = _sources(asked.refs or (), (file or here).resolve().parent, cache)
+    here, file = Path(MATRIX), _file(asked)
+    if file is not None and asked.args:
+        raise HarnessError(f"{file} says how its programs are run; write args: there")
+    sources = _sources(asked.refs or (), _base(asked), cache)
     ends = _ends(asked, load(file) if file else None, cache, say)
     matrix = load(file) if file else _drafted(asked, ends, here, cache, say)
     if asked.refs is None:
@@ -77,6 +75,32 @@ def subject_of(asked: Asked, cache: Path, say: Say) -> tuple[Matrix, str, str]:
     spec = matrix.spec.model_copy(update={"source": sources})
     older, newer = (f"{ends[1]} source={quoted(source.text)}" for source in sources)
     return replace(matrix, spec=spec), older, newer
+
+
+def commits_of(asked: Asked) -> tuple[str, str] | None:
+    """``refs`` by names that last, for a command that is repeated later.
+
+    Raises:
+        HarnessError: there is no such commit.
+    """
+    if asked.refs is None:
+        return None
+    base = _base(asked)
+    older, newer = (r if is_path(r) else lasting_name(top_of(base), r) for r in asked.refs)
+    return older, newer
+
+
+def _file(asked: Asked) -> Path | None:
+    """The matrix file that is asked about; ``None`` where one is to be drafted."""
+    here = Path(MATRIX)
+    if asked.subject is not None:
+        return Path(asked.subject) if asked.subject.endswith((".yaml", ".yml")) else None
+    return here if not asked.args and here.is_file() else None
+
+
+def _base(asked: Asked) -> Path:
+    """The directory whose repository has the commits."""
+    return (_file(asked) or Path(MATRIX)).resolve().parent
 
 
 def _sources(refs: Sequence[str], base: Path, cache: Path) -> list[SourceSpec]:

@@ -26,6 +26,17 @@ def run_git(directory: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def lasting_name(repository: Path, ref: str) -> str:
+    """A name that a commit still has tomorrow: a tag's, or the first 12 digits of its hash.
+
+    Raises:
+        HarnessError: there is none, or there is no git.
+    """
+    commit = hash_of(repository, ref)
+    tags = run_git(repository, "tag", "--points-at", commit).split()
+    return ref if ref in tags else commit[:12]
+
+
 def hash_of(repository: Path, ref: str) -> str:
     """The full hash of a commit, branch or tag.
 

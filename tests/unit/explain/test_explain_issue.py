@@ -53,6 +53,15 @@ def test_the_command_repeats_the_explanation() -> None:
     ]  # fmt: skip
 
 
+def test_the_command_names_commits_that_are_the_same_tomorrow() -> None:
+    request = Request(subject=".", matrix_text="", older="go1.24.3 source=HEAD~1",
+                      newer="go1.24.3 source=HEAD", refs=("HEAD~1", "HEAD"),
+                      commits=("0123456789ab", "v2"), seed=7)  # fmt: skip
+    assert command_of(request)[3:9] == [
+        "--to", "go1.24.3", "--from-ref", "0123456789ab", "--to-ref", "v2",
+    ]  # fmt: skip
+
+
 def test_what_a_maintainer_asks_for_is_told_and_nothing_of_the_machine_s_own(
     tmp_path: Path,
 ) -> None:
