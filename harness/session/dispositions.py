@@ -8,8 +8,6 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-_STANDARD = (0, 1, 2)
-
 
 def see_children_end() -> None:
     """Restore the default for SIGCHLD if this process was started with it ignored.
@@ -22,35 +20,30 @@ def see_children_end() -> None:
 
 
 def stop_as_for_ctrl_c() -> None:
-    """Take SIGTERM, and SIGHUP where it is not ignored (``nohup``), for Ctrl-C.
+    """Take SIGTERM, and SIGHUP unless it is ignored (``nohup``), for Ctrl-C.
 
     A run whose terminal is closed, or whose connection breaks, is judged and leaves nothing behind.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
         return
-    terminals = {number for number in map(_terminal, _STANDARD) if number is not None}
+    terminals = {found.st_rdev for descriptor, found in _open_files() if os.isatty(descriptor)}
 
     def hang_up(_signal: int, _frame: FrameType | None) -> NoReturn:
-        _silence(terminals)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # kernel and shell send one each
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor, found in _open_files():
+            if stat.S_ISCHR(found.st_mode) and found.st_rdev in terminals:
+                os.dup2(null, descriptor)  # each write to a terminal that has gone is an error
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGHUP, hang_up)
 
 
-def _terminal(descriptor: int) -> int | None:
-    """The number of the terminal that a descriptor stands for, if it does."""
-    with suppress(OSError):
-        if os.isatty(descriptor):
-            return os.fstat(descriptor).st_rdev
-    return None
-
-
-def _silence(terminals: set[int]) -> None:
-    """Lead to nowhere what is open on terminals that have gone: each write would be an error."""
-    null = os.open(os.devnull, os.O_RDWR)
+def _open_files() -> list[tuple[int, os.stat_result]]:
+    """This process's descriptors, and what they are."""
+    found = []
     for path in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):
-            found = os.fstat(int(path.name))
-            if stat.S_ISCHR(found.st_mode) and found.st_rdev in terminals:
-                os.dup2(null, int(path.name))
+        with suppress(OSError):  # that of the directory itself is closed by now
+            found.append((int(path.name), os.fstat(int(path.name))))
+    return found

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -209,19 +210,25 @@ def _own_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
+@pytest.mark.parametrize("command", [["gomatrix", "run"], ["pytest", "matrix.yaml"]])
 def test_a_run_whose_terminal_is_closed_is_clean_and_resumes(
-    sleeper: Callable[..., Project],
+    sleeper: Callable[..., Project], command: list[str]
 ) -> None:
     project = sleeper(20, '"sleep"')
     ours, its = os.openpty()
-    command = [str(Path(sys.executable).with_name("gomatrix")), "run", "-n", "2"]
+    program = Path(sys.executable).with_name(command[0])
     with psutil.Popen(
-        command, cwd=project.root, stdin=its, stdout=its, stderr=its, start_new_session=True,
-        preexec_fn=_own_terminal,
+        [program, *command[1:], "-n", "2"], cwd=project.root, start_new_session=True,
+        stdin=its, stdout=its, stderr=its, preexec_fn=_own_terminal,
+        env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
     ) as controller:  # fmt: skip
         os.close(its)
         wait_for_trials(project, 4)
         os.close(ours)
+        while controller.poll() is None:  # shells send one more
+            with suppress(psutil.NoSuchProcess):
+                controller.send_signal(signal.SIGHUP)
+            time.sleep(0.1)
         assert controller.wait(120) == 2
     assert_clean(project)
     assert (run_directory(project) / "verdict.json").exists()
