@@ -246,30 +246,33 @@ class Members:
     def _what_is_waited_for(self, now: float) -> str:
         left = self._able + _PATIENCE - now
         until = time.strftime("%H:%M:%S", time.localtime(time.time() + left))
-        address = self._client.scheduler.address
-        why = listed(self._reasons(now))
-        none = f"no host can measure ({why})" if why else f"no worker is connected to {address}"
-        how = "" if self.hosts else f" (start one with gomatrix worker {address})"
+        why = self._reasons(now)
+        none = f"no host can measure{why}"
+        if not why:
+            none = f"no worker is connected to {self._client.scheduler.address}"
+        how = "" if self.hosts else f" ({self._remedy})"
         return f"{none}; waiting for one until {until}{how}"
 
     def _why_none(self, now: float) -> str:
-        reasons = listed(self._reasons(now))
-        why = f" ({reasons})" if reasons else ""
         return (
-            f"no host of the cluster could measure for {_PATIENCE:.0f} s{why}; "
-            f"start one with gomatrix worker {self._client.scheduler.address}, and go on with "
-            "--resume"
+            f"no host of the cluster could measure for {_PATIENCE:.0f} s{self._reasons(now)}; "
+            f"{self._remedy}, and go on with --resume"
         )
 
-    def _reasons(self, now: float) -> list[str]:
-        """Why each worker that is there cannot measure."""
+    @property
+    def _remedy(self) -> str:
+        return f"start one with gomatrix worker {self._client.scheduler.address}"
+
+    def _reasons(self, now: float) -> str:
+        """Why each worker that is there cannot measure, in brackets; empty where none is."""
         known = [
             f"{host.host.name} failed" if now < host.resting
             else f"nothing is heard of {host.host.name}"
             for host in self.hosts.values()
         ]  # fmt: skip
         others = [f"workers not started with gomatrix worker: {self._strangers}"]
-        return [*self._turned_away.values(), *known, *(others if self._strangers else [])]
+        found = [*self._turned_away.values(), *known, *(others if self._strangers else [])]
+        return f" ({listed(found)})" if found else ""
 
     def _warn_of_unmet(self, what: str) -> None:
         """Tell which hosts to exclude are none; their names may be misspelt."""
