@@ -97,7 +97,15 @@ def _workloads(found: Survey, scale: Scale) -> Iterator[str]:
     if passive and active:
         yield "  # Uncomment to measure these too:"
     for workload in passive:
-        yield from (f"  # {line}" for line in _entry(workload))
+        first, *rest = _entry(workload)
+        yield from (f"  # {line}" for line in (first, *_left_out(workload, scale), *rest))
+
+
+def _left_out(workload: Workload, scale: Scale) -> Iterator[str]:
+    """Why a workload that runs as it is, is not measured at first."""
+    if (workload.reason if isinstance(workload, Benchmarks) else workload.doubt) is None:
+        short = workload.name in scale.without
+        yield f"  # it runs; left out to {'keep the run short' if short else 'begin with fewer'}"
 
 
 def _chosen(found: Survey, scale: Scale) -> tuple[list[Workload], list[Workload]]:

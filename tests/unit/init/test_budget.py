@@ -75,6 +75,14 @@ def test_half_of_the_places_are_for_benchmarks() -> None:
     assert [w.name for w in runnable(found, Scale(without=frozenset("ax")))] == ["b", "y"]
 
 
+def test_each_entry_that_is_left_as_a_comment_says_why() -> None:
+    doubtful = program("f", 1.0, 1.0).model_copy(update={"reason": "it reads its input"})
+    text = matrix_text(survey(*(program(n, 1.0, 1.0) for n in "abcde"), doubtful), VERSIONS)
+    assert "\n  # - name: e\n  #   # it runs; left out to begin with fewer\n" in text
+    assert "\n  # - name: f\n  #   package: ./f\n  #   # it reads its input\n" in text
+    assert text.count("# it runs; left out") == 1
+
+
 def test_what_takes_longest_is_left_out_first() -> None:
     found = survey(program("slow", 1.0, 90.0), program("fast", 1.0, 1.0))
 
@@ -87,7 +95,7 @@ def test_what_takes_longest_is_left_out_first() -> None:
     )
     text = matrix_text(found, VERSIONS, scale)
     assert "\n  - name: fast\n" in text
-    assert "\n  # - name: slow\n" in text
+    assert "\n  # - name: slow\n  #   # it runs; left out to keep the run short\n" in text
 
 
 def test_a_fixed_port_takes_all_lanes() -> None:
