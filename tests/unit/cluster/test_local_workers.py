@@ -1,7 +1,9 @@
 """Workers that a run starts on its own machine, and what is said when they end."""
 
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,19 +23,26 @@ SAID = "one\n\x1b[31mno room on disk\n\n"
 @pytest.fixture
 def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalWorkers]:
     python = tmp_path / "python"
-    python.write_text(f"#!/bin/sh\nprintf '{SAID}' >&2\nexec sleep 100\n")
+    python.write_text(f"#!/bin/sh\nprintf '{SAID}' >&2\nexec sleep \"100${{7#local-}}\"\n")
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
     made = LocalWorkers("tls://here:1")
     for number in (1, 2):
-        made.start(number, tmp_path, tmp_path / "dask.yaml", [0])
+        made.start(number, tmp_path, tmp_path / "dask.yaml", [*os.sched_getaffinity(0)])
     wait_until(lambda: len(sleeping()) == 2)
     yield made
     made.close()
 
 
-def sleeping() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if p.name() == "sleep"]
+def sleeping() -> dict[str, psutil.Process]:
+    """The workers by ``1`` and ``2``."""
+    found = {}
+    for process in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # another test's, which has ended
+            match process.cmdline():
+                case ["sleep", "1001" | "1002" as seconds]:
+                    found[seconds[-1]] = process
+    return found
 
 
 def test_the_end_of_a_worker_is_told_once_and_that_of_the_last_ends_the_run(
@@ -46,16 +55,16 @@ def test_the_end_of_a_worker_is_told_once_and_that_of_the_last_ends_the_run(
     )  # fmt: skip
     told: list[str] = []
     there = Members(cast("Any", client), {}, (), told.append, workers)
-    first, second = sorted(sleeping(), key=lambda process: process.pid)
+    processes = sleeping()
     there.look()
     assert told == []
 
-    first.terminate()
+    processes["1"].terminate()
     wait_until(lambda: bool(there.look() or told))
     there.look()
     assert told == ["the worker local-1 ended (SIGTERM): \\x1b[31mno room on disk"]
 
-    second.kill()
+    processes["2"].kill()
     with pytest.raises(HarnessError, match=r"local-2 ended \(SIGKILL.*go on with --resume$"):
         wait_until(lambda: bool(there.look()))
     there.close()
@@ -64,5 +73,5 @@ def test_the_end_of_a_worker_is_told_once_and_that_of_the_last_ends_the_run(
 def test_workers_are_ended_with_the_run(workers: LocalWorkers) -> None:
     assert len(sleeping()) == 2
     workers.close()
-    assert sleeping() == []
+    assert sleeping() == {}
     assert len(workers.ended()) == 2
