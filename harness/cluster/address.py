@@ -32,7 +32,7 @@ class Place:
 
 
 def check(place: Place) -> None:
-    """Refuse an address that is none, that would be spoken to in the clear, or needs no options.
+    """Refuse an address that is none, or spoken to in the clear, and options that are of no use.
 
     Raises:
         HarnessError: it is one of these.

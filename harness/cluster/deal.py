@@ -18,9 +18,9 @@ from typing import Any
 from distributed import Client, Future
 from pydantic import ValidationError
 
-from harness.cluster.hosts import FRESH, Hand, HostState
+from harness.cluster.hosts import FRESH, Hand, HostState, one_line
 from harness.cluster.local import LocalWorkers
-from harness.cluster.members import ANSWER, Members, one_line
+from harness.cluster.members import ANSWER, Members
 from harness.cluster.parcels import Packer
 from harness.cluster.serve import LANE
 from harness.cluster.worker import execute

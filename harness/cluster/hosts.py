@@ -9,6 +9,7 @@ from distributed import Future
 from harness.matrix.models import TrialsSpec
 from harness.run.host import Host
 from harness.session.bench import Round
+from harness.text.visible import visible
 
 SILENT = 30.0
 """Seconds without a heartbeat after which a host's rounds are dealt to others. A link that is down
@@ -18,6 +19,14 @@ FRESH = 10.0
 one every 0.5 to 5 s, by their number."""
 _REST, _MOST_DOUBLED = 30.0, 5
 """Seconds that a host which failed gets no rounds, doubled each time in a row, so many times."""
+_SHOWN = 300
+"""Characters that are shown of what a worker says."""
+
+
+def one_line(said: BaseException | str) -> str:
+    """What a worker says, to be shown: CI systems execute commands at the beginning of a line."""
+    text = " ".join(visible(str(said)).split()) or type(said).__name__
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 @dataclass(eq=False)

@@ -14,9 +14,10 @@ from typing import Any
 import yaml
 from distributed import LocalCluster, Security
 
+from harness.cluster.hosts import one_line
 from harness.errors import HarnessError
 from harness.golang.toolchains.resolve import Say
-from harness.text.visible import visible
+from harness.trial.trial import signal_name
 
 _START = 60
 """Seconds in which a worker begins to serve."""
@@ -24,8 +25,6 @@ _LOOK = 0.1
 """Seconds between two looks whether it does."""
 _END = 10
 """Seconds in which a worker ends."""
-_SHOWN = 300
-"""Characters that are shown of a worker's last line."""
 _READ = 64 << 10
 """Bytes of what a worker has said in which that line is looked for."""
 
@@ -132,7 +131,7 @@ def _tls(security: Security) -> dict[str, object]:
 def _how(said: Path, status: int) -> str:
     if status == -signal.SIGKILL:  # it had no time for last words; its helpers may have
         return " (SIGKILL, as when memory runs out)"
-    how = f"exit status {status}" if status >= 0 else signal.Signals(-status).name
+    how = f"exit status {status}" if status >= 0 else signal_name(-status)
     return f" ({how}): {_last_words(said)}"
 
 
@@ -141,4 +140,4 @@ def _last_words(said: Path) -> str:
         file.seek(max(0, said.stat().st_size - _READ))
         lines = file.read(_READ).decode(errors="replace").split("\n")
     last = next((line for line in reversed(lines) if line.strip()), "without a word")
-    return visible(last.strip()[:_SHOWN])
+    return one_line(last)

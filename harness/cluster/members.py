@@ -11,7 +11,7 @@ from distributed import Client
 from pydantic import ValidationError
 
 import harness
-from harness.cluster.hosts import SILENT, HostState
+from harness.cluster.hosts import SILENT, HostState, one_line
 from harness.cluster.local import LocalWorkers
 from harness.cluster.serve import LANE
 from harness.cluster.worker import Introduction, introduce, lacking, receive
@@ -20,7 +20,6 @@ from harness.files.document import parse_json
 from harness.golang.toolchains.resolve import Say
 from harness.run.host import Host, describe_host
 from harness.text.suggestions import closest
-from harness.text.visible import visible
 from harness.text.words import listed
 
 _LOOK = 1.0
@@ -32,8 +31,6 @@ _SAY = 3.0
 ANSWER = 30.0
 """Seconds in which the scheduler answers, and a worker a short question."""
 _INTRODUCTION_BYTES, _INTRODUCTION_VALUES = 64 << 10, 1000
-_SHOWN = 300
-"""Characters that are shown of what a worker says."""
 _CHUNK = 4 << 20
 """Bytes of a file that are sent at a time; Dask warns of tasks with more than 10 MB."""
 _REPORT = 15.0
@@ -288,12 +285,6 @@ class Members:
             f"{host.host.name} {host.trials} trials, {host.waiting} in hand"
             for host in sorted(self.hosts.values(), key=lambda host: host.host.name)
         )
-
-
-def one_line(said: BaseException | str) -> str:
-    """What a worker says, to be shown: CI systems execute commands at the beginning of a line."""
-    text = " ".join(visible(str(said)).split()) or type(said).__name__
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _introduced(text: str) -> Introduction:

@@ -14,7 +14,8 @@ from waiting import wait_until
 
 import harness
 from harness.cluster import members as module
-from harness.cluster.members import Members, one_line
+from harness.cluster.hosts import one_line
+from harness.cluster.members import Members
 from harness.cluster.serve import LANE
 from harness.run.host import describe_host
 

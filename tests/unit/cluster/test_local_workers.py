@@ -70,6 +70,18 @@ def test_the_end_of_a_worker_is_told_once_and_that_of_the_last_ends_the_run(
     there.close()
 
 
+def test_a_signal_without_a_name_is_told_by_its_number(workers: LocalWorkers) -> None:
+    told: list[str] = []
+    sleeping()["1"].send_signal(40)
+
+    def ended() -> bool:
+        told.extend(workers.ended())
+        return bool(told)
+
+    wait_until(ended)
+    assert told == [r"the worker local-1 ended (40): \x1b[31mno room on disk"]
+
+
 def test_workers_are_ended_with_the_run(workers: LocalWorkers) -> None:
     assert len(sleeping()) == 2
     workers.close()
