@@ -17,8 +17,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.golang.builds.build import build_all, build_tool
+from harness.golang.builds.build import build_all
 from harness.golang.builds.request import BuildRequest
+from harness.golang.builds.tools import Tool, build_tool
 from harness.golang.cache import default_cache
 from harness.golang.sources.locate import locate
 from harness.golang.toolchains.resolve import resolve
@@ -94,7 +95,7 @@ def trials(
     cache = default_cache()
     toolchains = resolve([ToolchainSpec(go=v) for v in versions], cache, lambda _: None)
     newest = list(toolchains.values())[-1]
-    supervisor = build_tool(ROOT / "harness" / "trial" / "supervisor", newest, cache)
+    supervisor = build_tool(Tool(ROOT / "harness" / "trial" / "supervisor", newest), cache)
     with tempfile.TemporaryDirectory() as scratch:
         here = Path(scratch) / "here"
         here.mkdir()
@@ -159,7 +160,7 @@ def look() -> bool:
     """Time a look at 1 GiB of another program's pages with content, and at 1 GiB of zeros."""
     cache = default_cache()
     (toolchain,) = resolve([ToolchainSpec(go=VERSIONS[-1])], cache, lambda _: None).values()
-    supervisor = build_tool(ROOT / "harness" / "trial" / "supervisor", toolchain, cache)
+    supervisor = build_tool(Tool(ROOT / "harness" / "trial" / "supervisor", toolchain), cache)
     contents = {"content": "os.urandom(1 << 20)", "zeros": "bytes(1 << 20)"}
     times = {what: time_of_look(supervisor, HOLDER % made) for what, made in contents.items()}
     for what, seconds in times.items():

@@ -25,8 +25,9 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from harness.golang.builds.build import build_all, build_tool
+from harness.golang.builds.build import build_all
 from harness.golang.builds.request import BuildRequest
+from harness.golang.builds.tools import Tool, build_tool
 from harness.golang.cache import default_cache
 from harness.golang.probe.overlay import ProbeMode
 from harness.golang.records import BuildRecord
@@ -69,7 +70,7 @@ class Bench:
         self.toolchains = resolve([ToolchainSpec(go=v) for v in versions], self.cache, print)
         self.newest: Toolchain = list(self.toolchains.values())[-1]
         source = ROOT / "harness" / "trial" / "supervisor"
-        self.supervisor = build_tool(source, self.newest, self.cache)
+        self.supervisor = build_tool(Tool(source, self.newest), self.cache)
         self.directory = directory
         self.records = {}
         self.cpu = min(os.sched_getaffinity(0))

@@ -9,7 +9,7 @@ from golang_support import NEW, get
 from hypothesis import HealthCheck, settings
 from projects import FIXTURES, MATRIX, Project
 
-from harness.golang.builds.build import build_tool
+from harness.golang.builds.tools import Tool, build_tool
 from harness.golang.cache import default_cache
 
 # Neither a busy machine nor a new draw of examples makes a test fail: --hypothesis-profile=default
@@ -58,7 +58,7 @@ def project(tmp_path: Path) -> Project:
 def supervisor() -> Path:
     """The program that starts and watches each trial."""
     source = FIXTURES.parent / "harness" / "trial" / "supervisor"
-    return build_tool(source, get(NEW, default_cache()), default_cache())
+    return build_tool(Tool(source, get(NEW, default_cache())), default_cache())
 
 
 @pytest.fixture

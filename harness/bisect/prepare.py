@@ -37,7 +37,7 @@ from harness.run.records import Manifest
 from harness.run.store import MANIFEST, read_manifest, write_json
 from harness.session.bench import HERE, Bench
 from harness.session.execute import TEMPORARY
-from harness.session.manifest import make_manifest, with_helpers
+from harness.session.manifest import helpers, make_manifest, with_helpers
 from harness.session.names import BY_HEART, is_known_by_heart
 from harness.session.prepare import require_linux
 from harness.text.suggestions import did_you_mean
@@ -328,7 +328,7 @@ def _manifest(
     plan = Plan(variants=(), cells=(), rounds=0, seed=seed)
     used = tuple(toolchains.values())
     manifest = make_manifest(directory.name, matrix, plan, used, command=command)
-    manifest = with_helpers(manifest, used, cache)
+    manifest = with_helpers(manifest, helpers(matrix.spec, used), cache)
     asked = matrix.spec.model_copy(update={"question": question, "gates": []})
     manifest = manifest.model_copy(update={"matrix": asked, "toolchains": ()})  # points add theirs
     if (directory / MANIFEST).exists():

@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.golang.builds.build import build_all
 from harness.golang.builds.lengths import first_seconds
 from harness.golang.builds.request import BuildRequest
+from harness.golang.builds.tools import build_tool
 from harness.golang.records import BuildRecord
 from harness.golang.sources.locate import locate
 from harness.golang.toolchains.resolve import Toolchain
@@ -23,7 +24,7 @@ from harness.init.observe import Seen, observe
 from harness.init.programs import Program
 from harness.init.survey import Benchmarks, Survey
 from harness.matrix.models import BenchmarkSpec, BuildSpec, WorkloadSpec
-from harness.session.manifest import build_helper
+from harness.session.manifest import helper
 from harness.trial.inputs import prepare
 from harness.trial.placeholders import fill, free_ports, values
 from harness.trial.request import TrialRequest
@@ -57,7 +58,7 @@ def try_out(
         here: where ``matrix.yaml`` will be; by default that directory.
         as_asked: whether programs are tried with the arguments that they have alone.
     """
-    supervisor = build_helper("supervisor", go, cache, probed=True)
+    supervisor = build_tool(helper("supervisor", go, probed=True), cache)
     places = directory, (here or directory).resolve()
     tester = _Tester(places, go, cache, supervisor, say, as_asked=as_asked)
     programs = [*map(tester.program, found.programs[:_MOST]), *found.programs[_MOST:]]

@@ -35,7 +35,7 @@ from harness.session.benchmarks import check_benchmarks
 from harness.session.execute import TEMPORARY, Assignment, clean, keep
 from harness.session.judge_apart import Judging
 from harness.session.lengths import Start, note_trials
-from harness.session.manifest import make_manifest, with_helpers
+from harness.session.manifest import helpers, make_manifest, with_helpers
 from harness.session.prepare import Prepared, Say, build_requests, prepare
 from harness.session.progress import Progress
 from harness.session.stopping import Stopping
@@ -192,9 +192,10 @@ class Invocation:
         """The same manifest with all that the trials need built."""
         prepared = self.prepared
         requests = build_requests(prepared, ((trial.workload, trial.variant) for trial in trials))
-        builds = build_all(requests, prepared.cache, say, show)
+        tools = helpers(prepared.matrix.spec, prepared.toolchains.values())
+        builds = build_all(requests, prepared.cache, say, show, tuple(tools.values()))
         manifest = manifest.model_copy(update={"builds": tuple(builds)})
-        manifest = with_helpers(manifest, prepared.toolchains.values(), prepared.cache)
+        manifest = with_helpers(manifest, tools, prepared.cache)
         check_benchmarks(manifest)
         return manifest
 

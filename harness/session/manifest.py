@@ -1,15 +1,16 @@
 """Make the manifest of a run on this machine, and the helper programs that its trials need."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 
 import harness
-from harness.golang.builds.build import build_tool
+from harness.golang.builds.tools import Tool, build_tool
 from harness.golang.records import ToolchainRecord
 from harness.golang.toolchains.resolve import Toolchain
 from harness.matrix.load import Matrix
+from harness.matrix.models import MatrixSpec
 from harness.plan.plan import Plan
 from harness.run.host import describe_host
 from harness.run.records import Manifest
@@ -45,21 +46,23 @@ def make_manifest(
     )
 
 
-def with_helpers(manifest: Manifest, toolchains: Iterable[Toolchain], cache: Path) -> Manifest:
-    """Add the helper programs that a run's trials need; they are built where they are missing."""
-    workloads, used = manifest.matrix.workloads, tuple(toolchains)
-    served = any(w.server is not None and not w.server.load.command for w in workloads)
-    toolchain, probed = newest(used), manifest.matrix.probe != "off"
-    made = {"supervisor": str(build_helper("supervisor", toolchain, cache, probed=probed))}
-    if served:
-        made["load_generator"] = str(build_helper("loadgen", toolchain, cache, probed=probed))
+def helpers(spec: MatrixSpec, toolchains: Iterable[Toolchain]) -> dict[str, Tool]:
+    """The helper programs that a matrix's trials need, by the field of a manifest."""
+    served = any(w.server is not None and not w.server.load.command for w in spec.workloads)
+    toolchain, probed = newest(toolchains), spec.probe != "off"
+    names = {"supervisor": "supervisor"} | ({"load_generator": "loadgen"} if served else {})
+    return {field: helper(name, toolchain, probed=probed) for field, name in names.items()}
+
+
+def with_helpers(manifest: Manifest, tools: Mapping[str, Tool], cache: Path) -> Manifest:
+    """Add helper programs, which are built where they are missing."""
+    made = {field: str(build_tool(tool, cache)) for field, tool in tools.items()}
     return manifest.model_copy(update=made)
 
 
-def build_helper(name: str, toolchain: Toolchain, cache: Path, *, probed: bool) -> Path:
-    """Build ``supervisor`` or ``loadgen`` of ``harness.trial``."""
-    with as_file(files("harness.trial") / name) as source:
-        return build_tool(source, toolchain, cache, probed=probed)
+def helper(name: str, toolchain: Toolchain, *, probed: bool) -> Tool:
+    """``supervisor`` or ``loadgen`` of ``harness.trial``."""
+    return Tool(Path(str(files("harness.trial") / name)), toolchain, probed)
 
 
 def record_of(toolchain: Toolchain) -> ToolchainRecord:

@@ -27,8 +27,9 @@ from projects import Project
 from services import missing, needs_c
 
 from harness.errors import HarnessError
-from harness.golang.builds.build import build_all, build_tool, is_cached
+from harness.golang.builds.build import build_all, is_cached
 from harness.golang.builds.request import BuildRequest, key_of
+from harness.golang.builds.tools import Tool, build_tool
 from harness.golang.builds.verify import parse_build_info
 from harness.golang.cache import default_cache
 from harness.golang.command import run_go
@@ -184,6 +185,22 @@ def test_a_failed_build_is_its_own_failure_alone(
     assert records[1].error is not None
     assert "main.go:3:15: undefined: x" in records[1].error
     assert output_of(records[0].binary) == "hello"
+
+
+def test_tools_are_built_beside_programs(tmp_path: Path, cache: Path, new: Toolchain) -> None:
+    module = write_module(tmp_path / "m", {})
+    request = BuildRequest(
+        source=find(new, module, cache), toolchain=new, settings=(), build=BuildSpec(), probe="off"
+    )
+    bad, alone = write_module(tmp_path / "bad", {"main.go": "package\n"}), tmp_path / "alone"
+    write_module(alone, {"main.go": HELLO.replace("hello", "alone")})
+    tools = [Tool(bad, new), Tool(module, new), Tool(alone, new, probed=True)]
+    (record,) = build_all([request], cache, quiet, tools=tools)
+    assert record.error is None
+    made = {output_of(path / "tool") for path in (cache / "tools").iterdir() if path.name[0] != "."}
+    assert made == {"hello", "alone"}
+    with pytest.raises(HarnessError, match=r"main\.go:1:9"):
+        build_tool(tools[0], cache)
 
 
 def test_a_module_for_a_newer_go_does_not_apply(
@@ -362,7 +379,7 @@ def test_a_module_or_workspace_around_the_cache_is_not_read(tmp_path: Path) -> N
     tool = tmp_path / "tool" / "main.go"
     tool.parent.mkdir()
     tool.write_text(HELLO)
-    assert output_of(build_tool(tool.parent, toolchain, fresh)) == "hello"
+    assert output_of(build_tool(Tool(tool.parent, toolchain), fresh)) == "hello"
 
 
 def test_a_runtime_that_the_probe_does_not_fit_still_builds_the_harness_programs(
@@ -378,8 +395,8 @@ def test_a_runtime_that_the_probe_does_not_fit_still_builds_the_harness_programs
     overlay = tmp_path / "overlay.json"
     target = toolchain.goroot / "src" / "runtime" / "zz_gomatrix.go"
     overlay.write_text(json.dumps({"Replace": {str(target): str(probe)}}))
-    monkeypatch.setattr("harness.golang.builds.build.write_overlay", lambda *_: overlay)
-    assert output_of(build_tool(tool.parent, toolchain, cache, probed=True)) == "hello"
+    monkeypatch.setattr("harness.golang.builds.tools.write_overlay", lambda *_: overlay)
+    assert output_of(build_tool(Tool(tool.parent, toolchain, probed=True), cache)) == "hello"
 
 
 @pytest.mark.parametrize(

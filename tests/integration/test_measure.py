@@ -18,8 +18,9 @@ from services import needs_c
 from trials import trial_request
 from waiting import wait_until
 
-from harness.golang.builds.build import build_all, build_tool
+from harness.golang.builds.build import build_all
 from harness.golang.builds.request import BuildRequest
+from harness.golang.builds.tools import Tool, build_tool
 from harness.golang.cache import default_cache
 from harness.golang.elf import functions
 from harness.golang.probe.layout import END, MACHINES, PADS
@@ -58,7 +59,7 @@ class Lab:
         self.count = 0
 
     def tool(self, name: str) -> Path:
-        return build_tool(MEASURE / name, self.toolchains[NEWEST], self.cache)
+        return build_tool(Tool(MEASURE / name, self.toolchains[NEWEST]), self.cache)
 
     def toolchain(self, version: str) -> Toolchain:
         return self.toolchains[version]

@@ -8,8 +8,9 @@ from services import missing
 from trials import trial_request
 
 from harness.errors import HarnessError
-from harness.golang.builds.build import build_all, build_tool
+from harness.golang.builds.build import build_all
 from harness.golang.builds.request import BuildRequest
+from harness.golang.builds.tools import Tool, build_tool
 from harness.golang.cache import default_cache
 from harness.golang.sources.locate import locate
 from harness.golang.toolchains.resolve import Toolchain, resolve
@@ -50,7 +51,7 @@ class Shop:
 
     def tool(self, name: str) -> Path:
         source = ROOT / "harness" / "trial" / name
-        return build_tool(source, self.newest, self.cache)
+        return build_tool(Tool(source, self.newest), self.cache)
 
 
 @pytest.fixture(scope="module")

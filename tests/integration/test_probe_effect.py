@@ -8,8 +8,9 @@ from projects import FIXTURES, Project
 from trials import trial_request
 
 from harness.analysis.conclusion import conclude
-from harness.golang.builds.build import build_all, build_tool
+from harness.golang.builds.build import build_all
 from harness.golang.builds.request import BuildRequest
+from harness.golang.builds.tools import Tool, build_tool
 from harness.golang.cache import default_cache
 from harness.golang.probe.overlay import ProbeMode
 from harness.golang.sources.locate import locate
@@ -70,7 +71,7 @@ def run(
     )  # fmt: skip
     (record,) = build_all([request], cache, print)
     assert record.error is None, record.error
-    supervisor = build_tool(ROOT / "harness" / "trial" / "supervisor", toolchain, cache)
+    supervisor = build_tool(Tool(ROOT / "harness" / "trial" / "supervisor", toolchain), cache)
     directory.mkdir(exist_ok=True)
     profile = directory / "heap.pb.gz" if probe == "full" else None
     result = run_trial(

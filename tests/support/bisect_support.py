@@ -8,8 +8,9 @@ from pathlib import Path
 from trials import trial_request
 
 from harness.bisect.points import Finding, Point
-from harness.golang.builds.build import build_all, build_tool
+from harness.golang.builds.build import build_all
 from harness.golang.builds.request import BuildRequest
+from harness.golang.builds.tools import Tool, build_tool
 from harness.golang.probe.overlay import ProbeMode
 from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Toolchain
@@ -72,7 +73,7 @@ class TrialClassifier:
         with tempfile.TemporaryDirectory() as scratch:
             result = run_trial(
                 trial_request(
-                    build_tool(main, self.ends[0], self.cache),
+                    build_tool(Tool(main, self.ends[0]), self.cache),
                     Path(record.binary),
                     *self.args,
                     directory=Path(scratch),

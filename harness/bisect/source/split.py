@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.golang.builds.build import build_tool
+from harness.golang.builds.tools import Tool, build_tool
 from harness.golang.patches import split_lines
 from harness.golang.toolchains.resolve import Toolchain
 from harness.models import Frozen
@@ -86,7 +86,7 @@ def make_splitter(
     packages in keys.
     """
     with as_file(files("harness.bisect.source") / "decls") as source:
-        tool = build_tool(source, toolchain, cache)
+        tool = build_tool(Tool(source, toolchain), cache)
 
     def split(sources: Sources) -> list[Split]:
         go = [(path, text) for path, text in sources if path.endswith(".go")]

@@ -1,13 +1,12 @@
 """Builds: one verified binary for each toolchain, experiment settings, build settings, workload."""
 
-import hashlib
 import json
 import os
 import secrets
 import shlex
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,20 +15,18 @@ from harness.golang.builds.compile import RECORD, Compilation, compile_verified,
 from harness.golang.builds.lengths import Clocks, note_seconds
 from harness.golang.builds.request import BuildRequest, key_of
 from harness.golang.builds.settle import settle, told_of
+from harness.golang.builds.tools import Tool, build_tool
 from harness.golang.cache import obtain
-from harness.golang.command import ALONE, run_go
 from harness.golang.elf import unnamed_digest
-from harness.golang.probe.overlay import probe_digest, write_overlay
 from harness.golang.records import BuildRecord
 from harness.golang.sources.inputs import Inputs, inputs_of, reads_unknown_files
-from harness.golang.toolchains.resolve import Toolchain
 
 _SECOND = 1.0
 
 
 def build_all(
     requests: Sequence[BuildRequest], cache: Path, say: Callable[[str], None],
-    show: Callable[[str], None] | None = None,
+    show: Callable[[str], None] | None = None, tools: Sequence[Tool] = (),
 ) -> list[BuildRecord]:  # fmt: skip
     """Build everything, one build per CPU at a time. A failure is recorded, not raised.
 
@@ -41,6 +38,8 @@ def build_all(
         cache: the harness's cache directory.
         say: called for each build that was not in the cache.
         show: called each second with what is being built, for a line that is written over.
+        tools: to build beside them, once their library is there; where one fails, ``build_tool``
+            says why.
     """
     groups: dict[tuple[object, ...], list[int]] = {}
     for index, request in enumerate(requests):
@@ -62,14 +61,16 @@ def build_all(
             note_seconds(requests[index], cache, seconds)
         return index, record
 
-    with ThreadPoolExecutor(max_workers=cpus) as pool:
+    with ThreadPoolExecutor(cpus) as pool, ThreadPoolExecutor(1) as beside:
 
         def submit(index: int) -> Future[tuple[int, BuildRecord]]:
             return pool.submit(make, index)
 
         followers = {indices[0]: indices[1:] for indices in groups.values()}
+        after = _tools_after(tools, {index: requests[index] for index in followers})
         pending = {submit(index) for index in followers}
         try:
+            _build_tools(beside, after.get(None, ()), cache)
             while pending:
                 done, pending = wait(pending, _SECOND if show else None, FIRST_COMPLETED)
                 if show and not done:
@@ -77,13 +78,36 @@ def build_all(
                 for index, record in (future.result() for future in done):
                     records[index] = record
                     pending |= {submit(follower) for follower in followers.get(index, ())}
+                    _build_tools(beside, after.get(index, ()), cache)
                     if not record.cached:
                         how = "failed to build" if record.error else "built"
                         say(f"{how} {requests[index].label} ({len(records)} of {len(requests)})")
         except BaseException:  # stopped by the user: start nothing more
+            beside.shutdown(wait=False, cancel_futures=True)
             pool.shutdown(cancel_futures=True)
             raise
     return [records[index] for index in range(len(requests))]
+
+
+def _tools_after(
+    tools: Iterable[Tool], leaders: Mapping[int, BuildRequest]
+) -> dict[int | None, list[Tool]]:
+    """The tools by the build that compiles their standard library; ``None`` where none does."""
+    libraries = {
+        (request.toolchain.identity, request.probe != "off"): index
+        for index, request in leaders.items()
+        if not request.settings
+    }
+    after: dict[int | None, list[Tool]] = {}
+    for tool in tools:
+        leader = libraries.get((tool.toolchain.identity, tool.probed))
+        after.setdefault(leader, []).append(tool)
+    return after
+
+
+def _build_tools(pool: Executor, tools: Iterable[Tool], cache: Path) -> None:
+    for tool in tools:
+        pool.submit(build_tool, tool, cache)
 
 
 def _in_progress(requests: Sequence[BuildRequest], clocks: Clocks, done: int) -> str:
@@ -101,47 +125,6 @@ def is_cached(request: BuildRequest, cache: Path) -> bool:
         return (cache / "builds" / key_of(request, inputs.digest)).is_dir()
     except HarnessError:
         return False
-
-
-def build_tool(source: Path, toolchain: Toolchain, cache: Path, *, probed: bool = False) -> Path:
-    """Build one of the harness's own programs, once per toolchain.
-
-    Args:
-        source: its directory.
-        toolchain: any.
-        cache: the harness's cache directory.
-        probed: whether programs that are measured beside it have the probe. Then its runtime gets
-            what theirs do (nothing there runs without a probe), so that it shares their standard
-            library: cold, the supervisor takes 1.9 s of CPU, and 9.7 s with a library of its own.
-
-    Raises:
-        HarnessError: it does not build.
-    """
-    sources = sorted(source.glob("*.go"))
-    content = b"".join(path.read_bytes() for path in sources)
-    identity = toolchain.digest + (probe_digest() if probed else "")
-    key = hashlib.sha256(content + identity.encode()).hexdigest()[:32]
-
-    def fill(directory: Path) -> None:
-        def build(*flags: str) -> None:
-            arguments = ["build", "-trimpath", "-ldflags=-s -w", "-o", str(directory / "tool")]
-            run_go(
-                toolchain.goroot, toolchain.build_cache(cache),
-                [*arguments, *flags, *map(str, sources)], directory=source, extra=ALONE,
-            )  # fmt: skip
-
-        if not probed:
-            build()
-            return
-        with TemporaryDirectory() as scratch:
-            overlay = write_overlay(toolchain.goroot, None, Path(scratch), "runtime")
-            try:
-                build(f"-overlay={overlay}")
-            except HarnessError:  # the probe does not fit: let its programs' own builds say so
-                build()
-
-    entry, _ = obtain(cache, "tools", key, fill)
-    return entry / "tool"
 
 
 def _build(request: BuildRequest, cache: Path, processors: int) -> BuildRecord:
