@@ -21,7 +21,7 @@ from waiting import wait_until
 
 from harness.run.store import Run
 
-pytestmark = pytest.mark.toolchain
+pytestmark = [pytest.mark.toolchain, pytest.mark.soak]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,6 @@ def answers(run: Path) -> Any:
     ]  # fmt: skip
 
 
-@pytest.mark.soak
 def test_hosts_without_go_give_the_verdicts_of_a_local_run(rack: Rack, project: Project) -> None:
     write_buffers(project, 6, 500)  # long against what one host may come later than another
     local = project.gomatrix("run", "--seed", "1")
@@ -117,7 +116,6 @@ def test_a_run_survives_its_worker_its_driver_and_its_scheduler(
     require_nothing_left(rack)
 
 
-@pytest.mark.soak
 def test_what_waits_at_hosts_is_dropped_once_the_workload_is_decided(
     rack: Rack, project: Project
 ) -> None:

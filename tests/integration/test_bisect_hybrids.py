@@ -148,6 +148,7 @@ def test_a_field_its_uses_and_an_added_file_are_found_together(
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="edits amd64's assembly")
+@pytest.mark.soak
 def test_a_change_in_assembly_is_found(
     search: Callable[[Toolchain], SourceAnswer], good: Toolchain
 ) -> None:
@@ -160,6 +161,7 @@ def test_a_change_in_assembly_is_found(
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="edits amd64's assembly")
+@pytest.mark.soak
 def test_files_that_go_away_and_build_constraints_are_found_together(
     search: Callable[[Toolchain], SourceAnswer], good: Toolchain, tmp_path: Path
 ) -> None:

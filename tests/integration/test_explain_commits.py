@@ -195,6 +195,7 @@ def test_a_mistake_in_a_source_is_told_with_its_place(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.soak
 def test_of_updated_requirements_the_one_to_blame_is_named(
     repository: Repository, tmp_path: Path
 ) -> None:

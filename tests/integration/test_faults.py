@@ -210,7 +210,10 @@ def _own_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-@pytest.mark.parametrize("command", [["gomatrix", "run"], ["pytest", "matrix.yaml"]])
+@pytest.mark.parametrize(
+    "command",
+    [["gomatrix", "run"], pytest.param(["pytest", "matrix.yaml"], marks=pytest.mark.soak)],
+)
 def test_a_run_whose_terminal_is_closed_is_clean_and_resumes(
     sleeper: Callable[..., Project], command: list[str]
 ) -> None:

@@ -176,6 +176,7 @@ def test_switches_turn_off_what_they_say_in_their_versions_alone(
         assert (nowhere != plain) is (switch.name in SAMPLES)
 
 
+@pytest.mark.soak
 def test_switches_for_different_packages_hold_together(tmp_path: Path, cache: Path) -> None:
     toolchain = get("go1.25.5", cache)
     files = {"go.mod": "module example.test/program\n\ngo 1.22\n", "main.go": LOOPS}

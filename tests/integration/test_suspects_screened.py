@@ -70,6 +70,7 @@ def suspects(project: Project) -> dict[str, dict[str, Any]]:
     return {" with ".join(s["toggles"]): s for s in verdict["suspects"]}
 
 
+@pytest.mark.soak
 def test_everything_that_an_upgrade_changes_is_ruled_out_in_few_builds(project: Project) -> None:
     project.write(AUTO)
     planned = project.gomatrix("plan")
