@@ -50,7 +50,7 @@ class Scale(Frozen):
 def runnable(found: Survey, scale: Scale) -> list[Workload]:
     """What is measured at first: half of the places are for benchmarks."""
     sure: list[Workload] = [p for p in found.programs if p.doubt is None]
-    benchmarks = [b for b in found.benchmarks if b.reason is None]
+    benchmarks = [b for b in found.benchmarks if b.doubt is None]
     half = max(_MOST // 2, _MOST - len(benchmarks))
     chosen = [*sure[:half], *benchmarks][:_MOST]
     return [workload for workload in chosen if workload.name not in scale.without]

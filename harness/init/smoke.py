@@ -121,8 +121,8 @@ class _Tester:
         request = self._request(workload)
         record = self._build(request)
         if record.error is not None:
-            reason = f"they do not build: {_complaint(record.error)}"
-            return found.model_copy(update={"reason": reason})
+            doubt = f"they do not build: {_complaint(record.error)}"
+            return found.model_copy(update={"doubt": doubt})
         seen, _ = self._run(workload, record, Attempt(), ())
         count = seen.log.count("\nBenchmark") + 1
         trial = _with(seen.seconds + count * _PER_BENCHMARK)
@@ -134,7 +134,7 @@ class _Tester:
             return found.model_copy(update={"functions": tuple(good)})
         how = "did not end in 10 s" if seen.exit is None else f"ended with status {seen.exit}"
         return found.model_copy(
-            update={"reason": _first(f"one round of them {how}: {telling_line(seen.log)}")}
+            update={"doubt": _first(f"one round of them {how}: {telling_line(seen.log)}")}
         )
 
     def _goes_well(self, record: BuildRecord, workload: WorkloadSpec, function: str) -> bool:

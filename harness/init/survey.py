@@ -40,7 +40,7 @@ class Benchmarks(Frozen):
     functions: tuple[str, ...]
     plain: tuple[str, ...]
     """Those without sub-benchmarks."""
-    reason: str | None = None
+    doubt: str | None = None
     """Why they cannot be run, where they were tried."""
     build: float | None = None
     """Seconds that their build took with the newest Go, where they were tried."""

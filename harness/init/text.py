@@ -35,9 +35,9 @@ def remarks(found: Survey, versions: Versions, scale: Scale = _ALL) -> list[str]
         elif program.server is not None and active:
             lines.append(f"{program.directory}: it is a server; check the load in its entry")
     lines += [
-        f"{b.directory}: {_comment(b.reason)}; they are left as a comment"
+        f"{b.directory}: {_comment(b.doubt)}; they are left as a comment"
         for b in found.benchmarks
-        if b.reason
+        if b.doubt
     ]
     if length := _length(scale):
         lines.append(length)
@@ -103,7 +103,7 @@ def _workloads(found: Survey, scale: Scale) -> Iterator[str]:
 
 def _left_out(workload: Workload, scale: Scale) -> Iterator[str]:
     """Why a workload that runs as it is, is not measured at first."""
-    if (workload.reason if isinstance(workload, Benchmarks) else workload.doubt) is None:
+    if workload.doubt is None:
         short = workload.name in scale.without
         yield f"  # it runs; left out to {'keep the run short' if short else 'begin with fewer'}"
 
@@ -164,8 +164,8 @@ def _server_entry(server: Server) -> Iterator[str]:
 def _benchmark_entry(workload: Benchmarks) -> Iterator[str]:
     more = len(workload.functions) - len(workload.few)
     yield f"- name: {_scalar(workload.name)}"
-    if workload.reason:
-        yield f"  # {_comment(workload.reason)}"
+    if workload.doubt:
+        yield f"  # {_comment(workload.doubt)}"
     yield "  benchmark:"
     yield f"    package: {_scalar(workload.directory)}"
     yield f"    run: {_json(workload.pattern)}" + (f" # and {more} more" if more else "")
