@@ -27,6 +27,7 @@ const (
 	pageSize     = 4096
 	goPageSize   = 8192    // of the Go heap
 	chunkPages   = 512     // read at a time; they and their copy fit a processor's cache
+	headSize     = 64      // a cache line: what is read of each page at first
 	mostRanges   = 1 << 16 // of a request
 	mostSpans    = 1 << 24
 	mostSpanSize = 4096 // bytes of one record
@@ -124,7 +125,9 @@ type walker struct {
 	atRest  bool
 	used    time.Duration // CPU time of the process at the start
 	content []byte
+	heads   [chunkPages * headSize]byte
 	zeros   [pageSize]byte
+	blank   bool // whether most pages of the last run were zero
 }
 
 // look fills in the states of a range.
@@ -215,6 +218,41 @@ func (w *walker) compare(address uint64, first int, states, entries []byte, ofZe
 	if w.most -= int64(len(states)); w.most < 0 {
 		return errTooMuch
 	}
+	err := w.tell(start, states)
+	w.blank = 2*bytes.Count(states, []byte{written}) < len(states)
+	return err
+}
+
+// tell tells zeros from content. A page with content mostly begins with some, and is not read to the end; where most
+// are zero, to read the beginnings too would be for nothing.
+func (w *walker) tell(start uint64, states []byte) error {
+	if w.blank {
+		return w.tellWhole(start, states)
+	}
+	heads := w.heads[:len(states)*headSize]
+	if err := readHeads(w.pid, start, heads); err != nil {
+		return err
+	}
+	blank := func(i int) bool { return string(heads[i*headSize:(i+1)*headSize]) == string(w.zeros[:headSize]) }
+	for i := 0; i < len(states); {
+		if !blank(i) {
+			states[i] = written
+			i++
+			continue
+		}
+		end := i + 1
+		for end < len(states) && blank(end) {
+			end++
+		}
+		if err := w.tellWhole(start+uint64(i)*pageSize, states[i:end]); err != nil {
+			return err
+		}
+		i = end
+	}
+	return nil
+}
+
+func (w *walker) tellWhole(start uint64, states []byte) error {
 	content := w.content[:len(states)*pageSize]
 	if err := readMemory(w.pid, start, content); err != nil {
 		return err
@@ -368,27 +406,50 @@ func (w *walker) spans(layout []uint64) ([]byte, error) {
 	return records, nil
 }
 
-// readMemory copies from another process (process_vm_readv(2)).
+// readMemory copies from another process.
 func readMemory(pid int, address uint64, content []byte) error {
-	number, known := map[string]uintptr{"amd64": 310, "arm64": 270}[runtime.GOARCH]
-	if !known {
-		return syscall.ENOSYS
-	}
 	for len(content) > 0 {
-		local := [2]uintptr{uintptr(unsafe.Pointer(&content[0])), uintptr(len(content))}
-		remote := [2]uintptr{uintptr(address), uintptr(len(content))}
-		n, _, errno := syscall.Syscall6(number, uintptr(pid), uintptr(unsafe.Pointer(&local)), 1,
-			uintptr(unsafe.Pointer(&remote)), 1, 0)
-		if errno != 0 {
-			return errno
-		}
-		if n == 0 {
-			return syscall.EFAULT
+		n, err := readVector(pid, [][2]uintptr{{uintptr(address), uintptr(len(content))}}, content)
+		if err != nil {
+			return err
 		}
 		address += uint64(n)
 		content = content[n:]
 	}
 	return nil
+}
+
+// readHeads copies the beginnings of pages that lie side by side.
+func readHeads(pid int, start uint64, heads []byte) error {
+	remote := make([][2]uintptr, len(heads)/headSize)
+	for i := range remote {
+		remote[i] = [2]uintptr{uintptr(start) + uintptr(i)*pageSize, headSize}
+	}
+	if n, err := readVector(pid, remote, heads); err != nil {
+		return err
+	} else if n < len(heads) {
+		return syscall.EFAULT // a page has gone
+	}
+	return nil
+}
+
+// readVector copies parts of another process's memory, each an address and a size, one after another
+// (process_vm_readv(2)). It returns how many bytes it could copy, which are more than none.
+func readVector(pid int, remote [][2]uintptr, content []byte) (int, error) {
+	number, known := map[string]uintptr{"amd64": 310, "arm64": 270}[runtime.GOARCH]
+	if !known {
+		return 0, syscall.ENOSYS
+	}
+	local := [2]uintptr{uintptr(unsafe.Pointer(&content[0])), uintptr(len(content))}
+	n, _, errno := syscall.Syscall6(number, uintptr(pid), uintptr(unsafe.Pointer(&local)), 1,
+		uintptr(unsafe.Pointer(&remote[0])), uintptr(len(remote)), 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	if n == 0 {
+		return 0, syscall.EFAULT
+	}
+	return int(n), nil
 }
 
 // save writes the states: of each range its start, its number of pages and a byte for each of them.
