@@ -259,7 +259,7 @@ def _draft(found: Survey, args: Sequence[str], what: str) -> dict[str, Any]:
 def _doubts(found: Survey) -> str:
     """Why nothing runs as it is; with the place where there are several."""
     programs = [(program.directory, program.doubt) for program in found.programs]
-    benchmarks = [(b.directory, b.reason) for b in found.benchmarks]
+    benchmarks = [(b.directory, b.doubt) for b in found.benchmarks]
     doubts = [(place, why) for place, why in (*programs, *benchmarks) if why]
     if len(doubts) == 1:
         return doubts[0][1]

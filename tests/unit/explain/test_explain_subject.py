@@ -5,7 +5,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.explain.subject import Asked, _draft, _ends
 from harness.init.programs import Program
-from harness.init.survey import Survey
+from harness.init.survey import Benchmarks, Survey
 
 USAGE = "it only tells how to use it (usage: goawk [file ...]); give it arguments"
 
@@ -32,6 +32,13 @@ def test_several_are_refused_with_their_places() -> None:
     )
     with pytest.raises(HarnessError, match=r"^m: \./one: .* arguments; \./two: .* no server; a"):
         _draft(Survey(programs=programs, benchmarks=()), (), "m")
+
+
+def test_benchmarks_that_cannot_be_run_are_refused_with_the_reason() -> None:
+    made = {"directory": "./codec", "name": "codec", "functions": ("BenchmarkX",), "plain": ()}
+    benchmarks = Benchmarks.model_validate(made | {"doubt": "they do not build: undefined: x"})
+    with pytest.raises(HarnessError, match=r"^m: they do not build: undefined: x$"):
+        _draft(Survey(programs=(), benchmarks=(benchmarks,)), (), "m")
 
 
 def test_with_arguments_a_program_is_measured_as_it_is() -> None:
