@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 
 import harness
-from harness.golang.builds.tools import Tool, build_tool
+from harness.golang.builds.tools import Tool, build_tool, tool_of
 from harness.golang.records import ToolchainRecord
 from harness.golang.toolchains.resolve import Toolchain
 from harness.matrix.load import Matrix
@@ -62,7 +61,7 @@ def with_helpers(manifest: Manifest, tools: Mapping[str, Tool], cache: Path) -> 
 
 def helper(name: str, toolchain: Toolchain, *, probed: bool) -> Tool:
     """``supervisor`` or ``loadgen`` of ``harness.trial``."""
-    return Tool(Path(str(files("harness.trial") / name)), toolchain, probed)
+    return tool_of("harness.trial", name, toolchain, probed=probed)
 
 
 def record_of(toolchain: Toolchain) -> ToolchainRecord:

@@ -5,12 +5,11 @@ import json
 import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.golang.builds.tools import Tool, build_tool
+from harness.golang.builds.tools import build_tool, tool_of
 from harness.golang.patches import split_lines
 from harness.golang.toolchains.resolve import Toolchain
 from harness.models import Frozen
@@ -85,8 +84,7 @@ def make_splitter(
     them, segments of Go files do not tell what they define and use. ``moved`` holds other names of
     packages in keys.
     """
-    with as_file(files("harness.bisect.source") / "decls") as source:
-        tool = build_tool(Tool(source, toolchain), cache)
+    tool = build_tool(tool_of("harness.bisect.source", "decls", toolchain), cache)
 
     def split(sources: Sources) -> list[Split]:
         go = [(path, text) for path, text in sources if path.endswith(".go")]
