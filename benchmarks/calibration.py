@@ -232,7 +232,7 @@ class Simulator:
     def question(self) -> Question:
         """What the matrix asks."""
         manifest = self.template.manifest
-        return replace(resolve_question(manifest.matrix, manifest.plan), margin=self.margin)
+        return resolve_question(manifest.matrix, manifest.plan)._replace(margin=self.margin)
 
     @cached_property
     def roles(self) -> str:

@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -99,7 +99,7 @@ def compare_pair(
 ) -> tuple[Comparison, ...]:  # fmt: skip
     """Compare two variants on every metric; the question's own pair is primary either way round."""
     if (candidate, baseline) == (question.baseline, question.candidate):
-        question = replace(question, baseline=baseline, candidate=candidate)
+        question = question._replace(baseline=baseline, candidate=candidate)
     tests = [
         _test(table, metric, baseline, candidate, question, trials)
         for table in tables.values()

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Literal
 
 from harness.analysis.accounts import account_of
@@ -47,9 +46,9 @@ def conclude(
     spec, plan = of_this_run(run.manifest), run.manifest.plan
     question, evidence = question_of(run), evidence or Evidence()
     if margin is not None:
-        question = replace(question, margin=margin)
+        question = question._replace(margin=margin)
     if floor is not None:
-        question = replace(question, floor=floor)
+        question = question._replace(floor=floor)
     found = tables(run)
     records = {record.name: record for record in run.manifest.toolchains}
     comparisons, left_out = compare_all(found, question, plan, spec.trials)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.analysis.attribution import Explanation
@@ -85,7 +85,7 @@ class Toggles:
         most = most_rounds(self._seconds(variants), len(available_lanes(limits.cpus, limits.lanes)))
         self._trials = TrialsSpec(min=5, max=most)
         limits = limits.model_copy(update={"max": max(most, limits.max)})
-        self._matrix = replace(matrix, spec=matrix.spec.model_copy(update={"trials": limits}))
+        self._matrix = matrix._replace(spec=matrix.spec.model_copy(update={"trials": limits}))
         self._question = resolve_question(self._matrix.spec, plan)
         toolchains = {point.toolchain.name: point.toolchain for point in points}
         sources = {(workload, text): s for text, s in self._runner.sources.items()}
@@ -193,7 +193,7 @@ def _asking(setup: Setup, span: Span, metrics: Sequence[str]) -> Matrix:
         suspects=[*asked, SuspectSpec(auto=True)],
     )  # fmt: skip
     changed = {"question": question, "gates": [], "go": _toolchains(setup, span)}
-    return replace(setup.matrix, spec=spec.model_copy(update=changed))
+    return setup.matrix._replace(spec=spec.model_copy(update=changed))
 
 
 def _toolchains(setup: Setup, span: Span) -> list[ToolchainSpec]:

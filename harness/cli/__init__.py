@@ -70,8 +70,7 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Resolve as click does; suggest the nearest name for an unknown one."""
-        close = closest(args[0], COMMANDS)
-        if args[0] not in COMMANDS and close:
+        if args[0] not in COMMANDS and (close := closest(args[0], COMMANDS)):
             ctx.fail(f"No such command {args[0]!r}; did you mean {close!r}?")
         return super().resolve_command(ctx, args)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def subject_of(asked: Asked, cache: Path, say: Say) -> tuple[Matrix, str, str]:
         return matrix, *ends
     spec = matrix.spec.model_copy(update={"source": sources})
     older, newer = (f"{ends[1]} source={quoted(source.text)}" for source in sources)
-    return replace(matrix, spec=spec), older, newer
+    return matrix._replace(spec=spec), older, newer
 
 
 def commits_of(asked: Asked) -> tuple[str, str] | None:

@@ -8,9 +8,8 @@ every scalar stays the text that the user typed, and the models give it a type.
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import yaml
 
@@ -42,8 +41,7 @@ class SpecError(HarnessError):
     """A mistake in a matrix file; the message begins with ``FILE:LINE:COL``."""
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     """A YAML file."""
 
     path: Path

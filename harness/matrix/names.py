@@ -7,7 +7,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 RELEASE = re.compile(
     r"go1\.([0-9]{1,4})(?:\.([0-9]{1,4}))?(?:(beta|rc)([0-9]{1,4}))?(?![0-9A-Za-z_.])"
@@ -19,8 +19,7 @@ _FIRST_PAIR = re.compile(r"\s+[\w.]+=")
 _SPECIAL = frozenset(" =\"'\\")
 
 
-@dataclass(frozen=True)
-class VariantName:
+class VariantName(NamedTuple):
     """The parts of a variant's name; their order means nothing."""
 
     toolchain: str

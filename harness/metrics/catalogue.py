@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Unit = Literal["bytes", "seconds", "count", "ratio", "1/s", ""]
 """``ratio`` is a share between 0 and 1, ``1/s`` a rate; nothing: a benchmark's own unit."""
 Direction = Literal["lower is better", "higher is better", "neutral"]
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(NamedTuple):
     """A named, directed quantity with a unit and a source."""
 
     name: str

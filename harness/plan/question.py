@@ -1,7 +1,7 @@
 """The question of a matrix, with its defaults filled in."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from harness.errors import HarnessError
 from harness.golang.experiments import experiment_of
@@ -27,8 +27,7 @@ class QuestionError(HarnessError):
         self.location = location
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """Which comparison the run is about."""
 
     baseline: str
@@ -44,7 +43,7 @@ class Question:
     limit: float
     floor: float = 0.0
     """Bytes: a smaller change of memory counts as equivalent, whatever part of the baseline."""
-    own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    own: Mapping[str, tuple[str, ...]] = {}
     """By workload: its primary metrics, where they are not all of them."""
 
     def asked(self, workload: str) -> tuple[str, ...]:
@@ -57,7 +56,7 @@ class Question:
         for workload, names in measured.items():
             found = [n for m in self.asked(workload) for n in (matching(m, names) or [m])]
             own[workload] = tuple(dict.fromkeys(found))
-        return replace(self, own=own, metrics=_all_of(own.values()))
+        return self._replace(own=own, metrics=_all_of(own.values()))
 
 
 def resolve_question(matrix: MatrixSpec, plan: Plan, known: Collection[str] = ()) -> Question:

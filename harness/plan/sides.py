@@ -5,8 +5,8 @@ which knows the older one's behaviour; of the same Go, the candidate. Pure funct
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.golang.experiments import Experiments, experiment_of, in_effect, turns_on
 from harness.golang.godebugs import Removed, Setting, compose, parse
@@ -19,8 +19,7 @@ from harness.plan.suspects import Settled, Suspected
 from harness.plan.variants import Variant, environment_pairs, toggles_between
 
 
-@dataclass(frozen=True)
-class Side:
+class Side(NamedTuple):
     """Baseline or candidate, with what its toolchain knows."""
 
     variant: Variant
@@ -55,8 +54,7 @@ class Side:
         return None if own is not None and own.changed is not None else setting.old
 
 
-@dataclass(frozen=True)
-class Sides:
+class Sides(NamedTuple):
     """Both sides of a question, by age."""
 
     varied: Side

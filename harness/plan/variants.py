@@ -1,8 +1,7 @@
 """Variants: their conditions, and the toggles by which two of them differ."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from harness.golang.experiments import experiment_of, in_effect
 from harness.golang.records import ToolchainRecord
@@ -13,8 +12,7 @@ from harness.models import Frozen
 ToggleKind = Literal["toolchain", "experiment", "build", "environment"]
 
 
-@dataclass(frozen=True, order=True)
-class Toggle:
+class Toggle(NamedTuple):
     """One thing by which two variants may differ."""
 
     kind: ToggleKind
@@ -25,8 +23,7 @@ class Toggle:
         return "the toolchain" if self.kind == "toolchain" else self.name
 
 
-@dataclass(frozen=True)
-class Conditions:
+class Conditions(NamedTuple):
     """What a variant runs in: everything but toolchain and experiments."""
 
     build: BuildSpec
@@ -142,7 +139,7 @@ def find_variant(name: str, variants: Iterable[Variant]) -> Variant | None:
     if exact or asked is None:
         return exact
     unset = {(key, "") for key, _ in asked.pairs} - BuildSpec().texts().items()
-    asked = replace(asked, pairs=asked.pairs - unset)  # an empty variable is not set
+    asked = asked._replace(pairs=asked.pairs - unset)  # an empty variable is not set
     own = {v.name: parse_name(v.name) for v in variants}
     alike = [v for v in variants if own[v.name] == asked]
     fitting = alike or [v for v in variants if _fits(asked, v, own[v.name])]

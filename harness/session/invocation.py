@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -113,7 +112,7 @@ class Invocation:
         from harness.session.resuming import rounds_to_leave  # noqa: PLC0415 - imports numpy
 
         plan = self.prepared.plan.model_copy(update={"left": rounds_to_leave(run, self._host)})
-        self.prepared = replace(self.prepared, plan=plan)
+        self.prepared = self.prepared._replace(plan=plan)
         self._done = frozenset(record.id for record in run.trials)
 
     def reserve(self) -> None:
@@ -242,7 +241,7 @@ class Invocation:
     def _replaced(self, lost: Round) -> Round:
         """A new round in place of one that will not be completed."""
         grown, new = self.prepared.plan.replacing(lost)
-        self.prepared = replace(self.prepared, plan=grown)
+        self.prepared = self.prepared._replace(plan=grown)
         self._chosen += new
         if self._progress is not None and self._stopping is not None:
             self._progress.replace(lost, new)

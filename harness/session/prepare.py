@@ -3,8 +3,8 @@
 import secrets
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.errors import HarnessError
 from harness.golang.builds.request import BuildRequest
@@ -29,8 +29,7 @@ Say = Callable[[str], None]
 """Called with one line of progress at a time."""
 
 
-@dataclass(frozen=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A matrix with its toolchains, sources and plan; nothing is built yet."""
 
     matrix: Matrix

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import HarnessError
-from harness.golang.builds.build import is_cached
+from harness.golang.builds.cached import is_cached
 from harness.golang.builds.lengths import expected_seconds as build_seconds
 from harness.golang.builds.request import BuildRequest
 from harness.golang.builds.settle import settle, told_of

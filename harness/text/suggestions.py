@@ -1,6 +1,5 @@
 """Suggest valid words for a wrong one."""
 
-import difflib
 import heapq
 from collections.abc import Collection
 
@@ -10,6 +9,8 @@ _ALL, _FEW = 12, 5
 
 def closest(word: str, *pools: Collection[str]) -> str | None:
     """The most similar of the first pool that holds a similar word, if any does."""
+    import difflib  # noqa: PLC0415 - few commands meet a wrong word
+
     found = (difflib.get_close_matches(word, pool, n=1) for pool in pools)
     return next((close[0] for close in found if close), None)
 
@@ -21,6 +22,8 @@ def did_you_mean(word: str, valid: Collection[str]) -> str:
         return f"; did you mean {close!r}?"
     if len(valid) <= _ALL:
         return f"; valid here: {', '.join(valid)}" if valid else ""
+    import difflib  # noqa: PLC0415 - as above
+
     matcher = difflib.SequenceMatcher(b=word)
 
     def likeness(name: str) -> float:

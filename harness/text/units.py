@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _SIZES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
           "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}  # fmt: skip
@@ -19,8 +19,7 @@ _AMOUNTS: dict[str, tuple[Mapping[str, float], str]] = {
 _PLAIN = ({"": 1.0}, "a plain number; write it as 10")
 
 
-@dataclass(frozen=True)
-class Increase:
+class Increase(NamedTuple):
     """How much a metric may grow: by a part of the baseline, or by an amount in its own unit."""
 
     share: float | None = None

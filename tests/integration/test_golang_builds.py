@@ -27,7 +27,8 @@ from projects import Project
 from services import missing, needs_c
 
 from harness.errors import HarnessError
-from harness.golang.builds.build import build_all, is_cached
+from harness.golang.builds.build import build_all
+from harness.golang.builds.cached import is_cached
 from harness.golang.builds.request import BuildRequest, key_of
 from harness.golang.builds.tools import Tool, build_tool
 from harness.golang.builds.verify import parse_build_info

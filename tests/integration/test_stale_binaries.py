@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from golang_support import NEW, build, get, output_of, shared_cache, write_module
+from golang_support import HELLO, NEW, build, find, get, output_of, shared_cache, write_module
 from services import needs_c
 
-from harness.golang.sources import inputs
+from harness.errors import HarnessError
+from harness.golang.sources import inputs, locate, memory
 from harness.golang.toolchains.resolve import Toolchain
 from harness.matrix.models import BuildSpec
 
@@ -50,7 +51,7 @@ def unnoticed(name: str, text: str) -> Change:
 @pytest.fixture(autouse=True)
 def _remember_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the go command says is remembered, though the tests' files were written just now."""
-    monkeypatch.setattr(inputs, "_SETTLED", -1.0)
+    monkeypatch.setattr(memory, "_SETTLED", -1.0)
 
 
 @pytest.fixture
@@ -251,3 +252,52 @@ def test_what_the_go_command_said_is_remembered_while_it_holds(
     write("main.go", PRINT)(module)
     with pytest.raises(AssertionError, match="was asked"):
         build(new, module, cache)
+
+
+LIBRARY = "package library\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        pytest.param(write("cmd/tool/note.txt", ""), True, id="another-kind-of-file"),
+        pytest.param(write("other/main.go", LIBRARY), True, id="another-package"),
+        pytest.param(write("cmd/tool/main.go", LIBRARY), False, id="its-package-clause"),
+        pytest.param(write("cmd/tool/more.go", LIBRARY), False, id="a-second-package"),
+        pytest.param(write("go.mod", "module example.test/renamed\n"), True, id="its-module"),
+        pytest.param(write("cmd/go.mod", "module example.test/cmd\n"), True, id="a-nearer-module"),
+        pytest.param(write("go.work", "go 1.21\n"), False, id="a-workspace-without-it"),
+        pytest.param(write("../go.work", "go 1.21\nuse ./m\n"), True, id="a-workspace-with-it"),
+        pytest.param(write("vendor/modules.txt", "# x v1\n"), True, id="vendored-modules"),
+    ],
+)
+def test_where_a_program_is_told_as_by_the_go_command(
+    change: Change, found: bool, tmp_path: Path, cache: Path, new: Toolchain,  # noqa: FBT001 - a row
+) -> None:  # fmt: skip
+    files = {"cmd/tool/main.go": HELLO, "other/main.go": HELLO}
+    module = write_module(tmp_path / "up" / "m", files)
+    find(new, module, cache, package="./cmd/tool")
+    change(module)
+    fresh = shared_cache(tmp_path / "fresh")
+    if found:
+        told = find(new, module, cache, package="./cmd/tool").model_dump()
+        assert told == find(new, module, fresh, package="./cmd/tool").model_dump()
+        return
+    for place in (cache, fresh):
+        with pytest.raises(HarnessError, match=r"package '\./cmd/tool'"):
+            find(new, module, place, package="./cmd/tool")
+
+
+def test_where_a_program_is_is_asked_once(
+    tmp_path: Path, cache: Path, new: Toolchain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = write_module(tmp_path / "m", {})
+    first = find(new, module, cache)
+
+    def refuse(*_: object, **__: object) -> str:
+        raise AssertionError("the go command was asked")
+
+    monkeypatch.setattr(locate, "run_go", refuse)
+    assert find(new, module, cache).model_dump() == first.model_dump()
+    with pytest.raises(AssertionError, match="was asked"):
+        find(new, module, cache, name="renamed", package=".")

@@ -115,18 +115,6 @@ def _in_progress(requests: Sequence[BuildRequest], clocks: Clocks, done: int) ->
     return f"building {', '.join(running)}; {done} of {len(requests)} done"
 
 
-def is_cached(request: BuildRequest, cache: Path) -> bool:
-    """Whether a build is in the cache."""
-    try:
-        request = settle(request, cache)
-        inputs = inputs_of(request.cell, cache)
-        if inputs.unknown or reads_unknown_files(request.build):
-            return False
-        return (cache / "builds" / key_of(request, inputs.digest)).is_dir()
-    except HarnessError:
-        return False
-
-
 def _build(request: BuildRequest, cache: Path, processors: int) -> BuildRecord:
     started = time.monotonic()
     base = {

@@ -2,7 +2,7 @@
 
 ``go list -deps`` takes a tenth of a second, too long for each of forty cells, so the answer is
 remembered with all that it may depend on: contents of files, files that are not there, names in
-directories. Nothing rests on times of files; they only tell that a file may just be changing.
+directories.
 """
 
 import fnmatch
@@ -16,14 +16,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from harness.errors import HarnessError
-from harness.golang.cache import remember
 from harness.golang.sources.digests import Seen
 from harness.golang.sources.listing import Cell, list_packages
 from harness.golang.sources.locate import Source
+from harness.golang.sources.memory import Memory, keep, recall
+from harness.golang.sources.modules import see_modules, see_workspaces
 from harness.golang.switches import split_gcflags
+from harness.golang.toolchains.identity import covers
 from harness.matrix.models import BuildSpec
 from harness.models import Frozen
 
@@ -38,7 +38,6 @@ _FIELDS = (
     *("Dir", "ImportPath", "Standard", "Module", "EmbedPatterns", "DefaultGODEBUG"),
     *_COMPILED, *_LEFT_OUT,
 )  # fmt: skip
-_OF_MODULES = ("go.mod", "go.sum", "go.work", "go.work.sum", "vendor/modules.txt")
 _FACTS = ("Path", "Version", "Sum", "GoVersion")
 """Facts about a module that get into a binary."""
 _UNTIDY = "updates to go.mod needed"
@@ -52,8 +51,6 @@ _HARMLESS = {
 }
 """Flags of the linker that name no file."""
 _FILES_OF_COMPILER = {"pgoprofile", "embedcfg", "importcfg", "importmap", "symabis", "I"}
-_SETTLED = 2.0
-"""Seconds after which a further write to a file surely shows in its times."""
 
 
 class Inputs(Frozen):
@@ -70,11 +67,10 @@ class Inputs(Frozen):
     follows the go line, ``godebug`` lines of go.mod, and ``//go:debug`` directives."""
 
 
-class _Memory(Frozen):
-    """An answer of the go command and everything that it may depend on."""
+class _Listing(Memory):
+    """What the go command said of a build's inputs."""
 
     inputs: Inputs
-    states: dict[str, str]
 
 
 def inputs_of(cell: Cell, cache: Path) -> Inputs:
@@ -84,21 +80,17 @@ def inputs_of(cell: Cell, cache: Path) -> Inputs:
         HarnessError: the go command cannot tell, for it cannot build it either; or a file is
             another than when this invocation first looked at it.
     """
-    memory = cache / "listings" / _name(cell)
+    place = cache / "listings" / _name(cell)
     seen = cell.source.seen
-    try:
-        stored = _Memory.model_validate_json(memory.read_bytes())
-    except (OSError, ValidationError):
-        stored = None
-    if stored is not None and seen.holds(stored.states):
+    stored = recall(_Listing, place, seen)
+    if stored is not None:
         return stored.inputs
-    started, fresh = time.time(), Seen()
+    asked, fresh = time.time(), Seen()
     inputs = ask(cell, cache, fresh)
     changed = seen.adopt(fresh)
     if changed:
         raise HarnessError(f"{changed[0]} was changed since this run began; run it again")
-    if started - fresh.newest > _SETTLED:
-        remember(memory, _Memory(inputs=inputs, states=fresh.states).model_dump_json())
+    keep(_Listing(inputs=inputs, states=fresh.states), place, asked, fresh.newest)
     return inputs
 
 
@@ -110,7 +102,8 @@ def ask(cell: Cell, cache: Path, seen: Seen) -> Inputs:
     """
     packages = _listed(cell, cache)
     own = [package for package in packages if not package.get("Standard")]
-    digest = hashlib.sha256(repr(_of_modules(cell.source, seen)).encode())
+    roots = (cell.source.module, *cell.source.roots)
+    digest = hashlib.sha256(repr(see_modules(roots, seen)).encode())
     included: list[str] = []
     unknown = [f"{p['ImportPath']}{_HAS_C}" for p in own if _has_c(p)]
     _watch(cell.source, own, seen)
@@ -215,7 +208,7 @@ def _names(package: dict[str, Any]) -> list[tuple[str, str]]:
         for kind in _COMPILED
         for name in package.get(kind) or ()
         if not os.path.isabs(name)  # noqa: PTH117 - a test's main, which is in Go's build cache
-        and (not package.get("Standard") or name.endswith("_test.go") or "testdata" in name)
+        and (not package.get("Standard") or not covers(f"{package['ImportPath']}/{name}"))
     ]
 
 
@@ -227,23 +220,10 @@ def _has_c(package: dict[str, Any]) -> bool:
     return any(package.get(kind) for kind in ("CgoFiles", "SwigFiles", "SwigCXXFiles"))
 
 
-def _of_modules(source: Source, seen: Seen) -> list[tuple[str, str]]:
-    """Return the states of go.mod, go.sum and the like, of all local modules."""
-    states = []
-    for root in dict.fromkeys((source.module, *source.roots)):
-        if root.is_file():
-            states.append((root.name, seen.file(str(root))))
-            root = root.parent  # noqa: PLW2901 - a workspace's file stands for its directory
-        states += [(name, seen.file(str(root / name))) for name in _OF_MODULES]
-        seen.file(str(root / "vendor"))
-    return states
-
-
 def _watch(source: Source, packages: Sequence[dict[str, Any]], seen: Seen) -> None:
     """Note everything that may change the go command's answer, besides the files it names."""
     if not source.published:
-        for parent in source.module.parents:
-            seen.file(str(parent / "go.work"))
+        see_workspaces(source.module.parent, seen)
     roots = [str(root) for root in (source.module, *source.roots)]
     for package in packages:
         _watch_package(package, roots, seen)

@@ -5,9 +5,9 @@ import json
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,8 @@ from harness.errors import HarnessError
 from harness.golang.cache import copy_writable, obtain
 from harness.golang.command import run_go
 from harness.golang.sources.digests import Seen
+from harness.golang.sources.memory import Memory, keep, recall
+from harness.golang.sources.modules import see_modules, see_workspaces
 from harness.golang.toolchains.installed import module_cache
 from harness.golang.toolchains.resolve import Toolchain
 from harness.golang.versions import GoVersion
@@ -92,6 +94,12 @@ class Source(Frozen):
         return None
 
 
+class _Location(Memory):
+    """Where the go command found a workload's package."""
+
+    source: Source
+
+
 Sources = Mapping[tuple[str, str], Source]
 """By workload, and by the commit or directory that it is built from, as ``BuildSpec.source``."""
 
@@ -123,7 +131,7 @@ def locate(
     outside = {} if workload.module is None else _OUTSIDE
     search = _Search(workload, base.resolve(), _Go(toolchain, cache, outside), tags)
     if workload.module is not None:
-        return search.find(workload.module, _published(workload.module, search.go), ".")
+        return search.find_in(workload.module, _published(workload.module, search.go))
     package = workload.benchmark.package if workload.benchmark else str(workload.package)
     if not package.startswith((".", "/", "~")):
         return search.find(package, search.base, package)
@@ -132,7 +140,7 @@ def locate(
         raise HarnessError(
             f"there is no directory {package!r} beside the matrix file{_near(package, start)}"
         )
-    return search.find(package, start, ".")
+    return search.find_in(package, start)
 
 
 def locate_all(
@@ -147,8 +155,7 @@ def locate_all(
         return [pool.submit(locate, w, base, toolchain, cache, tags) for w in workloads]
 
 
-@dataclass(frozen=True)
-class _Go:
+class _Go(NamedTuple):
     """The go command of a toolchain."""
 
     toolchain: Toolchain
@@ -164,21 +171,45 @@ class _Go:
 
     def anywhere(self, *arguments: str) -> dict[str, Any]:
         """Return the JSON that a command prints outside of any module."""
-        go = replace(self, extra=_OUTSIDE | {"GO111MODULE": "on"})
+        go = self._replace(extra=_OUTSIDE | {"GO111MODULE": "on"})
         with tempfile.TemporaryDirectory() as directory:
             text = go(Path(directory), *arguments)
         found: dict[str, Any] = json.loads(text)
         return found
 
 
-@dataclass(frozen=True)
-class _Search:
+class _Search(NamedTuple):
     """What all lookups for one workload share."""
 
     workload: WorkloadSpec
     base: Path
     go: _Go
     tags: Sequence[Sequence[str]]
+
+    def find_in(self, said: str, directory: Path) -> Source:
+        """Find the package of a directory, from memory where all is as it was."""
+        place, seen = self.go.cache / "locations" / self._name(said, directory), Seen()
+        stored = recall(_Location, place, seen)
+        if stored is not None:
+            stored.source.seen.adopt(seen)
+            return stored.source
+        asked = time.time()
+        source = self.find(said, directory, ".")
+        if source.path and not source.workspace_file:
+            fresh = Seen()
+            _see(source, fresh)
+            keep(_Location(source=source, states=fresh.states), place, asked, fresh.newest)
+        return source
+
+    def _name(self, said: str, directory: Path) -> str:
+        """Name the file that remembers the answer after everything in the question."""
+        toolchain = self.go.toolchain
+        question = (
+            toolchain.identity, str(toolchain.goroot), self.go.extra, str(self.base), said,
+            str(directory.resolve()), self.workload.name, self.workload.benchmark is not None,
+            self.workload.module, [list(tags) for tags in self.tags],
+        )  # fmt: skip
+        return hashlib.sha256(repr(question).encode()).hexdigest()[:32]
 
     def find(self, said: str, start: Path, argument: str) -> Source:
         """Find a package with the go command, as ``argument`` in the directory ``start``."""
@@ -243,6 +274,20 @@ class _Search:
             else:
                 return found
         raise errors[0]
+
+
+def _see(source: Source, seen: Seen) -> None:
+    """Note everything that a package's location may depend on, where there is no workspace."""
+    directory = source.directory
+    seen.directory(str(directory))
+    for file in directory.glob("*.go"):
+        seen.file(str(file))
+    see_modules((source.module, *source.roots), seen)
+    see_workspaces(directory, seen)
+    for here in (directory, *directory.parents):
+        seen.file(str(here / "go.mod"))  # one nearer than the module's would make it another
+        if here == source.module:
+            return
 
 
 def _near(package: str, start: Path) -> str:

@@ -17,16 +17,23 @@ from harness.golang.cache import remember
 
 _FILES = ("VERSION", "go.env")
 _PARTS = ("bin", "pkg/tool", "pkg/include", "src", "lib/fips140")
+_TOOLS = "cmd"
+"""The directory of ``src`` with the sources of the tools, which are compiled already."""
+_OTHER_SYSTEMS = frozenset({
+    *("aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js", "nacl"),
+    *("netbsd", "openbsd", "plan9", "solaris", "wasip1", "windows", "zos"),
+})  # fmt: skip
+"""Every GOOS but Linux (``internal/syslist`` of go1.26): no build compiles files so named."""
 _SETTLED = 2.0
 """Seconds after which a further write to a file surely shows in its times."""
 
 
 def content_digest(goroot: Path, cache: Path) -> str:
-    """Digest everything in a GOROOT that a build can depend on: no tests, no location."""
+    """Digest everything in a GOROOT that a build for Linux can depend on: no tests, no location."""
     memory = cache / "identities"
     # To list directories takes as long as to look at each name once more, so the names are
     # remembered too. A name that came or went has changed the time of its directory.
-    listing = memory / f"{hashlib.sha256(os.fsencode(goroot)).hexdigest()[:32]}.names"
+    listing = memory / f"{hashlib.sha256(os.fsencode(goroot)).hexdigest()[:32]}.files"
     try:
         known = os.fsdecode(listing.read_bytes()).split("\0")
         return (memory / _fingerprint(goroot, known)[0]).read_text(encoding="ascii")
@@ -47,6 +54,12 @@ def content_digest(goroot: Path, cache: Path) -> str:
         remember(memory / fingerprint, digest)
         remember(listing, os.fsencode("\0".join(names)))
     return digest
+
+
+def covers(source: str) -> bool:
+    """Whether the digest covers a file that Go compiles, by its path in ``src``."""
+    *directories, name = source.split("/")
+    return directories[0] != _TOOLS and "testdata" not in directories and not _is_ignored(name)
 
 
 def _fingerprint(goroot: Path, names: Sequence[str]) -> tuple[str, int]:
@@ -89,10 +102,19 @@ def _names(goroot: Path) -> Iterator[str]:
             yield name
             for entry in _entries(goroot / name, seen):
                 if not entry.is_dir():
-                    if not entry.name.endswith("_test.go"):
+                    if not _is_ignored(entry.name):
                         yield f"{name}{entry.name}"
-                elif entry.name != "testdata":
+                elif entry.name != "testdata" and name + entry.name != f"src/{_TOOLS}":
                     directories.append(f"{name}{entry.name}/")
+
+
+def _is_ignored(file: str) -> bool:
+    """Whether no build for Linux compiles a file of this name (``go help buildconstraint``).
+
+    Names that end in a system and a processor are kept: they are few.
+    """
+    name, _, system = file.partition(".")[0].rpartition("_")
+    return file.endswith("_test.go") or bool(name and system in _OTHER_SYSTEMS)
 
 
 def _entries(directory: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:

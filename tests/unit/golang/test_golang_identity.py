@@ -73,6 +73,33 @@ def test_equal_content_is_the_same_wherever_it_lies(goroot: Path) -> None:
     assert len(digests) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("src/runtime/os_linux.go", True),
+        ("src/runtime/windows.go", True),
+        ("src/runtime/os_windows_fast.go", True),  # Go compiles it: "fast" is no processor
+        ("src/runtime/os_test.s", True),
+        ("src/runtime/cmd/a.go", True),
+        ("src/runtime/os_windows.go", False),
+        ("src/runtime/os_windows.s", False),
+        ("src/runtime/os_test.go", False),
+        ("src/cmd/compile/main.go", False),
+    ],
+)
+def test_what_no_build_for_linux_reads_does_not_count(
+    goroot: Path,
+    name: str,
+    counts: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    path = goroot / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("1")
+    before = content_digest(goroot, goroot.parent / "cache")
+    path.write_text("2")
+    assert (content_digest(goroot, goroot.parent / "cache") != before) == counts
+
+
 def test_links_in_a_circle_end(goroot: Path) -> None:
     (goroot / "src/again").symlink_to(goroot / "src")
     assert content_digest(goroot, goroot.parent / "cache")
