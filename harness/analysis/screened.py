@@ -16,10 +16,9 @@ from harness.analysis.samples import Table, tables
 from harness.analysis.screening.models import Answer, Ask, Back, Failed, Outcome, Row
 from harness.analysis.screening.search import ROUNDS, screen
 from harness.plan.plan import Plan
-from harness.plan.suspects import Settled, Suspected
+from harness.plan.suspects import Settled, Suspected, undone
 from harness.run.records import TrialRecord
 from harness.run.store import Run
-from harness.text.words import listed
 
 _MOST_FAILURES = 2
 """Rounds of a variant that may fail before it counts as one that cannot be measured."""
@@ -100,9 +99,10 @@ class _Trials:
         """What builds and counters tell of a suspect."""
         for variant, back in self._variants.items():
             if suspect.label in back and variant in self._same:
+                together = [s for s in self._plan.suspects if s.label in back]
                 reason = (
-                    f"with {listed(sorted(back))} turned back, the program is the same byte for "
-                    "byte, but for its version and build information"
+                    f"with {undone(together)}, the program is the same byte for byte, but for its "
+                    "version and build information"
                 )
                 return Settled(verdict="ruled out", certainty="identical code", reason=reason)
         if not suspect.counted:

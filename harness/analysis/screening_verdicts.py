@@ -23,7 +23,7 @@ from harness.analysis.suspects import change_of, no_change
 from harness.golang.records import ToolchainRecord
 from harness.matrix.models import TrialsSpec
 from harness.plan.question import Question
-from harness.plan.suspects import Suspected
+from harness.plan.suspects import Suspected, undoing, undone
 from harness.plan.variants import toggles_between
 from harness.run.store import Run
 from harness.text.words import listed, percent, span
@@ -149,7 +149,7 @@ class _Verdicts:
             gone = {step.back for step in self._steps() if step.decision == "all"}
             whole = any(c.toggles in gone for c in culprits)
             between = " with " if len(culprits) > 1 else " and "
-            names = listed([between.join(self._ordered(c.toggles)) for c in culprits])
+            what = undoing([self._suspected(c.toggles) for c in culprits], between)
             total = 1.0 if whole else sum(c.share.value for c in culprits)
             part = rest = ""
             if total < 1:
@@ -157,7 +157,7 @@ class _Verdicts:
             elif total > 1:
                 rest = f", and {percent(total - 1)} more"
             change = change_of(self.comparison)
-            return f"turning back {names} takes {part}the {change} away{rest}{doubt}"
+            return f"{what} takes {part}the {change} away{rest}{doubt}"
         if outcome is not None and outcome.open:
             return f"no suspect is shown to explain the {decision}{doubt}"
         excluded = f" ({outcome.excluded})" if outcome is not None and outcome.excluded else ""
@@ -212,18 +212,15 @@ class _Verdicts:
 
     def _takes(self, back: Back, share: Share | None, step: Step | None = None) -> str:
         names = self._ordered(back)
-        what = names[0] if len(names) == 1 else listed(names)
+        what = undone(self._suspected(back))
         if len(names) > 3:  # noqa: PLR2004 - more names than anybody reads
-            what = f"{len(names)} suspects ({', '.join(names)})"
+            what = f"{len(names)} suspects turned back ({', '.join(names)})"
         rounds = step or next(s for s in self._steps() if s.back == back)
         if share is None:
-            return f"with {what} turned back nothing can be told (n = {rounds.rounds})"
+            return f"with {what} nothing can be told (n = {rounds.rounds})"
         bounds = f"95 % interval {span(*share.ci)}" if share.ci else "no bounded interval"
-        verb = "goes away" if share.value >= 0 else "is added"
-        return (
-            f"with {what} turned back, {percent(abs(share.value))} of the "
-            f"{change_of(self.comparison)} {verb} ({bounds}, n = {rounds.rounds})"
-        )
+        part = _part(share, change_of(self.comparison))
+        return f"with {what}, {part} ({bounds}, n = {rounds.rounds})"
 
     def _culprits(self) -> tuple[Culprit, ...]:
         return self.found.outcome.culprits if self.found.outcome else ()
@@ -232,13 +229,25 @@ class _Verdicts:
         return self.found.outcome.steps if self.found.outcome else ()
 
     def _ordered(self, back: Back) -> tuple[str, ...]:
-        labels = (suspect.label for suspect in self.run.manifest.plan.suspects)
-        return tuple(label for label in labels if label in back)
+        return tuple(suspect.label for suspect in self._suspected(back))
+
+    def _suspected(self, back: Back) -> tuple[Suspected, ...]:
+        return tuple(s for s in self.run.manifest.plan.suspects if s.label in back)
 
     def _variant(self, back: Back) -> str:
         """The variant in which a set is turned back; empty for one that was never made."""
         made = self.found.made.get(back)
         return made.variant if made else ""
+
+
+def _part(share: Share, change: str) -> str:
+    """What a share of a change is in words; one above 100 % needs some."""
+    if share.value <= 1:
+        verb = "goes away" if share.value >= 0 else "is added"
+        return f"{percent(abs(share.value))} of the {change} {verb}"
+    if share.ci and share.ci[0] > 1:
+        return f"the {change} goes away, and {percent(share.value - 1)} more"
+    return f"all of the {change} goes away"
 
 
 def _verdict_of(share: Share) -> SuspectVerdict:

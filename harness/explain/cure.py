@@ -18,7 +18,7 @@ from harness.golang.godebugs import removed_of
 from harness.golang.patches import apply_patches, reverse
 from harness.golang.sources.revisions import top_of
 from harness.plan.sides import turned_back
-from harness.plan.suspects import Suspected
+from harness.plan.suspects import Suspected, undone
 from harness.text.words import listed
 
 
@@ -42,8 +42,7 @@ def remedy_of(descent: Descent) -> Remedy | None:
     if found is not None and found.culprits:
         labels = [label for culprit in found.culprits for label in sorted(culprit.toggles)]
         chosen = [found.suspects[label] for label in dict.fromkeys(labels)]
-        what = f"{listed([suspect.label for suspect in chosen])} turned back"
-        return Remedy(what, lambda setup: _turned_back(setup, chosen))
+        return Remedy(undone(chosen), lambda setup: _turned_back(setup, chosen))
     if descent.blamed is not None and descent.blamed.versions:
         return _of_requirements(descent.blamed)
     if descent.revised is not None and descent.revised.commit:

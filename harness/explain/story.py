@@ -174,7 +174,7 @@ def _moot(cause: Cause) -> Iterator[str]:
     named = any(s.verdict == "implicated" for s in suspects)
     unclear = [name for s in suspects if s.verdict == "inconclusive" for name in s.toggles]
     if unclear and not named and cause.cure is not None and cause.cure.restored:
-        yield f"it works without turning back {listed(list(dict.fromkeys(unclear)))}"
+        yield f"it works without {listed(list(dict.fromkeys(unclear)))}"
 
 
 def _nothing(bisection: Bisection) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from harness.analysis.account_words import in_words, of_changes
 from harness.analysis.models import Diagnosis, Suspect, Verdict
+from harness.text.words import listed
 
 _SITE = re.compile(r"most of it (?:in|allocated by) ")
 
@@ -15,11 +16,12 @@ def of_workload(verdict: Verdict, workload: str) -> Iterator[str]:
     if account is not None:
         yield in_words(account)
     changed = changed_metrics(verdict, workload)  # of others the headline says that none is shown
-    told = [a for a in verdict.attributions if a.workload == workload and a.metric in changed]
-    several = len({a.metric for a in told}) > 1
-    for attribution in told:
-        subject = f"{attribution.metric}: " if several else ""
-        yield f"{subject}{attribution.sentence}"
+    told: dict[str, list[str]] = {}
+    for attribution in verdict.attributions:
+        if attribution.workload == workload and attribution.metric in changed:
+            told.setdefault(attribution.sentence, []).append(attribution.metric)
+    for sentence, metrics in told.items():
+        yield sentence if len(told) == 1 else f"{listed(metrics)}: {sentence}"
     unaffected = dict.fromkeys(c.variant for c in verdict.cures if c.workload == workload)
     if unaffected:
         yield f"not affected: {', '.join(unaffected)}"

@@ -158,6 +158,19 @@ def test_what_takes_more_than_the_change_away_leaves_nothing() -> None:
     )
 
 
+def test_a_share_above_the_whole_is_put_into_words() -> None:
+    def overdone(back: Back) -> float:
+        return 0.2 - 0.26 * ("swissmap" in back)
+
+    reasons = [
+        suspects(screening_of(question(), effect))["swissmap"].reason
+        for effect in (overdone, blame("swissmap"))
+    ]
+    assert reasons[0].startswith("with swissmap turned back, the increase of 20.8 MiB goes away, ")
+    assert " and 30 % more (95 % interval " in reasons[0]
+    assert "more" not in reasons[1]
+
+
 def test_none_is_ruled_out_together_in_few_sets() -> None:
     run = screening_of(question(), lambda _: 0.2)
     assert {s.verdict for s in suspects(run).values()} == {"ruled out"}

@@ -106,7 +106,7 @@ def test_what_a_cure_takes_away_besides_and_makes_moot_is_told() -> None:
     told = cause.model_copy(update={"bisection": bisection, "cure": cure})
     _, besides, moot = parts(explanation().model_copy(update={"causes": (told,)}))[-1].sentences
     assert besides == "the changes of rss.end and rss.avg go away with it"
-    assert moot == "it works without turning back swissmap"
+    assert moot == "it works without swissmap"
 
 
 def test_an_unfinished_story_ends_with_what_may_still_come() -> None:

@@ -8,7 +8,7 @@ from harness.golang.experiments import Experiments
 from harness.golang.godebugs import Removed, Setting
 from harness.matrix.models import BuildPattern, BuildSpec, SuspectSpec
 from harness.plan.sides import Side, Sides, suspects_of, turned_back
-from harness.plan.suspects import Suspected
+from harness.plan.suspects import Suspected, undoing, undone
 from harness.plan.variants import Variant
 
 OLD = Experiments(known=("rangefunc", "loops"), on=frozenset({"loops"}))
@@ -181,7 +181,7 @@ def test_settings_of_the_toolchain_stay_when_others_are_turned_back() -> None:
 def test_a_variable_is_turned_back_to_not_set() -> None:
     candidate = Variant(name="go1.24.3 GOGC=50", toolchain="go1.24.3", env={"GOGC": "50"})
     (found,) = labels([{"env": "GOGC="}], OLDER, side("go1.24.3", NEW, variant=candidate)).values()
-    assert found.label == "GOGC"  # as in "turning back GOGC"
+    assert undoing([[found]]) == "turning back GOGC"
     back = turned_back(candidate, [found], NEW)
     assert (back.env, back.name) == ({}, "go1.24.3")
 
@@ -190,3 +190,16 @@ def test_nothing_turned_back_is_the_variant_itself() -> None:
     candidate = Variant(name="go1.24.3 race=false GOGC=50", toolchain="go1.24.3",
                         env={"GOGC": "50"})  # fmt: skip
     assert turned_back(candidate, [], NEW) == candidate
+
+
+def test_what_a_suspect_is_set_to_is_not_said_to_be_turned_back() -> None:
+    setting = Suspected(kind="godebug", name="timers", back="1")
+    variable = Suspected(kind="env", name="GOGC", back="50")
+    flag = Suspected(kind="experiment", name="swissmap", back="noswissmap")
+    patch = Suspected(kind="patch", name="fix", back="fix.diff")
+    assert undoing([[setting], [variable]]) == "setting timers=1 and GOGC=50"
+    assert undoing([[flag, setting], [patch]], " with ") == (
+        "turning back swissmap with setting timers=1 and applying patch fix"
+    )
+    assert undone([setting]) == "timers=1 set"
+    assert undone([flag, variable]) == "swissmap turned back and GOGC=50 set"

@@ -87,6 +87,25 @@ def test_several_metrics_are_named_in_the_table() -> None:
     assert any(line.text.split()[1:3] == ["cpu.user", "go1.24.3"] for line in lines)
 
 
+def test_what_holds_for_several_metrics_is_said_once(verdict: Verdict) -> None:
+    (told,) = [a for a in verdict.attributions if a.workload == "large-buffers"]
+    first = next(c for c in verdict.comparisons if c.primary and c.changed)
+    names = ("pss.peak", "rss.end")
+
+    def of(sentence: str) -> list[str]:
+        more = [told.model_copy(update={"metric": n, "sentence": sentence}) for n in names]
+        also = [first.model_copy(update={"metric": name}) for name in names]
+        both = verdict.model_copy(update={
+            "attributions": (told, *more), "comparisons": (*verdict.comparisons, *also),
+        })  # fmt: skip
+        return [line for line in terminal_summary(both) if told.sentence in line or "other" in line]
+
+    assert of(told.sentence) == [f"large-buffers: {told.sentence}"]
+    assert of("another") == [
+        f"large-buffers: rss.peak: {told.sentence}", "large-buffers: pss.peak and rss.end: another",
+    ]  # fmt: skip
+
+
 def test_a_large_matrix_does_not_fill_the_terminal(verdict: Verdict) -> None:
     first = next(c for c in verdict.comparisons if c.primary)
     many = tuple(first.model_copy(update={"candidate": f"v{i}"}) for i in range(100))
