@@ -302,6 +302,7 @@ def test_cgo_and_the_race_detector(
     assert build(new, module, cache).error is not None
 
 
+@pytest.mark.soak
 def test_profiles_and_instruction_sets(tmp_path: Path, cache: Path, new: Toolchain) -> None:
     collect = (
         'package main\n\nimport (\n\t"os"\n\t"runtime/pprof"\n)\n\nfunc main() {\n'

@@ -58,6 +58,7 @@ def digest(
     return code_digest(request, cache)
 
 
+@pytest.mark.soak
 def test_an_idle_experiment_leaves_the_program_as_it_is(tmp_path: Path, cache: Path) -> None:
     toolchain = get(NEW, cache)
     module = write_module(tmp_path / "module", {"main.go": MAPS})
@@ -79,7 +80,7 @@ def test_an_experiment_that_a_program_needs_is_not_called_idle(tmp_path: Path, c
     assert digest(toolchain, cache, module, "noaliastypeparams") is None
 
 
-@pytest.mark.parametrize("release", ["go1.25.5", "go1.27.3"])
+@pytest.mark.parametrize("release", [pytest.param("go1.25.5", marks=pytest.mark.soak), "go1.27.3"])
 def test_a_compiler_switch_is_idle_where_nothing_is_made_for_it(
     tmp_path: Path, cache: Path, release: str
 ) -> None:

@@ -72,6 +72,7 @@ def unfinished(cache: Path) -> list[str]:
     return [p.name for p in cache.glob("*/.*~*")]
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("nothing_at_hand")
 def test_four_processes_at_once_make_one_download_and_one_build(
     tmp_path: Path, module: Path
@@ -323,6 +324,7 @@ def test_a_patch_changes_the_standard_library_for_one_build(
         get({"go": NEW, "patch": "more.diff"}, cache, tmp_path)
 
 
+@pytest.mark.soak
 def test_the_origins_patch_cures_go1_24_3(cache: Path) -> None:
     fixtures = Path(__file__).parents[2] / "go_fixtures"
     toolchains = {

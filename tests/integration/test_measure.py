@@ -367,6 +367,7 @@ def test_the_program_does_not_see_the_probes_goroutines(lab: Lab, version: str) 
     assert stacks.count("goroutine ") == 1
 
 
+@pytest.mark.soak
 def test_a_runtime_in_other_words(lab: Lab) -> None:
     """Where the runtime does not read as it is known to, the probe does without its help."""
     toolchain = lab.toolchain(MIDDLE)
