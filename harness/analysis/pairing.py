@@ -1,7 +1,7 @@
 """One pair of samples: ratios or differences, and the estimate of their mean."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +76,8 @@ def pair(table: Table, metric: str, baseline: str, candidate: str) -> Pair:
     if a.size == 0:
         level, other = (middle(table.values(name, metric)) for name in (baseline, candidate))
         return Pair(0, level, other)
-    logarithmic = have_ratios(metric, a, b)
+    level, other = middle(a), middle(b)
+    logarithmic = _have_ratios(metric, (a, b), (level or 0.0, other or 0.0))
     scale, unit = None, 1.0
     exact = describe(metric).exact
     others = table.others(metric, baseline, candidate, logarithmic=logarithmic)
@@ -87,7 +88,7 @@ def pair(table: Table, metric: str, baseline: str, candidate: str) -> Pair:
         differences = np.log(b) - np.log(a) if logarithmic else plain / unit
         found = estimate(differences, others=others and others.scaled(1 / unit), exact=exact)
     return Pair(
-        n=int(a.size), baseline=middle(a), candidate=middle(b), difference=middle(plain),
+        n=int(a.size), baseline=level, candidate=other, difference=middle(plain),
         estimate=found, logarithmic=logarithmic, scale=scale, scale_size=unit, noise=_noise(a, b),
         certain=exact and found is not None and found.exact,
     )  # fmt: skip
@@ -105,7 +106,10 @@ def have_ratios(metric: str, *samples: Values) -> bool:
 
     All values must be above zero, and no sample's median almost zero beside another's.
     """
-    middles = [middle(values) or 0.0 for values in samples]
+    return _have_ratios(metric, samples, [middle(values) or 0.0 for values in samples])
+
+
+def _have_ratios(metric: str, samples: Iterable[Values], middles: Iterable[float]) -> bool:
     positive = all((values > 0).all() for values in samples)
     return positive and not _vanishes(metric, min(middles), max(middles))
 

@@ -47,6 +47,8 @@ class Table:
     trials: tuple[TrialRecord, ...] = ()
     """All of them, those that failed too."""
     _moments: dict[tuple[str, str, bool], Values] = field(default_factory=dict, repr=False)
+    _logarithms: dict[str, Values] = field(default_factory=dict, repr=False)
+    """Of the rows of a metric over which noise is pooled."""
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
@@ -115,7 +117,9 @@ class Table:
             base = self.values(reference, metric)
             with np.errstate(all="ignore"):
                 if logarithmic:
-                    rows, base = np.log(rows), np.log(base)
+                    if metric not in self._logarithms:
+                        self._logarithms[metric] = np.log(rows)
+                    rows, base = self._logarithms[metric], np.log(base)
                 differences = np.sort(rows - base, axis=1)  # sums do not depend on rounds' order
                 known = np.isfinite(differences)
                 count = np.maximum(known.sum(axis=1), 1)

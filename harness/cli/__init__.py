@@ -23,7 +23,7 @@ from harness.session.dispositions import see_children_end, stop_as_for_ctrl_c
 from harness.text.suggestions import closest
 from harness.text.visible import visible
 
-_RARELY = 100_000
+_RARELY = 1_000_000
 """Objects between two looks for garbage: stored trials are many objects, and none of it."""
 COMMANDS = {
     "init": "Write a commented matrix.yaml for the Go module in this directory.",

@@ -32,7 +32,7 @@ def parse_json(
         HarnessError: it is no JSON, or beyond a limit.
     """
     here = f"{place}:{first_line}"
-    if count_values(data) > values:
+    if len(data) >= values and count_values(data) > values:  # a value takes a byte or more
         raise HarnessError(f"{here}: holds more than {values:,} values; {instead}")
     try:
         value = from_json(data, allow_inf_nan=False)
@@ -80,12 +80,12 @@ def count_values(data: bytes) -> int:
 
 
 _ZEROS = bytes.maketrans(b"123456789E", b"000000000e")
-_ODD = (b"0" * len(str(_LARGEST)), b"e000", b"e+000")
+_ODD = (b"0" * len(str(_LARGEST)), b"e000")
 
 
 def _may_hold_odd_numbers(data: bytes) -> bool:
     """Whether a JSON text has digits enough; much faster than to look at every number."""
-    shape = data.translate(_ZEROS)
+    shape = data.translate(_ZEROS, b"+")  # of an exponent
     return any(part in shape for part in _ODD)
 
 
