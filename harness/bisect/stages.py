@@ -20,7 +20,8 @@ from harness.bisect.sites.search import narrow_toggles
 from harness.bisect.source.search import search_source
 from harness.bisect.toggles import Toggled, Toggles
 from harness.errors import HarnessError
-from harness.golang.toolchains.releases import ask_providers, at_hand, every_release
+from harness.golang.toolchains.providers import ask_providers, every_release
+from harness.golang.toolchains.releases import at_hand
 from harness.golang.toolchains.resolve import parse_toolchain, resolve
 from harness.golang.versions import GoVersion
 from harness.metrics.catalogue import describe

@@ -13,15 +13,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from harness.cli.output import say
 from harness.errors import HarnessError, told
 from harness.session.dispositions import see_children_end, stop_as_for_ctrl_c
 from harness.text.suggestions import closest
 from harness.text.visible import visible
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _RARELY = 1_000_000
 """Objects between two looks for garbage: stored trials are many objects, and none of it."""
@@ -79,8 +82,10 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
         """Complete names of commands, without loading them, and options."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - no command needs it
+
         names = [
             CompletionItem(name, help=text)
             for name, text in COMMANDS.items()

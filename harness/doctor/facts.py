@@ -9,7 +9,8 @@ from typing import Any
 
 import psutil
 
-from harness.golang.toolchains.releases import Supply, ask_providers, at_hand
+from harness.golang.toolchains.providers import Supply, ask_providers
+from harness.golang.toolchains.releases import at_hand
 from harness.models import Frozen
 from harness.session.lanes import cpu_quota
 from harness.session.memory import available_memory

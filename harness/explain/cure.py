@@ -108,8 +108,8 @@ def _patched(setup: Setup, patch: str) -> Point:
                 f"the patch does not apply to the source of {toolchain.name}"
             ) from None
     name = newer.name.replace(toolchain.name, f"{toolchain.name}~cured", 1)
-    mended = toolchain.model_copy(
-        update={"name": f"{toolchain.name}~cured", "patched": {**toolchain.patched, **texts}}
+    mended = toolchain._replace(
+        name=f"{toolchain.name}~cured", patched={**toolchain.patched, **texts}
     )
     return newer.model_copy(update={"name": name, "toolchain": mended})
 

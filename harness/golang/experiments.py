@@ -7,9 +7,9 @@ from pathlib import Path
 from harness.models import Frozen
 from harness.text.suggestions import closest
 
-_FLAGS_STRUCT = re.compile(r"^type Flags struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
-_COMMENTED_FIELD = re.compile(r"((?:^[ \t]+//.*\n)+)^[ \t]+([A-Z]\w*)\s+bool\b", re.MULTILINE)
-_FIELD = re.compile(r"^\s+([A-Z]\w*)\s+bool\b", re.MULTILINE)
+_FLAGS_STRUCT = r"(?ms)^type Flags struct \{\n(.*?)^\}"
+_COMMENTED_FIELD = r"(?m)((?:^[ \t]+//.*\n)+)^[ \t]+([A-Z]\w*)\s+bool\b"
+_FIELD = r"(?m)^\s+([A-Z]\w*)\s+bool\b"
 
 KNOWN = frozenset({
     "aliastypeparams", "allocheaders", "arenas", "boringcrypto", "cacheprog", "cgocheck2",
@@ -75,17 +75,17 @@ def parse_flag_names(source: str) -> tuple[str, ...]:
     Raises:
         ValueError: the text holds no ``Flags`` struct.
     """
-    struct = _FLAGS_STRUCT.search(source)
+    struct = re.search(_FLAGS_STRUCT, source)
     if struct is None:
         raise ValueError("no Flags struct in internal/goexperiment/flags.go")
-    return tuple(name.lower() for name in _FIELD.findall(struct[1]))
+    return tuple(name.lower() for name in re.findall(_FIELD, struct[1]))
 
 
 def parse_meanings(source: str) -> dict[str, str]:
     """Return the first sentence of each commented experiment in ``flags.go``."""
-    struct = _FLAGS_STRUCT.search(source)
+    struct = re.search(_FLAGS_STRUCT, source)
     found = {}
-    for comment, name in _COMMENTED_FIELD.findall(struct[1] if struct else ""):
+    for comment, name in re.findall(_COMMENTED_FIELD, struct[1] if struct else ""):
         lines = [line.strip().removeprefix("//").strip() for line in comment.splitlines()]
         paragraph = " ".join(lines[: lines.index("")] if "" in lines else lines)
         found[name.lower()] = re.split(r"(?<=\.)\s", paragraph, maxsplit=1)[0]

@@ -15,16 +15,16 @@ _LIMIT = 1 << 20
 """Bytes of a source file; the table of go1.27 has 8,000, ``runtime1.go`` 20,000."""
 _MOST = 1000
 """Settings of one toolchain; go1.27 has 80."""
-_LIST = re.compile(r"^var (All|Removed|dbgvars) = \[\]\*?\w+\{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
-_COMMENT = re.compile(r"//.*$", re.MULTILINE)
-_ENTRY = re.compile(r'^\s*\{[Nn]ame: "(\w+)"(.*)\},?\s*$', re.MULTILINE)
-_FIELD = re.compile(r'\b(Package|Changed|Old|Opaque|Removed): (?:"([^"]*)"|(\w+))')
-_SPECIAL_VARIABLE = re.compile(r'\bkey == "(\w+)"')
+_LIST = r"(?ms)^var (All|Removed|dbgvars) = \[\]\*?\w+\{\n(.*?)^\}"
+_COMMENT = r"(?m)//.*$"
+_ENTRY = r'(?m)^\s*\{[Nn]ame: "(\w+)"(.*)\},?\s*$'
+_FIELD = r'\b(Package|Changed|Old|Opaque|Removed): (?:"([^"]*)"|(\w+))'
+_SPECIAL_VARIABLE = r'\bkey == "(\w+)"'
 """``memprofilerate``, which the runtime looks at before its own table."""
-_QUOTED = re.compile(r'"([^"]*)"')
-_PARAGRAPH = re.compile(r"^\t(\w+): ((?:.+\n)(?:\t.+\n)*)", re.MULTILINE)
-_NAMED = re.compile(r"\[?`(\w+)`? setting\b")
-_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_QUOTED = r'"([^"]*)"'
+_PARAGRAPH = r"(?m)^\t(\w+): ((?:.+\n)(?:\t.+\n)*)"
+_NAMED = r"\[?`(\w+)`? setting\b"
+_LINK = r"\[([^\]]*)\]\([^)]*\)"
 _PREDICATES = MappingProxyType({"zero": ("0",), "one": ("1",)})
 """Functions of ``table.go`` that tell old values of removed settings."""
 _OF_RELEASES = MappingProxyType({"profstackdepth": (23, "32")})
@@ -117,7 +117,7 @@ def parse_removed(source: str) -> dict[str, Removed]:
     found = {}
     for name, fields in _entries(source, "Removed"):
         text = fields.get("Old", "")
-        old = _PREDICATES.get(text) or tuple(_QUOTED.findall(fields["rest"]))
+        old = _PREDICATES.get(text) or tuple(re.findall(_QUOTED, fields["rest"]))
         found[name] = Removed(name=name, minor=int(fields.get("Removed", "0")), old=old)
     return found
 
@@ -129,7 +129,7 @@ def parse_variables(source: str) -> list[Setting]:
     """
     found = []
     names = [name for name, _ in _entries(source, "dbgvars")]
-    for name in [*names, *_SPECIAL_VARIABLE.findall(source)]:
+    for name in [*names, *re.findall(_SPECIAL_VARIABLE, source)]:
         changed, old = _OF_RELEASES.get(name, (None, ""))
         found.append(Setting(name=name, changed=changed, old=old, opaque=True, follows_line=False))
     return found[:_MOST]
@@ -151,15 +151,15 @@ def meanings_of(goroot: Path) -> dict[str, str]:
 
 def _of_runtime(source: str) -> Iterator[tuple[str, str]]:
     """Paragraphs of the package comment that begin with a setting's name."""
-    for name, text in _PARAGRAPH.findall(source):
+    for name, text in re.findall(_PARAGRAPH, source):
         yield name, _first_sentence(text)
 
 
 def _of_document(text: str) -> Iterator[tuple[str, str]]:
     """Paragraphs that name a setting; their first sentence tells what was changed."""
     for paragraph in text.split("\n\n"):
-        for name in _NAMED.findall(paragraph):
-            yield name, _first_sentence(_LINK.sub(r"\1", paragraph))
+        for name in re.findall(_NAMED, paragraph):
+            yield name, _first_sentence(re.sub(_LINK, r"\1", paragraph))
 
 
 def _first_sentence(text: str) -> str:
@@ -173,10 +173,10 @@ def _source(goroot: Path, name: str) -> str:
 
 def _entries(source: str, variable: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield name and fields of each entry of a table in Go source; ``rest`` is all its text."""
-    for found, body in _LIST.findall(source):
+    for found, body in re.findall(_LIST, source):
         if found == variable:
-            for name, rest in _ENTRY.findall(_COMMENT.sub("", body)):
-                fields = {key: text or word for key, text, word in _FIELD.findall(rest)}
+            for name, rest in re.findall(_ENTRY, re.sub(_COMMENT, "", body)):
+                fields = {key: text or word for key, text, word in re.findall(_FIELD, rest)}
                 yield name, fields | {"rest": rest}
 
 

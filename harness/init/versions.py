@@ -5,7 +5,8 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.golang.experiments import OF_TOOLS, Experiments
-from harness.golang.toolchains.releases import ask_providers, at_hand, every_release
+from harness.golang.toolchains.providers import ask_providers, every_release
+from harness.golang.toolchains.releases import at_hand
 from harness.golang.toolchains.resolve import Toolchain, parse_toolchain, resolve
 from harness.golang.versions import GoVersion, expand_shorthand, is_shorthand
 from harness.models import Frozen

@@ -6,7 +6,6 @@ every scalar stays the text that the user typed, and the models give it a type.
 """
 
 import os
-import re
 import stat
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -83,9 +82,18 @@ class Document(NamedTuple):
         return SpecError(f"{self.path}{where}: {shortened(message, _MESSAGE)}")
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether a path's bytes are UTF-8; Python holds others as surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _read(path: Path) -> str:
     """Read a matrix file, which must be a regular file of reasonable size."""
-    if first_unseen(path.name) or re.search("[\ud800-\udfff]", str(path.absolute())):
+    if first_unseen(path.name) or not _is_unicode(str(path.absolute())):
         message = "its name or its directory's cannot be printed; rename it, in UTF-8"
         raise HarnessError(f"{path}: {message}")
     with reading(path), open(path, "rb", opener=_open_at_once) as file:

@@ -2,9 +2,10 @@
 
 import json
 import re
+from functools import cache
 
 # C0 and C1 controls, and every character that reorders, joins or hides its neighbours
-_UNSEEN = re.compile(
+_UNSEEN = (
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
@@ -16,18 +17,32 @@ def visible(text: str) -> str:
     Tabs and line feeds stay; a carriage return before a line feed goes. Terminal colours in a log
     lose their escape sequences' power, but not their traces.
     """
-    return _UNSEEN.sub(_spell, text.replace("\r\n", "\n"))
+    text = text.replace("\r\n", "\n")
+    return text if _is_plain(text) else _unseen().sub(_spell, text)
 
 
 def visible_json(text: str) -> str:
     """JSON with every such character as JSON's own escape, so that it reads back the same."""
-    return _UNSEEN.sub(lambda m: m[0] if m[0] in "\t\n" else json.dumps(m[0])[1:-1], text)
+    if _is_plain(text):
+        return text
+    return _unseen().sub(lambda m: m[0] if m[0] in "\t\n" else json.dumps(m[0])[1:-1], text)
 
 
 def first_unseen(text: str) -> str | None:
     """The first character that is not seen on one line: what ``visible`` spells, or a tab."""
-    match = _UNSEEN.search(text)
+    match = None if text.isprintable() else _unseen().search(text)
     return match[0] if match else None
+
+
+@cache
+def _unseen() -> re.Pattern[str]:
+    """Compiled where it is needed: that takes a hundredth of the start of a command."""
+    return re.compile(_UNSEEN)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether nothing is to be spelt out; no unseen character is printable to Python either."""
+    return text.replace("\n", "").replace("\t", "").isprintable()
 
 
 def _spell(match: re.Match[str]) -> str:

@@ -89,7 +89,7 @@ def edited(
         return (toolchain.goroot / path).read_text(encoding="utf-8")
 
     patched = files | edit(own, *DECOYS, *changes)
-    return toolchain.model_copy(update={"name": f"{toolchain.name}~edited", "patched": patched})
+    return toolchain._replace(name=f"{toolchain.name}~edited", patched=patched)
 
 
 DECOYS = (

@@ -19,11 +19,11 @@ from trials import trial_request
 from waiting import wait_until
 
 from harness.golang.builds.build import build_all
-from harness.golang.builds.request import BuildRequest
+from harness.golang.builds.request import MACHINES, BuildRequest
 from harness.golang.builds.tools import Tool, build_tool
 from harness.golang.cache import default_cache
 from harness.golang.elf import functions
-from harness.golang.probe.layout import END, MACHINES, PADS
+from harness.golang.probe.layout import END, PADS
 from harness.golang.probe.overlay import ProbeMode, write_overlay
 from harness.golang.sources.locate import locate
 from harness.golang.toolchains.resolve import Toolchain, resolve

@@ -146,7 +146,7 @@ def _from_source(
         spec = ToolchainSpec(git=str(repository), ref=commit, label=name)
     else:
         spec = ToolchainSpec(path=str(_tools_alone(repository, commit, cache, say)), label=name)
-    return resolve([spec], cache, say)[name].model_copy(update={"provider": source.NAME})
+    return resolve([spec], cache, say)[name]._replace(provider=source.NAME)
 
 
 def _tools_alone(repository: Path, commit: str, cache: Path, say: Say) -> Path:
@@ -182,7 +182,7 @@ def _with_tools(
     entry, _ = obtain(cache, "toolchains", f"mixed-{commit}-{base.digest[:16]}", fill)
     spec = ToolchainSpec(path=str(entry / "go"), label=name)
     toolchain = resolve([spec], cache, lambda _: None)[name]
-    return toolchain.model_copy(update={"provider": f"library of git, tools of {base.name}"})
+    return toolchain._replace(provider=f"library of git, tools of {base.name}")
 
 
 def _export(repository: Path, commit: str, directory: Path) -> None:

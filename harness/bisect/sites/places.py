@@ -182,7 +182,7 @@ def merged(request: BuildRequest, suspect: Suspected) -> BuildRequest:
     """A request with a suspect's flags for the compiler besides its own."""
     gcflags = merge_gcflags(request.build.gcflags, [suspect.back])
     build = request.build.model_copy(update={"gcflags": gcflags})
-    return request.model_copy(update={"build": build})
+    return request._replace(build=build)
 
 
 def is_own(frame: Frame, source: Source) -> bool:

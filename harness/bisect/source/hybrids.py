@@ -55,7 +55,7 @@ class Hybrids:
         name = _name(base, sorted(mixed.items()))
         if name in self._known:
             return self._known[name]
-        toolchain = base.model_copy(update={"name": name, "patched": {**base.patched, **mixed}})
+        toolchain = base._replace(name=name, patched={**base.patched, **mixed})
         self.asked += 1
         finding = self._classify(point_of(toolchain, self._ends.settings))
         return self._note(name, changes, edits, finding)

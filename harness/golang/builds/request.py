@@ -4,9 +4,9 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.errors import HarnessError
-from harness.golang.probe.layout import MACHINES
 from harness.golang.probe.overlay import ProbeMode, probe_digest
 from harness.golang.sources.listing import Cell
 from harness.golang.sources.locate import Source
@@ -17,10 +17,12 @@ from harness.golang.toolchains.resolve import Toolchain
 from harness.matrix.models import BuildSpec
 from harness.matrix.names import variant_name
 from harness.matrix.paths import beside
-from harness.models import Frozen
+
+MACHINES = ("x86_64",)
+"""Where pads are known to keep code in its place, as ``os.uname().machine`` has it."""
 
 
-class BuildRequest(Frozen):
+class BuildRequest(NamedTuple):
     """What to build."""
 
     source: Source

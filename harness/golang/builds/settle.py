@@ -25,7 +25,7 @@ _PROBES = {
 def settle(request: BuildRequest, cache: Path) -> BuildRequest:
     """A request whose build settings are settled."""
     build = settled(request.cell, cache)
-    return request.model_copy(update={"build": build, "asked": request.asked or request.build})
+    return request._replace(build=build, asked=request.asked or request.build)
 
 
 class Told(TypedDict):

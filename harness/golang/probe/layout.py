@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 from harness.golang.elf import Function
 
-MACHINES = ("x86_64",)
-"""Where this is known to hold, as ``os.uname().machine`` has it."""
 _STEP = 32
 """Bytes that a function is aligned to on amd64 (``funcAlign`` of ``cmd/link/internal/amd64``)."""
 _LINE = 64

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.errors import HarnessError
 from harness.golang.command import capture
@@ -29,10 +30,14 @@ class Origin(Frozen):
     """Of its content when it entered the cache."""
 
 
-class Located(Origin):
-    """A GOROOT that has not been inspected yet."""
+class Located(NamedTuple):
+    """A GOROOT that has not been inspected yet, with its origin."""
 
+    version: str
     goroot: Path
+    provider: str
+    sha256: str | None = None
+    digest: str | None = None
 
 
 def find() -> list[Located]:

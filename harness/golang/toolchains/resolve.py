@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -13,21 +14,19 @@ from harness.errors import HarnessError, told
 from harness.golang.cache import copy_writable, obtain
 from harness.golang.command import build_cache
 from harness.golang.experiments import Experiments
-from harness.golang.patches import apply_patches
 from harness.golang.toolchains import facts as own_facts
-from harness.golang.toolchains import installed, releases, source
+from harness.golang.toolchains import installed, releases
 from harness.golang.toolchains.identity import content_digest
 from harness.golang.toolchains.installed import Located
 from harness.golang.toolchains.releases import Say
 from harness.golang.versions import expand_shorthand
 from harness.matrix.models import ToolchainSpec
 from harness.matrix.paths import beside
-from harness.models import Frozen
 
 __all__ = ["Say", "Toolchain", "ToolchainError", "parse_toolchain", "resolve"]
 
 
-class Toolchain(Frozen):
+class Toolchain(NamedTuple):
     """One GOROOT."""
 
     name: str
@@ -151,8 +150,16 @@ def _resolve_one(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Tool
         sha256=located.sha256,
         experiments=facts.experiments,
         digest=digest,
-        patched=apply_patches(located.goroot, [beside(base, patch) for patch in spec.patch]),
+        patched=_patched(located.goroot, [beside(base, patch) for patch in spec.patch]),
     )
+
+
+def _patched(goroot: Path, patches: list[Path]) -> dict[str, str | None]:
+    if not patches:
+        return {}
+    from harness.golang.patches import apply_patches  # noqa: PLC0415 - few matrices have patches
+
+    return apply_patches(goroot, patches)
 
 
 def _explicit(base: Path, path: str) -> Path:
@@ -169,6 +176,8 @@ def _explicit(base: Path, path: str) -> Path:
 
 def _from_git(spec: ToolchainSpec, base: Path, cache: Path, say: Say) -> Located:
     """Build a toolchain from a commit, or return the one built before."""
+    from harness.golang.toolchains import source  # noqa: PLC0415 - few matrices build toolchains
+
     repository = source.Repository.open(str(spec.git), spec.ref or "HEAD", base, cache)
     commit = repository.commit
 
@@ -201,4 +210,4 @@ def _copy(located: Located, cache: Path) -> Located:
         lambda directory: copy_writable(located.goroot, directory / "go"),
     )  # fmt: skip
     goroot = (entry / "go").resolve()
-    return located.model_copy(update={"goroot": goroot, "digest": digest})
+    return located._replace(goroot=goroot, digest=digest)

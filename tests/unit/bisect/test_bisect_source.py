@@ -361,8 +361,8 @@ def test_what_misses_something_that_is_taken_over_already_can_be_in_no_mixture()
 
 def test_before_go_1_26_no_package_can_be_added(tmp_path: Path) -> None:
     (tmp_path / "src" / "runtime").mkdir(parents=True)
-    old = TOOLCHAIN.model_copy(update={"goroot": tmp_path})
-    new = old.model_copy(update={"version": "go1.26.0"})
+    old = TOOLCHAIN._replace(goroot=tmp_path)
+    new = old._replace(version="go1.26.0")
     packages = {"runtime", "internal/sync"}
     assert out_of_reach(old, packages) == {"internal/sync"}
     assert out_of_reach(new, packages) == frozenset()
@@ -434,7 +434,7 @@ def search(
             return Finding(point=point.name, state="unresolved")
         return Finding(point=point.name, state=state(texts))
 
-    toolchains = [TOOLCHAIN.model_copy(update={"name": name}) for name in ("good", "bad")]
+    toolchains = [TOOLCHAIN._replace(name=name) for name in ("good", "bad")]
     changes = compare(good, bad, (split_text, split_text))
     hybrids = Hybrids(Ends(toolchains[0], toolchains[1], ()), classify, split_text, lambda _: None)
     reach: dict[Direction, frozenset[str]] = dict.fromkeys(DIRECTIONS, frozenset())

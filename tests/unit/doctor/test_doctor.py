@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from harness.cli import main
 from harness.doctor import Finding, HostFacts, gather, judge_host
 from harness.doctor.facts import Place
-from harness.golang.toolchains.releases import Supply
+from harness.golang.toolchains.providers import Supply
 
 GIB = 1 << 30
 GOOD = HostFacts(
