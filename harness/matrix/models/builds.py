@@ -1,6 +1,7 @@
 """``build:``: settings of builds, and patterns over them."""
 
 from collections.abc import Iterable
+from functools import cache
 from itertools import product
 from typing import Annotated, Any, Literal
 
@@ -18,12 +19,16 @@ def read_cgo(value: Any) -> Any:
     if value == "auto":
         return value
     try:
-        return _TRUTH.validate_python(value)
+        return _truth().validate_python(value)
     except ValidationError:
         raise ValueError(f"{value!r} is neither auto, true nor false") from None
 
 
-_TRUTH = TypeAdapter(bool)
+@cache
+def _truth() -> TypeAdapter[bool]:
+    return TypeAdapter(bool)
+
+
 Cgo = Annotated[Literal["auto"] | bool, BeforeValidator(read_cgo)]
 GoAmd64 = Annotated[str, StringConstraints(pattern=r"^(v[1-4])?$")]
 GoArm64 = Annotated[str, StringConstraints(pattern=r"^(v[89]\.[0-9][a-z0-9,]*)?$")]
