@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("dask", "distributed", "harness.version", "jinja2", "numpy", "pip", "psutil", "pydantic",
-         "pytest", "rich", "scipy", "scipy.special", "scipy.stats", "vl_convert")  # fmt: skip
+HEAVY = ("dask", "distributed", "harness.golang.toolchains.providers", "harness.version", "jinja2",
+         "numpy", "pip", "psutil", "pydantic", "pytest", "rich", "scipy", "scipy.special",
+         "scipy.stats", "vl_convert")  # fmt: skip
 
 
 @pytest.mark.parametrize(
