@@ -23,7 +23,7 @@ from harness.matrix.models import TrialsSpec
 from harness.plan.plan import Plan
 from harness.plan.question import Question
 from harness.plan.variants import effective, toggles_between
-from harness.text.words import listed
+from harness.text.words import few, listed
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class _Remainder:
 
     def _gone_in(self) -> str:
         names, decision = self._variants(outweighs=False), self.shares.comparison.decision
-        return f"the {decision} is not there in {listed(names)}" if names else ""
+        return f"the {decision} is not there in {few(names)}" if names else ""
 
     def _outweighed(self) -> str:
         names, comparison = self._variants(outweighs=True), self.shares.comparison

@@ -12,6 +12,7 @@ from harness.text.words import (
     change,
     difference,
     ends,
+    few,
     listed,
     percent,
     span,
@@ -64,7 +65,7 @@ def headline(
     for group in groups:
         about = _about(group, comparisons, suspects, cures)
         if about and len(group) < len(primary):
-            metrics = listed([c.metric for c in group])
+            metrics = few([c.metric for c in group], noun="more metrics")
             about = [f"for the {group[0].decision} of {metrics}: {', '.join(about)}"]
         parts += about
     return Headline(workload=workload, sentence="; ".join(parts) + ".")
@@ -72,8 +73,7 @@ def headline(
 
 def _together(alike: Sequence[Comparison]) -> str:
     """Say once what holds for several metrics that are not shown to have changed."""
-    first, more = alike[0], len(alike) - _NAMED
-    names = listed([*(c.metric for c in alike[:_NAMED]), *([f"{more} more metrics"] * (more > 0))])
+    first, names = alike[0], few([c.metric for c in alike], noun="more metrics")
     if first.n == 0:
         pair = f"{first.candidate} cannot be compared with {first.baseline}"
         return f"{names} of {pair}: {first.method}"
@@ -276,7 +276,7 @@ def _cure_parts(cures: Sequence[Cure], lead: Comparison) -> list[str]:
     newer = [c.variant for c in cures if c.newer and regression]
     rest = [c.variant for c in cures if not (c.newer and regression)]
     return [
-        f"{listed(names)} {'does' if len(names) == 1 else 'do'} not {verb}"
+        f"{few(names)} {'does' if len(names) == 1 else 'do'} not {verb}"
         for names, verb in ((newer, "have the regression"), (rest, "show it"))
         if names
     ]

@@ -10,7 +10,7 @@ from harness.bisect.source.answer import SourceAnswer
 from harness.bisect.source.patch import ChangedDeclaration
 from harness.metrics.words import both
 from harness.report import wording
-from harness.text.words import LARGE_RATIO, amount, ends, listed, percent, span, times
+from harness.text.words import LARGE_RATIO, amount, ends, few, listed, percent, span, times
 
 NOT_ALL_TOLD = "not all toggles are told apart yet"
 _REASON_LINES = 6
@@ -210,12 +210,6 @@ def of_undecided(between: Sequence[Finding]) -> str | None:
     """Why a search could not pin the change down; ``None`` if it could."""
     names = [f"{finding.point} ({first_line(finding.reason)})" for finding in between]
     return f"the points between could not be decided: {few(names, 3)}" if names else None
-
-
-def few(names: Sequence[str], most: int, noun: str = "more") -> str:
-    """The first names, and how many others there are."""
-    rest = [f"{len(names) - most} {noun}"] if len(names) > most else []
-    return listed([*names[:most], *rest])
 
 
 def first_line(reason: str | None) -> str:

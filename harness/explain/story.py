@@ -10,7 +10,7 @@ from harness.explain.record import Cause, Change, Explanation
 from harness.metrics import words
 from harness.models import Frozen
 from harness.report.wording import NOTHING
-from harness.text.words import listed
+from harness.text.words import few, listed
 
 _TITLES: dict[StageKind, str] = {
     "survey": "A change that came and went",
@@ -165,7 +165,7 @@ def _ruled_out(stage: Stage) -> Iterator[str]:
 def _gone(cause: Cause) -> Iterator[str]:
     """What else the cure takes away."""
     if cause.cure is not None and cause.cure.gone:
-        yield f"the changes of {listed(list(cause.cure.gone))} go away with it"
+        yield f"the changes of {few(cause.cure.gone)} go away with it"
 
 
 def _moot(cause: Cause) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from harness.analysis.account_words import in_words, of_changes
 from harness.analysis.models import Diagnosis, Suspect, Verdict
-from harness.text.words import listed
+from harness.text.words import few
 
 _SITE = re.compile(r"most of it (?:in|allocated by) ")
 
@@ -21,7 +21,7 @@ def of_workload(verdict: Verdict, workload: str) -> Iterator[str]:
         if attribution.workload == workload and attribution.metric in changed:
             told.setdefault(attribution.sentence, []).append(attribution.metric)
     for sentence, metrics in told.items():
-        yield sentence if len(told) == 1 else f"{listed(metrics)}: {sentence}"
+        yield sentence if len(told) == 1 else f"{few(metrics, noun='more metrics')}: {sentence}"
     unaffected = dict.fromkeys(c.variant for c in verdict.cures if c.workload == workload)
     if unaffected:
         yield f"not affected: {', '.join(unaffected)}"

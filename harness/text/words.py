@@ -69,6 +69,15 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def few(names: Sequence[str], most: int = 4, noun: str = "more") -> str:
+    """``a, b, c, d and 7 more metrics``: the first of names that may be hundreds.
+
+    A single other one is named too: that takes no more room than to count it.
+    """
+    left = len(names) - most
+    return listed(names if left <= 1 else [*names[:most], f"{left} {noun}"])
+
+
 def change(ratio: float) -> str:
     """A ratio as a signed change: 1.198 is ``+20 %``; from threefold on, ``×4.20``."""
     if ratio >= LARGE_RATIO:

@@ -21,7 +21,7 @@ from harness.plan.question import Question
 from harness.run.host import Host
 from harness.run.hosts import described, host_names
 from harness.run.store import Run
-from harness.text.words import amount, change, listed, percent
+from harness.text.words import amount, change, few, listed, percent
 
 _MIN = 3
 """Rounds of a host, for a variance."""
@@ -182,8 +182,7 @@ def _levels(
     if not higher:
         return
     told = sorted(higher, key=lambda host: -higher[host])
-    words = [f"{change(math.exp(higher[host]))} on {host}" for host in told[:_NAMED]]
-    more = [f"{len(told) - _NAMED} more hosts"] if len(told) > _NAMED else []
+    words = [f"{change(math.exp(higher[host]))} on {host}" for host in told]
     yield _Finding(
         describe(metric).unit,
         max(higher.values()),
@@ -191,8 +190,8 @@ def _levels(
             workload=table.workload,
             kind="host levels",
             message=f"{metric} of every variant is higher than on {lowest}: "
-            f"{listed([*words, *more])}; rounds are compared within a host, so ratios and verdicts "
-            "stand",
+            f"{few(words, noun='more hosts')}; rounds are compared within a host, so ratios and "
+            "verdicts stand",
             remedy=f"read absolute values by host; {_OUT.format(shlex.quote(told[0]))}",
         ),
     )
@@ -245,14 +244,9 @@ def _grouped(
             groups.setdefault(value, []).append(names[host.id])
     if len(groups) <= 1:
         return ""
-    shown = [f"{value} on {_some(bearers)}" for value, bearers in list(groups.items())[:_NAMED]]
+    shown = [f"{value} on {few(bearers)}" for value, bearers in list(groups.items())[:_NAMED]]
     more = [f"{len(groups) - _NAMED} more kinds"] if len(groups) > _NAMED else []
     return f"{what} ({', '.join([*shown, *more])})"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return listed([*names[:_NAMED], f"{more} more"] if more > 0 else names)
 
 
 def _huge_pages(host: Host) -> str:

@@ -14,7 +14,7 @@ from harness.analysis.pairing import middle
 from harness.analysis.samples import Table, Values
 from harness.analysis.stats.classical import kendall
 from harness.analysis.stats.intervals import median, outliers
-from harness.text.words import listed, percent
+from harness.text.words import few, listed, percent
 
 NOTABLE = 0.01
 """Part of a metric below which an effect is not worth a warning, however sure it is."""
@@ -154,11 +154,9 @@ def _outliers(table: Table, metric: str, error: float) -> Iterator[Caution]:
             far_off += [f"{variant} in round {table.blocks[b][1]}" for b in here[far]
                      if _chance(logs, variant, b, len(table.hosts)) <= error]  # fmt: skip
     if far_off:
-        more = f" and {len(far_off) - _NAMED} more" if len(far_off) > _NAMED else ""
         yield Caution(
             kind="outliers",
-            message=f"{metric} lies far from the rest for {listed(far_off[:_NAMED])}{more}; "
-            "none was dropped",
+            message=f"{metric} lies far from the rest for {few(far_off)}; none was dropped",
             remedy="look at these trials in the report, and at what ran at the same time; they "
             "widen the interval, and more rounds narrow it",
         )

@@ -1,6 +1,6 @@
 """Warnings about rounds: too few of them, or trials that are not paired."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from harness.analysis.interleaving import out_of_turn
@@ -9,11 +9,9 @@ from harness.analysis.samples import Table, span_of
 from harness.plan.question import Question
 from harness.run.records import TrialRecord
 from harness.run.store import Run
-from harness.text.words import listed
+from harness.text.words import few
 
 _FEW = 5
-_NAMED = 4
-"""Metrics that are named one by one."""
 _OUT_OF_TURN = 0.2
 """Part of the rounds in which an interruption may have separated a pair's two trials."""
 _OVERHEAD = 1.0
@@ -66,17 +64,12 @@ def _few_rounds(table: Table, question: Question) -> Iterator[Caution]:
             yield Caution(
                 workload=table.workload,
                 kind="few rounds",
-                message=f"{_names(metrics)} {'has' if len(metrics) == 1 else 'have'} {n} "
-                f"round{'s' if n > 1 else ''} with both variants: "
+                message=f"{few(metrics, noun='more metrics')} "
+                f"{'has' if len(metrics) == 1 else 'have'} {n} round{'s' if n > 1 else ''} "
+                "with both variants: "
                 + ("no interval can be given" if n == 1 else "only large effects can be shown"),
                 remedy=f"ask for at least {_FEW} rounds: trials: {_FEW}",
             )
-
-
-def _names(metrics: Sequence[str]) -> str:
-    """Some of the names; a package may have hundreds of benchmarks."""
-    more = len(metrics) - _NAMED
-    return listed([*metrics[:_NAMED], *([f"{more} more metrics"] if more > 0 else [])])
 
 
 def _torn_rounds(table: Table) -> Iterator[Caution]:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.bisect.points import Classify, Finding
-from harness.bisect.sentences import few, first_lines
+from harness.bisect.sentences import first_lines
 from harness.bisect.source.answer import DIRECTIONS, OTHER, WANTED, Direction, Outcome, SourceAnswer
 from harness.bisect.source.changes import Edit, compare
 from harness.bisect.source.grouptest import GroupResult, GroupTest
@@ -26,6 +26,7 @@ from harness.golang.sources.locate import Source
 from harness.golang.toolchains.resolve import Toolchain
 from harness.golang.versions import GoVersion
 from harness.matrix.models import BuildSpec
+from harness.text.words import few
 
 MOST_HYBRIDS = 80
 """Hybrids that are tried to minimise declarations: some six seconds each on two CPUs."""

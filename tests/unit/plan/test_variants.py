@@ -604,6 +604,18 @@ def test_the_headline_says_once_what_holds_for_all_metrics() -> None:
     assert "as to" not in sentence
 
 
+def test_the_headline_names_a_few_of_many_metrics() -> None:
+    names = ["rss.peak", "rss.avg", "rss.end", "rss.anon", "cpu.user", "wall", "heap.live"]
+    effects: dict[str, Callable[[str], float]] = dict.fromkeys(names, newer)
+    effects["heap.live"] = by_swissmap
+    question = {"baseline": "go1.23.9", "candidate": "go1.24.3", "metrics": names}
+    run = make_run(several(effects), {**TWO, "question": question})
+    assert (
+        "for the increase of rss.peak, rss.avg, rss.end, rss.anon and 2 more metrics: swissmap is "
+        "ruled out" in conclude(run).headlines[0].sentence
+    )
+
+
 def test_the_headline_does_not_join_increase_and_decrease() -> None:
     run = make_run(
         several({"rss.peak": newer, "cpu.user": lambda v: -newer(v), "wall": newer}),

@@ -2,7 +2,7 @@
 
 from harness.metrics.words import both
 from harness.report import wording
-from harness.text.words import change, interval, span
+from harness.text.words import change, few, interval, span
 
 
 def test_an_interval_without_width_is_exact_and_a_narrow_one_says_so() -> None:
@@ -32,3 +32,11 @@ def test_from_threefold_on_a_change_is_a_factor() -> None:
     assert change(3.0) == wording.percent(3.0) == "×3.00"
     assert change(13.54) == "×13.5"
     assert change(2.99) == "+199 %"
+
+
+def test_of_many_names_a_few_are_told() -> None:
+    assert few([]) == ""
+    assert few(["a", "b"]) == "a and b"
+    assert few(list("abcde")) == "a, b, c, d and e"
+    assert few(list("abcdef"), noun="more hosts") == "a, b, c, d and 2 more hosts"
+    assert few(list("abcdef"), 2) == "a, b and 4 more"
