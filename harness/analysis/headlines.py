@@ -39,7 +39,7 @@ _SERVED = (
 _APART = 2
 """Metrics without a change that are told one by one, with their numbers."""
 _NAMED = 4
-"""Suspects, and metrics without a change, that are named one by one."""
+"""Suspects that are named one by one."""
 
 
 def headline(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 
 # C0 and C1 controls, and every character that reorders, joins or hides its neighbours
@@ -17,15 +18,12 @@ def visible(text: str) -> str:
     Tabs and line feeds stay; a carriage return before a line feed goes. Terminal colours in a log
     lose their escape sequences' power, but not their traces.
     """
-    text = text.replace("\r\n", "\n")
-    return text if _is_plain(text) else _unseen().sub(_spell, text)
+    return _spelt(text.replace("\r\n", "\n"), lambda c: c.encode("unicode_escape").decode())
 
 
 def visible_json(text: str) -> str:
     """JSON with every such character as JSON's own escape, so that it reads back the same."""
-    if _is_plain(text):
-        return text
-    return _unseen().sub(lambda m: m[0] if m[0] in "\t\n" else json.dumps(m[0])[1:-1], text)
+    return _spelt(text, lambda character: json.dumps(character)[1:-1])
 
 
 def first_unseen(text: str) -> str | None:
@@ -40,12 +38,8 @@ def _unseen() -> re.Pattern[str]:
     return re.compile(_UNSEEN)
 
 
-def _is_plain(text: str) -> bool:
-    """Whether nothing is to be spelt out; no unseen character is printable to Python either."""
-    return text.replace("\n", "").replace("\t", "").isprintable()
-
-
-def _spell(match: re.Match[str]) -> str:
-    if match[0] in "\t\n":
-        return match[0]
-    return match[0].encode("unicode_escape").decode()
+def _spelt(text: str, spell: Callable[[str], str]) -> str:
+    """Text with what is not seen spelt out, but for tabs and line feeds."""
+    if text.replace("\n", "").replace("\t", "").isprintable():  # no unseen character is
+        return text
+    return _unseen().sub(lambda match: match[0] if match[0] in "\t\n" else spell(match[0]), text)

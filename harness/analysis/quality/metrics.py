@@ -24,8 +24,6 @@ _GAP = 3.0
 """Gap between two modes, in their pooled standard deviations."""
 _DENSITY = 0.25
 """Density of a normal sample near its outer fifths, times its standard deviation."""
-_NAMED = 4
-"""Most outliers that a warning names."""
 
 
 def metric_cautions(table: Table, metric: str, error: float) -> Iterator[Caution]:

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from harness.errors import HarnessError
 from harness.golang.command import capture
@@ -30,14 +29,10 @@ class Origin(Frozen):
     """Of its content when it entered the cache."""
 
 
-class Located(NamedTuple):
-    """A GOROOT that has not been inspected yet, with its origin."""
+class Located(Origin):
+    """A GOROOT that has not been inspected yet."""
 
-    version: str
     goroot: Path
-    provider: str
-    sha256: str | None = None
-    digest: str | None = None
 
 
 def find() -> list[Located]:

@@ -210,4 +210,4 @@ def _copy(located: Located, cache: Path) -> Located:
         lambda directory: copy_writable(located.goroot, directory / "go"),
     )  # fmt: skip
     goroot = (entry / "go").resolve()
-    return located._replace(goroot=goroot, digest=digest)
+    return located.model_copy(update={"goroot": goroot, "digest": digest})
